@@ -1,0 +1,151 @@
+"""Around every gRPC method: the bearer token, typed errors as statuses, counts and seconds.
+
+The asyncio and the threaded server have different interceptor types; both variants stand here,
+so that what they check is the same code.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+from prometheus_client import Counter, Histogram
+
+from earwitness.log import Logger
+from services.status import code_of, message_of, trailing_details
+
+HEALTH = "/grpc.health.v1.Health/"
+"""Answers without a token: probes of an orchestrator cannot carry one, and it tells nothing."""
+
+CALLS = Counter("ew_rpc_calls", "gRPC calls by method and status", ["method", "code"])
+SECONDS = Histogram("ew_rpc_seconds", "Seconds a gRPC call took", ["method"])
+
+
+def may_call(details: grpc.HandlerCallDetails, token: str) -> bool:
+    """True if no token is asked for, or the call shows the right one (compared in constant time)."""
+    if not token or details.method.startswith(HEALTH):
+        return True
+    shown = dict(details.invocation_metadata or ()).get("authorization", "")
+    return hmac.compare_digest(str(shown).encode(), f"Bearer {token}".encode())
+
+
+REFUSAL = "missing or wrong bearer token; send metadata `authorization: Bearer <token>` (the token of EW_TOKEN)"
+
+
+def _replace(handler: grpc.RpcMethodHandler, wrap: Callable[[Any, bool], Any]) -> grpc.RpcMethodHandler:
+    """The handler with its behaviour wrapped; `wrap` gets the behaviour and whether it streams responses."""
+    if handler.request_streaming:
+        return handler
+    make = grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
+    behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
+    return make(wrap(behaviour, handler.response_streaming), handler.request_deserializer, handler.response_serializer)
+
+
+def _count(method: str, code: grpc.StatusCode, started: float) -> None:
+    CALLS.labels(method, code.name).inc()
+    SECONDS.labels(method).observe(time.perf_counter() - started)
+
+
+class AsyncGuard(grpc.aio.ServerInterceptor):
+    """Interceptor of the asyncio servers."""
+
+    def __init__(self, token: str, log: Logger) -> None:
+        self._token = token
+        self._log = log
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """Wrap the method that `details` names."""
+        handler = await continuation(details)
+        if handler is None or details.method.startswith(HEALTH):
+            return handler
+        allowed = may_call(details, self._token)
+        method = details.method
+
+        def wrap(behaviour: Any, streams: bool) -> Any:
+            async def refuse(context: grpc.aio.ServicerContext, started: float, error: Exception) -> NoReturn:
+                code = code_of(error)
+                if code is grpc.StatusCode.INTERNAL:
+                    self._log.exception("call failed", error, method=method)
+                _count(method, code, started)
+                await context.abort(code, message_of(error), trailing_metadata=trailing_details(error))
+
+            async def single(request: Any, context: grpc.aio.ServicerContext) -> Any:
+                started = time.perf_counter()
+                if not allowed:
+                    _count(method, grpc.StatusCode.UNAUTHENTICATED, started)
+                    await context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
+                try:
+                    response = await behaviour(request, context)
+                except grpc.aio.AbortError:
+                    raise
+                except Exception as error:  # the edge: every error becomes a status, unexpected ones are logged
+                    await refuse(context, started, error)
+                _count(method, grpc.StatusCode.OK, started)
+                return response
+
+            async def stream(request: Any, context: grpc.aio.ServicerContext) -> Any:
+                started = time.perf_counter()
+                if not allowed:
+                    _count(method, grpc.StatusCode.UNAUTHENTICATED, started)
+                    await context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
+                try:
+                    async for response in behaviour(request, context):
+                        yield response
+                except grpc.aio.AbortError:
+                    raise
+                except Exception as error:  # the edge, as above
+                    await refuse(context, started, error)
+                _count(method, grpc.StatusCode.OK, started)
+
+            return stream if streams else single
+
+        return _replace(handler, wrap)
+
+
+class ThreadGuard(grpc.ServerInterceptor):
+    """Interceptor of the threaded server; unary methods only, as the trainer has no streams."""
+
+    def __init__(self, token: str, log: Logger) -> None:
+        self._token = token
+        self._log = log
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
+        """Wrap the method that `details` names."""
+        handler = continuation(details)
+        if handler is None or details.method.startswith(HEALTH):
+            return handler
+        allowed = may_call(details, self._token)
+        method = details.method
+
+        def wrap(behaviour: Any, streams: bool) -> Any:
+            def single(request: Any, context: grpc.ServicerContext) -> Any:
+                started = time.perf_counter()
+                if not allowed:
+                    _count(method, grpc.StatusCode.UNAUTHENTICATED, started)
+                    context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
+                try:
+                    response = behaviour(request, context)
+                except Exception as error:  # the edge: every error becomes a status, unexpected ones are logged
+                    code = code_of(error)
+                    if code is grpc.StatusCode.INTERNAL:
+                        self._log.exception("call failed", error, method=method)
+                    _count(method, code, started)
+                    context.set_trailing_metadata(trailing_details(error))
+                    context.abort(code, message_of(error))
+                _count(method, grpc.StatusCode.OK, started)
+                return response
+
+            return behaviour if streams else single
+
+        return _replace(handler, wrap)

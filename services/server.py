@@ -1,0 +1,165 @@
+"""What every gRPC server of the mesh shares: listening, health, token, TLS, metrics, logs, a clean stop.
+
+`serve` runs an asyncio service until SIGTERM; `serve_in_thread` gives the trainer, whose main thread
+belongs to the training loop, the same server on other threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from prometheus_client import start_http_server
+
+from earwitness.errors import InputError
+from earwitness.log import Logger, get_logger
+from services.interceptors import AsyncGuard, ThreadGuard
+from services.settings import Settings
+
+__all__ = ["RunningServer", "Settings", "open_channel", "serve", "serve_in_thread"]
+
+MESSAGE_LIMIT = 32 * 1024 * 1024
+"""Bytes of the largest message: a group of 64 long trajectories is a few MiB."""
+
+GRACE_SECONDS = 5.0
+"""Seconds that calls in progress get when the service stops."""
+
+OPTIONS = [
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+    ("grpc.max_send_message_length", MESSAGE_LIMIT),
+    ("grpc.so_reuseport", 0),  # two processes on one port is a mistake, not a feature
+]
+
+
+async def serve(
+    name: str,
+    settings: Settings,
+    register: Callable[[grpc.aio.Server], None],
+    background: Sequence[Coroutine[Any, Any, None]] = (),
+) -> None:
+    """Serve until SIGTERM or SIGINT, with `background` running beside.
+
+    A background coroutine that raises stops the service and raises here, so that the process
+    exits with an error and is restarted; one that returns is done. On the signal they are cancelled
+    and awaited before the server closes.
+    """
+    log = get_logger(name).bind(name=settings.name)
+    server = grpc.aio.server(interceptors=[AsyncGuard(settings.token, log)], options=OPTIONS)
+    state = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+    register(server)
+    address = _listen(server, settings)
+    _start_metrics(settings, log)
+    await server.start()
+    await state.set("", health_pb2.HealthCheckResponse.SERVING)
+    log.info("listening", address=address)
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    stop = asyncio.create_task(stopping.wait(), name="stop")
+    tasks = {asyncio.create_task(work, name=f"{name}-{i}") for i, work in enumerate(background)}
+    running: set[asyncio.Task[Any]] = set(tasks)
+    try:
+        while not stopping.is_set():
+            done, _ = await asyncio.wait({stop, *running}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stop}:
+                running.discard(task)
+                task.result()
+    except Exception as error:
+        log.exception("service failed", error)
+        raise
+    finally:
+        stop.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await state.enter_graceful_shutdown()
+        await server.stop(GRACE_SECONDS)
+        log.info("stopped")
+
+
+@dataclass
+class RunningServer:
+    """A server on threads of its own."""
+
+    address: str
+    """host:port it listens on."""
+    _server: grpc.Server
+    _state: health.HealthServicer
+    _log: Logger
+
+    def stop(self) -> None:
+        """Stop; calls in progress get GRACE_SECONDS."""
+        self._state.enter_graceful_shutdown()
+        self._server.stop(GRACE_SECONDS).wait()
+        self._log.info("stopped")
+
+
+def serve_in_thread(
+    name: str, settings: Settings, register: Callable[[grpc.Server], None], threads: int = 8
+) -> RunningServer:
+    """Start a server on `threads` threads and return; the caller stops it and minds the signals."""
+    log = get_logger(name).bind(name=settings.name)
+    server = grpc.server(
+        ThreadPoolExecutor(threads, thread_name_prefix=f"{name}-rpc"),
+        interceptors=[ThreadGuard(settings.token, log)],
+        options=OPTIONS,
+    )
+    state = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+    register(server)
+    address = _listen(server, settings)
+    _start_metrics(settings, log)
+    server.start()
+    state.set("", health_pb2.HealthCheckResponse.SERVING)
+    log.info("listening", address=address)
+    return RunningServer(address, server, state, log)
+
+
+def open_channel(address: str, settings: Settings) -> grpc.aio.Channel:
+    """A channel to another service of the mesh, with this process's token and authorities."""
+    interceptors = [_Bearer(settings.token)] if settings.token else []
+    if settings.tls_ca:
+        credentials = grpc.ssl_channel_credentials(Path(settings.tls_ca).read_bytes())
+        return grpc.aio.secure_channel(address, credentials, options=OPTIONS, interceptors=interceptors)
+    return grpc.aio.insecure_channel(address, options=OPTIONS, interceptors=interceptors)
+
+
+class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):
+    """Adds the token to every unary call; streams between services do not exist."""
+
+    def __init__(self, token: str) -> None:
+        self._value = f"Bearer {token}"
+
+    async def intercept_unary_unary(self, continuation: Any, details: grpc.aio.ClientCallDetails, request: Any) -> Any:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), ("authorization", self._value))
+        return await continuation(details._replace(metadata=metadata), request)
+
+
+def _listen(server: grpc.Server | grpc.aio.Server, settings: Settings) -> str:
+    host = settings.listen.rpartition(":")[0]
+    try:
+        if settings.tls_cert:
+            pair = (Path(settings.tls_key).read_bytes(), Path(settings.tls_cert).read_bytes())
+            port = server.add_secure_port(settings.listen, grpc.ssl_server_credentials([pair]))
+        else:
+            port = server.add_insecure_port(settings.listen)
+    except RuntimeError as error:
+        raise InputError("EW_LISTEN", f"cannot listen on {settings.listen}: {error}", "a free address") from error
+    return f"{host}:{port}"
+
+
+def _start_metrics(settings: Settings, log: Logger) -> None:
+    if settings.metrics_port:
+        host = settings.listen.rpartition(":")[0]
+        start_http_server(settings.metrics_port, addr=host.strip("[]"))
+        log.info("metrics", address=f"{host}:{settings.metrics_port}")

@@ -1,0 +1,89 @@
+"""What a service reads from its environment, parsed once at the edge."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from earwitness.errors import InputError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Addresses, names and secrets of one process of the mesh."""
+
+    queue_url: str = ""
+    """Redis URL of the queue server."""
+    weights_urls: tuple[str, ...] = ()
+    """Redis URLs of the weight shards, in shard order."""
+    listen: str = "127.0.0.1:0"
+    """host:port of the gRPC server; port 0 lets the system choose."""
+    trainer: str = ""
+    """host:port of the trainer (jobs service only)."""
+    name: str = ""
+    """Unique name of this process in the mesh."""
+    token: str = ""
+    """Bearer token that callers must show; empty: none is asked for."""
+    tls_cert: str = ""
+    """File of the certificate chain (PEM); with `tls_key` the server speaks TLS."""
+    tls_key: str = ""
+    """File of the private key (PEM)."""
+    tls_ca: str = ""
+    """File of the authorities (PEM) that calls to other services trust."""
+    metrics_port: int = 0
+    """Port of the Prometheus endpoint; 0: none."""
+    claim_idle_ms: int = 10_000
+    """Milliseconds after which the queue lets another worker take over a silent worker's task."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read EW_* variables. Raises InputError naming the variable that is wrong."""
+        settings = cls(
+            queue_url=environ.get("EW_QUEUE_URL", ""),
+            weights_urls=tuple(u.strip() for u in environ.get("EW_WEIGHTS_URLS", "").split(",") if u.strip()),
+            listen=environ.get("EW_LISTEN", "127.0.0.1:0"),
+            trainer=environ.get("EW_TRAINER", ""),
+            name=environ.get("EW_NAME", "") or f"{socket.gethostname()}-{os.getpid()}",
+            token=environ.get("EW_TOKEN", ""),
+            tls_cert=environ.get("EW_TLS_CERT", ""),
+            tls_key=environ.get("EW_TLS_KEY", ""),
+            tls_ca=environ.get("EW_TLS_CA", ""),
+            metrics_port=_number(environ, "EW_METRICS_PORT", 0, 65_535),
+            claim_idle_ms=_number(environ, "EW_CLAIM_IDLE_MS", 10_000, 3_600_000),
+        )
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raises InputError for combinations that cannot be meant."""
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65_535:
+            raise InputError("EW_LISTEN", f"{self.listen!r} is not an address", "host:port, for example 127.0.0.1:7070")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise InputError("EW_TLS_CERT, EW_TLS_KEY", "only one of the two is set", "both or none")
+        for variable, file in [("CERT", self.tls_cert), ("KEY", self.tls_key), ("CA", self.tls_ca)]:
+            if file and not Path(file).is_file():
+                raise InputError(f"EW_TLS_{variable}", f"there is no file {file!r}", "a PEM file")
+        if not self.token and not _is_loopback(host):
+            raise InputError("EW_TOKEN", f"is empty while EW_LISTEN={self.listen} can be reached from outside",
+                             "a secret, or a loopback address in EW_LISTEN")  # fmt: skip
+
+
+def _number(environ: Mapping[str, str], variable: str, default: int, largest: int) -> int:
+    text = environ.get(variable, "") or str(default)
+    if not text.isdigit() or int(text) > largest:
+        raise InputError(variable, f"{text!r} is not a number in range", f"a whole number from 0 to {largest}")
+    return int(text)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
