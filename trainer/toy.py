@@ -1,0 +1,138 @@
+"""A Step-Audio-R1 model at toy size: random weights and a byte-level BPE tokenizer trained on given texts."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from earwitness.chat import EOT, PAD, SPECIAL_TOKENS
+from earwitness.recipe.schema import ToyModel
+from trainer.model.architecture import Architecture, AudioDims, DecoderDims
+
+INIT_STD = 0.02
+"""Standard deviation of the decoder's matrices, as in GPT-2 and Qwen2."""
+VOCAB_MULTIPLE = 64
+"""The vocabulary is padded to this, so that any usual tensor-parallel size divides it."""
+AUDIO_POSITIONS = 1500
+"""As in the full model: 30 s of sound, so that every clip the front end accepts fits."""
+POSITION_PERIOD = 10_000.0
+"""Longest wavelength of the encoder's sinusoids over 2 pi, as in Whisper."""
+
+
+def make_toy(out_dir: str, toy: ToyModel, texts: Iterable[str], seed: int) -> None:
+    """Writes a Hugging Face directory; the same arguments give the same bytes.
+
+    `texts` are the plain training texts of the tokenizer. `out_dir` appears whole or not at all.
+    """
+    target = Path(out_dir)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    tokenizer = train_tokenizer(texts, toy.vocab_size)
+    tokenizer.save(str(partial / "tokenizer.json"))
+    architecture = toy_architecture(toy, tokenizer.get_vocab_size())
+    eos, pad = tokenizer.token_to_id(EOT), tokenizer.token_to_id(PAD)
+    config = architecture.config(eos_token_id=eos, pad_token_id=pad, dtype="float32")
+    _write_json(partial / "config.json", config)
+    _write_json(partial / "generation_config.json", {"eos_token_id": eos, "pad_token_id": pad})
+    _write_json(
+        partial / "tokenizer_config.json",
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "eos_token": EOT,
+            "pad_token": PAD,
+            "model_max_length": toy.max_positions,
+            "clean_up_tokenization_spaces": False,
+        },
+    )
+    save_file(random_weights(architecture, seed), partial / "model.safetensors", metadata={"format": "pt"})
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(partial, target)
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
+    """Byte-level BPE of at most `vocab_size` tokens; the special tokens take the first ids."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def toy_architecture(toy: ToyModel, tokens: int) -> Architecture:
+    """Dimensions of the toy with a tokenizer of `tokens` tokens."""
+    return Architecture(
+        DecoderDims(
+            hidden_size=toy.hidden_size,
+            intermediate_size=toy.intermediate_size,
+            layers=toy.layers,
+            heads=toy.heads,
+            kv_heads=toy.kv_heads,
+            vocab_size=math.ceil(tokens / VOCAB_MULTIPLE) * VOCAB_MULTIPLE,
+            max_positions=toy.max_positions,
+            norm_eps=1e-5,
+            rope_theta=10_000.0,  # short contexts; the full model's 1e6 is for 65,536 tokens
+        ),
+        AudioDims(
+            n_mels=toy.n_mels,
+            positions=AUDIO_POSITIONS,
+            size=toy.encoder_size,
+            heads=toy.encoder_heads,
+            layers=toy.encoder_layers,
+            adapter_size=toy.adapter_size,
+        ),
+    )
+
+
+def random_weights(architecture: Architecture, seed: int) -> dict[str, torch.Tensor]:
+    """fp32 weights fit to learn from scratch, by Hugging Face name."""
+    generator = torch.Generator().manual_seed(seed)
+    residual_std = INIT_STD / math.sqrt(2 * architecture.decoder.layers)
+    shapes = architecture.weight_shapes()
+    weights: dict[str, torch.Tensor] = {}
+    for name, shape in shapes.items():
+        module, kind = name.rsplit(".", 1)
+        if name == "encoder.positional_embedding.weight":
+            weights[name] = sinusoids(*shape)
+        elif module.endswith(("_ln", "norm")):
+            weights[name] = torch.ones(shape) if kind == "weight" else torch.zeros(shape)
+        elif name.startswith(("encoder.", "adapter.")):
+            # torch's own rule for Linear and Conv1d: uniform in +-1/sqrt(fan in), weight and bias
+            bound = 1.0 / math.sqrt(math.prod(shapes[f"{module}.weight"][1:]))
+            weights[name] = torch.empty(shape).uniform_(-bound, bound, generator=generator)
+        elif kind == "bias":
+            weights[name] = torch.zeros(shape)
+        else:
+            # projections into the residual stream shrink with depth, so that its variance does not grow
+            std = residual_std if module.endswith(("o_proj", "down_proj")) else INIT_STD
+            weights[name] = torch.empty(shape).normal_(0.0, std, generator=generator)
+    return weights
+
+
+def sinusoids(positions: int, channels: int) -> torch.Tensor:
+    """Whisper's positional embedding: sines in the first half of the channels, cosines in the second. [positions, channels]"""
+    half = channels // 2
+    rates = torch.exp(-math.log(POSITION_PERIOD) / max(half - 1, 1) * torch.arange(half))
+    angles = torch.arange(positions)[:, None] * rates[None, :]
+    table = torch.zeros(positions, channels)
+    table[:, :half] = angles.sin()
+    table[:, half : 2 * half] = angles.cos()
+    return table
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
