@@ -1,0 +1,84 @@
+"""Advantages: GAE with a critic, or a baseline from the group.
+
+Token tensors are [batch, seq]; masks are bool, true at response tokens that count. A mask may have holes: a masked
+token inside a response carries value and advantage across the gap, as if it were not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+GRPO_EPSILON = 1e-6
+"""Added to the standard deviation of a group's rewards."""
+
+WHITEN_EPSILON = 1e-8
+"""Added to the variance in whitening."""
+
+
+def terminal_rewards(rewards: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Puts each row's reward [batch] at its last response token; 0 elsewhere. [batch, seq]."""
+    placed = torch.zeros(mask.shape, dtype=rewards.dtype, device=mask.device)
+    rows = mask.any(dim=1).nonzero().squeeze(1)
+    last = mask.shape[1] - 1 - mask.flip(1).long().argmax(dim=1)
+    placed[rows, last[rows]] = rewards[rows]
+    return placed
+
+
+def gae(
+    rewards: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, *, gamma: float, lam: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """GAE (https://arxiv.org/abs/1506.02438): advantages and returns = advantages + values.
+
+    `values[:, t]` is the value of the state before token t. Both results are 0 outside the mask.
+    """
+    following = torch.zeros_like(values[:, 0])
+    advantage = torch.zeros_like(following)
+    columns = []
+    for t in range(values.shape[1] - 1, -1, -1):
+        inside = mask[:, t]
+        delta = rewards[:, t] + gamma * following - values[:, t]
+        advantage = torch.where(inside, delta + gamma * lam * advantage, advantage)
+        following = torch.where(inside, values[:, t], following)
+        columns.append(advantage)
+    zero = torch.zeros_like(values)
+    advantages = torch.where(mask, torch.stack(columns[::-1], dim=1), zero)
+    return advantages, torch.where(mask, advantages + values, zero)
+
+
+def whiten(
+    values: torch.Tensor,
+    mask: torch.Tensor,
+    reduce_sum: Callable[[torch.Tensor], torch.Tensor] = lambda total: total,
+) -> torch.Tensor:
+    """Zero mean and unit variance (unbiased) over the masked tokens of the global batch; 0 outside the mask.
+
+    `reduce_sum` adds a tensor over the ranks that hold the other rows. In float64, in two passes: the variance of
+    nearly equal advantages must not vanish in rounding.
+    """
+    exact = torch.where(mask, values, torch.zeros_like(values)).double()
+    total, count = reduce_sum(torch.stack([exact.sum(), mask.sum().double()])).unbind()
+    mean = total / count.clamp(min=1.0)
+    deviation = torch.where(mask, exact - mean, torch.zeros_like(exact))
+    squares = reduce_sum(deviation.square().sum().unsqueeze(0)).squeeze(0)
+    variance = squares / (count - 1.0).clamp(min=1.0)
+    return (deviation * torch.rsqrt(variance + WHITEN_EPSILON)).to(values.dtype)
+
+
+def leave_one_out(rewards: list[float]) -> list[float]:
+    """Each reward minus the mean of the others of its group (https://arxiv.org/abs/2402.14740); 0 if it is alone."""
+    others = len(rewards) - 1
+    if others < 1:
+        return [0.0] * len(rewards)
+    total = sum(rewards)
+    return [reward - (total - reward) / others for reward in rewards]
+
+
+def group_normalised(rewards: list[float]) -> list[float]:
+    """Each reward minus the mean of its group, over the unbiased standard deviation + 1e-6 (GRPO); 0 if it is alone."""
+    if len(rewards) < 2:
+        return [0.0] * len(rewards)
+    mean = sum(rewards) / len(rewards)
+    deviation = (sum((reward - mean) ** 2 for reward in rewards) / (len(rewards) - 1)) ** 0.5
+    return [(reward - mean) / (deviation + GRPO_EPSILON) for reward in rewards]
