@@ -1,0 +1,137 @@
+"""The listener: Whisper-style encoder and adaptor in plain torch, replicated on every tensor-parallel rank.
+
+Clips of different length share a batch; masks keep each clip's output equal to running it alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainer.model.architecture import KERNEL, MLP_RATIO, AudioDims
+
+NORM_EPS = 1e-5
+"""torch's default, which Whisper uses."""
+
+
+@dataclass(frozen=True)
+class AudioBatch:
+    """Distinct clips."""
+
+    mels: Tensor
+    """Log-mels, [clips, n_mels, max_frames] float32; what lies beyond a clip's frames is ignored."""
+    frames: Tensor
+    """Mel frames of each clip, [clips] int64."""
+
+
+class AudioTower(nn.Module):
+    """Encoder and adaptor: log-mels to embeddings of the decoder's width, 12.5 a second."""
+
+    def __init__(self, dims: AudioDims, hidden_size: int) -> None:
+        super().__init__()
+        self.encoder = Encoder(dims)
+        self.adapter = Adapter(dims, hidden_size)
+
+    def forward(self, audio: AudioBatch) -> tuple[Tensor, Tensor]:
+        """Returns embeddings [clips, max_tokens, hidden] and the number of tokens of each clip [clips]."""
+        encoded, lengths = self.encoder(audio.mels, audio.frames)
+        return self.adapter(encoded, lengths)
+
+
+class Encoder(nn.Module):
+    """Two convolutions, learned positions, pre-norm blocks, pooling by two: 100 mel frames/s to 25 Hz."""
+
+    def __init__(self, dims: AudioDims) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(dims.n_mels, dims.size, KERNEL, padding=1)
+        self.conv2 = nn.Conv1d(dims.size, dims.size, KERNEL, stride=2, padding=1)
+        self.positional_embedding = nn.Embedding(dims.positions, dims.size)
+        self.blocks = nn.ModuleList(Block(dims.size, dims.heads) for _ in range(dims.layers))
+        self.avg_pooler = nn.AvgPool1d(2, stride=2)
+        self.after_norm = nn.LayerNorm(dims.size, eps=NORM_EPS)
+
+    def forward(self, mels: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """[clips, n_mels, frames] to [clips, frames // 4, size] and the lengths [clips]."""
+        longest = int(frames.max())
+        half = (longest + 1) // 2
+        if half > self.positional_embedding.num_embeddings:
+            limit = 2 * self.positional_embedding.num_embeddings
+            raise ValueError(f"a clip of {longest} mel frames is longer than the encoder's {limit}")
+        keep = _within(frames, longest)
+        x = mels[:, :, :longest].to(self.conv1.weight.dtype)
+        # A convolution at a clip's end must see zeros, as its padding would be, not what batching put there.
+        x = F.gelu(self.conv1(x * keep[:, None]) if keep is not None else self.conv1(x))
+        x = F.gelu(self.conv2(x * keep[:, None] if keep is not None else x)).transpose(1, 2)
+        x = x + self.positional_embedding.weight[:half]
+        lengths = (frames + 1) // 2
+        keys = _within(lengths, half)
+        for block in self.blocks:
+            x = block(x, keys)
+        x = self.avg_pooler(x.transpose(1, 2)).transpose(1, 2)
+        return self.after_norm(x), lengths // 2
+
+
+class Block(nn.Module):
+    """Attention and MLP, each on the normalised residual."""
+
+    def __init__(self, size: int, heads: int) -> None:
+        super().__init__()
+        self.attn = Attention(size, heads)
+        self.attn_ln = nn.LayerNorm(size, eps=NORM_EPS)
+        self.mlp = nn.Sequential(nn.Linear(size, MLP_RATIO * size), nn.GELU(), nn.Linear(MLP_RATIO * size, size))
+        self.mlp_ln = nn.LayerNorm(size, eps=NORM_EPS)
+
+    def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
+        """[clips, length, size] to the same; `keys` [clips, length] says which positions may be attended to."""
+        x = x + self.attn(self.attn_ln(x), keys)
+        return x + self.mlp(self.mlp_ln(x))
+
+
+class Attention(nn.Module):
+    """Bidirectional multi-head attention; the key projection has no bias, as in Whisper."""
+
+    def __init__(self, size: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(size, size)
+        self.key = nn.Linear(size, size, bias=False)
+        self.value = nn.Linear(size, size)
+        self.out = nn.Linear(size, size)
+
+    def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
+        """[clips, length, size] to the same."""
+        clips, length, size = x.shape
+        query, key, value = (
+            project(x).view(clips, length, self.heads, -1).transpose(1, 2)
+            for project in (self.query, self.key, self.value)
+        )
+        mask = None if keys is None else keys[:, None, None, :].bool()
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.out(mixed.transpose(1, 2).reshape(clips, length, size))
+
+
+class Adapter(nn.Module):
+    """Halves the rate to 12.5 Hz and projects to the decoder's width."""
+
+    def __init__(self, dims: AudioDims, hidden_size: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(dims.size, dims.size, KERNEL, stride=2, padding=1)
+        self.linear1 = nn.Linear(dims.size, dims.adapter_size)
+        self.linear2 = nn.Linear(dims.adapter_size, hidden_size)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[clips, length, size] to [clips, (length - 1) // 2 + 1, hidden] and the lengths."""
+        keep = _within(lengths, x.shape[1])
+        x = (x if keep is None else x * keep[:, :, None]).transpose(1, 2)
+        x = F.gelu(self.conv(x)).transpose(1, 2)
+        return self.linear2(F.relu(self.linear1(x))), (lengths - 1) // 2 + 1
+
+
+def _within(lengths: Tensor, longest: int) -> Tensor | None:
+    """Which positions lie inside each clip, [clips, longest] of the lengths' device; None if all do."""
+    if bool((lengths == longest).all()):
+        return None
+    return torch.arange(longest, device=lengths.device)[None, :] < lengths[:, None]

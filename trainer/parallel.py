@@ -1,0 +1,98 @@
+"""Ranks: process groups, this rank's device, and small collectives that carry no pickle."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from earwitness.errors import InputError
+
+TIMEOUT = timedelta(minutes=30)
+"""A collective that waits longer means a dead rank; loading a large model can take minutes."""
+
+if not torch.cuda.is_available():
+    from trainer import cpu
+
+    cpu.enable()
+
+from megatron.core import parallel_state, tensor_parallel  # noqa: E402  (after the CPU mapping, which it needs)
+
+
+def initialize(tensor_parallel_size: int, pipeline_parallel_size: int, seed: int = 1) -> None:
+    """Joins torch.distributed (environment of torchrun; alone if there is none) and lays out the ranks.
+
+    Calling it again with the same layout changes nothing; another layout replaces the old one.
+    """
+    if not dist.is_initialized():
+        for key, value in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0")):
+            os.environ.setdefault(key, value)
+        alone = os.environ["WORLD_SIZE"] == "1" and "MASTER_ADDR" not in os.environ
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group(
+            "nccl" if torch.cuda.is_available() else "gloo",
+            timeout=TIMEOUT,
+            # A rank that is alone meets nobody: an in-process store needs no free port.
+            **({"store": dist.HashStore(), "rank": 0, "world_size": 1} if alone else {}),
+        )
+    world = dist.get_world_size()
+    if world % (tensor_parallel_size * pipeline_parallel_size):
+        raise InputError(
+            "model.tensor_parallel",
+            f"{tensor_parallel_size} x pipeline_parallel {pipeline_parallel_size} does not divide {world} trainer ranks",
+            "a divisor",
+        )
+    if parallel_state.model_parallel_is_initialized():
+        if (
+            parallel_state.get_tensor_model_parallel_world_size() == tensor_parallel_size
+            and parallel_state.get_pipeline_model_parallel_world_size() == pipeline_parallel_size
+        ):
+            return
+        parallel_state.destroy_model_parallel()
+    parallel_state.initialize_model_parallel(tensor_parallel_size, pipeline_parallel_size)
+    torch.manual_seed(seed)
+    if torch.cuda.is_available():
+        tensor_parallel.model_parallel_cuda_manual_seed(seed)
+
+
+def device() -> torch.device:
+    """Where this rank computes."""
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def is_rank_zero() -> bool:
+    """True on the rank that speaks for all."""
+    return dist.get_rank() == 0
+
+
+def data_parallel() -> tuple[int, int]:
+    """(rank, size) among the replicas of the model."""
+    return parallel_state.get_data_parallel_rank(), parallel_state.get_data_parallel_world_size()
+
+
+def all_reduce_sum(tensor: torch.Tensor) -> torch.Tensor:
+    """Sums `tensor` in place over the data-parallel replicas and returns it."""
+    if parallel_state.get_data_parallel_world_size() > 1:
+        dist.all_reduce(tensor, group=parallel_state.get_data_parallel_group())
+    return tensor
+
+
+def broadcast_bytes(content: bytes | None, src: int = 0) -> bytes:
+    """Gives every rank the bytes of rank `src`; the others pass None."""
+    if dist.get_world_size() == 1:
+        if content is None:
+            raise ValueError("the source rank must pass bytes")
+        return content
+    length = torch.tensor([0 if content is None else len(content)], dtype=torch.int64, device=device())
+    dist.broadcast(length, src)
+    buffer = torch.empty(int(length), dtype=torch.uint8, device=device())
+    if dist.get_rank() == src:
+        if content is None:
+            raise ValueError("the source rank must pass bytes")
+        if content:
+            buffer.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+    dist.broadcast(buffer, src)
+    return buffer.cpu().numpy().tobytes()
