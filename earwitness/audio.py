@@ -1,0 +1,129 @@
+"""Clips: any wav, flac, mp3 or ogg, at any rate, as mono 16 kHz float32."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Final
+
+import numpy as np
+import soundfile
+import soxr
+import xxhash
+from numpy.typing import NDArray
+
+from earwitness.errors import InputError
+from earwitness.logmel import SAMPLE_RATE
+from earwitness.storage import open_store
+
+__all__ = ["SAMPLE_RATE", "SILENCE_SECONDS", "AudioError", "content_hash", "decode_audio", "read_audio", "silence"]
+
+MAX_SECONDS: Final = 29.98
+"""Longest clip: the encoder has 1500 positions of 20 ms, and the padding takes two frames of 10 ms."""
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Largest audio file: 30 s of 8-channel 32-bit audio at 48 kHz are 46 MB."""
+MAX_CHANNELS: Final = 32
+"""Most channels of a file; a header that claims more is broken or hostile."""
+MIN_RATE: Final = 1_000
+"""Lowest sample rate, Hz; below it a claim of long duration costs nothing but decodes to a huge clip."""
+MAX_RATE: Final = 768_000
+"""Highest sample rate, Hz; that of the fastest converters."""
+MAX_PEAK: Final = 32_768.0
+"""Largest magnitude of a sample. Full scale is 1; some float files use the 16-bit scale; anything above is noise."""
+FORMATS: Final = ("WAV", "WAVEX", "RF64", "FLAC", "MP3", "OGG")
+"""Containers that are read, as libsndfile calls them."""
+SILENCE_SECONDS: Final = 1.0
+"""Length of the clip that stands in for every clip of the no-audio control."""
+_BLOCK: Final = 65_536
+"""Frames decoded at a time: mixing down block by block bounds memory whatever the channel count."""
+
+
+class AudioError(InputError):
+    """A clip that cannot be used; `field` is its URI."""
+
+
+def read_audio(uri: str, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.float32]:
+    """The clip at `uri` as `[samples]`, mono at 16 kHz, channels averaged.
+
+    Raises AudioError if it is missing, too big, empty, longer than `max_seconds`, corrupt, or holds NaN or infinity.
+    """
+    return decode_audio(read_bytes(uri), uri, max_seconds=max_seconds)
+
+
+def decode_audio(data: bytes, name: str, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.float32]:
+    """As `read_audio`, from the bytes of a file; `name` is what errors call it."""
+    if not data:
+        raise AudioError(name, "the file is empty", "a wav, flac, mp3 or ogg file")
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            _check_header(file, name, max_seconds)
+            rate = file.samplerate
+            mono = _mono(file, name, int(max_seconds * rate))
+    except soundfile.LibsndfileError as error:
+        raise AudioError(name, f"cannot be decoded ({error.error_string})", "a wav, flac, mp3 or ogg file") from error
+    if mono.size == 0:
+        raise AudioError(name, "holds no samples", "at least one sample")
+    if not np.isfinite(mono).all():
+        raise AudioError(name, "holds NaN or infinite samples", "finite samples")
+    if (peak := float(np.abs(mono).max())) > MAX_PEAK:
+        raise AudioError(name, f"a sample of magnitude {peak:.3g}", "full scale at 1")
+    if rate == SAMPLE_RATE:
+        return mono
+    resampled = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
+    if resampled.size == 0:
+        raise AudioError(name, f"too short ({mono.size} samples at {rate} Hz)", "at least one sample at 16 kHz")
+    return resampled
+
+
+def read_bytes(uri: str) -> bytes:
+    """The file's bytes, at most `MAX_BYTES`. Raises AudioError."""
+    fs, path = open_store(uri)
+    try:
+        with fs.open(path, "rb") as file:
+            data: bytes = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise AudioError(uri, "no such file", "the path of an audio file") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise AudioError(uri, f"cannot be read ({os.strerror(error.errno or 0)})", "a readable audio file") from error
+    if len(data) > MAX_BYTES:
+        raise AudioError(uri, f"more than {MAX_BYTES // 2**20} MiB", f"at most {MAX_BYTES // 2**20} MiB")
+    return data
+
+
+def content_hash(data: bytes) -> str:
+    """xxh3-128 of a file's bytes, 32 hex digits: the key of caches of what was derived from the clip."""
+    return xxhash.xxh3_128_hexdigest(data)
+
+
+def silence() -> NDArray[np.float32]:
+    """`SILENCE_SECONDS` of digital silence, `[samples]`."""
+    return np.zeros(int(SILENCE_SECONDS * SAMPLE_RATE), dtype=np.float32)
+
+
+def _check_header(file: soundfile.SoundFile, name: str, max_seconds: float) -> None:
+    if file.format not in FORMATS:
+        raise AudioError(name, f"is a {file.format_info} file", "wav, flac, mp3 or ogg")
+    if not 1 <= file.channels <= MAX_CHANNELS:
+        raise AudioError(name, f"{file.channels} channels", f"1 to {MAX_CHANNELS} channels")
+    if not MIN_RATE <= file.samplerate <= MAX_RATE:
+        raise AudioError(name, f"a sample rate of {file.samplerate} Hz", f"{MIN_RATE} to {MAX_RATE} Hz")
+    if file.frames > max_seconds * file.samplerate:
+        raise _too_long(name, file.frames / file.samplerate, max_seconds)
+
+
+def _mono(file: soundfile.SoundFile, name: str, max_frames: int) -> NDArray[np.float32]:
+    """The mean of the channels `[frames]`. A header may understate the length, so the limit is checked again."""
+    blocks: list[NDArray[np.float32]] = []
+    total = 0
+    while True:
+        block = file.read(_BLOCK, dtype="float32", always_2d=True)
+        if len(block) == 0:
+            return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+        total += len(block)
+        if total > max_frames:
+            raise _too_long(name, total / file.samplerate, max_frames / file.samplerate)
+        blocks.append(block.mean(axis=1, dtype=np.float32))
+
+
+def _too_long(name: str, seconds: float, max_seconds: float) -> AudioError:
+    return AudioError(name, f"lasts {seconds:.2f} s or more", f"at most {max_seconds:.2f} s")

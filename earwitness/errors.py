@@ -1,0 +1,77 @@
+"""The errors a person or a program can act on.
+
+Two kinds, because they are treated differently: an `InputError` is somebody's input and is shown to them; an
+`InfrastructureError` is a part of the mesh that did not answer and is worth a retry. Anything else is a bug and is loud.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHOWN_CHARS = 120
+"""Most characters of a wrong value that an error repeats: enough to recognise it, short enough for a terminal."""
+
+
+class EarwitnessError(Exception):
+    """Everything that Earwitness raises on purpose."""
+
+
+class InputError(EarwitnessError):
+    """An input is wrong: `field` says where, `problem` what, `expected` what would be right."""
+
+    def __init__(self, field: str, problem: str, expected: str) -> None:
+        super().__init__(field, problem, expected)
+        self.field = field
+        self.problem = problem
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}; expected {self.expected}"
+
+
+class InfrastructureError(EarwitnessError):
+    """Something outside the process did not answer: `waited_for` says what, after `seconds`, with `detail`."""
+
+    def __init__(self, waited_for: str, seconds: float, detail: str) -> None:
+        super().__init__(waited_for, seconds, detail)
+        self.waited_for = waited_for
+        self.seconds = seconds
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"waited {self.seconds:.1f} s for {self.waited_for}: {self.detail}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a document: where (`path`), what is wrong (`what`), what would be right (`expected`)."""
+
+    path: str
+    what: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}; expected {self.expected}"
+
+
+class DocumentError(InputError):
+    """All the mistakes of one document at once, so that a person corrects them in one go.
+
+    `field`, `problem` and `expected` are those of the first.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(first.path, first.what, first.expected)
+        self.args = (tuple(problems),)  # pickle and copy rebuild an exception from its args
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(p) for p in self.problems)
+
+
+def shown(value: object) -> str:
+    """The value as an error repeats it: quoted, on one line, cut at `SHOWN_CHARS`."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."

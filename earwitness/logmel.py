@@ -1,0 +1,102 @@
+"""The log-mel spectrogram of Step-Audio-R1, and how many frames and audio tokens a clip has.
+
+Whisper's front end with its own padding: 479 zeros on the right, a centred STFT (400-point periodic Hann window, hop 160),
+librosa's Slaney mel filters, log10, at most 80 dB below the loudest bin, scaled to about [-1, 1].
+
+Computed in float64 and rounded once, so that the trainer and the rollout workers see the same bits whatever BLAS does.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earwitness.errors import InputError
+
+SAMPLE_RATE = 16_000
+"""Hz."""
+WINDOW = 400
+"""Samples of one STFT window: 25 ms."""
+HOP = 160
+"""Samples between frames: 10 ms."""
+PAD_RIGHT = 479
+"""Zeros behind the clip, as Step-Audio-R1 was trained: every clip gets two frames more than its length asks for."""
+FLOOR = 1e-10
+"""Smallest mel power: log10 stays finite in silence."""
+DYNAMIC_RANGE = 8.0
+"""log10 units kept below the loudest bin: 80 dB."""
+
+
+def log_mel(samples: NDArray[np.float32], n_mels: int = 128) -> NDArray[np.float32]:
+    """The log-mel spectrogram `[n_mels, frames(len(samples))]` of a 16 kHz mono clip `[samples]`.
+
+    Raises InputError if the clip is not one-dimensional, is empty, or holds NaN or infinity.
+    """
+    if samples.ndim != 1 or samples.size == 0:
+        raise InputError("samples", f"shape {samples.shape}", "a mono clip [samples] with at least one sample")
+    if not np.isfinite(samples).all():
+        raise InputError("samples", "NaN or infinity", "finite samples")
+    centred = np.pad(np.pad(samples.astype(np.float64), (0, PAD_RIGHT)), WINDOW // 2, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(centred, WINDOW)[::HOP][: frames(samples.size)]
+    spectrum = np.fft.rfft(windows * _window(), axis=1)
+    power = spectrum.real**2 + spectrum.imag**2
+    mel = np.log10(np.maximum(power @ mel_filters(n_mels).T, FLOOR))
+    mel = (np.maximum(mel, mel.max() - DYNAMIC_RANGE) + 4.0) / 4.0
+    return np.ascontiguousarray(mel.T, dtype=np.float32)
+
+
+def frames(samples: int) -> int:
+    """Mel frames of a clip of `samples` samples: ceil(samples / 160) + 2."""
+    return (samples + PAD_RIGHT) // HOP
+
+
+def audio_tokens(frames: int) -> int:
+    """Audio tokens that the encoder and adaptor make of `frames` mel frames.
+
+    The encoder's second convolution halves (kernel 3, stride 2, padding 1), its average pool halves and drops an odd frame,
+    the adaptor's convolution halves again (kernel 3, stride 2, padding 1): 100 -> 50 -> 25 -> 12.5 Hz.
+    """
+    convolved = (frames + 1) // 2
+    pooled = convolved // 2
+    return (pooled - 1) // 2 + 1
+
+
+@cache
+def mel_filters(n_mels: int) -> NDArray[np.float64]:
+    """Triangular filters `[n_mels, WINDOW // 2 + 1]` on the Slaney mel scale, each of unit area (librosa's default)."""
+    bins = np.linspace(0.0, SAMPLE_RATE / 2, WINDOW // 2 + 1)
+    edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), n_mels + 2))
+    width = np.diff(edges)
+    rising = (bins[None, :] - edges[:-2, None]) / width[:-1, None]
+    falling = (edges[2:, None] - bins[None, :]) / width[1:, None]
+    filters = np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    filters.flags.writeable = False
+    return filters
+
+
+# Slaney's mel scale (Auditory Toolbox): linear up to 1 kHz, then 27 mels for each factor 6.4.
+_LINEAR_HZ_PER_MEL = 200.0 / 3.0
+_BREAK_HZ = 1000.0
+_BREAK_MEL = _BREAK_HZ / _LINEAR_HZ_PER_MEL
+_LOG_STEP = np.log(6.4) / 27.0
+
+
+def _hz_to_mel(hz: float) -> float:
+    """Only for frequencies above the break: the Nyquist frequency."""
+    return float(_BREAK_MEL + np.log(hz / _BREAK_HZ) / _LOG_STEP)
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(
+        mel < _BREAK_MEL, mel * _LINEAR_HZ_PER_MEL, _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
+    )
+
+
+@cache
+def _window() -> NDArray[np.float64]:
+    """Periodic Hann window `[WINDOW]`."""
+    window = np.hanning(WINDOW + 1)[:-1]
+    window.flags.writeable = False
+    return window

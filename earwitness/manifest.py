@@ -1,0 +1,244 @@
+"""Manifests: one JSON object a line, each a question about one clip. `docs/manifest.md` describes every key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from earwitness import storage
+from earwitness.chat import LETTERS
+from earwitness.errors import DocumentError, InputError, Problem, shown
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+MAX_LINE_BYTES = 1024 * 1024
+"""Longest line. A question with a long trace is some kilobytes; more than this is not a manifest."""
+MAX_EXAMPLES = 10_000_000
+"""Most lines: twice the recipe's largest data set."""
+MAX_PROBLEMS = 20
+"""Most problems listed at once: after that many, reading stops."""
+
+VERIFIERS = {
+    "choice": trajectory_pb2.VERIFIER_CHOICE,
+    "number": trajectory_pb2.VERIFIER_NUMBER,
+    "text": trajectory_pb2.VERIFIER_TEXT,
+}
+"""The key `verifier`."""
+_VERIFIER_NAMES = {value: name for name, value in VERIFIERS.items()}
+
+
+@dataclass(frozen=True)
+class Example:
+    """One line of a manifest."""
+
+    prompt: trajectory_pb2.Prompt
+    """The question; `audio_uri` does not depend on the manifest's folder."""
+    reasoning: str | None = None
+    """A reasoning trace to learn from, without think tags."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What the writer wants to remember about the example, as JSON."""
+
+
+class ManifestError(DocumentError):
+    """What is wrong with a manifest: every problem's path is `uri:line` or `uri:line.key`."""
+
+
+def read_manifest(uri: str, *, check_audio: bool = False) -> list[Example]:
+    """The examples of the manifest at `uri`, in order. With `check_audio`, every clip must exist.
+
+    Raises ManifestError, with up to `MAX_PROBLEMS` problems.
+    """
+    examples: list[Example] = []
+    problems: list[Problem] = []
+    first_line: dict[str, int] = {}
+    for number, line in _lines(uri, problems):
+        example = _example(line, uri, number, problems)
+        if example is not None:
+            identity = example.prompt.id
+            if identity in first_line:
+                what = f"duplicate id {shown(identity)} (first on line {first_line[identity]})"
+                problems.append(Problem(f"{uri}:{number}.id", what, "an id of its own for each line"))
+            first_line.setdefault(identity, number)
+            if check_audio:
+                _check_audio(example, uri, number, problems)
+            examples.append(example)
+        if len(problems) >= MAX_PROBLEMS:
+            break
+    if not examples and not problems:
+        problems.append(Problem(uri, "the manifest is empty", "at least one line"))
+    if problems:
+        raise ManifestError(problems[:MAX_PROBLEMS])
+    return examples
+
+
+def write_manifest(uri: str, examples: Iterable[Example]) -> None:
+    """Writes a manifest that `read_manifest` reads back. Clips under its folder are named relative to it.
+
+    A reader sees the old file or the whole new one.
+    """
+    fs, path = storage.open_store(uri)
+    fs.makedirs(storage.parent(path), exist_ok=True)
+    partial = f"{path}.part"
+    with fs.open(partial, "wb") as file:
+        for example in examples:
+            file.write(_line(example, storage.parent(uri)).encode() + b"\n")
+    fs.mv(partial, path)
+
+
+def _lines(uri: str, problems: list[Problem]) -> Iterator[tuple[int, bytes]]:
+    """Line numbers from 1 and lines that are not blank. An over-long line ends the reading with a problem."""
+    fs, path = storage.open_store(uri)
+    try:
+        file: IO[bytes] = fs.open(path, "rb")
+    except FileNotFoundError:
+        problems.append(Problem(uri, "no such file", "the path of a manifest (JSON lines)"))
+        return
+    except IsADirectoryError:
+        problems.append(Problem(uri, "is a folder", "the path of a manifest (JSON lines)"))
+        return
+    except PermissionError:
+        problems.append(Problem(uri, "cannot be read (no permission)", "a readable manifest"))
+        return
+    with file:
+        number = 0
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            if len(line) > MAX_LINE_BYTES:
+                what = f"the line is longer than {MAX_LINE_BYTES} bytes"
+                problems.append(Problem(f"{uri}:{number}", what, "one JSON object a line, at most 1 MiB"))
+                return
+            if number > MAX_EXAMPLES:
+                problems.append(Problem(f"{uri}:{number}", "too many lines", f"at most {MAX_EXAMPLES} lines"))
+                return
+            if line.strip():
+                yield number, line
+
+
+def _example(line: bytes, uri: str, number: int, problems: list[Problem]) -> Example | None:
+    """The line's example, or None and what is wrong."""
+    where = f"{uri}:{number}"
+    try:
+        record = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        problems.append(Problem(where, f"not JSON ({error})", "one JSON object a line, in UTF-8"))
+        return None
+    if not isinstance(record, dict):
+        problems.append(Problem(where, f"a JSON {type(record).__name__}", "a JSON object"))
+        return None
+    found = _record_problems(record, where)
+    problems += found
+    if found:
+        return None
+    audio = record.get("audio") or ""
+    prompt = trajectory_pb2.Prompt(
+        id=record["id"],
+        question=record["question"],
+        choices=record.get("choices", []),
+        answer=record["answer"],
+        verifier=VERIFIERS[record["verifier"]],
+        audio_uri=storage.join(storage.parent(uri), audio) if audio else "",
+        kind=record.get("kind", ""),
+    )
+    return Example(prompt, record.get("reasoning"), record.get("extra", {}))
+
+
+_TEXT_KEYS = {"id": True, "question": True, "answer": True, "verifier": True, "audio": False, "kind": False, "reasoning": False}
+"""Keys with text values, and whether they must be there."""
+_KEYS = [*_TEXT_KEYS, "choices", "extra"]
+
+
+def _record_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
+    problems = [
+        Problem(f"{where}.{key}", "unknown key", f"one of {', '.join(_KEYS)} (anything else goes under extra)")
+        for key in record
+        if key not in _KEYS
+    ]
+    for key, required in _TEXT_KEYS.items():
+        value = record.get(key)
+        if value is None and not required:
+            continue
+        if key not in record:
+            problems.append(Problem(f"{where}.{key}", "missing", "text"))
+        elif not isinstance(value, str):
+            problems.append(Problem(f"{where}.{key}", f"{shown(value)} is not text", "text"))
+        elif required and not value.strip():
+            problems.append(Problem(f"{where}.{key}", "empty", "text"))
+        elif not _encodable(value):
+            problems.append(Problem(f"{where}.{key}", "half of a surrogate pair", "text that UTF-8 can hold"))
+    if not isinstance(record.get("extra", {}), dict):
+        problems.append(Problem(f"{where}.extra", f"{shown(record['extra'])} is not an object", "a JSON object"))
+    return problems or _answer_problems(record, where) + _audio_problems(record, where)
+
+
+def _answer_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
+    """Problems between keys; only looked for when the text keys are right."""
+    choices, verifier, answer = record.get("choices", []), record["verifier"], record["answer"]
+    if verifier not in VERIFIERS:
+        return [Problem(f"{where}.verifier", f"unknown verifier {shown(verifier)}", f"one of {', '.join(VERIFIERS)}")]
+    if not isinstance(choices, list) or not all(isinstance(c, str) and c.strip() and _encodable(c) for c in choices):
+        return [Problem(f"{where}.choices", f"{shown(choices)} is not a list of texts", "a list of texts, none empty")]
+    if verifier == "choice" and not 2 <= len(choices) <= len(LETTERS):
+        return [Problem(f"{where}.choices", f"{len(choices)} choices", f"2 to {len(LETTERS)} for the verifier choice")]
+    if verifier != "choice" and choices:
+        return [Problem(f"{where}.choices", f"choices with the verifier {verifier}", "none, or the verifier choice")]
+    if len(set(choices)) != len(choices):
+        return [Problem(f"{where}.choices", "the same choice twice", "choices that differ")]
+    if choices and answer not in choices:
+        return [Problem(f"{where}.answer", f"{shown(answer)} is not among the choices", f"one of {shown(choices)}")]
+    return []
+
+
+def _audio_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
+    try:
+        storage.check_scheme(record.get("audio") or "")
+    except InputError as error:
+        return [Problem(f"{where}.audio", error.problem, error.expected)]
+    return []
+
+
+def _check_audio(example: Example, uri: str, number: int, problems: list[Problem]) -> None:
+    if not example.prompt.audio_uri:
+        return
+    fs, path = storage.open_store(example.prompt.audio_uri)
+    if not fs.isfile(path):
+        what = f"no such file: {example.prompt.audio_uri}"
+        problems.append(Problem(f"{uri}:{number}.audio", what, "a clip; paths start from the manifest's folder"))
+
+
+def _line(example: Example, folder: str) -> str:
+    prompt = example.prompt
+    record: dict[str, Any] = {"id": prompt.id}
+    if prompt.audio_uri:
+        record["audio"] = prompt.audio_uri.removeprefix(f"{folder}/")
+    record |= {"question": prompt.question}
+    if prompt.choices:
+        record["choices"] = list(prompt.choices)
+    record |= {"answer": prompt.answer, "verifier": _VERIFIER_NAMES[prompt.verifier]}
+    if prompt.kind:
+        record["kind"] = prompt.kind
+    if example.reasoning is not None:
+        record["reasoning"] = example.reasoning
+    if example.extra:
+        record["extra"] = example.extra
+    return json.dumps(record, ensure_ascii=False, allow_nan=False)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        raise ValueError("the same key twice")
+    return record
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _encodable(text: str) -> bool:
+    """False for lone surrogates, which JSON can spell and UTF-8 cannot hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

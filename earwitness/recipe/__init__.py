@@ -1,0 +1,38 @@
+"""A recipe: what a job trains, on what, how it is rewarded, stage by stage."""
+
+from earwitness.recipe.load import Problem, RecipeError, load_recipe, read_recipe
+from earwitness.recipe.schema import (
+    ColdStartStage,
+    EvalStage,
+    MgrdStage,
+    ModelConfig,
+    Optimizer,
+    ProbeData,
+    Recipe,
+    Rewards,
+    RlStage,
+    SamplingConfig,
+    Selection,
+    ToyModel,
+    Tune,
+)
+
+__all__ = [
+    "ColdStartStage",
+    "EvalStage",
+    "MgrdStage",
+    "ModelConfig",
+    "Optimizer",
+    "Problem",
+    "ProbeData",
+    "Recipe",
+    "RecipeError",
+    "Rewards",
+    "RlStage",
+    "SamplingConfig",
+    "Selection",
+    "ToyModel",
+    "Tune",
+    "load_recipe",
+    "read_recipe",
+]

@@ -1,0 +1,93 @@
+"""Reads a recipe and words every mistake: where it is, what is wrong, what would be right."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import yaml
+from pydantic import ValidationError
+
+from earwitness import storage
+from earwitness.errors import DocumentError, Problem
+from earwitness.recipe.schema import Recipe
+from earwitness.recipe.words import recipe_problems
+from earwitness.recipe.yamltext import MAX_BYTES, YamlProblem, compose, read_yaml
+
+__all__ = ["Problem", "RecipeError", "absolute_paths", "load_recipe", "read_recipe", "require_absolute"]
+
+
+class RecipeError(DocumentError):
+    """Every mistake of a recipe."""
+
+
+def load_recipe(text: bytes | str) -> Recipe:
+    """The recipe in YAML text of at most 1 MiB. Raises RecipeError."""
+    try:
+        data = read_yaml(text)
+    except YamlProblem as error:
+        raise RecipeError([error.problem]) from error
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(recipe_problems(error, data)) from error
+
+
+def read_recipe(path: str) -> Recipe:
+    """The recipe in a file (path or URI). Raises RecipeError."""
+    fs, inner = storage.open_store(str(path))
+    try:
+        with fs.open(inner, "rb") as file:
+            text: bytes = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise RecipeError([Problem(str(path), "no such file", "the path of a recipe (YAML)")]) from error
+    except (IsADirectoryError, PermissionError) as error:
+        what = f"cannot be read ({os.strerror(error.errno or 0)})"
+        raise RecipeError([Problem(str(path), what, "the path of a recipe (YAML)")]) from error
+    return load_recipe(text)
+
+
+def absolute_paths(recipe_text: bytes | str, base_dir: str) -> bytes:
+    """The recipe's text with relative manifest, output and model paths resolved from `base_dir`; the rest as it was.
+
+    The client does this before it submits: paths mean nothing in the folder of a server. Raises RecipeError for YAML
+    that cannot be read; other mistakes stay for `load_recipe`.
+    """
+    try:
+        text, root = compose(recipe_text)
+    except YamlProblem as error:
+        raise RecipeError([error.problem]) from error
+    nodes = {n.start_mark.index: n for n in _path_nodes(root) if n.value and not storage.is_absolute(n.value)}
+    for start in sorted(nodes, reverse=True):
+        end = nodes[start].end_mark.index
+        path = os.path.normpath(os.path.join(os.path.abspath(base_dir), os.path.expanduser(nodes[start].value)))
+        line_end = "\n" if text[start:end].endswith("\n") else ""
+        text = f"{text[:start]}{json.dumps(path, ensure_ascii=False)}{line_end}{text[end:]}"
+    return text.encode()
+
+
+def require_absolute(recipe: Recipe) -> None:
+    """Raises RecipeError if a path of the recipe depends on the folder it is read in."""
+    paths = {"output": recipe.output, **{f"data.{name}": uri for name, uri in recipe.data.items()}}
+    if recipe.model.path is not None:
+        paths["model.path"] = recipe.model.path
+    problems = [
+        Problem(field, f"the path {uri!r} is relative", "an absolute path or a URI")
+        for field, uri in paths.items()
+        if not storage.is_absolute(uri)
+    ]
+    if problems:
+        raise RecipeError(problems)
+
+
+def _path_nodes(root: yaml.Node) -> list[yaml.ScalarNode]:
+    """The scalars that hold a path: `output`, `model.path` and every value of `data`."""
+    top = _entries(root)
+    nodes = [top.get("output"), _entries(top.get("model")).get("path"), *_entries(top.get("data")).values()]
+    return [n for n in nodes if isinstance(n, yaml.ScalarNode) and n.tag == "tag:yaml.org,2002:str"]
+
+
+def _entries(node: yaml.Node | None) -> dict[str, yaml.Node]:
+    if not isinstance(node, yaml.MappingNode):
+        return {}
+    return {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}

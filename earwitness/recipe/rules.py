@@ -1,0 +1,62 @@
+"""Rules between fields: what is right alone and wrong together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pydantic_core import PydanticCustomError
+
+PROBE_MANIFESTS = ("cold_start", "train", "eval")
+"""Manifests that `probe` provides."""
+
+
+class Rule(NamedTuple):
+    """A rule that is broken."""
+
+    field: str
+    """Path of the field, from the model that holds the rule."""
+    what: str
+    """What is wrong."""
+    expected: str
+    """What would be right."""
+
+
+def require(rules: Iterable[tuple[bool, Rule]]) -> None:
+    """Raises one pydantic error that carries every rule that does not hold."""
+    broken = [rule for holds, rule in rules if not holds]
+    if broken:
+        words = "; ".join(f"{r.field}: {r.what}; expected {r.expected}" for r in broken)
+        raise PydanticCustomError("rules", "{words}", {"rules": broken, "words": words})
+
+
+@dataclass(frozen=True)
+class StageOutline:
+    """What the order of stages depends on; None for what could not be read."""
+
+    type: str | None
+    data: str | None
+    name: str | None = None
+    """Only eval stages have one."""
+
+
+def order_rules(toy: bool, provided: Collection[str], stages: Sequence[StageOutline]) -> list[tuple[bool, Rule]]:
+    """Whether the stages can work in this order on this data."""
+    listing = ", ".join(sorted(provided)) or "none: give data or probe"
+    rules = [
+        (
+            stage.data is None or stage.data in provided,
+            Rule(f"stages[{i}].data", f"no manifest {stage.data!r}", f"one that the recipe provides ({listing})"),
+        )
+        for i, stage in enumerate(stages)
+    ]
+    if toy and stages and stages[0].type is not None:
+        what = f"{stages[0].type} before any sft, but a toy model starts with random weights"
+        rules.append((stages[0].type == "sft", Rule("stages[0].type", what, "sft as the first stage")))
+    first: dict[str, int] = {}
+    for i, stage in enumerate(stages):
+        if stage.name is not None:
+            j = first.setdefault(stage.name, i)
+            rules.append((i == j, Rule(f"stages[{i}].name", f"{stage.name!r} is taken by stages[{j}]", "a name of its own")))
+    return rules
