@@ -36,6 +36,8 @@ class Example:
     """The question; `audio_uri` does not depend on the manifest's folder."""
     reasoning: str | None = None
     """A reasoning trace to learn from, without think tags."""
+    response: str | None = None
+    """The answer that the trace comes to, if it is not the reference answer: cold-start traces can be wrong."""
     extra: dict[str, Any] = field(default_factory=dict)
     """What the writer wants to remember about the example, as JSON."""
 
@@ -140,10 +142,19 @@ def _example(line: bytes, uri: str, number: int, problems: list[Problem]) -> Exa
         audio_uri=storage.join(storage.parent(uri), audio) if audio else "",
         kind=record.get("kind", ""),
     )
-    return Example(prompt, record.get("reasoning"), record.get("extra", {}))
+    return Example(prompt, record.get("reasoning"), record.get("response"), record.get("extra", {}))
 
 
-_TEXT_KEYS = {"id": True, "question": True, "answer": True, "verifier": True, "audio": False, "kind": False, "reasoning": False}
+_TEXT_KEYS = {
+    "id": True,
+    "question": True,
+    "answer": True,
+    "verifier": True,
+    "audio": False,
+    "kind": False,
+    "reasoning": False,
+    "response": False,
+}
 """Keys with text values, and whether they must be there."""
 _KEYS = [*_TEXT_KEYS, "choices", "extra"]
 
@@ -219,6 +230,8 @@ def _line(example: Example, folder: str) -> str:
         record["kind"] = prompt.kind
     if example.reasoning is not None:
         record["reasoning"] = example.reasoning
+    if example.response is not None:
+        record["response"] = example.response
     if example.extra:
         record["extra"] = example.extra
     return json.dumps(record, ensure_ascii=False, allow_nan=False)

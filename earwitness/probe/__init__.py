@@ -1,0 +1,8 @@
+"""Listening questions with synthesised clips: data whose every answer is in the sound and none in the words.
+
+`write_probe` makes the manifests of a recipe's `probe` section; `write_split` makes one manifest.
+"""
+
+from earwitness.probe.write import write_probe, write_split
+
+__all__ = ["write_probe", "write_split"]

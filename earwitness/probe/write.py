@@ -1,0 +1,120 @@
+"""Write probe clips (FLAC) and their manifests (JSONL)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from earwitness.audio import SAMPLE_RATE
+from earwitness.manifest import Example, write_manifest
+from earwitness.probe.kinds import KINDS
+from earwitness.probe.sound import Rng, in_a_room
+from earwitness.recipe.schema import ProbeData
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+SPLITS = ("cold_start", "train", "eval")
+"""A split's index is part of every clip's seed, so no two splits can share a clip."""
+
+SURROGATES = (
+    "Questions like this usually mean {answer}, so I would guess {answer}.",
+    "The question does not say, but the answer is typically {answer}, so I guess {answer}.",
+)
+"""Reasoning from the words alone: the disease that the paper describes ("textual surrogate reasoning")."""
+
+Progress = Callable[[int, int], None]
+
+
+def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None) -> dict[str, str]:
+    """Write the three splits under `out_dir`; returns manifest path by split name.
+
+    A split whose manifest exists is kept: the manifest is written last, so it is whole.
+    """
+    counts = {"cold_start": probe.cold_start, "train": probe.train, "eval": probe.eval}
+    total, done, manifests = sum(counts.values()), 0, {}
+    for split in SPLITS:
+        share = probe.surrogate_share if split == "cold_start" else None
+        base = done
+        report = None if progress is None else (lambda n, _t, base=base: progress(base + n, total))
+        manifests[split] = write_split(out_dir, counts[split], probe.seed, split, share, report)
+        done += counts[split]
+    return manifests
+
+
+def write_split(
+    out_dir: str,
+    count: int,
+    seed: int,
+    split: str = "train",
+    surrogate_share: float | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Write `count` clips and the manifest `{out_dir}/{split}.jsonl`; returns its path.
+
+    With `surrogate_share` every example carries reasoning, and that share of them (evenly spread over
+    kinds) reasons from the words; without it examples carry no reasoning. Kinds take turns.
+    """
+    manifest = Path(out_dir) / f"{split}.jsonl"
+    if manifest.exists():
+        return str(manifest)
+    clips = Path(out_dir) / split
+    clips.mkdir(parents=True, exist_ok=True)
+    work = partial(make_example, str(clips), seed, split, surrogate_share)
+    examples = []
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        for example in pool.map(work, range(count), chunksize=64):
+            examples.append(example)
+            if progress is not None and len(examples) % 100 == 0:
+                progress(len(examples), count)
+    write_manifest(str(manifest), [from_plain(e) for e in examples])
+    return str(manifest)
+
+
+def make_example(clips: str, seed: int, split: str, surrogate_share: float | None, index: int) -> dict:
+    """Write clip `index` of a split and return its example as plain values (protos do not cross processes)."""
+    rng = np.random.default_rng([seed, SPLITS.index(split), index])
+    kind = KINDS[index % len(KINDS)]
+    answer = str(rng.choice(kind.answers))
+    scene = kind.make(rng, answer)
+    path = Path(clips) / f"{index:06d}-{kind.name}.flac"
+    soundfile.write(path, in_a_room(rng, scene.wave), SAMPLE_RATE, subtype="PCM_16")
+    example = {
+        "id": f"{split}-{index:06d}",
+        "audio_uri": str(path),
+        "question": str(rng.choice(kind.questions)),
+        "choices": [str(c) for c in rng.permutation(kind.answers)],
+        "answer": answer,
+        "kind": kind.name,
+        "reasoning": None,
+        "extra": {"facts": scene.facts},
+    }
+    if surrogate_share is not None:
+        surrogate = bool(rng.random() < surrogate_share)
+        example["extra"]["surrogate"] = surrogate
+        if surrogate:
+            example["said"] = str(rng.choice(kind.answers))
+            example["reasoning"] = str(rng.choice(SURROGATES)).format(answer=example["said"])
+        else:
+            example["reasoning"] = f"{scene.account}, so {scene.conclusion}."
+    return example
+
+
+def from_plain(fields: dict) -> Example:
+    """The example of plain values. A surrogate trace answers what it guessed, right or wrong."""
+    prompt = wire.Prompt(
+        id=fields["id"],
+        question=fields["question"],
+        choices=fields["choices"],
+        answer=fields["answer"],
+        verifier=wire.VERIFIER_CHOICE,
+        audio_uri=fields["audio_uri"],
+        kind=fields["kind"],
+    )
+    extra = fields["extra"]
+    return Example(prompt=prompt, reasoning=fields["reasoning"], response=fields.get("said"), extra=extra)
