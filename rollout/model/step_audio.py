@@ -1,0 +1,67 @@
+"""The vLLM model: audio tower, Qwen2 decoder, weights by their Hugging Face names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from vllm.config import VllmConfig
+from vllm.model_executor.layers.logits_processor import LogitsProcessor
+from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
+from vllm.model_executor.models.interfaces import SupportsMultiModal
+from vllm.model_executor.models.qwen2 import Qwen2Model
+from vllm.model_executor.models.utils import AutoWeightsLoader, maybe_prefix
+from vllm.multimodal import MULTIMODAL_REGISTRY
+from vllm.sequence import IntermediateTensors
+
+from rollout.model.encoder import Adapter, AudioEncoder, embed_clips
+from rollout.model.processing import MELS, DummyInputs, ProcessingInfo, Processor
+
+
+@MULTIMODAL_REGISTRY.register_processor(Processor, info=ProcessingInfo, dummy_inputs=DummyInputs)
+class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal):  # type: ignore[misc]  # vLLM's protocol is untyped
+    """Step-Audio-R1. The tower is replicated on every tensor-parallel rank: it is 2 % of the published model."""
+
+    def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
+        super().__init__()
+        config = vllm_config.model_config.hf_config
+        text = config.text_config
+        self.config = config
+        with self._mark_tower_model(vllm_config, "audio"):
+            self.encoder = AudioEncoder(config.audio_encoder_config)
+            self.adapter = Adapter(config.audio_encoder_config, text.hidden_size)
+        with self._mark_language_model(vllm_config):
+            self.model = Qwen2Model(vllm_config=vllm_config, prefix=maybe_prefix(prefix, "model"))
+            self.lm_head = ParallelLMHead(text.vocab_size, text.hidden_size, prefix=maybe_prefix(prefix, "lm_head"))
+        self.logits_processor = LogitsProcessor(text.vocab_size)
+        self.make_empty_intermediate_tensors = self.model.make_empty_intermediate_tensors
+
+    def get_language_model(self) -> nn.Module:
+        """The part that embeds token ids."""
+        return self.model
+
+    def embed_multimodal(self, **kwargs: Any) -> list[Tensor]:
+        """Embeddings `[audio tokens, hidden]` of each clip in `audio_mels`."""
+        mels = kwargs.get(MELS)
+        return [] if mels is None else embed_clips(self.encoder, self.adapter, list(mels))
+
+    def forward(
+        self,
+        input_ids: Tensor | None,
+        positions: Tensor,
+        intermediate_tensors: IntermediateTensors | None = None,
+        inputs_embeds: Tensor | None = None,
+        **kwargs: object,
+    ) -> Tensor | IntermediateTensors:
+        """Hidden states `[tokens, hidden]`."""
+        return self.model(input_ids, positions, intermediate_tensors, inputs_embeds)
+
+    def compute_logits(self, hidden_states: Tensor) -> Tensor | None:
+        """Logits `[tokens, vocab]`."""
+        return self.logits_processor(self.lm_head, hidden_states)
+
+    def load_weights(self, weights: Iterable[tuple[str, torch.Tensor]]) -> set[str]:
+        """Loads by Hugging Face names; gives the names of the parameters that were filled."""
+        return AutoWeightsLoader(self).load_weights(weights)

@@ -1,0 +1,29 @@
+"""The vLLM plug-in: names the model, its config and the weight engine in every vLLM process.
+
+vLLM finds `register` through the entry point `vllm.general_plugins` and calls it in the front end, in the engine and in
+its workers, sometimes twice: it must be idempotent, and must not import what only one of them needs.
+"""
+
+from __future__ import annotations
+
+from transformers import AutoConfig
+from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
+from vllm.model_executor.models import ModelRegistry
+
+from rollout.config import StepAudio2Config
+
+ARCHITECTURE = "StepAudio2ForCausalLM"
+WEIGHT_BACKEND = "redis"
+"""Name of our weight engine in `WeightTransferConfig.backend`."""
+
+
+def register() -> None:
+    """Registers the architecture, the config of its `model_type` and the weight engine."""
+    AutoConfig.register(StepAudio2Config.model_type, StepAudio2Config, exist_ok=True)
+    if ARCHITECTURE not in ModelRegistry.models:
+        ModelRegistry.register_model(ARCHITECTURE, "rollout.model:StepAudio2ForCausalLM")
+    # The factory has no public question "is it there?", and refuses a second registration.
+    if WEIGHT_BACKEND not in WeightTransferEngineFactory._registry:
+        WeightTransferEngineFactory.register_engine(
+            WEIGHT_BACKEND, "rollout.weight_engine", "RedisWeightTransferEngine"
+        )
