@@ -1,0 +1,75 @@
+"""The job that the mesh works on, as the jobs service tells it to everyone (key `ew:active` of the queue Redis).
+
+Durable with the queue Redis; written by the jobs service only. Workers read it about once a second.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import redis
+import redis.asyncio
+
+ACTIVE = "ew:active"
+
+
+@dataclass(frozen=True)
+class ActiveJob:
+    """What a worker must know of the job."""
+
+    job_id: str
+    """The job."""
+    model_uri: str = ""
+    """Hugging Face directory of the policy as the job began; empty until it is prepared."""
+    dtype: str = "float32"
+    """Type the policy computes and generates in."""
+    max_model_len: int = 0
+    """Longest sequence, prompt and response, tokens."""
+    recipe: str = ""
+    """The recipe as YAML."""
+    state: Literal["running", "paused"] = "running"
+    """While paused nothing new is issued."""
+    needs_reference: bool = False
+    """True if reference log-probs are asked for."""
+    reference_uri: str = ""
+    """Hugging Face directory of the frozen reference; empty if not needed."""
+
+
+def read_active(client: redis.Redis) -> ActiveJob | None:
+    """The active job, or None."""
+    return _decode(client.get(ACTIVE))
+
+
+def write_active(client: redis.Redis, job: ActiveJob) -> None:
+    """Replaces the active job."""
+    client.set(ACTIVE, _encode(job))
+
+
+def clear_active(client: redis.Redis) -> None:
+    """No job is active."""
+    client.delete(ACTIVE)
+
+
+async def read_active_async(client: redis.asyncio.Redis) -> ActiveJob | None:
+    """As `read_active`."""
+    return _decode(await client.get(ACTIVE))
+
+
+async def write_active_async(client: redis.asyncio.Redis, job: ActiveJob) -> None:
+    """As `write_active`."""
+    await client.set(ACTIVE, _encode(job))
+
+
+async def clear_active_async(client: redis.asyncio.Redis) -> None:
+    """As `clear_active`."""
+    await client.delete(ACTIVE)
+
+
+def _encode(job: ActiveJob) -> str:
+    return json.dumps(asdict(job))
+
+
+def _decode(stored: bytes | None) -> ActiveJob | None:
+    return ActiveJob(**json.loads(stored)) if stored else None

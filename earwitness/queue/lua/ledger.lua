@@ -1,0 +1,36 @@
+-- Put in front of every script. Replicate effects, so that the append-only file holds what was done and not the script.
+redis.replicate_commands()
+
+-- An ordinal only moves forward. Both ends have the same rank: nothing leaves them.
+local RANK = {issued = 1, rolled = 2, scored = 3, ready = 4, used = 5, dropped = 5}
+local END = 5
+
+local function kind(state) return string.match(state, '^%a+') end
+local function rank(state) return RANK[kind(state)] end
+
+-- Puts an ordinal in a state; the only place that writes a ledger or its counts.
+local function move(ledger, counts, ordinal, from, to)
+  redis.call('HSET', ledger, ordinal, to)
+  if from then redis.call('HINCRBY', counts, kind(from), -1) end
+  redis.call('HINCRBY', counts, kind(to), 1)
+end
+
+-- Ends everything of a run that is in flight, with a reason.
+local function retire(ledger, counts, reason)
+  local all = redis.call('HGETALL', ledger)
+  for i = 1, #all, 2 do
+    if rank(all[i + 1]) < END then move(ledger, counts, all[i], all[i + 1], 'dropped:' .. reason) end
+  end
+end
+
+-- Empties a stream and forgets its deliveries. Its ids go on rising, so a late message id never names a new entry.
+local function wipe(stream, group)
+  redis.pcall('XGROUP', 'DESTROY', stream, group)
+  redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+  redis.call('XTRIM', stream, 'MAXLEN', '0')
+end
+
+local function settle(stream, group, id)
+  redis.call('XACK', stream, group, id)
+  redis.call('XDEL', stream, id)
+end

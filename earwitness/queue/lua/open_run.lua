@@ -1,0 +1,18 @@
+-- KEYS: run, ledger, counts, streams...   ARGV: run id, group, pre-filled states as JSON, ledger prefix, counts prefix, kept s
+local current = redis.call('GET', KEYS[1])
+if current ~= ARGV[1] then
+  if current then
+    local ledger, counts = ARGV[4] .. current, ARGV[5] .. current
+    retire(ledger, counts, 'superseded by ' .. ARGV[1])
+    redis.call('EXPIRE', ledger, ARGV[6])
+    redis.call('EXPIRE', counts, ARGV[6])
+  end
+  redis.call('DEL', KEYS[2], KEYS[3])
+  for i = 4, #KEYS do wipe(KEYS[i], ARGV[2]) end
+  redis.call('SET', KEYS[1], ARGV[1])
+end
+for ordinal, state in pairs(cjson.decode(ARGV[3])) do
+  local before = redis.call('HGET', KEYS[2], ordinal)
+  if not before or rank(before) < END then move(KEYS[2], KEYS[3], ordinal, before, state) end
+end
+return 'ok'
