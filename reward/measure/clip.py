@@ -1,0 +1,46 @@
+"""All measurements of one clip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from earwitness.audio import SAMPLE_RATE
+
+from reward.measure.events import find_events
+from reward.measure.facts import Contour, Event, Measurement, Rhythm, Samples
+from reward.measure.level import measure_levels
+from reward.measure.pitch import measure_pitch
+
+SHORTEST = 800
+"""Samples (50 ms); shorter clips are padded with silence, because F0 needs a few periods around it."""
+
+
+def measure(samples: Samples) -> Measurement:
+    """Measures `samples` `[samples]` at 16 kHz. About 15 ms for a clip of 2 s on one core."""
+    duration = len(samples) / SAMPLE_RATE
+    peak = 20 * float(np.log10(max(float(np.max(np.abs(samples), initial=0.0)), 1e-6)))
+    samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
+    levels = measure_levels(samples)
+    pitch = measure_pitch(samples)
+    events = find_events(samples, levels, pitch)
+    return Measurement(
+        duration=duration,
+        peak=peak,
+        background=levels.background,
+        events=events,
+        rhythm=_rhythm(events),
+        level=Contour(levels.times, levels.db),
+        pitch=pitch,
+    )
+
+
+def _rhythm(events: tuple[Event, ...]) -> Rhythm | None:
+    if len(events) < 3:
+        return None
+    gaps = np.diff([event.start for event in events])
+    slope, _ = np.polyfit(np.arange(len(gaps)), np.log2(gaps), 1)
+    return Rhythm(
+        gaps=tuple(gaps.tolist()),
+        variation=float(np.std(gaps) / np.mean(gaps)),
+        change=float(slope * (len(gaps) - 1)),
+    )

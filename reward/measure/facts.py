@@ -1,0 +1,105 @@
+"""What is measured. Errors are the bounds that the tests hold on synthetic clips at 25 dB signal-to-noise ratio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+"""Mono waveform `[samples]` at 16 kHz, full scale at 1."""
+Frames = NDArray[np.float64]
+"""One value a frame `[frames]`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contour:
+    """A quantity over time: `values[i]` at `times[i]` seconds; NaN where it does not apply."""
+
+    times: Frames
+    values: Frames
+
+
+@dataclass(frozen=True)
+class Event:
+    """One sound with silence or a jump of pitch or level on both sides."""
+
+    start: float
+    """Onset, seconds; error 15 ms."""
+    end: float
+    """End, seconds; error 25 ms."""
+    level: float
+    """RMS level above the background, dBFS; error 1 dB."""
+    level_start: float
+    """Level of its first quarter, dBFS."""
+    level_end: float
+    """Level of its last quarter, dBFS."""
+    pitch: float | None
+    """Median F0, Hz, error 2 %; None for noise and for what is too short."""
+    pitch_start: float | None
+    """F0 at its beginning, Hz, error 4 %."""
+    pitch_end: float | None
+    """F0 at its end, Hz, error 4 %."""
+    harmonicity: float
+    """How well the waveform repeats after one period, 0 (noise) to 1 (periodic)."""
+    overtones: float | None
+    """Energy of partials 2 and up over that of partial 1; None without a pitch or where three partials do not fit."""
+    even_share: float | None
+    """Energy of even partials over that of partials 2 and up; 0 for odd partials only. None as `overtones`, or without any."""
+    third: float | None
+    """Amplitude of partial 3 over that of partial 1; None as `overtones`."""
+    centroid: float
+    """Spectral centroid above the background, Hz."""
+    bandwidth: float
+    """Spectral spread around the centroid (standard deviation), Hz."""
+    wave: str
+    """sine, triangle, square, sawtooth, noise, or other."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds; error 30 ms."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Timing of at least three events."""
+
+    gaps: tuple[float, ...]
+    """Seconds from each onset to the next; error 15 ms."""
+    variation: float
+    """Standard deviation of the gaps over their mean."""
+    change: float
+    """log2 of the last gap over the first, by a straight line through the log-gaps: below 0 it speeds up."""
+
+    @property
+    def mean_gap(self) -> float:
+        """Seconds."""
+        return sum(self.gaps) / len(self.gaps)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """All that is known of one clip."""
+
+    duration: float
+    """Seconds."""
+    peak: float
+    """Largest sample, dBFS."""
+    background: float
+    """Level of the quietest tenth, dBFS: the noise between the events."""
+    events: tuple[Event, ...]
+    """In order of onset."""
+    rhythm: Rhythm | None
+    """None for fewer than three events."""
+    level: Contour
+    """RMS level, dBFS."""
+    pitch: Contour
+    """F0, Hz; NaN where there is none."""
+
+    @property
+    def silences(self) -> list[tuple[float, float]]:
+        """Stretches (start, end) in seconds without an event, those at both ends of the clip included."""
+        edges = [0.0, *(t for event in self.events for t in (event.start, event.end)), self.duration]
+        return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]

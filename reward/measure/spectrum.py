@@ -1,0 +1,91 @@
+"""Spectral facts of one event: how periodic it is, its partials, centroid and bandwidth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from earwitness.audio import SAMPLE_RATE
+
+from reward.measure.facts import Frames, Samples
+
+FRAME = 1024
+"""Samples of one analysis frame (64 ms): ten periods of 150 Hz, and a glide moves little in it."""
+PLACES = 3
+"""Frames spread over an event."""
+TOP_HZ = 7600.0
+"""Partials above it are touched by anti-aliasing filters."""
+MAX_PARTIALS = 16
+"""More partials do not change a verdict."""
+
+
+@dataclass(frozen=True)
+class Partials:
+    """Partials of a pitched event."""
+
+    overtones: float
+    """Energy of partials 2.. over partial 1."""
+    even_share: float | None
+    """Energy of even partials over partials 2..; None where there are none."""
+    third: float
+    """Amplitude of partial 3 over partial 1."""
+
+
+NO_OVERTONES = 0.004
+"""Overtone energy (-24 dB) below which a tone is a single partial: a triangle, the purest other wave, has 0.015."""
+
+
+def periodicity(samples: Samples, f0: float) -> float:
+    """Correlation of `samples` with themselves one period (1 / `f0` seconds) later, in [0, 1]; the middle 0.1 s counts."""
+    lag = SAMPLE_RATE / f0
+    whole = int(lag)
+    middle = samples[max(0, len(samples) // 2 - 800) :][: 1600 + whole + 1].astype(np.float64)
+    if len(middle) < 2 * whole + 2:
+        return 0.0
+    here = middle[: -whole - 1]
+    later = (1 - (lag - whole)) * middle[whole:-1] + (lag - whole) * middle[whole + 1 :]
+    scale = float(np.sqrt(np.dot(here, here) * np.dot(later, later)))
+    return max(0.0, float(np.dot(here, later)) / scale) if scale > 0 else 0.0
+
+
+def measure_partials(samples: Samples, f0: Frames) -> Partials | None:
+    """Partials of an event with F0 frames `f0` (Hz, evenly spread over it), or None where fewer than three fit."""
+    if len(f0) == 0 or 3 * float(np.max(f0)) > TOP_HZ:
+        return None
+    count = min(MAX_PARTIALS, int(TOP_HZ / float(np.max(f0))))
+    length = min(FRAME, len(samples))
+    window = np.hanning(length)
+    energies = np.zeros(count)
+    for place in np.linspace(0, 1, PLACES + 2)[1:-1]:
+        begin = round(place * (len(samples) - length))
+        spectrum = np.abs(np.fft.rfft(samples[begin : begin + length] * window, 4 * FRAME))
+        pitch = float(f0[min(len(f0) - 1, round((begin + length / 2) / len(samples) * (len(f0) - 1)))])
+        width = max(2.0, 0.03 * pitch * 4 * FRAME / SAMPLE_RATE)
+        for k in range(1, count + 1):
+            middle = k * pitch * 4 * FRAME / SAMPLE_RATE
+            energies[k - 1] += float(np.max(spectrum[max(0, int(middle - width)) : int(middle + width) + 2], initial=0.0)) ** 2
+    if energies[0] <= 0:
+        return None
+    overtones = float(energies[1:].sum() / energies[0])
+    even = float(energies[1::2].sum() / energies[1:].sum()) if overtones > NO_OVERTONES else None
+    return Partials(overtones, even, float(np.sqrt(energies[2] / energies[0])))
+
+
+def centroid_and_bandwidth(samples: Samples, background: float) -> tuple[float, float]:
+    """Spectral centroid and standard deviation, Hz, after a white background of `background` dBFS is taken out."""
+    length = min(max(FRAME, 1), len(samples))
+    if length < 16:
+        return 0.0, 0.0
+    window = np.hanning(length)
+    power = np.zeros(length // 2 + 1)
+    for place in np.linspace(0, 1, PLACES + 2)[1:-1]:
+        begin = round(place * (len(samples) - length))
+        power += np.abs(np.fft.rfft(samples[begin : begin + length] * window)) ** 2 / PLACES
+    power = np.maximum(power - 2 * 10 ** (background / 10) * float(np.sum(window**2)), 0.0)
+    total = float(power.sum())
+    if total <= 0:
+        return 0.0, 0.0
+    frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
+    centroid = float(np.dot(frequency, power) / total)
+    return centroid, float(np.sqrt(np.dot((frequency - centroid) ** 2, power) / total))

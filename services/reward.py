@@ -1,0 +1,129 @@
+"""The reward worker: takes groups off `rollouts`, scores them, hands them on; and answers Score for itself.
+
+Scoring runs in a process of its own, so that heartbeats and health stay prompt and a scorer that hangs can be killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import grpc
+
+from earwitness.errors import InputError
+from earwitness.log import Logger, get_logger
+from earwitness.queue import READY, ROLLOUTS, SCORED, AsyncQueue, Taken
+from earwitness.redis_server import connect_async
+from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+from services.scoring import ScoringProcess
+from services.server import serve
+from services.settings import Settings
+
+TAKE = 4
+"""Groups taken at a time: scoring one costs milliseconds, so a round trip for each would show."""
+BLOCK_MS = 1_000
+"""Milliseconds to wait for work before presence is renewed."""
+RENEWALS_PER_CLAIM = 4
+"""Heartbeats within the time after which another worker may claim a task: two may be lost."""
+
+
+class RewardService(reward_pb2_grpc.RewardServiceServicer):
+    """Score, for tests, evaluation and people."""
+
+    def __init__(self, scoring: ScoringProcess) -> None:
+        self._scoring = scoring
+
+    async def Score(  # noqa: N802 (name of the wire)
+        self, request: reward_pb2.ScoreRequest, context: grpc.aio.ServicerContext
+    ) -> reward_pb2.ScoreResponse:
+        """Scores every trajectory; those that cannot be verified come back with a drop reason."""
+        check_group(request.group)
+        return reward_pb2.ScoreResponse(group=await self._scoring.score(request.group))
+
+
+def check_group(group: trajectory_pb2.Group) -> None:
+    """Raises InputError if the group lacks what scoring needs."""
+    if group.task.prompt.verifier == trajectory_pb2.VERIFIER_UNSPECIFIED:
+        raise InputError("group.task.prompt.verifier", "is not set", "choice, number or text")
+    if group.task.reward.reasoning_term == trajectory_pb2.REASONING_TERM_UNSPECIFIED:
+        raise InputError("group.task.reward.reasoning_term", "is not set", "presence or grounded")
+
+
+async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, log: Logger) -> None:
+    """Scores what arrives until cancelled; then leaves the consumer group, so that nothing waits for this worker."""
+    scored = 0
+    try:
+        while True:
+            await queue.announce("reward", settings.name, {"state": "working", "groups": scored})
+            for taken in await queue.take(ROLLOUTS, settings.name, count=TAKE, block_ms=BLOCK_MS):
+                scored += 1
+                heartbeat = asyncio.create_task(_renew(queue, settings, taken.message_id))
+                try:
+                    await settle(queue, scoring, taken, log)
+                finally:
+                    heartbeat.cancel()
+    finally:
+        await asyncio.shield(queue.forget(ROLLOUTS, settings.name))
+
+
+async def settle(queue: AsyncQueue, scoring: ScoringProcess, taken: Taken, log: Logger) -> None:
+    """Scores one group and hands it on, or drops its ordinal with the reason."""
+    group = trajectory_pb2.Group.FromString(taken.data)
+    started = time.perf_counter()
+    group = await scoring.score(group)
+    group.score_seconds = time.perf_counter() - started
+    reason = remove_unverified(group) or filtered(group)
+    task = group.task
+    if reason:
+        log.info("group dropped", run=task.run_id, ordinal=task.ordinal, reason=reason)
+        await queue.drop(ROLLOUTS, taken.message_id, task.run_id, task.ordinal, reason)
+        return
+    onward = SCORED if task.needs_reference else READY
+    outcome = await queue.hand_off(ROLLOUTS, taken.message_id, group, onward)
+    log.debug("group scored", run=task.run_id, ordinal=task.ordinal, outcome=outcome, seconds=group.score_seconds)
+
+
+def remove_unverified(group: trajectory_pb2.Group) -> str:
+    """Takes trajectories with a drop reason out of the group; returns a reason if none is left, else ""."""
+    failed = [t.reward.drop_reason for t in group.trajectories if t.reward.drop_reason]
+    kept = [t for t in group.trajectories if not t.reward.drop_reason]
+    if not kept:
+        return f"unverified: {failed[0]}" if failed else "no trajectories"
+    if failed:
+        del group.trajectories[:]
+        group.trajectories.extend(kept)
+    return ""
+
+
+def filtered(group: trajectory_pb2.Group) -> str:
+    """Dynamic filtering on raw correctness: why the group carries no signal, or "" if it does or is not filtered."""
+    if not group.task.needs_spread:
+        return ""
+    correct = [t.reward.correct for t in group.trajectories]
+    return "all correct" if all(correct) else "" if any(correct) else "all wrong"
+
+
+async def _renew(queue: AsyncQueue, settings: Settings, message_id: str) -> None:
+    while True:
+        await asyncio.sleep(settings.claim_idle_ms / 1_000 / RENEWALS_PER_CLAIM)
+        await queue.renew(ROLLOUTS, settings.name, [message_id])
+
+
+async def main() -> None:
+    """Runs the service until SIGTERM."""
+    settings = Settings.from_env()
+    log = get_logger("reward").bind(name=settings.name)
+    queue = AsyncQueue(await connect_async(settings.queue_url), settings.claim_idle_ms)
+    with ScoringProcess(log) as scoring:
+        await serve(
+            "reward",
+            settings,
+            lambda server: reward_pb2_grpc.add_RewardServiceServicer_to_server(RewardService(scoring), server),
+            [work(queue, scoring, settings, log)],
+        )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

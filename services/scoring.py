@@ -1,0 +1,100 @@
+"""Scores groups in a process that can be killed: nothing that scoring does stalls or ends the service."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+
+from earwitness.log import Logger
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.score import dropped, score_group
+
+GROUP_SECONDS = 30.0
+"""Time limit of one group: scoring takes milliseconds, reading a clip from slow storage may take seconds."""
+START_SECONDS = 30.0
+"""Added to the limit of the first group of a fresh process, which imports scipy and WORLD first."""
+ATTEMPTS = 2
+"""A failure may be of the moment (storage, memory), so there is one more attempt, trajectory by trajectory."""
+
+
+def score_bytes(data: bytes) -> bytes:
+    """A serialised group, scored. Runs in the scoring process."""
+    group = trajectory_pb2.Group.FromString(data)
+    score_group(group)
+    return group.SerializeToString()
+
+
+class ScorerFailed(Exception):
+    """Scoring raised, hung or died; the message says which."""
+
+
+class ScoringProcess:
+    """One process that scores; replaced when it hangs or dies. Use as a context manager."""
+
+    def __init__(self, log: Logger, group_seconds: float = GROUP_SECONDS) -> None:
+        self._log = log
+        self._seconds = group_seconds
+        self._lock = asyncio.Lock()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> ScoringProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._kill()
+
+    async def score(self, group: trajectory_pb2.Group) -> trajectory_pb2.Group:
+        """The group with every reward filled in; what failed twice carries a drop reason instead."""
+        try:
+            scored = await self._attempt(group)
+            failed = [i for i, t in enumerate(scored.trajectories) if t.reward.drop_reason]
+        except ScorerFailed as error:
+            self._log.warning("scorer failed", ordinal=group.task.ordinal, reason=str(error))
+            scored, failed = group, list(range(len(group.trajectories)))
+        for index in failed:
+            scored.trajectories[index].CopyFrom(await self._alone(group, index))
+        return scored
+
+    async def _alone(self, group: trajectory_pb2.Group, index: int) -> trajectory_pb2.Trajectory:
+        """One trajectory of the group, tried again by itself so that it cannot take others with it."""
+        single = trajectory_pb2.Group(task=group.task, trajectories=[group.trajectories[index]])
+        single.trajectories[0].ClearField("reward")
+        try:
+            return (await self._attempt(single)).trajectories[0]
+        except ScorerFailed as error:
+            self._log.warning("trajectory dropped", ordinal=group.task.ordinal, index=index, reason=str(error))
+            single.trajectories[0].reward.CopyFrom(dropped(str(error)))
+            return single.trajectories[0]
+
+    async def _attempt(self, group: trajectory_pb2.Group) -> trajectory_pb2.Group:
+        async with self._lock:  # one group at a time: a queue in the pool would run against the time limit
+            seconds = self._seconds
+            if self._pool is None:
+                # A fresh interpreter: forking a process with gRPC threads is not safe.
+                self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+                seconds += START_SECONDS
+            loop = asyncio.get_running_loop()
+            try:
+                work = loop.run_in_executor(self._pool, score_bytes, group.SerializeToString())
+                return trajectory_pb2.Group.FromString(await asyncio.wait_for(work, seconds))
+            except TimeoutError:
+                self._kill()
+                raise ScorerFailed(f"scorer took longer than {seconds:.0f} s") from None
+            except BrokenProcessPool:
+                self._kill()
+                raise ScorerFailed("scorer process died") from None
+            except Exception as error:  # whatever scoring raised, in the other process
+                raise ScorerFailed(f"scorer raised {type(error).__name__}: {error}") from error
+
+    def _kill(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        pool.shutdown(wait=False, cancel_futures=True)
