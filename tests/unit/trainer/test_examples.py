@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from earwitness.chat import AUDIO_PATCH, render_prompt, render_response
+from earwitness.errors import InputError
+from earwitness.logmel import audio_tokens
+from earwitness.manifest import Example
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from trainer.examples import Examples, load_tokenizer
+from trainer.toy import train_tokenizer
+
+COUNT = 50
+
+
+def example(index: int, clip: str = "") -> Example:
+    prompt = trajectory_pb2.Prompt(id=f"e{index}", question="How many?", choices=["one", "two"], answer="two")
+    prompt.audio_uri = clip
+    return Example(prompt, "I hear a beep." * (index % 5 + 1))
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(["How many? one two I hear a beep."], 320)
+
+
+def make(tokenizer, count=COUNT, batch_size=8, seed=1, max_positions=512):
+    return Examples(
+        [example(i) for i in range(count)], tokenizer, {}, batch_size=batch_size, max_positions=max_positions, seed=seed
+    )
+
+
+def texts(examples, steps):
+    return [[row.tokens.tolist() for row in examples.batch(step)] for step in steps]
+
+
+def test_a_row_is_the_rendered_prompt_and_response(tokenizer):
+    frames = 100
+    mels = {"clip.wav": np.zeros((128, frames), dtype=np.float32)}
+    heard = example(0, "clip.wav")
+    row = Examples([heard], tokenizer, mels, batch_size=1, max_positions=512, seed=0).row(heard)
+    n = audio_tokens(frames)
+    text = render_prompt(heard.prompt, n) + render_response(heard.reasoning, "two")
+    assert row.tokens.tolist() == tokenizer.encode(text, add_special_tokens=False).ids
+    assert (row.tokens == tokenizer.token_to_id(AUDIO_PATCH)).sum() == n
+    assert row.clip == "clip.wav"
+    assert row.response_tokens == len(tokenizer.encode(render_response(heard.reasoning, "two")).ids)
+
+
+def test_the_order_depends_only_on_seed_and_step(tokenizer):
+    steps = [1, 2, 6, 7, 13, 100]
+    assert texts(make(tokenizer), steps) == list(reversed(texts(make(tokenizer), reversed(steps))))
+    assert texts(make(tokenizer), steps) != texts(make(tokenizer, seed=2), steps)
+
+
+def test_an_epoch_uses_no_example_twice(tokenizer):
+    examples = make(tokenizer)
+    order = [index for batch in examples._order(3) for index in batch]
+    assert len(order) == COUNT // 8 * 8 == len(set(order))
+
+
+def test_rows_of_a_batch_have_similar_lengths(tokenizer):
+    spreads = [
+        max(lengths) - min(lengths) for lengths in ([len(t) for t in b] for b in texts(make(tokenizer), range(1, 7)))
+    ]
+    assert np.median(spreads) < max(len(t) for b in texts(make(tokenizer), range(1, 7)) for t in b) / 3
+
+
+def test_fewer_examples_than_a_batch_make_a_smaller_batch(tokenizer):
+    assert len(make(tokenizer, count=3).batch(5)) == 3
+
+
+def test_an_example_that_does_not_fit_is_named(tokenizer):
+    with pytest.raises(InputError, match=r"example e0: .* prompt and .* response tokens; expected at most 10"):
+        make(tokenizer, count=1, max_positions=10).batch(1)
+
+
+def test_a_directory_without_tokenizer_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"tokenizer\.json: no such file"):
+        load_tokenizer(tmp_path)
