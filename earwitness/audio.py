@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from typing import Final
 
 import numpy as np
@@ -12,11 +11,20 @@ import soxr
 import xxhash
 from numpy.typing import NDArray
 
+from earwitness import storage
 from earwitness.errors import InputError
 from earwitness.logmel import SAMPLE_RATE
-from earwitness.storage import open_store
 
-__all__ = ["SAMPLE_RATE", "SILENCE_SECONDS", "AudioError", "content_hash", "decode_audio", "read_audio", "silence"]
+__all__ = [
+    "SAMPLE_RATE",
+    "SILENCE_SECONDS",
+    "AudioError",
+    "content_hash",
+    "decode_audio",
+    "read_audio",
+    "read_clip",
+    "silence",
+]
 
 MAX_SECONDS: Final = 29.98
 """Longest clip: the encoder has 1500 positions of 20 ms, and the padding takes two frames of 10 ms."""
@@ -47,7 +55,7 @@ def read_audio(uri: str, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.floa
 
     Raises AudioError if it is missing, too big, empty, longer than `max_seconds`, corrupt, or holds NaN or infinity.
     """
-    return decode_audio(read_bytes(uri), uri, max_seconds=max_seconds)
+    return decode_audio(read_clip(uri), uri, max_seconds=max_seconds)
 
 
 def decode_audio(data: bytes, name: str, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.float32]:
@@ -59,8 +67,8 @@ def decode_audio(data: bytes, name: str, *, max_seconds: float = MAX_SECONDS) ->
             _check_header(file, name, max_seconds)
             rate = file.samplerate
             mono = _mono(file, name, int(max_seconds * rate))
-    except soundfile.LibsndfileError as error:
-        raise AudioError(name, f"cannot be decoded ({error.error_string})", "a wav, flac, mp3 or ogg file") from error
+    except soundfile.SoundFileError as error:
+        raise AudioError(name, f"cannot be decoded ({error})", "a wav, flac, mp3 or ogg file") from error
     if mono.size == 0:
         raise AudioError(name, "holds no samples", "at least one sample")
     if not np.isfinite(mono).all():
@@ -69,25 +77,18 @@ def decode_audio(data: bytes, name: str, *, max_seconds: float = MAX_SECONDS) ->
         raise AudioError(name, f"a sample of magnitude {peak:.3g}", "full scale at 1")
     if rate == SAMPLE_RATE:
         return mono
-    resampled = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
+    resampled: NDArray[np.float32] = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
     if resampled.size == 0:
         raise AudioError(name, f"too short ({mono.size} samples at {rate} Hz)", "at least one sample at 16 kHz")
     return resampled
 
 
-def read_bytes(uri: str) -> bytes:
-    """The file's bytes, at most `MAX_BYTES`. Raises AudioError."""
-    fs, path = open_store(uri)
+def read_clip(uri: str) -> bytes:
+    """The bytes of the audio file at `uri`, for `decode_audio` and `content_hash`. Raises AudioError."""
     try:
-        with fs.open(path, "rb") as file:
-            data: bytes = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise AudioError(uri, "no such file", "the path of an audio file") from error
-    except (IsADirectoryError, PermissionError) as error:
-        raise AudioError(uri, f"cannot be read ({os.strerror(error.errno or 0)})", "a readable audio file") from error
-    if len(data) > MAX_BYTES:
-        raise AudioError(uri, f"more than {MAX_BYTES // 2**20} MiB", f"at most {MAX_BYTES // 2**20} MiB")
-    return data
+        return storage.read_bytes(uri, MAX_BYTES)
+    except storage.StorageError as error:
+        raise AudioError(uri, error.problem, error.expected) from error
 
 
 def content_hash(data: bytes) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 PAD = "<|PAD|>"
@@ -30,10 +31,11 @@ _TOKEN_LIKE = re.compile(r"<(?=[^<>\s]{1,64}>)")
 
 
 def question_text(prompt: trajectory_pb2.Prompt) -> str:
-    """The question, then one line for each lettered choice."""
-    lines = [prompt.question]
-    lines += [f"{letter}. {choice}" for letter, choice in zip(LETTERS, prompt.choices, strict=False)]
-    return "\n".join(lines)
+    """The question, then one line for each lettered choice. Raises InputError if the letters do not suffice."""
+    if len(prompt.choices) > len(LETTERS):
+        raise InputError("choices", f"{len(prompt.choices)} choices", f"at most {len(LETTERS)}, one for each letter")
+    lettered = [f"{letter}. {choice}" for letter, choice in zip(LETTERS, prompt.choices, strict=False)]
+    return "\n".join([prompt.question, *lettered])
 
 
 def render_prompt(prompt: trajectory_pb2.Prompt, audio_tokens: int) -> str:

@@ -1,16 +1,20 @@
 """The errors a person or a program can act on.
 
 Two kinds, because they are treated differently: an `InputError` is somebody's input and is shown to them; an
-`InfrastructureError` is a part of the mesh that did not answer and is worth a retry. Anything else is a bug and is loud.
+`InfrastructureError` is a part of the mesh that did not answer and is worth a retry. Anything else is a bug, and loud.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHOWN_CHARS = 120
 """Most characters of a wrong value that an error repeats: enough to recognise it, short enough for a terminal."""
+
+MAX_PROBLEMS = 100
+"""Most mistakes of one document that an error keeps: it also travels in a gRPC status."""
 
 
 class EarwitnessError(Exception):
@@ -43,6 +47,9 @@ class InfrastructureError(EarwitnessError):
         return f"waited {self.seconds:.1f} s for {self.waited_for}: {self.detail}"
 
 
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a document: where (`path`), what is wrong (`what`), what would be right (`expected`)."""
@@ -58,17 +65,22 @@ class Problem:
 class DocumentError(InputError):
     """All the mistakes of one document at once, so that a person corrects them in one go.
 
-    `field`, `problem` and `expected` are those of the first.
+    `field`, `problem` and `expected` are those of the first. At most `MAX_PROBLEMS` are kept.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        first = problems[0]
-        super().__init__(first.path, first.what, first.expected)
-        self.args = (tuple(problems),)  # pickle and copy rebuild an exception from its args
-        self.problems = tuple(problems)
+        kept = tuple(problems[:MAX_PROBLEMS])
+        super().__init__(kept[0].path, kept[0].what, kept[0].expected)
+        self.args = (kept,)  # pickle and copy rebuild an exception from its args
+        self.problems = kept
 
     def __str__(self) -> str:
         return "\n".join(str(p) for p in self.problems)
+
+
+def child_path(path: str, key: str) -> str:
+    """The path of `key` within `path`; a key that is not a plain word is quoted and cut."""
+    return f"{path}.{key}" if len(key) <= SHOWN_CHARS and _PLAIN_KEY.fullmatch(key) else f"{path}[{shown(key)}]"
 
 
 def shown(value: object) -> str:

@@ -1,9 +1,10 @@
 """The log-mel spectrogram of Step-Audio-R1, and how many frames and audio tokens a clip has.
 
-Whisper's front end with its own padding: 479 zeros on the right, a centred STFT (400-point periodic Hann window, hop 160),
-librosa's Slaney mel filters, log10, at most 80 dB below the loudest bin, scaled to about [-1, 1].
+Whisper's front end with its own padding: 479 zeros on the right, a centred STFT (400-point periodic Hann window, hop
+160), librosa's Slaney mel filters, log10, at most 80 dB below the loudest bin, scaled to about [-1, 1].
 
-Computed in float64 and rounded once, so that the trainer and the rollout workers see the same bits whatever BLAS does.
+Computed in float64 and rounded once: rounding in the FFT and in BLAS stays far below a float32 step, so the trainer and
+the rollout workers see the same bits.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def frames(samples: int) -> int:
 def audio_tokens(frames: int) -> int:
     """Audio tokens that the encoder and adaptor make of `frames` mel frames.
 
-    The encoder's second convolution halves (kernel 3, stride 2, padding 1), its average pool halves and drops an odd frame,
-    the adaptor's convolution halves again (kernel 3, stride 2, padding 1): 100 -> 50 -> 25 -> 12.5 Hz.
+    The encoder's second convolution halves (kernel 3, stride 2, padding 1), its average pool halves and drops an odd
+    frame, the adaptor's convolution halves again (kernel 3, stride 2, padding 1): 100 -> 50 -> 25 -> 12.5 Hz.
     """
     convolved = (frames + 1) // 2
     pooled = convolved // 2
@@ -71,7 +72,9 @@ def mel_filters(n_mels: int) -> NDArray[np.float64]:
     width = np.diff(edges)
     rising = (bins[None, :] - edges[:-2, None]) / width[:-1, None]
     falling = (edges[2:, None] - bins[None, :]) / width[1:, None]
-    filters = np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    filters: NDArray[np.float64] = (
+        np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    )
     filters.flags.writeable = False
     return filters
 
@@ -89,14 +92,15 @@ def _hz_to_mel(hz: float) -> float:
 
 
 def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(
-        mel < _BREAK_MEL, mel * _LINEAR_HZ_PER_MEL, _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
-    )
+    linear = mel * _LINEAR_HZ_PER_MEL
+    curved = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
+    hz: NDArray[np.float64] = np.where(mel < _BREAK_MEL, linear, curved)
+    return hz
 
 
 @cache
 def _window() -> NDArray[np.float64]:
     """Periodic Hann window `[WINDOW]`."""
-    window = np.hanning(WINDOW + 1)[:-1]
+    window = np.hanning(WINDOW + 1)[:-1].astype(np.float64)
     window.flags.writeable = False
     return window

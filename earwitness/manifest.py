@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from earwitness import storage
 from earwitness.chat import LETTERS
-from earwitness.errors import DocumentError, InputError, Problem, shown
+from earwitness.errors import DocumentError, Problem, child_path, shown
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 MAX_LINE_BYTES = 1024 * 1024
@@ -70,7 +70,7 @@ def read_manifest(uri: str, *, check_audio: bool = False) -> list[Example]:
     if not examples and not problems:
         problems.append(Problem(uri, "the manifest is empty", "at least one line"))
     if problems:
-        raise ManifestError(problems[:MAX_PROBLEMS])
+        raise ManifestError(problems)
     return examples
 
 
@@ -79,7 +79,7 @@ def write_manifest(uri: str, examples: Iterable[Example]) -> None:
 
     A reader sees the old file or the whole new one.
     """
-    fs, path = storage.open_store(uri)
+    fs, path = storage.store(uri)
     fs.makedirs(storage.parent(path), exist_ok=True)
     partial = f"{path}.part"
     with fs.open(partial, "wb") as file:
@@ -90,17 +90,10 @@ def write_manifest(uri: str, examples: Iterable[Example]) -> None:
 
 def _lines(uri: str, problems: list[Problem]) -> Iterator[tuple[int, bytes]]:
     """Line numbers from 1 and lines that are not blank. An over-long line ends the reading with a problem."""
-    fs, path = storage.open_store(uri)
     try:
-        file: IO[bytes] = fs.open(path, "rb")
-    except FileNotFoundError:
-        problems.append(Problem(uri, "no such file", "the path of a manifest (JSON lines)"))
-        return
-    except IsADirectoryError:
-        problems.append(Problem(uri, "is a folder", "the path of a manifest (JSON lines)"))
-        return
-    except PermissionError:
-        problems.append(Problem(uri, "cannot be read (no permission)", "a readable manifest"))
+        file = storage.open_to_read(uri)
+    except storage.StorageError as error:
+        problems.append(Problem(uri, error.problem, "the path of a manifest (JSON lines)"))
         return
     with file:
         number = 0
@@ -121,7 +114,7 @@ def _example(line: bytes, uri: str, number: int, problems: list[Problem]) -> Exa
     """The line's example, or None and what is wrong."""
     where = f"{uri}:{number}"
     try:
-        record = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        record = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         problems.append(Problem(where, f"not JSON ({error})", "one JSON object a line, in UTF-8"))
         return None
@@ -161,7 +154,7 @@ _KEYS = [*_TEXT_KEYS, "choices", "extra"]
 
 def _record_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
     problems = [
-        Problem(f"{where}.{key}", "unknown key", f"one of {', '.join(_KEYS)} (anything else goes under extra)")
+        Problem(child_path(where, key), "unknown key", f"one of {', '.join(_KEYS)} (anything else goes under extra)")
         for key in record
         if key not in _KEYS
     ]
@@ -203,7 +196,7 @@ def _answer_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
 def _audio_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
     try:
         storage.check_scheme(record.get("audio") or "")
-    except InputError as error:
+    except storage.StorageError as error:
         return [Problem(f"{where}.audio", error.problem, error.expected)]
     return []
 
@@ -211,7 +204,7 @@ def _audio_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
 def _check_audio(example: Example, uri: str, number: int, problems: list[Problem]) -> None:
     if not example.prompt.audio_uri:
         return
-    fs, path = storage.open_store(example.prompt.audio_uri)
+    fs, path = storage.store(example.prompt.audio_uri)
     if not fs.isfile(path):
         what = f"no such file: {example.prompt.audio_uri}"
         problems.append(Problem(f"{uri}:{number}.audio", what, "a clip; paths start from the manifest's folder"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
 
 import fsspec
 
@@ -14,23 +16,66 @@ SCHEMES = ("file", "s3", "gs", "abfs", "memory")
 reach hosts of the job's choice."""
 
 
-def open_store(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a URI and the path within it. Raises InputError for a scheme that is not in `SCHEMES`."""
+class StorageError(InputError):
+    """A URI that cannot be opened; `field` is the URI."""
+
+
+def store(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a URI and the path within it. Raises StorageError for a URI that jobs may not use."""
     check_scheme(uri)
-    fs, path = fsspec.core.url_to_fs(uri)
+    try:
+        fs, path = fsspec.core.url_to_fs(uri)
+    except ImportError as error:
+        raise StorageError(
+            uri, f"needs a package that is not installed ({error})", "a store this machine can open"
+        ) from error
     return fs, path
 
 
+def open_to_read(uri: str) -> BinaryIO:
+    """The file at `uri`, buffered: `readline(limit)` keeps to its limit on every store. Raises StorageError."""
+    fs, path = store(uri)
+    try:
+        file = fs.open(path, "rb")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StorageError(uri, "no such file", "the path of a file") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise StorageError(uri, f"cannot be read ({os.strerror(error.errno or 0)})", "a readable file") from error
+    return cast(BinaryIO, io.BufferedReader(file))
+
+
+def read_bytes(uri: str, limit: int) -> bytes:
+    """The bytes of the file at `uri`, at most `limit` of them. Raises StorageError."""
+    with open_to_read(uri) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise StorageError(uri, f"larger than {limit // 1024} KiB", f"at most {limit // 1024} KiB")
+    return data
+
+
+MAX_URI_CHARS = 4096
+"""Longest URI: what Linux calls PATH_MAX."""
+
+
 def check_scheme(uri: str) -> None:
-    """Raises InputError if the URI is of a kind that jobs may not use."""
+    """Raises StorageError if the URI is of a kind that jobs may not use, or cannot be a path at all."""
     scheme, separator, _ = uri.partition("://")
     if (separator and scheme not in SCHEMES) or "::" in uri:
-        raise InputError(shown(uri), "this kind of URI is not supported", f"a path, or one of {', '.join(SCHEMES)}://")
+        raise StorageError(
+            shown(uri), "this kind of URI is not supported", f"a path, or one of {', '.join(SCHEMES)}://"
+        )
+    if not uri.isprintable() or len(uri) > MAX_URI_CHARS:
+        raise StorageError(shown(uri), "not a path", f"printable characters, at most {MAX_URI_CHARS}")
 
 
 def is_absolute(uri: str) -> bool:
     """True if the URI means the same from every folder and machine that shares the store."""
-    return "://" in uri or os.path.isabs(uri)
+    return "://" in uri or uri.startswith("/")
+
+
+def absolute(uri: str, base_dir: str) -> str:
+    """The URI, a relative path resolved from the local folder `base_dir` and `~` from the home folder."""
+    return uri if is_absolute(uri) else os.path.normpath(Path(base_dir).absolute() / Path(uri).expanduser())
 
 
 def parent(uri: str) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
+from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
 from earwitness import storage
-from earwitness.errors import DocumentError, Problem
+from earwitness.errors import DocumentError, Problem, shown
 from earwitness.recipe.schema import Recipe
 from earwitness.recipe.words import recipe_problems
-from earwitness.recipe.yamltext import MAX_BYTES, YamlProblem, compose, read_yaml
+from earwitness.recipe.yamltext import MAX_BYTES, YamlError, compose, read_yaml
 
 __all__ = ["Problem", "RecipeError", "absolute_paths", "load_recipe", "read_recipe", "require_absolute"]
 
@@ -25,7 +25,7 @@ def load_recipe(text: bytes | str) -> Recipe:
     """The recipe in YAML text of at most 1 MiB. Raises RecipeError."""
     try:
         data = read_yaml(text)
-    except YamlProblem as error:
+    except YamlError as error:
         raise RecipeError([error.problem]) from error
     try:
         return Recipe.model_validate(data)
@@ -33,21 +33,16 @@ def load_recipe(text: bytes | str) -> Recipe:
         raise RecipeError(recipe_problems(error, data)) from error
 
 
-def read_recipe(path: str) -> Recipe:
+def read_recipe(path: str | Path) -> Recipe:
     """The recipe in a file (path or URI). Raises RecipeError."""
-    fs, inner = storage.open_store(str(path))
     try:
-        with fs.open(inner, "rb") as file:
-            text: bytes = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise RecipeError([Problem(str(path), "no such file", "the path of a recipe (YAML)")]) from error
-    except (IsADirectoryError, PermissionError) as error:
-        what = f"cannot be read ({os.strerror(error.errno or 0)})"
-        raise RecipeError([Problem(str(path), what, "the path of a recipe (YAML)")]) from error
+        text = storage.read_bytes(str(path), MAX_BYTES)
+    except storage.StorageError as error:
+        raise RecipeError([Problem(str(path), error.problem, "a recipe (YAML) of at most 1 MiB")]) from error
     return load_recipe(text)
 
 
-def absolute_paths(recipe_text: bytes | str, base_dir: str) -> bytes:
+def absolute_paths(recipe_text: bytes | str, base_dir: str | Path) -> bytes:
     """The recipe's text with relative manifest, output and model paths resolved from `base_dir`; the rest as it was.
 
     The client does this before it submits: paths mean nothing in the folder of a server. Raises RecipeError for YAML
@@ -55,12 +50,12 @@ def absolute_paths(recipe_text: bytes | str, base_dir: str) -> bytes:
     """
     try:
         text, root = compose(recipe_text)
-    except YamlProblem as error:
+    except YamlError as error:
         raise RecipeError([error.problem]) from error
     nodes = {n.start_mark.index: n for n in _path_nodes(root) if n.value and not storage.is_absolute(n.value)}
     for start in sorted(nodes, reverse=True):
         end = nodes[start].end_mark.index
-        path = os.path.normpath(os.path.join(os.path.abspath(base_dir), os.path.expanduser(nodes[start].value)))
+        path = storage.absolute(nodes[start].value, str(base_dir))
         line_end = "\n" if text[start:end].endswith("\n") else ""
         text = f"{text[:start]}{json.dumps(path, ensure_ascii=False)}{line_end}{text[end:]}"
     return text.encode()
@@ -72,7 +67,7 @@ def require_absolute(recipe: Recipe) -> None:
     if recipe.model.path is not None:
         paths["model.path"] = recipe.model.path
     problems = [
-        Problem(field, f"the path {uri!r} is relative", "an absolute path or a URI")
+        Problem(field, f"the path {shown(uri)} is relative", "an absolute path or a URI")
         for field, uri in paths.items()
         if not storage.is_absolute(uri)
     ]

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
 
+from earwitness.errors import shown
+
 PROBE_MANIFESTS = ("cold_start", "train", "eval")
 """Manifests that `probe` provides."""
 
@@ -47,7 +49,7 @@ def order_rules(toy: bool, provided: Collection[str], stages: Sequence[StageOutl
     rules = [
         (
             stage.data is None or stage.data in provided,
-            Rule(f"stages[{i}].data", f"no manifest {stage.data!r}", f"one that the recipe provides ({listing})"),
+            Rule(f"stages[{i}].data", f"no manifest {shown(stage.data)}", f"one that the recipe provides ({listing})"),
         )
         for i, stage in enumerate(stages)
     ]
@@ -58,5 +60,7 @@ def order_rules(toy: bool, provided: Collection[str], stages: Sequence[StageOutl
     for i, stage in enumerate(stages):
         if stage.name is not None:
             j = first.setdefault(stage.name, i)
-            rules.append((i == j, Rule(f"stages[{i}].name", f"{stage.name!r} is taken by stages[{j}]", "a name of its own")))
+            rules.append(
+                (i == j, Rule(f"stages[{i}].name", f"{shown(stage.name)} is taken by stages[{j}]", "a name of its own"))
+            )
     return rules

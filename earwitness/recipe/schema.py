@@ -32,7 +32,7 @@ def _plain_uri(uri: str) -> str:
     return uri
 
 
-Uri = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_plain_uri)]
+Uri = Annotated[str, Field(min_length=1), AfterValidator(_plain_uri)]
 """A path, or an fsspec URI of a plain store."""
 
 
@@ -78,7 +78,10 @@ class ToyModel(Strict):
             part, whole = getattr(self, field), getattr(self, of)
             return whole % part == 0, Rule(field, f"{part} does not divide {of} {whole}", f"a divisor of {whole}")
 
-        require([divides("heads", "hidden_size"), divides("kv_heads", "heads"), divides("encoder_heads", "encoder_size")])
+        head_size = self.hidden_size // self.heads
+        even = Rule("heads", f"heads of size {head_size}, which rotary embedding cannot halve", "an even head size")
+        pairs = [("heads", "hidden_size"), ("kv_heads", "heads"), ("encoder_heads", "encoder_size")]
+        require([*(divides(part, whole) for part, whole in pairs), (head_size % 2 == 0, even)])
         return self
 
 
@@ -100,7 +103,9 @@ class ModelConfig(Strict):
     def _one_source(self) -> ModelConfig:
         given = [name for name in ("path", "toy") if getattr(self, name) is not None]
         what = f"{' and '.join(given) or 'neither'} given"
-        rules = [(len(given) == 1, Rule("", what, "exactly one of path (a Hugging Face directory) and toy (dimensions)"))]
+        rules = [
+            (len(given) == 1, Rule("", what, "exactly one of path (a Hugging Face directory) and toy (dimensions)"))
+        ]
         if self.toy is not None:
             tensor, pipeline, toy = self.tensor_parallel, self.pipeline_parallel, self.toy
             for field in ("heads", "kv_heads"):
@@ -202,7 +207,7 @@ class ColdStartStage(Strict):
 
 
 class MgrdStage(Strict):
-    """Modality Grounded Reasoning Distillation: sample, keep what is grounded, coherent and correct, fine-tune on it."""
+    """Modality Grounded Reasoning Distillation: sample, keep what is grounded, coherent and correct, tune on it."""
 
     type: Literal["mgrd"] = "mgrd"
     data: Name = "train"
@@ -373,5 +378,17 @@ class Recipe(Strict):
     def _consistent(self) -> Recipe:
         provided = {*self.data, *(PROBE_MANIFESTS if self.probe else ())}
         stages = [StageOutline(s.type, s.data, s.name if isinstance(s, EvalStage) else None) for s in self.stages]
-        require(order_rules(self.model.toy is not None, provided, stages))
+        both = sorted(set(self.data) & set(PROBE_MANIFESTS if self.probe else ()))
+        rules = [
+            (False, Rule(f"data.{name}", "the probe provides a manifest of this name too", "another name"))
+            for name in both
+        ]
+        if (toy := self.model.toy) is not None:
+            for i, stage in enumerate(self.stages):
+                if not isinstance(stage, ColdStartStage):
+                    tokens = stage.sampling.max_tokens
+                    what = f"{tokens} leaves no place for the prompt in model.toy.max_positions {toy.max_positions}"
+                    rule = Rule(f"stages[{i}].sampling.max_tokens", what, f"less than {toy.max_positions}")
+                    rules.append((tokens < toy.max_positions, rule))
+        require(order_rules(toy is not None, provided, stages) + rules)
         return self

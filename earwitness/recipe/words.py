@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from earwitness.errors import Problem, shown
+from earwitness.errors import Problem, child_path, shown
 from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, order_rules
 from earwitness.recipe.schema import STAGE_TYPES, EvalStage, Recipe
 
@@ -21,8 +21,8 @@ Loc = tuple[str | int, ...]
 def recipe_problems(error: ValidationError, data: object) -> list[Problem]:
     """One problem for each of pydantic's errors and each broken rule of the recipe read from `data`.
 
-    Pydantic checks the rules of a model only when its fields are right; the order of the stages is checked here then, so
-    that one wrong number does not hide that the stages cannot work.
+    Pydantic checks the rules of a model only when its fields are right; the order of the stages is then checked here,
+    so that one wrong number does not hide that the stages cannot work.
     """
     details = error.errors(include_url=False)
     problems = [problem for detail in details for problem in _problems(detail)]
@@ -33,7 +33,9 @@ def recipe_problems(error: ValidationError, data: object) -> list[Problem]:
 
 def path_text(loc: Sequence[str | int]) -> str:
     """`stages[1].tune.steps`; `recipe` for the document itself."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    text = ""
+    for part in loc:
+        text = f"{text}[{part}]" if isinstance(part, int) else child_path(text, part)
     return text.removeprefix(".") or "recipe"
 
 
@@ -42,7 +44,7 @@ def _problems(detail: ErrorDetails) -> list[Problem]:
     context: Mapping[str, Any] = detail.get("ctx", {})
     if detail["type"] == "rules":
         return [
-            Problem(path_text((*loc, rule.field) if rule.field else loc), rule.what, rule.expected)
+            Problem(f"{path_text(loc) if loc else ''}.{rule.field}".strip("."), rule.what, rule.expected)
             for rule in context["rules"]
         ]
     if detail["type"] == "uri":
@@ -56,7 +58,8 @@ def _problems(detail: ErrorDetails) -> list[Problem]:
         case "union_tag_not_found":
             return [Problem(f"{path}.type", "missing", f"one of {', '.join(STAGE_TYPES)}")]
         case "union_tag_invalid":
-            return [Problem(f"{path}.type", f"unknown stage type {shown(context['tag'])}", _nearest(context["tag"], STAGE_TYPES))]
+            tag = context["tag"]
+            return [Problem(f"{path}.type", f"unknown stage type {shown(tag)}", _nearest(tag, list(STAGE_TYPES)))]
         case "literal_error":
             return [Problem(path, f"{shown(value)} is not known", context["expected"])]
         case "string_pattern_mismatch":
@@ -85,14 +88,28 @@ _TYPE_WORDS = {
 
 
 def _bounds(context: Mapping[str, Any]) -> str:
-    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than", "min_length": "at least", "max_length": "at most"}
+    words = {
+        "ge": "at least",
+        "gt": "more than",
+        "le": "at most",
+        "lt": "less than",
+        "min_length": "at least",
+        "max_length": "at most",
+    }
     return " and ".join(f"{word} {context[key]}" for key, word in words.items() if key in context)
 
 
 def _kind(value: object) -> str:
     if value is None:
         return "empty"
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "keys and values"}
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "keys and values",
+    }
     return names.get(type(value), type(value).__name__)
 
 
@@ -110,14 +127,13 @@ def _known_keys(loc: Loc, stage_type: str | None) -> str:
 
 def _nearest(name: object, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(str(name), known, n=1)
-    listing = f"one of {', '.join(known)}"
-    return f"{near[0]}? ({listing})" if near else listing
+    return f"{near[0]} (known: {', '.join(known)})" if near else f"one of {', '.join(known)}"
 
 
 def _expected_type(loc: Loc, stage_type: str | None) -> str:
     model = _model_at(loc[:-1], stage_type)
     doc = model.model_fields[str(loc[-1])].description if model else None
-    return doc.rstrip(".") if doc else "a value"
+    return f"a value: {doc.rstrip('.')}" if doc else "a value"
 
 
 def _model_at(loc: Loc, stage_type: str | None) -> type[BaseModel] | None:
@@ -133,7 +149,11 @@ def _model_at(loc: Loc, stage_type: str | None) -> type[BaseModel] | None:
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:
     """The model of an annotation `Model` or `Model | None`."""
-    options = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else (annotation,)
+    options = (
+        typing.get_args(annotation)
+        if typing.get_origin(annotation) in (typing.Union, types.UnionType)
+        else (annotation,)
+    )
     models = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
     return models[0] if models else None
 

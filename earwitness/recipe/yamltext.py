@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -24,7 +24,7 @@ MAX_DEPTH = 32
 Data = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
-class YamlProblem(Exception):
+class YamlError(Exception):
     """Why the text is not YAML that is accepted."""
 
     def __init__(self, path: str, what: str, expected: str) -> None:
@@ -33,34 +33,37 @@ class YamlProblem(Exception):
 
 
 def read_yaml(text: bytes | str) -> Data:
-    """The document as data. Raises YamlProblem."""
+    """The document as data. Raises YamlError."""
     _, root = compose(text)
     return _Builder().build(root, depth=1)
 
 
 def compose(text: bytes | str) -> tuple[str, yaml.Node]:
-    """The text and its node tree, whose marks index into it. Raises YamlProblem."""
+    """The text and its node tree, whose marks index into it. Raises YamlError."""
     decoded = _decode(text)
     try:
         _check_size(decoded)
         root = yaml.compose(decoded, Loader=_CoreLoader)
     except yaml.MarkedYAMLError as error:
-        raise YamlProblem(_place(error.problem_mark), error.problem or "not YAML", "YAML") from error
+        raise YamlError(_place(error.problem_mark), error.problem or "not YAML", "YAML") from error
     except yaml.YAMLError as error:
-        raise YamlProblem("recipe", f"not YAML ({error})", "YAML") from error
+        raise YamlError("recipe", f"not YAML ({error})", "YAML") from error
     if root is None:
-        raise YamlProblem("recipe", "the recipe is empty", "keys and values")
+        raise YamlError("recipe", "the recipe is empty", "keys and values")
     return decoded, root
 
 
 class _CoreLoader(yaml.SafeLoader):
     """Composes with the core schema's implicit tags."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+
+_CoreLoader.yaml_implicit_resolvers = {}
 
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _NULL = re.compile(r"~|null|Null|NULL|")
 
@@ -75,13 +78,13 @@ for _tag, _pattern, _first in (
 
 def _decode(text: bytes | str) -> str:
     if len(text) > MAX_BYTES:
-        raise YamlProblem("recipe", f"larger than {MAX_BYTES // 1024} KiB", f"at most {MAX_BYTES // 1024} KiB")
+        raise YamlError("recipe", f"larger than {MAX_BYTES // 1024} KiB", f"at most {MAX_BYTES // 1024} KiB")
     if isinstance(text, str):
         return text
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise YamlProblem("recipe", f"not UTF-8 (byte {error.start})", "text in UTF-8") from error
+        raise YamlError("recipe", f"not UTF-8 (byte {error.start})", "text in UTF-8") from error
 
 
 def _check_size(text: str) -> None:
@@ -94,9 +97,9 @@ def _check_size(text: str) -> None:
             depth -= 1
         nodes += isinstance(event, yaml.NodeEvent)
         if depth > MAX_DEPTH:
-            raise YamlProblem(_place(event.start_mark), "nested too deeply", f"at most {MAX_DEPTH} levels")
+            raise YamlError(_place(event.start_mark), "nested too deeply", f"at most {MAX_DEPTH} levels")
         if nodes > MAX_NODES:
-            raise YamlProblem(_place(event.start_mark), "too many values", f"at most {MAX_NODES}")
+            raise YamlError(_place(event.start_mark), "too many values", f"at most {MAX_NODES}")
 
 
 class _Builder:
@@ -108,25 +111,27 @@ class _Builder:
     def build(self, node: yaml.Node, depth: int) -> Data:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise YamlProblem(_place(node.start_mark), "too many values once aliases are expanded", f"at most {MAX_NODES}")
+            raise YamlError(
+                _place(node.start_mark), "too many values once aliases are expanded", f"at most {MAX_NODES}"
+            )
         if depth > MAX_DEPTH:
-            raise YamlProblem(_place(node.start_mark), "nested too deeply (or in itself)", f"at most {MAX_DEPTH} levels")
+            raise YamlError(_place(node.start_mark), "nested too deeply (or in itself)", f"at most {MAX_DEPTH} levels")
         if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
             return self._mapping(node, depth)
         if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
             return [self.build(child, depth + 1) for child in node.value]
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
-        raise YamlProblem(_place(node.start_mark), f"the tag {shown(node.tag)}", "plain values without tags")
+        raise YamlError(_place(node.start_mark), f"the tag {shown(node.tag)}", "plain values without tags")
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key: Hashable = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             if not isinstance(key, str):
-                raise YamlProblem(_place(key_node.start_mark), "a key that is not text", "text")
+                raise YamlError(_place(key_node.start_mark), "a key that is not text", "text")
             if key in mapping:
-                raise YamlProblem(_place(key_node.start_mark), f"the key {shown(key)} twice", "each key once")
+                raise YamlError(_place(key_node.start_mark), f"the key {shown(key)} twice", "each key once")
             mapping[key] = self.build(value_node, depth + 1)
         return mapping
 
@@ -144,7 +149,7 @@ def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
             return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
         case "float" if _FLOAT.fullmatch(text):
             return _float(text)
-    raise YamlProblem(_place(node.start_mark), f"{shown(text)} as {shown(node.tag)}", "a plain value without tags")
+    raise YamlError(_place(node.start_mark), f"{shown(text)} as {shown(node.tag)}", "a plain value without tags")
 
 
 _MAX_DIGITS = 64
@@ -158,5 +163,12 @@ def _float(text: str) -> float:
     return math.nan if body == ".nan" else float(text)
 
 
-def _place(mark: yaml.Mark | None) -> str:
+class _Mark(Protocol):
+    """A place in the text, both counted from 0."""
+
+    line: int
+    column: int
+
+
+def _place(mark: _Mark | None) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}" if mark else "recipe"
