@@ -75,6 +75,11 @@ class RedisServer:
         """Process id while it runs."""
         return self._process.pid if self._process else None
 
+    @property
+    def running(self) -> bool:
+        """True while the process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> RedisServer:
         """Starts the server and waits until it answers; raises `InfrastructureError` with the end of its log."""
         if self._process is not None:
