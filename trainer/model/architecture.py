@@ -93,7 +93,9 @@ class Architecture:
         if text.get("rope_scaling") is not None:
             raise InputError(f"{path}: rope_scaling", "is not supported", "null")
         if text.get("tie_word_embeddings", False):
-            raise InputError(f"{path}: tie_word_embeddings", "is not supported", "false: lm_head has weights of its own")
+            raise InputError(
+                f"{path}: tie_word_embeddings", "is not supported", "false: lm_head has weights of its own"
+            )
         if decoder.hidden_size % decoder.heads or decoder.heads % decoder.kv_heads:
             raise InputError(
                 f"{path}: num_attention_heads", "does not divide", "kv heads dividing heads dividing hidden_size"

@@ -1,0 +1,143 @@
+"""The Qwen2 decoder as a Megatron-core GPTModel: Transformer Engine layers on GPUs, local layers on the CPU."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import trainer.parallel  # noqa: F401  (first: maps CUDA away on the CPU)
+from earwitness.errors import InputError
+from megatron.core import parallel_state
+from megatron.core.distributed import finalize_model_grads
+from megatron.core.models.gpt import GPTModel
+from megatron.core.models.gpt.gpt_layer_specs import (
+    get_gpt_layer_local_spec,
+    get_gpt_layer_with_transformer_engine_spec,
+)
+from megatron.core.transformer import ModuleSpec, TransformerConfig
+from trainer.model.architecture import DecoderDims
+
+
+def build_decoder(dims: DecoderDims, *, value_head: bool, dtype: torch.dtype) -> GPTModel:
+    """This rank's part of the decoder, weights not yet set; with `value_head`, lm_head is replaced by hidden -> 1."""
+    _check_layout(dims)
+    pre_process, post_process = parallel_state.is_pipeline_first_stage(), parallel_state.is_pipeline_last_stage()
+    decoder = GPTModel(
+        config=transformer_config(dims, dtype),
+        transformer_layer_spec=_layer_spec(),
+        vocab_size=dims.vocab_size,
+        max_sequence_length=dims.max_positions,
+        pre_process=pre_process,
+        post_process=post_process,
+        parallel_output=True,
+        share_embeddings_and_output_weights=False,
+        position_embedding_type="rope",
+        rotary_base=dims.rope_theta,
+    )
+    if value_head and post_process:
+        decoder.output_layer = ValueHead(dims.hidden_size).to(trainer.parallel.device())
+    return decoder
+
+
+def transformer_config(dims: DecoderDims, dtype: torch.dtype) -> TransformerConfig:
+    """Qwen2 in Megatron's words."""
+    on_gpu = torch.cuda.is_available()
+    pipeline = parallel_state.get_pipeline_model_parallel_world_size()
+    config = TransformerConfig(
+        num_layers=dims.layers,
+        hidden_size=dims.hidden_size,
+        ffn_hidden_size=dims.intermediate_size,
+        num_attention_heads=dims.heads,
+        num_query_groups=dims.kv_heads,
+        normalization="RMSNorm",
+        layernorm_epsilon=dims.norm_eps,
+        activation_func=F.silu,
+        gated_linear_unit=True,
+        add_bias_linear=False,
+        add_qkv_bias=True,
+        hidden_dropout=0.0,
+        attention_dropout=0.0,
+        tensor_model_parallel_size=parallel_state.get_tensor_model_parallel_world_size(),
+        pipeline_model_parallel_size=pipeline,
+        pipeline_dtype=dtype,
+        variable_seq_lengths=pipeline > 1,  # micro-batches are padded to their own longest row
+        params_dtype=dtype,
+        bf16=dtype == torch.bfloat16,
+        # Losses are sums over global token counts: replicas add their gradients, nobody divides them.
+        calculate_per_token_loss=True,
+        perform_initialization=False,  # every weight comes from a file
+        use_cpu_initialization=not on_gpu,
+        # Megatron's fused kernels are CUDA kernels.
+        bias_activation_fusion=on_gpu,
+        bias_dropout_fusion=on_gpu,
+        masked_softmax_fusion=on_gpu,
+        apply_rope_fusion=on_gpu,
+        gradient_accumulation_fusion=False,  # needs APEX
+        persist_layer_norm=False,
+    )
+    config.finalize_model_grads_func = _finalize
+    return config
+
+
+class ValueHead(nn.Module):
+    """The critic's output layer in fp32; starts at zero, so that the first values are zero and not noise."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, hidden_size, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(1, dtype=torch.float32))
+
+    def forward(self, hidden: Tensor, **_megatron: Any) -> tuple[Tensor, None]:
+        """[seq, batch, hidden] to ([seq, batch, 1], None): the call that GPTModel makes of its output layer."""
+        return F.linear(hidden.float(), self.weight, self.bias), None
+
+
+class CausalAttention(nn.Module):
+    """Core attention by torch's fused kernel, in the place of Megatron's unfused one: right-padded batches need no mask."""
+
+    def __init__(self, config: TransformerConfig, softmax_scale: float | None = None, **_megatron: Any) -> None:
+        super().__init__()
+        self.scale = softmax_scale or 1.0 / math.sqrt(config.kv_channels)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, *_masks: Any, **_megatron: Any) -> Tensor:
+        """query [seq, batch, heads, head], key and value [seq, batch, groups, head] to [seq, batch, heads * head]."""
+        mixed = F.scaled_dot_product_attention(
+            query.permute(1, 2, 0, 3),
+            key.permute(1, 2, 0, 3),
+            value.permute(1, 2, 0, 3),
+            is_causal=True,
+            scale=self.scale,
+            enable_gqa=query.shape[2] != key.shape[2],
+        )
+        return mixed.permute(2, 0, 1, 3).flatten(2)
+
+
+def _layer_spec() -> ModuleSpec:
+    if torch.cuda.is_available():
+        return get_gpt_layer_with_transformer_engine_spec()
+    spec = get_gpt_layer_local_spec(normalization="RMSNorm")
+    spec.submodules.self_attention.submodules.core_attention = CausalAttention
+    return spec
+
+
+def _finalize(model: list[nn.Module], _num_tokens: Tensor | None, **options: Any) -> None:
+    """Sums gradients over replicas; the losses are divided already, so the token count must not divide again."""
+    finalize_model_grads(model, None, **options)
+
+
+def _check_layout(dims: DecoderDims) -> None:
+    tensor = parallel_state.get_tensor_model_parallel_world_size()
+    pipeline = parallel_state.get_pipeline_model_parallel_world_size()
+    for name, count in (
+        ("num_key_value_heads", dims.kv_heads),
+        ("vocab_size", dims.vocab_size),
+        ("intermediate_size", dims.intermediate_size),
+    ):
+        if count % tensor:
+            raise InputError("model.tensor_parallel", f"{tensor} does not divide {name} {count}", "a divisor")
+    if dims.layers % pipeline:
+        raise InputError("model.pipeline_parallel", f"{pipeline} does not divide {dims.layers} layers", "a divisor")

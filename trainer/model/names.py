@@ -1,0 +1,110 @@
+"""Which Hugging Face tensors make up which parameter of this rank, and how tensor parallelism cuts them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from trainer.model.architecture import Architecture, DecoderDims
+from trainer.model.policy import PolicyModel
+
+VALUE_HEAD = ("value_head.weight", "value_head.bias")
+"""A critic's own tensors, named in the manner of Hugging Face."""
+
+Cut = Literal["whole", "rows", "columns", "qkv", "gate_up"]
+"""How a rank's shard comes from the full tensors: replicated, by rows, by columns, or by rows of several tensors."""
+
+_LAYER = re.compile(r"^language_model\.decoder\.layers\.(\d+)\.(.+)$")
+_LAYER_NAMES: dict[str, tuple[Cut, tuple[str, ...]]] = {
+    "self_attention.linear_qkv.weight": ("qkv", tuple(f"self_attn.{p}_proj.weight" for p in "qkv")),
+    "self_attention.linear_qkv.bias": ("qkv", tuple(f"self_attn.{p}_proj.bias" for p in "qkv")),
+    "self_attention.linear_proj.weight": ("columns", ("self_attn.o_proj.weight",)),
+    "mlp.linear_fc1.weight": ("gate_up", ("mlp.gate_proj.weight", "mlp.up_proj.weight")),
+    "mlp.linear_fc2.weight": ("columns", ("mlp.down_proj.weight",)),
+    "input_layernorm.weight": ("whole", ("input_layernorm.weight",)),
+    "pre_mlp_layernorm.weight": ("whole", ("post_attention_layernorm.weight",)),
+    # Transformer Engine keeps each norm with the linear layer that follows it.
+    "self_attention.linear_qkv.layer_norm_weight": ("whole", ("input_layernorm.weight",)),
+    "mlp.linear_fc1.layer_norm_weight": ("whole", ("post_attention_layernorm.weight",)),
+}
+_OTHER_NAMES: dict[str, tuple[Cut, tuple[str, ...]]] = {
+    "language_model.embedding.word_embeddings.weight": ("rows", ("model.embed_tokens.weight",)),
+    "language_model.decoder.final_layernorm.weight": ("whole", ("model.norm.weight",)),
+}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One parameter of this rank and the full tensors it is cut from."""
+
+    parameter: nn.Parameter
+    names: tuple[str, ...]
+    cut: Cut
+    decoder: DecoderDims
+
+    def shard(self, tensors: list[Tensor], rank: int, size: int) -> Tensor:
+        """This rank's shard of the full tensors, which come in the order of `names`."""
+        if self.cut == "whole":
+            return tensors[0]
+        if self.cut == "columns":
+            return tensors[0].chunk(size, dim=1)[rank]
+        if self.cut == "qkv":
+            # Megatron's rows: for each group its queries, its key, its value; ranks hold whole groups.
+            grouped = [t.unflatten(0, (self.decoder.kv_heads, -1)).chunk(size)[rank] for t in tensors]
+            return torch.cat(grouped, dim=1).flatten(0, 1)
+        return torch.cat([t.chunk(size, dim=0)[rank] for t in tensors])
+
+    def join(self, shards: list[Tensor]) -> list[Tensor]:
+        """The full tensors from all ranks' shards: the inverse of `shard`."""
+        if self.cut == "whole":
+            return [shards[0]]
+        if self.cut == "columns":
+            return [torch.cat(shards, dim=1)]
+        if self.cut == "rows":
+            return [torch.cat(shards)]
+        if self.cut == "gate_up":
+            halves = [shard.chunk(2) for shard in shards]
+            return [torch.cat([half[part] for half in halves]) for part in (0, 1)]
+        head = self.decoder.head_size
+        grouped = torch.cat(shards).unflatten(0, (self.decoder.kv_heads, -1))
+        parts = grouped.split([self.decoder.heads // self.decoder.kv_heads * head, head, head], dim=1)
+        return [part.flatten(0, 1) for part in parts]
+
+
+def slots(module: PolicyModel) -> Iterator[Slot]:
+    """Every parameter of this rank, in the order of the module."""
+    dims = module.architecture.decoder
+    first = module.language_model.decoder.layers[0].layer_number - 1
+    for name, parameter in module.named_parameters():
+        cut, names = _names(name, first, module.value_head)
+        yield Slot(parameter, names, cut, dims)
+
+
+def full_shapes(architecture: Architecture, *, value_head: bool) -> dict[str, tuple[int, ...]]:
+    """Shape by name of every tensor of the whole model; a critic has a value head in the place of lm_head."""
+    shapes = architecture.weight_shapes()
+    if value_head:
+        del shapes["lm_head.weight"]
+        shapes.update(zip(VALUE_HEAD, ((1, architecture.decoder.hidden_size), (1,)), strict=True))
+    return shapes
+
+
+def _names(name: str, first_layer: int, value_head: bool) -> tuple[Cut, tuple[str, ...]]:
+    if name.startswith("audio."):
+        return "whole", (name.removeprefix("audio."),)
+    if name.startswith("language_model.output_layer."):
+        if value_head:
+            return "whole", (f"value_head.{name.rsplit('.', 1)[1]}",)
+        return "rows", ("lm_head.weight",)
+    if name in _OTHER_NAMES:
+        return _OTHER_NAMES[name]
+    match = _LAYER.match(name)
+    if match is None or match[2] not in _LAYER_NAMES:
+        raise KeyError(f"no Hugging Face name for parameter {name!r}")
+    cut, names = _LAYER_NAMES[match[2]]
+    return cut, tuple(f"model.layers.{first_layer + int(match[1])}.{n}" for n in names)

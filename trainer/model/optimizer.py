@@ -1,0 +1,124 @@
+"""Megatron's data parallelism, mixed-precision Adam and schedules around one module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+import trainer.parallel  # noqa: F401  (first: maps CUDA away on the CPU)
+from earwitness.recipe.schema import Optimizer
+from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig
+from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
+from megatron.core.pipeline_parallel import get_forward_backward_func
+from trainer.model.audio import AudioBatch
+from trainer.model.policy import unwrap
+
+ADAM_EPS = 1e-8
+
+
+class Rows(Protocol):
+    """What the model reads of a micro-batch."""
+
+    @property
+    def tokens(self) -> Tensor:
+        """[batch, seq] int64, right padded."""
+
+    @property
+    def audio(self) -> AudioBatch | None:
+        """The distinct clips."""
+
+    @property
+    def audio_index(self) -> Tensor | None:
+        """[batch] the clip of each row."""
+
+
+Batch = TypeVar("Batch", bound=Rows)
+
+
+def wrap(module: nn.Module, config: Optimizer) -> tuple[DistributedDataParallel, MegatronOptimizer]:
+    """The module under Megatron's DDP, and its Adam. The rate is `param_groups[i]["lr"]`; the caller schedules it."""
+    policy = unwrap(module)
+    dtype = policy.config.params_dtype
+    wrapped = DistributedDataParallel(
+        policy.config,
+        DistributedDataParallelConfig(grad_reduce_in_fp32=True, overlap_grad_reduce=False),
+        module,
+    )
+    wrapped.broadcast_params()
+    optimizer = get_megatron_optimizer(
+        OptimizerConfig(
+            optimizer="adam",
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            adam_beta1=config.beta1,
+            adam_beta2=config.beta2,
+            adam_eps=ADAM_EPS,
+            clip_grad=config.clip_grad,
+            bf16=dtype == torch.bfloat16,
+            params_dtype=dtype,
+        ),
+        [wrapped],
+    )
+    if not torch.cuda.is_available():
+        for group in optimizer.param_groups:
+            group["fused"] = (
+                True  # torch's one-pass Adam: a loop over many small tensors costs more than a toy's backward
+            )
+    return wrapped, optimizer
+
+
+def accumulate(
+    wrapped: DistributedDataParallel,
+    micro_batches: Sequence[Batch],
+    loss: Callable[[Tensor, Batch], tuple[Tensor, dict[str, Tensor]]],
+) -> list[dict[str, Tensor]]:
+    """Zeroes gradients, runs every micro-batch forward and backward, and sums the gradients over replicas.
+
+    `loss` gets the model's output and the micro-batch and returns a scalar and figures to report; the scalar must be
+    a sum over tokens divided by the *global* count, so that gradients do not depend on ranks or micro-batches.
+    Returns the figures of each micro-batch on the last pipeline stage, nothing elsewhere. Follow with
+    `optimizer.step()`, which returns (done, gradient norm before clipping, None).
+    """
+    wrapped.zero_grad_buffer()
+    return _run(wrapped, micro_batches, loss, forward_only=False)
+
+
+def forward(
+    module: nn.Module, micro_batches: Sequence[Batch], measure: Callable[[Tensor, Batch], dict[str, Tensor]]
+) -> list[dict[str, Tensor]]:
+    """Runs every micro-batch without gradients; `measure` sees each output on the last pipeline stage."""
+
+    def measured(output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return output.new_zeros(()), measure(output, batch)
+
+    with torch.no_grad():
+        return _run(module, micro_batches, measured, forward_only=True)
+
+
+def _run(
+    module: nn.Module, micro_batches: Sequence[Any], loss: Callable[[Tensor, Any], Any], *, forward_only: bool
+) -> list[dict[str, Tensor]]:
+    def step(batches: Any, model: nn.Module) -> tuple[Tensor, Callable[[Tensor], Any]]:
+        batch = next(batches)
+
+        def reduce(output: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+            scalar, figures = loss(output, batch)
+            # Three values: the schedule then leaves the scalar as it is. The count is not used (see decoder._finalize).
+            return scalar, torch.zeros((), dtype=torch.int, device=scalar.device), figures
+
+        return model(batch.tokens, batch.audio, batch.audio_index), reduce
+
+    rows, columns = micro_batches[0].tokens.shape
+    figures: list[dict[str, Tensor]] = get_forward_backward_func()(
+        forward_step_func=step,
+        data_iterator=iter(micro_batches),
+        model=[module],
+        num_microbatches=len(micro_batches),
+        seq_length=columns,
+        micro_batch_size=rows,
+        forward_only=forward_only,
+    )
+    return figures
