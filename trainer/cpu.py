@@ -25,11 +25,11 @@ def enable() -> None:
         return
     for name in FACTORIES:
         setattr(torch, name, _on_cpu(getattr(torch, name)))
-    torch.Tensor.to = _on_cpu(torch.Tensor.to)  # type: ignore[method-assign]
-    torch.Tensor.cuda = _stay  # type: ignore[method-assign,assignment]
-    torch.Tensor.type = _cuda_type_name(torch.Tensor.type)  # type: ignore[method-assign,assignment]
-    torch.cuda.current_device = _current_device  # type: ignore[assignment]
-    torch.cuda.synchronize = _nothing  # type: ignore[assignment]
+    torch.Tensor.to = _on_cpu(torch.Tensor.to)
+    torch.Tensor.cuda = _stay
+    torch.Tensor.type = _cuda_type_name(torch.Tensor.type)
+    torch.cuda.current_device = _current_device
+    torch.cuda.synchronize = _nothing
     torch.cuda.FloatTensor = torch.FloatTensor
     # No dropout and initialisation from files: Megatron's per-rank CUDA random streams have nothing to do here.
     from megatron.core.tensor_parallel import random
@@ -42,7 +42,7 @@ def _current_device() -> torch.device:
     return torch.device("cpu")
 
 
-_current_device.answers_cpu = True  # type: ignore[attr-defined]
+_current_device.answers_cpu = True
 
 
 def _nothing(*_args: Any, **_kwargs: Any) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from megatron.core import parallel_state
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from earwitness.errors import InputError
-from megatron.core import parallel_state
 from trainer.model.names import VALUE_HEAD, Slot, full_shapes, slots
 from trainer.model.policy import PolicyModel, unwrap
 from trainer.parallel import device, is_rank_zero

@@ -7,18 +7,13 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from megatron.core import parallel_state, tensor_parallel
 
 from earwitness.errors import InputError
+from trainer import cpu
 
 TIMEOUT = timedelta(minutes=30)
 """A collective that waits longer means a dead rank; loading a large model can take minutes."""
-
-if not torch.cuda.is_available():
-    from trainer import cpu
-
-    cpu.enable()
-
-from megatron.core import parallel_state, tensor_parallel  # noqa: E402  (after the CPU mapping, which it needs)
 
 
 def initialize(tensor_parallel_size: int, pipeline_parallel_size: int, seed: int = 1) -> None:
@@ -26,6 +21,8 @@ def initialize(tensor_parallel_size: int, pipeline_parallel_size: int, seed: int
 
     Calling it again with the same layout changes nothing; another layout replaces the old one.
     """
+    if not torch.cuda.is_available():
+        cpu.enable()
     if not dist.is_initialized():
         for key, value in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0")):
             os.environ.setdefault(key, value)
@@ -42,8 +39,8 @@ def initialize(tensor_parallel_size: int, pipeline_parallel_size: int, seed: int
     if world % (tensor_parallel_size * pipeline_parallel_size):
         raise InputError(
             "model.tensor_parallel",
-            f"{tensor_parallel_size} x pipeline_parallel {pipeline_parallel_size} does not divide {world} trainer ranks",
-            "a divisor",
+            f"{tensor_parallel_size} x {pipeline_parallel_size} (pipeline_parallel) does not divide {world} ranks",
+            "a layout that fits the trainer's ranks",
         )
     if parallel_state.model_parallel_is_initialized():
         if (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +22,8 @@ VOCAB_MULTIPLE = 64
 """The vocabulary is padded to this, so that any usual tensor-parallel size divides it."""
 AUDIO_POSITIONS = 1500
 """As in the full model: 30 s of sound, so that every clip the front end accepts fits."""
+FILE_MODE = 0o644
+"""safetensors writes 0600; a shared volume is read by other users."""
 POSITION_PERIOD = 10_000.0
 """Longest wavelength of the encoder's sinusoids over 2 pi, as in Whisper."""
 
@@ -39,7 +40,7 @@ def make_toy(out_dir: str, toy: ToyModel, texts: Iterable[str], seed: int) -> No
     tokenizer = train_tokenizer(texts, toy.vocab_size)
     tokenizer.save(str(partial / "tokenizer.json"))
     architecture = toy_architecture(toy, tokenizer.get_vocab_size())
-    eos, pad = tokenizer.token_to_id(EOT), tokenizer.token_to_id(PAD)
+    eos, pad = (SPECIAL_TOKENS.index(token) for token in (EOT, PAD))  # special tokens take the first ids
     config = architecture.config(eos_token_id=eos, pad_token_id=pad, dtype="float32")
     _write_json(partial / "config.json", config)
     _write_json(partial / "generation_config.json", {"eos_token_id": eos, "pad_token_id": pad})
@@ -53,9 +54,11 @@ def make_toy(out_dir: str, toy: ToyModel, texts: Iterable[str], seed: int) -> No
             "clean_up_tokenization_spaces": False,
         },
     )
-    save_file(random_weights(architecture, seed), partial / "model.safetensors", metadata={"format": "pt"})
+    weights = partial / "model.safetensors"
+    save_file(random_weights(architecture, seed), weights, metadata={"format": "pt"})
+    weights.chmod(FILE_MODE)
     shutil.rmtree(target, ignore_errors=True)
-    os.replace(partial, target)
+    partial.replace(target)
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
@@ -124,7 +127,7 @@ def random_weights(architecture: Architecture, seed: int) -> dict[str, torch.Ten
 
 
 def sinusoids(positions: int, channels: int) -> torch.Tensor:
-    """Whisper's positional embedding: sines in the first half of the channels, cosines in the second. [positions, channels]"""
+    """Whisper's positional embedding: first half of the channels sines, second half cosines. [positions, channels]"""
     half = channels // 2
     rates = torch.exp(-math.log(POSITION_PERIOD) / max(half - 1, 1) * torch.arange(half))
     angles = torch.arange(positions)[:, None] * rates[None, :]

@@ -7,10 +7,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
-import trainer.parallel  # noqa: F401  (first: maps CUDA away on the CPU)
-from earwitness.errors import InputError
 from megatron.core import parallel_state
 from megatron.core.distributed import finalize_model_grads
 from megatron.core.models.gpt import GPTModel
@@ -19,7 +15,11 @@ from megatron.core.models.gpt.gpt_layer_specs import (
     get_gpt_layer_with_transformer_engine_spec,
 )
 from megatron.core.transformer import ModuleSpec, TransformerConfig
+from torch import Tensor, nn
+
+from earwitness.errors import InputError
 from trainer.model.architecture import DecoderDims
+from trainer.parallel import device
 
 
 def build_decoder(dims: DecoderDims, *, value_head: bool, dtype: torch.dtype) -> GPTModel:
@@ -39,7 +39,7 @@ def build_decoder(dims: DecoderDims, *, value_head: bool, dtype: torch.dtype) ->
         rotary_base=dims.rope_theta,
     )
     if value_head and post_process:
-        decoder.output_layer = ValueHead(dims.hidden_size).to(trainer.parallel.device())
+        decoder.output_layer = ValueHead(dims.hidden_size).to(device())
     return decoder
 
 
@@ -97,7 +97,7 @@ class ValueHead(nn.Module):
 
 
 class CausalAttention(nn.Module):
-    """Core attention by torch's fused kernel, in the place of Megatron's unfused one: right-padded batches need no mask."""
+    """Core attention by torch's fused kernel instead of Megatron's unfused one; right-padded rows need no mask."""
 
     def __init__(self, config: TransformerConfig, softmax_scale: float | None = None, **_megatron: Any) -> None:
         super().__init__()

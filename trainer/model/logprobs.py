@@ -10,9 +10,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from torch import Tensor
-
 from megatron.core import parallel_state
+from torch import Tensor
 
 
 def response_logprobs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) -> Tensor:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor, nn
-
-import trainer.parallel  # noqa: F401  (first: maps CUDA away on the CPU)
-from earwitness.recipe.schema import Optimizer
 from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig
 from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
 from megatron.core.pipeline_parallel import get_forward_backward_func
+from torch import Tensor, nn
+
+from earwitness.recipe.schema import Optimizer
 from trainer.model.audio import AudioBatch
 from trainer.model.policy import unwrap
 

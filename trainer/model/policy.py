@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from megatron.core import parallel_state
+from megatron.core.transformer.module import MegatronModule
 from tokenizers import Tokenizer
 from torch import Tensor
 
-import trainer.parallel
 from earwitness.chat import AUDIO_PATCH
 from earwitness.errors import InputError
-from megatron.core import parallel_state
-from megatron.core.transformer.module import MegatronModule
 from trainer.model.architecture import Architecture
 from trainer.model.audio import AudioBatch, AudioTower
 from trainer.model.decoder import build_decoder
+from trainer.parallel import device
 
 NO_AUDIO = -1
 """`audio_index` of a row without a clip."""
@@ -38,7 +38,7 @@ class PolicyModel(MegatronModule):
         self.audio: AudioTower | None = None
         if self.pre_process:
             self.audio = AudioTower(architecture.audio, architecture.decoder.hidden_size)
-            self.audio.to(device=trainer.parallel.device(), dtype=dtype)
+            self.audio.to(device=device(), dtype=dtype)
         self.language_model = decoder
 
     def set_input_tensor(self, input_tensor: Tensor | list[Tensor]) -> None:
