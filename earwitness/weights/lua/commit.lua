@@ -1,0 +1,11 @@
+-- The commit point. Publishing a version again changes nothing but the pointer, and that never goes back in a lineage.
+-- KEYS: manifest, versions, commits, latest   ARGV: manifest, name, lineage, version, channel
+if redis.call('SET', KEYS[1], ARGV[1], 'NX') then
+  redis.call('ZADD', KEYS[2], redis.call('INCR', KEYS[3]), ARGV[2])
+end
+local lineage, version = string.match(redis.call('GET', KEYS[4]) or '', '^(.*) (%d+)$')
+if lineage ~= ARGV[3] or tonumber(version) < tonumber(ARGV[4]) then
+  redis.call('SET', KEYS[4], ARGV[2])
+  redis.call('PUBLISH', ARGV[5], ARGV[2])
+end
+return redis.call('GET', KEYS[1])

@@ -1,0 +1,44 @@
+"""Keys of the weights Redis. All but the chunks are on shard 0."""
+
+from __future__ import annotations
+
+PREFIX = "ew:w:"
+
+LATEST = PREFIX + "latest"
+"""`{lineage} {version}` of the version to serve."""
+
+NEWS = PREFIX + "news"
+"""Channel on which the same string is announced when it changes."""
+
+VERSIONS = PREFIX + "versions"
+"""Sorted set of committed versions, in the order of their commits."""
+
+COMMITS = PREFIX + "commits"
+"""Number of commits so far."""
+
+LEASES = PREFIX + "leases"
+"""Hash of worker -> `{expiry, seconds} {lineage} {version}`."""
+
+CHUNK_BYTES = 4 * 1024 * 1024
+"""Redis moves values of 1 to 4 MiB fastest; fewer keys at 4."""
+
+
+def version_name(lineage: str, version: int) -> str:
+    """How pointers, leases and the list of versions name a version."""
+    return f"{lineage} {version}"
+
+
+def parse_version(name: str) -> tuple[str, int]:
+    """(lineage, version)."""
+    lineage, version = name.rsplit(" ", 1)
+    return lineage, int(version)
+
+
+def manifest_key(lineage: str, version: int) -> str:
+    """Key of the manifest."""
+    return f"{PREFIX}{lineage}:{version}:manifest"
+
+
+def chunk_key(lineage: str, version: int, index: int) -> str:
+    """Key of chunk `index`, from 0."""
+    return f"{PREFIX}{lineage}:{version}:{index}"

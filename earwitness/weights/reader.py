@@ -1,0 +1,73 @@
+"""Fetches versions and verifies every tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+
+import numpy as np
+import redis
+
+from earwitness.weights import anchor
+from earwitness.weights.errors import MissingVersion, WrongBase
+from earwitness.weights.names import LATEST, LEASES, manifest_key, parse_version, version_name
+from earwitness.weights.shards import connect_shards, in_parallel
+from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, ChunkEntry, Manifest, TensorEntry
+
+LEASE_SECONDS = 60
+"""A worker that has not renewed its lease for so long is gone; workers renew every few seconds."""
+
+
+class WeightReader:
+    """Reads versions of any lineage. Its methods block; call them from a thread of their own beside an event loop."""
+
+    def __init__(self, shards: Sequence[str | redis.Redis]) -> None:
+        """`shards`: URLs, or clients from `connect_bulk`, in the publisher's order."""
+        self._shards = connect_shards(shards)
+        lease = (files("earwitness.weights") / "lua" / "lease.lua").read_text()
+        self._lease_script = self._shards[0].register_script(lease)
+
+    def latest(self) -> tuple[str, int] | None:
+        """(lineage, version) to serve; None if nothing was published."""
+        stored = self._shards[0].get(LATEST)
+        return parse_version(stored.decode()) if stored else None
+
+    def manifest(self, lineage: str, version: int) -> Manifest:
+        """The manifest of a committed version. Raises `MissingVersion`."""
+        stored = self._shards[0].get(manifest_key(lineage, version))
+        if stored is None:
+            raise MissingVersion(lineage, version, "no manifest")
+        return Manifest.FromString(stored)
+
+    def lease(self, worker: str, lineage: str, version: int) -> None:
+        """Keeps a version from being deleted for 60 s, in place of the worker's lease before. Raises `MissingVersion`.
+
+        Take it before `fetch` and renew it while fetching.
+        """
+        name = version_name(lineage, version)
+        if not self._lease_script([manifest_key(lineage, version), LEASES], [worker, name, LEASE_SECONDS]):
+            raise MissingVersion(lineage, version, "no manifest to lease")
+
+    def release(self, worker: str) -> None:
+        """Gives the worker's lease back."""
+        self._shards[0].hdel(LEASES, worker)
+
+    def fetch(self, manifest: Manifest) -> Iterator[tuple[TensorEntry, np.ndarray]]:
+        """Every tensor in the manifest's order: its entry and its bytes, uint8 [nbytes], owned by the caller.
+
+        Chunks are fetched ahead over all shards. Raises `MissingVersion` if a chunk is gone, `ChecksumError` before
+        a tensor that does not match is given out, `WrongBase` for a version that is not whole.
+        """
+        if manifest.kind != VERSION_KIND_ANCHOR:
+            raise WrongBase(manifest.lineage, manifest.version, f"it applies to version {manifest.base_version} only")
+        chunks = in_parallel(lambda chunk: self._read(manifest, chunk), manifest.chunks, len(self._shards))
+        return anchor.decode(manifest, chunks)
+
+    def _read(self, manifest: Manifest, chunk: ChunkEntry) -> bytes:
+        if chunk.shard >= len(self._shards):
+            problem = f"chunk {chunk.key} is on shard {chunk.shard}, but {len(self._shards)} are configured"
+            raise MissingVersion(manifest.lineage, manifest.version, problem)
+        value: bytes | None = self._shards[chunk.shard].get(chunk.key)
+        if value is None:
+            raise MissingVersion(manifest.lineage, manifest.version, f"chunk {chunk.key} is gone")
+        return value

@@ -1,0 +1,47 @@
+"""The shards of the weight plane and how many values travel at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import redis
+
+from earwitness.redis_client import connect_bulk
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+STREAMS_PER_SHARD = 2
+"""Connections to one shard: while one value is on the wire the next is prepared."""
+
+WINDOW_PER_SHARD = 4
+"""Chunks of one shard that are under way or wait for their turn: bounds memory to 16 MiB a shard."""
+
+
+def connect_shards(shards: Sequence[str | redis.Redis]) -> list[redis.Redis]:
+    """Clients of the shards, in order; URLs are connected. Raises `InfrastructureError` if one is not reached."""
+    if not shards:
+        raise ValueError("the weight plane needs at least one shard")
+    return [connect_bulk(shard) if isinstance(shard, str) else shard for shard in shards]
+
+
+def in_parallel(function: Callable[[A], B], items: Iterable[A], shards: int) -> Iterator[B]:
+    """`function` of each item, in order, with a bounded number under way.
+
+    `items` are drawn as room becomes free. The first error stops everything and is raised.
+    """
+    waiting: deque[Future[B]] = deque()
+    with ThreadPoolExecutor(STREAMS_PER_SHARD * shards, thread_name_prefix="weights") as threads:
+        try:
+            for item in items:
+                waiting.append(threads.submit(function, item))
+                if len(waiting) >= WINDOW_PER_SHARD * shards:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
