@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import redis
 import redis.asyncio
@@ -39,7 +39,7 @@ class ActiveJob:
 
 def read_active(client: redis.Redis) -> ActiveJob | None:
     """The active job, or None."""
-    return _decode(client.get(ACTIVE))
+    return _decode(cast("bytes | None", client.get(ACTIVE)))
 
 
 def write_active(client: redis.Redis, job: ActiveJob) -> None:
@@ -54,7 +54,7 @@ def clear_active(client: redis.Redis) -> None:
 
 async def read_active_async(client: redis.asyncio.Redis) -> ActiveJob | None:
     """As `read_active`."""
-    return _decode(await client.get(ACTIVE))
+    return _decode(cast("bytes | None", await client.get(ACTIVE)))
 
 
 async def write_active_async(client: redis.asyncio.Redis, job: ActiveJob) -> None:

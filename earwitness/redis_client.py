@@ -38,19 +38,29 @@ FIRST_DELAY_SECONDS = 0.05
 LONGEST_DELAY_SECONDS = 0.5
 """A restarted server is found within this time."""
 
+PACKED_BYTES = 6000
+"""`connect_bulk` sends longer arguments as they are instead of copying them into one buffer (redis-py's own limit)."""
+
 
 def connect(url: str) -> redis.Redis:
     """A client that has reached the server at `url`; raises `InfrastructureError` within 5 s if there is none."""
-    client = _Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_OPTIONS)
-    client.where = without_password(url)
+    client = _Redis(url, Retry(NoBackoff(), 0))
+    client.ping()
+    return client
+
+
+def connect_bulk(url: str) -> redis.Redis:
+    """As `connect`, for values of megabytes: redis-py's own packer sends them four times as fast as hiredis's."""
+    client = _Redis(url, Retry(NoBackoff(), 0))
+    encode = client.connection_pool.get_encoder().encode
+    client.connection_pool.connection_kwargs["command_packer"] = PythonRespSerializer(PACKED_BYTES, encode)
     client.ping()
     return client
 
 
 async def connect_async(url: str) -> redis.asyncio.Redis:
     """As `connect`, for asyncio. Close it with `await client.aclose()`."""
-    client = _AsyncRedis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_OPTIONS)
-    client.where = without_password(url)
+    client = _AsyncRedis(url, AsyncRetry(NoBackoff(), 0))
     try:
         await client.ping()
     except BaseException:
@@ -105,10 +115,13 @@ def _words(error: redis.RedisError) -> str:
 
 
 class _Redis(redis.Redis):
-    where = ""
+    def __init__(self, url: str, retry: Retry) -> None:
+        super().__init__(connection_pool=redis.ConnectionPool.from_url(url, retry=retry, **_OPTIONS))
+        self.auto_close_connection_pool = True  # the pool is this client's own
+        self._where = without_password(url)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        repetition = _Repetition(self.where)
+        repetition = _Repetition(self._where)
         while True:
             try:
                 return super().execute_command(*args, **options)
@@ -117,26 +130,15 @@ class _Redis(redis.Redis):
 
 
 class _AsyncRedis(redis.asyncio.Redis):
-    where = ""
+    def __init__(self, url: str, retry: AsyncRetry) -> None:
+        super().__init__(connection_pool=redis.asyncio.ConnectionPool.from_url(url, retry=retry, **_OPTIONS))
+        self.auto_close_connection_pool = True  # the pool is this client's own
+        self._where = without_password(url)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        repetition = _Repetition(self.where)
+        repetition = _Repetition(self._where)
         while True:
             try:
                 return await super().execute_command(*args, **options)
             except _UNANSWERED as error:
                 await asyncio.sleep(repetition.delay(error))
-
-
-def connect_bulk(url: str) -> redis.Redis:
-    """As `connect`, for values of megabytes: redis-py's own packer sends them four times as fast as hiredis's."""
-    client = _Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_OPTIONS)
-    encode = client.connection_pool.get_encoder().encode
-    client.connection_pool.connection_kwargs["command_packer"] = PythonRespSerializer(_PACKED_BYTES, encode)
-    client.where = without_password(url)
-    client.ping()
-    return client
-
-
-_PACKED_BYTES = 6000
-"""Longer arguments are sent as they are instead of being copied into one buffer."""

@@ -77,7 +77,7 @@ def decode(manifest: Manifest, chunks: Iterable[bytes]) -> Iterator[tuple[Tensor
             part, chunk = chunk[: entry.nbytes - filled], chunk[entry.nbytes - filled :]
             buffer[filled : filled + part.nbytes] = np.frombuffer(part, np.uint8)
             filled += part.nbytes
-        if xxhash.xxh3_128_digest(buffer) != entry.xxh3_128:
+        if xxhash.xxh3_128_digest(buffer.data) != entry.xxh3_128:
             raise ChecksumError(manifest.lineage, manifest.version, f"tensor {entry.name} does not match its xxh3-128")
         yield entry, buffer
 
@@ -95,5 +95,5 @@ def _as_bytes(buffer: Buffer) -> memoryview:
     if isinstance(buffer, np.ndarray):
         if not buffer.flags.c_contiguous:
             raise ValueError("a tensor's bytes must be contiguous")
-        return memoryview(buffer.reshape(-1).view(np.uint8))
-    return buffer.cast("B") if buffer.ndim == 1 or buffer.c_contiguous else memoryview(bytes(buffer))
+        return buffer.reshape(-1).view(np.uint8).data
+    return buffer.cast("B")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
+from typing import cast
 
 import redis
 
@@ -21,7 +22,7 @@ from earwitness.weights.names import (
     manifest_key,
     version_name,
 )
-from earwitness.weights.shards import connect_shards, in_parallel
+from earwitness.weights.shards import connect_shards, get_bytes, in_parallel
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, ChunkEntry, Manifest, TensorEntry
 
 KEPT_VERSIONS = 2
@@ -80,7 +81,7 @@ class WeightPublisher:
         return manifest is not None and self._is_whole(manifest)
 
     def _manifest(self, version: int) -> Manifest | None:
-        stored = self._shards[0].get(manifest_key(self._lineage, version))
+        stored = get_bytes(self._shards[0], manifest_key(self._lineage, version))
         return Manifest.FromString(stored) if stored else None
 
     def _is_whole(self, manifest: Manifest) -> bool:
@@ -109,7 +110,8 @@ class WeightPublisher:
         """Once per publisher: deletes chunks of versions that were never committed or whose deletion was cut short."""
         if self._swept:
             return
-        kept = {PREFIX + name.decode().replace(" ", ":") for name in self._shards[0].zrange(VERSIONS, 0, -1)}
+        names = cast(list[bytes], self._shards[0].zrange(VERSIONS, 0, -1))
+        kept = {PREFIX + name.decode().replace(" ", ":") for name in names}
         for shard in self._shards:
             chunks = (
                 key for key in shard.scan_iter(PREFIX + "*", KEYS_PER_COMMAND) if key.rsplit(b":", 1)[-1].isdigit()

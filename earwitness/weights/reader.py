@@ -11,7 +11,7 @@ import redis
 from earwitness.weights import anchor
 from earwitness.weights.errors import MissingVersion, WrongBase
 from earwitness.weights.names import LATEST, LEASES, manifest_key, parse_version, version_name
-from earwitness.weights.shards import connect_shards, in_parallel
+from earwitness.weights.shards import connect_shards, get_bytes, in_parallel
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, ChunkEntry, Manifest, TensorEntry
 
 LEASE_SECONDS = 60
@@ -29,12 +29,12 @@ class WeightReader:
 
     def latest(self) -> tuple[str, int] | None:
         """(lineage, version) to serve; None if nothing was published."""
-        stored = self._shards[0].get(LATEST)
+        stored = get_bytes(self._shards[0], LATEST)
         return parse_version(stored.decode()) if stored else None
 
     def manifest(self, lineage: str, version: int) -> Manifest:
         """The manifest of a committed version. Raises `MissingVersion`."""
-        stored = self._shards[0].get(manifest_key(lineage, version))
+        stored = get_bytes(self._shards[0], manifest_key(lineage, version))
         if stored is None:
             raise MissingVersion(lineage, version, "no manifest")
         return Manifest.FromString(stored)
@@ -67,7 +67,7 @@ class WeightReader:
         if chunk.shard >= len(self._shards):
             problem = f"chunk {chunk.key} is on shard {chunk.shard}, but {len(self._shards)} are configured"
             raise MissingVersion(manifest.lineage, manifest.version, problem)
-        value: bytes | None = self._shards[chunk.shard].get(chunk.key)
+        value = get_bytes(self._shards[chunk.shard], chunk.key)
         if value is None:
             raise MissingVersion(manifest.lineage, manifest.version, f"chunk {chunk.key} is gone")
         return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import redis
 
@@ -26,6 +26,11 @@ def connect_shards(shards: Sequence[str | redis.Redis]) -> list[redis.Redis]:
     if not shards:
         raise ValueError("the weight plane needs at least one shard")
     return [connect_bulk(shard) if isinstance(shard, str) else shard for shard in shards]
+
+
+def get_bytes(shard: redis.Redis, key: str) -> bytes | None:
+    """GET; the clients here never decode."""
+    return cast("bytes | None", shard.get(key))
 
 
 def in_parallel(function: Callable[[A], B], items: Iterable[A], shards: int) -> Iterator[B]:
