@@ -1,0 +1,1 @@
+"""The command `earwitness`: one file per group of commands."""

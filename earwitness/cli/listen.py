@@ -1,0 +1,38 @@
+"""The command `listen`: checks the claims of a piece of reasoning against a recording."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earwitness.cli.terminal import out, shows_errors
+from earwitness.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(listen)
+
+
+@shows_errors
+def listen(
+    clip: Annotated[str, typer.Argument(help="Audio file or URI.")],
+    reasoning: Annotated[str, typer.Argument(help="What somebody says is to be heard in it.")] = "",
+    plot: Annotated[Path | None, typer.Option(help="Write a picture of what was measured to this file.")] = None,
+) -> None:
+    """Measure a recording, and check what is claimed about it.
+
+    Example:
+
+        earwitness listen clip.wav "The pitch climbs from about 220 to 440 Hz."
+    """
+    try:
+        program = importlib.import_module("reward.listen")  # needs scipy and more, which the core does without
+    except ModuleNotFoundError as error:
+        raise InputError("listen", f"package {error.name!r} is missing", "pip install 'earwitness[reward]'") from error
+    text = program.main(clip, reasoning, str(plot) if plot else None)
+    if text:
+        out.print(text, markup=False)

@@ -1,0 +1,65 @@
+"""The table at the end of a job, from the figures of its report."""
+
+from __future__ import annotations
+
+import math
+
+from rich.table import Table
+
+Z95 = 1.959964
+"""Two-sided 95 % quantile of the normal distribution."""
+
+COLUMNS = ("cold_start", "final", "final_without_audio")
+"""Which policy a figure speaks of."""
+
+SHARES = ("accuracy", "supported_share", "surrogate_share")
+"""Figures shown in percent."""
+
+ROWS = (*SHARES, "think_tokens")
+
+
+def final_table(report: dict[str, float]) -> Table:
+    """Accuracy with its 95 % interval and the other figures, before and after; then the seconds of each part."""
+    table = Table(title="result", title_justify="left")
+    table.add_column("")
+    for column in COLUMNS:
+        table.add_column(column.replace("_", " "), justify="right")
+    for row in ROWS:
+        cells = [_cell(report, row, column) for column in COLUMNS]
+        if any(cells):
+            table.add_row(row.replace("_", " "), *cells)
+    others = [name for name in sorted(report) if name in ("accuracy.n", "logprob_gap") or name.startswith("seconds.")]
+    if others:
+        table.add_section()
+    for name in others:
+        value = f"{report[name]:.2e}" if name == "logprob_gap" else f"{report[name]:.0f}"
+        table.add_row(name.replace("accuracy.n", "clips evaluated"), "", value, "")
+    return table
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """95 % score interval of a share seen in `count` trials (Wilson 1927)."""
+    if count <= 0:
+        return 0.0, 1.0
+    shrink = 1 + Z95**2 / count
+    middle = (share + Z95**2 / (2 * count)) / shrink
+    half = Z95 * math.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2)) / shrink
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _cell(report: dict[str, float], row: str, column: str) -> str:
+    name = f"{row}.{column}"
+    if name not in report:
+        return ""
+    value = report[name]
+    if row not in SHARES:
+        return f"{value:.1f}"
+    text = f"{100 * value:.1f} %"
+    if row != "accuracy":
+        return text
+    low, high = report.get(f"{name}.low"), report.get(f"{name}.high")
+    if low is None or high is None:
+        if "accuracy.n" not in report:
+            return text
+        low, high = wilson(value, report["accuracy.n"])
+    return f"{text} [{100 * low:.1f}, {100 * high:.1f}]"

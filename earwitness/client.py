@@ -1,0 +1,279 @@
+"""The Python client of a mesh.
+
+    with Mesh.connect() as mesh:                       # the mesh of `earwitness up` in this directory
+        job = mesh.submit("recipes/quickstart.yaml")
+        for event in mesh.watch(job.job_id):           # goes on after a broken connection, without gaps
+            print(event.message)
+
+Every call has a deadline. Errors: ServerUnreachable, NotAllowed, UnknownJob, Refused, ServerError.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from earwitness.errors import EarwitnessError, InputError
+from earwitness.local.state import DEFAULT_FOLDER, read_state
+from earwitness.recipe.load import absolute_paths, read_recipe
+from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+
+CONNECT_SECONDS = 4.0
+"""A person should know within five seconds that nobody answers."""
+
+CALL_SECONDS = 10.0
+"""Deadline of a call that reads or writes state."""
+
+SUBMIT_SECONDS = 30.0
+"""Deadline of a submission: the service checks the data the recipe names."""
+
+CANCEL_SECONDS = 20.0
+"""Deadline of a cancellation: it answers once nothing of the job runs, promised within ten seconds."""
+
+WATCH_SECONDS = 60.0
+"""A watch is opened anew this often, so that a connection that died silently is noticed."""
+
+PATIENCE_SECONDS = 60.0
+"""Longest time without the server before a watch gives up: a restart takes a few seconds."""
+
+RETRY_SECONDS = 1.0
+"""Between two attempts of a watch."""
+
+TERMINAL = frozenset({jobs_pb2.JOB_STATE_SUCCEEDED, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED})
+"""States that a job never leaves."""
+
+_Response = TypeVar("_Response")
+
+
+class ServerUnreachable(EarwitnessError):
+    """Nobody answered at `address` within `seconds`."""
+
+    def __init__(self, address: str, seconds: float) -> None:
+        super().__init__(address, seconds)
+        self.address = address
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"no answer from {self.address} within {self.seconds:.0f} s; is the mesh up (`earwitness status`)?"
+
+
+class NotAllowed(EarwitnessError):
+    """The token is missing or wrong."""
+
+
+class UnknownJob(EarwitnessError):
+    """The mesh has no such job."""
+
+
+class Refused(EarwitnessError):
+    """The request cannot be done; `problems` holds (field, description) pairs where the server named fields."""
+
+    def __init__(self, reason: str, problems: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(reason, tuple(problems))
+        self.reason = reason
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{field}: {what}" for field, what in self.problems) or self.reason
+
+
+class ServerError(EarwitnessError):
+    """The service failed at something that is not the caller's fault."""
+
+
+def state_name(state: jobs_pb2.JobState) -> str:
+    """JOB_STATE_RUNNING -> running."""
+    return jobs_pb2.JobState.Name(state).removeprefix("JOB_STATE_").lower()
+
+
+class Mesh:
+    """A connection to the jobs service of one mesh."""
+
+    def __init__(self, channel: grpc.Channel, address: str, token: str) -> None:
+        """Use `connect`; this is for a channel of one's own."""
+        self.address = address
+        self._channel = channel
+        self._stub = jobs_pb2_grpc.JobServiceStub(channel)
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+
+    @classmethod
+    def connect(
+        cls,
+        address: str | None = None,
+        token: str | None = None,
+        *,
+        state: str | Path = DEFAULT_FOLDER,
+        authority: str | None = None,
+        seconds: float = CONNECT_SECONDS,
+    ) -> Mesh:
+        """Connect, and wait until the server answers.
+
+        `address` (host:port) and `token` default to EW_ADDRESS and EW_TOKEN, and without those to the local mesh whose
+        folder is `state`. `authority` (default EW_TLS_CA) is the file of certificates (PEM) to trust; without it, and
+        on the loopback of a local mesh, the connection is in the clear. Raises ServerUnreachable, NoMesh, InputError.
+        """
+        address = address or os.environ.get("EW_ADDRESS")
+        if address:
+            token = token or os.environ.get("EW_TOKEN", "")
+            authority = authority or os.environ.get("EW_TLS_CA")
+        else:
+            local = read_state(Path(state))
+            address, token, authority = local.address, local.token, None
+        if authority:
+            channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(_certificates(authority)))
+        else:
+            channel = grpc.insecure_channel(address)
+        try:
+            grpc.channel_ready_future(channel).result(timeout=seconds)
+        except grpc.FutureTimeoutError as error:
+            channel.close()
+            raise ServerUnreachable(address, seconds) from error
+        return cls(channel, address, token)
+
+    def submit(self, recipe: str | Path, *, request_id: str | None = None) -> jobs_pb2.Job:
+        """Submit the recipe file `recipe`; the same `request_id` submits only once.
+
+        Relative paths in the recipe are taken from the current directory. Raises RecipeError with every mistake found
+        here, Refused with those the server found.
+        """
+        read_recipe(str(recipe))
+        text = absolute_paths(Path(recipe).read_bytes(), str(Path.cwd()))
+        request = jobs_pb2.SubmitJobRequest(request_id=request_id or uuid.uuid4().hex, recipe_yaml=text)
+        return self._call(self._stub.SubmitJob, request, SUBMIT_SECONDS).job
+
+    def get(self, job_id: str) -> jobs_pb2.Job:
+        """One job. Raises UnknownJob."""
+        return self._call(self._stub.GetJob, jobs_pb2.GetJobRequest(job_id=job_id)).job
+
+    def list(self, limit: int = 50) -> list[jobs_pb2.Job]:
+        """At most `limit` jobs, newest first."""
+        jobs: list[jobs_pb2.Job] = []
+        page = ""
+        while len(jobs) < limit:
+            request = jobs_pb2.ListJobsRequest(page_size=min(limit - len(jobs), 50), page_token=page)
+            response = self._call(self._stub.ListJobs, request)
+            jobs.extend(response.jobs)
+            page = response.next_page_token
+            if not page:
+                break
+        return jobs
+
+    def cancel(self, job_id: str) -> jobs_pb2.Job:
+        """Cancel; returns once nothing of the job runs."""
+        return self._call(self._stub.CancelJob, jobs_pb2.CancelJobRequest(job_id=job_id), CANCEL_SECONDS).job
+
+    def pause(self, job_id: str) -> jobs_pb2.Job:
+        """Hold after the work in flight."""
+        return self._call(self._stub.PauseJob, jobs_pb2.PauseJobRequest(job_id=job_id)).job
+
+    def resume(self, job_id: str) -> jobs_pb2.Job:
+        """Go on after `pause`."""
+        return self._call(self._stub.ResumeJob, jobs_pb2.ResumeJobRequest(job_id=job_id)).job
+
+    def mesh(self) -> jobs_pb2.GetMeshResponse:
+        """Who is here, what waits where, what runs."""
+        return self._call(self._stub.GetMesh, jobs_pb2.GetMeshRequest())
+
+    def watch(self, job_id: str, *, after: int = 0, patience: float = PATIENCE_SECONDS) -> Iterator[jobs_pb2.Event]:
+        """Events with a sequence number above `after`, until the job has ended.
+
+        After a broken connection it goes on behind the last event seen. Raises ServerUnreachable once the server has
+        been away for `patience` seconds, UnknownJob.
+        """
+        last_answer = time.monotonic()
+        while True:
+            ended = False
+            try:
+                request = jobs_pb2.WatchJobRequest(job_id=job_id, after_sequence=after)
+                for response in self._stub.WatchJob(request, timeout=WATCH_SECONDS, metadata=self._metadata):
+                    last_answer = time.monotonic()
+                    after = response.event.sequence
+                    ended = response.event.job.state in TERMINAL
+                    yield response.event
+                if ended:
+                    return
+                # The stream closed well: the job ended before `after`, or the service is stopping.
+                last_answer = time.monotonic()
+                if self.get(job_id).state in TERMINAL:
+                    return
+            except ServerUnreachable:
+                pass
+            except grpc.RpcError as error:
+                code = error.code()
+                if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+                    last_answer = time.monotonic()
+                    continue
+                if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+                    raise _typed(error, self.address, WATCH_SECONDS) from error
+            if time.monotonic() - last_answer > patience:
+                raise ServerUnreachable(self.address, patience)
+            time.sleep(RETRY_SECONDS)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+    def __enter__(self) -> Mesh:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, method: Callable[..., Any], request: Any, seconds: float = CALL_SECONDS) -> Any:
+        try:
+            return method(request, timeout=seconds, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise _typed(error, self.address, seconds) from error
+
+
+def _certificates(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise InputError("EW_TLS_CA", f"{file!r} cannot be read ({error.strerror})", "a PEM file") from error
+
+
+def _typed(error: grpc.RpcError, address: str, seconds: float) -> EarwitnessError:
+    """The error of this module that a status means."""
+    code, words = error.code(), error.details() or ""
+    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED) and not _from_service(error):
+        return ServerUnreachable(address, seconds)
+    if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+        return NotAllowed(f"{address}: {words}")
+    if code == grpc.StatusCode.NOT_FOUND:
+        return UnknownJob(words)
+    if code in (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.ALREADY_EXISTS,
+    ):
+        return Refused(words, _problems(error))
+    return ServerError(f"{address}: {words or code.name}")
+
+
+def _from_service(error: grpc.RpcError) -> bool:
+    """True if a service answered UNAVAILABLE itself, because something behind it did not answer."""
+    return error.code() == grpc.StatusCode.UNAVAILABLE and (error.details() or "").startswith("waited ")
+
+
+def _problems(error: grpc.RpcError) -> list[tuple[str, str]]:
+    """The field violations that travel with a status."""
+    status = rpc_status.from_call(error)
+    found: list[tuple[str, str]] = []
+    for detail in status.details if status else ():
+        bad = error_details_pb2.BadRequest()
+        if detail.Unpack(bad):
+            found.extend((v.field, v.description) for v in bad.field_violations)
+    return found

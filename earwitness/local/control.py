@@ -1,0 +1,132 @@
+"""What a person does to a local mesh from outside: start it in the background, stop it, scale it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from earwitness.errors import EarwitnessError, InfrastructureError
+from earwitness.local.plan import Options
+from earwitness.local.process import tail
+from earwitness.local.state import MeshState, NoMesh, Scale, read_scale, read_state, remove_state, write_scale
+from earwitness.local.supervisor import START_SECONDS, STOP_SECONDS, MeshFailed
+from earwitness.local.sweep import alive, end_all
+
+POLL_SECONDS = 0.2
+"""Between two looks at the state file."""
+
+MARGIN_SECONDS = 20.0
+"""Beyond the supervisor's own limits, for itself, its stores and the guard."""
+
+SUPERVISOR_LOG = "supervisor.log"
+
+
+class AlreadyUp(EarwitnessError):
+    """A mesh runs in this folder."""
+
+
+def require_none(folder: Path) -> None:
+    """Raises AlreadyUp if a mesh runs in `folder`."""
+    try:
+        state = read_state(folder)
+    except NoMesh:
+        return
+    if is_up(state):
+        raise AlreadyUp(f"a mesh is up already in {folder} (pid {state.pid}); stop it with `earwitness down`")
+
+
+def is_up(state: MeshState) -> bool:
+    """True if the supervisor of this state runs."""
+    return alive(state.pid, state.born)
+
+
+def start_detached(options: Options, say: Callable[[str], None]) -> MeshState:
+    """Start a supervisor in the background; returns once every process is healthy.
+
+    Raises AlreadyUp, MeshFailed with the reason.
+    """
+    require_none(options.folder)
+    remove_state(options.folder)
+    options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = options.folder / SUPERVISOR_LOG
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "earwitness", "up", *_arguments(options)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    deadline = time.monotonic() + START_SECONDS + MARGIN_SECONDS
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        while time.monotonic() < deadline:
+            ended = supervisor.poll() is not None
+            for line in lines.read().splitlines():
+                say(line)
+            state = _state_or_none(options.folder)
+            if state is not None and state.failure:
+                supervisor.wait(MARGIN_SECONDS)
+                raise MeshFailed(state.failure)
+            if ended:
+                raise MeshFailed(f"the supervisor ended; its log {log} ends:\n{tail(log)}")
+            if state is not None and state.ready:
+                return state
+            time.sleep(POLL_SECONDS)
+    supervisor.terminate()
+    raise InfrastructureError("the supervisor", START_SECONDS + MARGIN_SECONDS, f"not ready; see {log}")
+
+
+def stop(folder: Path) -> list[int]:
+    """Stop the mesh in `folder`; returns the ids of processes that had to be killed. Raises NoMesh."""
+    state = read_state(folder)
+    if is_up(state):
+        os.kill(state.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS + MARGIN_SECONDS
+        while is_up(state) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        if is_up(state):
+            os.kill(state.pid, signal.SIGKILL)
+    killed = end_all(state.mesh, 0)
+    remove_state(folder)
+    return killed
+
+
+def scale(folder: Path, role: str, count: int) -> None:
+    """Ask for `count` workers of `role`, and wait until they are there. Raises NoMesh, InfrastructureError."""
+    state = read_state(folder)
+    if not is_up(state):
+        raise NoMesh(folder)
+    write_scale(folder, Scale(**{**read_scale(folder).model_dump(), role: count}))
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        states = [p.state for p in read_state(folder).processes if p.role == role]
+        if len(states) == count and all(s == "healthy" for s in states):
+            return
+        time.sleep(POLL_SECONDS)
+    raise InfrastructureError(f"{count} {role} workers", START_SECONDS, f"there are {states}; see {folder / 'logs'}")
+
+
+def _state_or_none(folder: Path) -> MeshState | None:
+    try:
+        return read_state(folder)
+    except NoMesh:
+        return None
+
+
+def _arguments(options: Options) -> list[str]:
+    """The options as `earwitness up` takes them."""
+    arguments = ["--state", str(options.folder), "--rollout", str(options.rollout), "--reward", str(options.reward)]
+    arguments += ["--trainer-ranks", str(options.trainer_ranks), "--port", str(options.port)]
+    if options.redis:
+        arguments += ["--redis", options.redis]
+    if options.weights_redis:
+        arguments += ["--weights-redis", ",".join(options.weights_redis)]
+    if options.fresh:
+        arguments.append("--fresh")
+    return arguments

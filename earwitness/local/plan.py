@@ -1,0 +1,138 @@
+"""Which processes a local mesh has, with their commands and environment. Pure: nothing is started here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SCALABLE = ("rollout", "reward")
+"""Roles of which a mesh has any number."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person asks of `earwitness up`."""
+
+    folder: Path
+    """State folder."""
+    rollout: int = 1
+    """Rollout workers."""
+    reward: int = 1
+    """Reward workers."""
+    trainer_ranks: int = 1
+    """Trainer processes, under torchrun."""
+    redis: str | None = None
+    """URL of an own queue Redis; none: an embedded one."""
+    weights_redis: tuple[str, ...] = ()
+    """URLs of own weight shards; none: one embedded shard."""
+    port: int = 0
+    """Port of the jobs service; 0: a free one."""
+    fresh: bool = False
+    """Forget the jobs of earlier meshes in this folder."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One process of the mesh."""
+
+    name: str
+    """Unique in the mesh."""
+    role: str
+    """jobs, trainer, rollout, reward or reference."""
+    address: str
+    """host:port it listens on."""
+    command: tuple[str, ...]
+    """Program and arguments."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """On top of what all processes of the mesh get."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every process of a mesh is told."""
+
+    mesh: str
+    """Random id of the mesh."""
+    token: str
+    """Bearer token."""
+    queue_url: str
+    """Redis of the queue."""
+    weights_urls: tuple[str, ...]
+    """Redis shards of the weights."""
+    trainer: str
+    """host:port of the trainer."""
+
+
+def environment(place: Place, shared: Shared, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The whole environment of one process."""
+    mesh_wide = {
+        "EW_MESH": shared.mesh,
+        "EW_NAME": place.name,
+        "EW_TOKEN": shared.token,
+        "EW_QUEUE_URL": shared.queue_url,
+        "EW_WEIGHTS_URLS": ",".join(shared.weights_urls),
+        "EW_TRAINER": shared.trainer,
+        "EW_LISTEN": place.address,
+        "PYTHONUNBUFFERED": "1",
+        # vLLM names its processes with setproctitle, which would overwrite the environment that `sweep` reads.
+        "SPT_NOENV": "1",
+    }
+    # On the loopback of one machine there is neither TLS nor one metrics port for all.
+    cluster_only = {"EW_TLS_CERT", "EW_TLS_KEY", "EW_TLS_CA", "EW_METRICS_PORT"}
+    kept = {k: v for k, v in inherited.items() if k not in cluster_only}
+    return {**kept, **mesh_wide, **place.environment}
+
+
+def jobs(address: str) -> Place:
+    """The jobs service."""
+    return Place("jobs", "jobs", address, (sys.executable, "-m", "services.jobs"), _WITHOUT_GPU)
+
+
+def trainer(address: str, ranks: int, gpus: Sequence[int]) -> Place:
+    """The trainer, `ranks` processes under torchrun; rank 0 listens."""
+    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks))
+    # Without this torchrun gives a rank a single thread; ranks share the cores of the machine instead.
+    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, _cores() // ranks)))}
+    visible = _visible(gpus[:ranks]) if gpus else {}
+    return Place("trainer", "trainer", address, (*launcher, "-m", "services.trainer"), {**threads, **visible})
+
+
+def rollout(index: int, address: str, ranks: int, gpus: Sequence[int]) -> Place:
+    """One rollout worker: a GPU of its own while there are any behind the trainer's, then shared ones."""
+    behind = gpus[ranks:] or gpus
+    visible = _visible([behind[index % len(behind)]]) if behind else {}
+    return Place(f"rollout-{index}", "rollout", address, (sys.executable, "-m", "services.rollout"), visible)
+
+
+def reward(index: int, address: str) -> Place:
+    """One reward worker; one thread, because there may be many."""
+    settings = {**_WITHOUT_GPU, "OMP_NUM_THREADS": "1"}
+    return Place(f"reward-{index}", "reward", address, (sys.executable, "-m", "services.reward"), settings)
+
+
+def reference(address: str, gpus: Sequence[int]) -> Place:
+    """The frozen reference, on the last GPU if there is one."""
+    visible = _visible(gpus[-1:]) if gpus else {}
+    return Place("reference-0", "reference", address, (sys.executable, "-m", "services.reference"), visible)
+
+
+def gpus_here() -> list[int]:
+    """Indices of the CUDA devices of this machine, those of CUDA_VISIBLE_DEVICES if it is set."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [int(i) for i in chosen.split(",") if i.strip().isdigit()]
+    return sorted(int(p.name.removeprefix("nvidia")) for p in Path("/dev").glob("nvidia[0-9]*"))
+
+
+_WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": ""}
+
+
+def _visible(gpus: Sequence[int]) -> dict[str, str]:
+    return {"CUDA_VISIBLE_DEVICES": ",".join(str(g) for g in gpus)}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

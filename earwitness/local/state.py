@@ -1,0 +1,128 @@
+"""The state file of a local mesh: who runs, where, and the token that callers show.
+
+The supervisor writes it, the client and the CLI read it. It holds the token, so only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from earwitness.errors import EarwitnessError
+
+DEFAULT_FOLDER = ".earwitness"
+"""Folder of the local mesh, relative to the current directory."""
+
+STATE_FILE = "mesh.json"
+SCALE_FILE = "scale.json"
+
+
+class NoMesh(EarwitnessError):
+    """There is no local mesh in this folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return f"no mesh in {self.folder}; start one with `earwitness up`, or give --address and --token of another"
+
+
+class ProcessState(BaseModel):
+    """One process of the mesh."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    """Unique name, for example rollout-0."""
+    role: str
+    """queue, weights, jobs, trainer, rollout, reward or reference."""
+    pid: int
+    """Process id; 0 while it is down."""
+    address: str
+    """host:port it listens on."""
+    state: str
+    """starting, healthy, backing-off or failed."""
+    restarts: int
+    """Times it was started again."""
+    log: str
+    """File of its output."""
+
+
+class MeshState(BaseModel):
+    """One mesh."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mesh: str
+    """Random id; every process of the mesh carries it in EW_MESH."""
+    pid: int
+    """The supervisor."""
+    born: int
+    """Start time of the supervisor, clock ticks since boot, because process ids are used again."""
+    address: str
+    """host:port of the jobs service."""
+    token: str
+    """Bearer token."""
+    queue_url: str
+    """Redis of the queue."""
+    weights_urls: tuple[str, ...]
+    """Redis shards of the weights."""
+    ready: bool
+    """Every process was healthy once."""
+    failure: str
+    """Why the supervisor gave up; empty while it has not."""
+    processes: tuple[ProcessState, ...]
+
+
+def read_state(folder: Path) -> MeshState:
+    """The mesh in `folder`. Raises NoMesh."""
+    try:
+        text = (folder / STATE_FILE).read_text(encoding="utf-8")
+        return MeshState.model_validate_json(text)
+    except (FileNotFoundError, NotADirectoryError, ValidationError) as error:
+        raise NoMesh(folder) from error
+
+
+def write_state(folder: Path, state: MeshState) -> None:
+    """Replace the file in one step, readable by its owner only."""
+    _write_private(folder / STATE_FILE, state.model_dump_json(indent=1))
+
+
+def remove_state(folder: Path) -> None:
+    """Forget the mesh; nothing happens if there is none."""
+    for name in (STATE_FILE, SCALE_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
+class Scale(BaseModel):
+    """How many workers of each scalable role a person wants."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rollout: int | None = None
+    reward: int | None = None
+
+
+def read_scale(folder: Path) -> Scale:
+    """What was asked for last; all None if nothing was."""
+    try:
+        return Scale.model_validate_json((folder / SCALE_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError):
+        return Scale()
+
+
+def write_scale(folder: Path, scale: Scale) -> None:
+    """Ask the supervisor for other counts; it looks twice a second."""
+    _write_private(folder / SCALE_FILE, scale.model_dump_json())
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = path.with_suffix(f".{os.getpid()}.tmp")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    scratch.replace(path)

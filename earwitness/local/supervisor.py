@@ -1,0 +1,237 @@
+"""Starts the mesh of one machine, keeps it running, stops it.
+
+One loop, a few times a second: start what is due, probe what is starting, take notice of what ended, follow what
+`earwitness scale` asked for, run the reference while a job needs it, write the state file.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from earwitness.active import read_active
+from earwitness.errors import EarwitnessError, InfrastructureError
+from earwitness.local import plan
+from earwitness.local.plan import SCALABLE, Options, Place, Shared
+from earwitness.local.ports import HOST, free_ports, require_free
+from earwitness.local.probe import grpc_answers
+from earwitness.local.process import Process, stop_together
+from earwitness.local.state import MeshState, Scale, read_scale, remove_state, write_scale, write_state
+from earwitness.local.stores import Stores
+from earwitness.local.sweep import born, end_all
+
+START_SECONDS = 180.0
+"""Longest time until every process is healthy: importing vLLM and torch on two busy cores takes half a minute."""
+
+STOP_SECONDS = 20.0
+"""Longest time the services get to stop before they are killed."""
+
+LOOP_SECONDS = 0.25
+"""Between two rounds of the loop."""
+
+ACTIVE_SECONDS = 1.0
+"""Between two looks at what the active job needs."""
+
+
+class MeshFailed(EarwitnessError):
+    """The mesh cannot run; the text says which process and why."""
+
+
+class Supervisor:
+    """One mesh."""
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        """`say` gets lines for people. Nothing is started yet."""
+        self._options = options
+        self._say = say
+        self._stores = Stores(options.folder, options.redis, options.weights_redis, say)
+        port = require_free(options.port) if options.port else free_ports(1)[0]
+        self._jobs = f"{HOST}:{port}"
+        self._shared = Shared(
+            mesh=secrets.token_hex(8),
+            token=secrets.token_urlsafe(24),
+            queue_url=self._stores.queue_url,
+            weights_urls=self._stores.weights_urls,
+            trainer=_address(),
+        )
+        self._gpus = plan.gpus_here()
+        self._processes: dict[str, Process] = {}
+        self._leaving: list[tuple[Process, float]] = []
+        self._stopping = False
+        self._ready = False
+        self._next_active = 0.0
+        self._written: MeshState | None = None
+
+    def run(self) -> None:
+        """Run until SIGTERM, SIGINT or SIGHUP. Raises MeshFailed if the mesh cannot run; nothing is left running."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        self._prepare_folder()
+        guard = subprocess.Popen(
+            [sys.executable, "-m", "earwitness.local.guard", self._shared.mesh],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        failure = ""
+        try:
+            self._write()
+            self._stores.start()
+            self._start()
+            self._loop()
+        except EarwitnessError as error:
+            failure = str(error)
+            raise MeshFailed(failure) from error
+        finally:
+            self._stop_all()
+            assert guard.stdin is not None
+            guard.stdin.close()
+            guard.wait()
+            if failure:
+                self._write(failure)
+            else:
+                remove_state(self._options.folder)
+
+    def _prepare_folder(self) -> None:
+        folder = self._options.folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._options.fresh:
+            shutil.rmtree(folder / "queue", ignore_errors=True)
+        shutil.rmtree(folder / "logs", ignore_errors=True)
+        (folder / "logs").mkdir()
+        remove_state(folder)
+        write_scale(folder, Scale(rollout=self._options.rollout, reward=self._options.reward))
+
+    def _start(self) -> None:
+        self._add(plan.jobs(self._jobs))
+        self._add(plan.trainer(self._shared.trainer, self._options.trainer_ranks, self._gpus))
+        self._scale()
+
+    def _loop(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._stopping:
+            self._stores.look()
+            for process in self._processes.values():
+                line = process.look()
+                if line:
+                    self._say(line)
+            self._check_failures()
+            self._scale()
+            self._follow_active()
+            self._reap()
+            waiting = [p.name for p in self._processes.values() if not p.healthy]
+            if not self._ready and not waiting:
+                self._ready = True
+                self._say(f"ready at {self._jobs}")
+            if not self._ready and time.monotonic() > deadline:
+                where = f"no healthy answer; see {self._options.folder / 'logs'}"
+                raise InfrastructureError(", ".join(waiting), START_SECONDS, where)
+            self._write()
+            time.sleep(LOOP_SECONDS)
+
+    def _check_failures(self) -> None:
+        """A place given up ends the mesh, unless the mesh was ready and another worker of its role still runs."""
+        for process in self._processes.values():
+            others = [p for p in self._processes.values() if p.role == process.role and not p.failure]
+            if process.failure and not (self._ready and others):
+                raise MeshFailed(process.failure)
+
+    def _scale(self) -> None:
+        """Bring the scalable roles to the numbers asked for."""
+        wanted = read_scale(self._options.folder)
+        for role in SCALABLE:
+            count = getattr(wanted, role)
+            if count is None:
+                continue
+            have = [p for p in self._processes.values() if p.role == role]
+            still_leaving = {p.name for p, _ in self._leaving}
+            for index in range(len(have), count):
+                place = self._worker(role, index)
+                if place.name not in still_leaving:  # its name is how its processes are found, so it must be gone
+                    self._add(place)
+            for process in have[count:]:
+                self._let_go(process)
+
+    def _worker(self, role: str, index: int) -> Place:
+        if role == "rollout":
+            return plan.rollout(index, _address(), self._options.trainer_ranks, self._gpus)
+        return plan.reward(index, _address())
+
+    def _follow_active(self) -> None:
+        """The reference runs only while the active job needs it."""
+        if time.monotonic() < self._next_active:
+            return
+        self._next_active = time.monotonic() + ACTIVE_SECONDS
+        try:
+            job = read_active(self._stores.client)
+        except InfrastructureError:  # Redis is starting again; the next look will tell
+            return
+        needed = job is not None and job.needs_reference
+        running = [p for p in self._processes.values() if p.role == "reference"]
+        if needed and not running:
+            self._add(plan.reference(_address(), self._gpus))
+        elif not needed:
+            for process in running:
+                self._let_go(process)
+
+    def _add(self, place: Place) -> None:
+        log = self._options.folder / "logs" / f"{place.name}.log"
+        process = Process(place, plan.environment(place, self._shared), log, lambda: grpc_answers(place.address))
+        self._processes[place.name] = process
+        process.start()
+        self._say(f"{place.name}: starting")
+
+    def _let_go(self, process: Process) -> None:
+        self._say(f"{process.name}: leaving")
+        del self._processes[process.name]
+        process.ask_to_stop()
+        self._leaving.append((process, time.monotonic() + STOP_SECONDS))
+
+    def _reap(self) -> None:
+        """Kill what was let go and is still there after its time."""
+        for process, leave_by in list(self._leaving):
+            if not process.running or time.monotonic() > leave_by:
+                process.kill()
+                self._leaving.remove((process, leave_by))
+
+    def _stop_all(self) -> None:
+        """Services first, then the stores they write to."""
+        for line in stop_together([*self._processes.values(), *(p for p, _ in self._leaving)], STOP_SECONDS):
+            self._say(line)
+        self._processes.clear()
+        end_all(self._shared.mesh, 0)
+        self._stores.stop()
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._stopping = True
+
+    def _write(self, failure: str = "") -> None:
+        state = MeshState(
+            mesh=self._shared.mesh,
+            pid=os.getpid(),
+            born=born(os.getpid()),
+            address=self._jobs,
+            token=self._shared.token,
+            queue_url=self._shared.queue_url,
+            weights_urls=self._shared.weights_urls,
+            ready=self._ready,
+            failure=failure,
+            processes=(*self._stores.states(), *(p.state() for p in self._processes.values())),
+        )
+        if state != self._written:
+            write_state(self._options.folder, state)
+            self._written = state
+
+
+def run_supervisor(options: Options, say: Callable[[str], None]) -> None:
+    """Run a mesh until it is told to stop. Raises MeshFailed, InputError."""
+    Supervisor(options, say).run()
+
+
+def _address() -> str:
+    return f"{HOST}:{free_ports(1)[0]}"
