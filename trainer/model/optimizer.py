@@ -82,6 +82,8 @@ def accumulate(
     `optimizer.step()`, which returns (done, gradient norm before clipping, None).
     """
     wrapped.zero_grad_buffer()
+    for parameter in wrapped.parameters():
+        parameter.grad = None  # after a step it aliases the buffer: autograd would add to it, and DDP would add that again
     return _run(wrapped, micro_batches, loss, forward_only=False)
 
 
