@@ -26,8 +26,8 @@ from earwitness.errors import InfrastructureError
 RETRY_SECONDS = 4.0
 """How long broken connections are tried again: an error reaches the caller within 5 s."""
 
-SOCKET_SECONDS = 5.0
-"""Longest silence of an open connection. Blocking reads must end before it."""
+SOCKET_SECONDS = 4.5
+"""Longest silence of an open connection: an error within 5 s. Blocking reads must end before it."""
 
 CONNECT_SECONDS = 3.0
 """Longest wait for a TCP connection."""

@@ -216,7 +216,7 @@ def _command(*command: Any) -> Commands[Any]:
 
 
 @cache
-def _source(name: str) -> tuple[str, str]:
+def script_source(name: str) -> tuple[str, str]:
     """A script with the ledger functions in front, and its hash."""
     folder = files("earwitness.queue") / "lua"
     source = "\n".join((folder / f"{part}.lua").read_text() for part in ("ledger", name))
@@ -224,7 +224,7 @@ def _source(name: str) -> tuple[str, str]:
 
 
 def _script(name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Commands[Any]:
-    source, digest = _source(name)
+    source, digest = script_source(name)
     try:
         reply = yield ("EVALSHA", digest, len(keys), *keys, *arguments)
     except redis.exceptions.NoScriptError:  # first use, or the server restarted
