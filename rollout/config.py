@@ -7,7 +7,7 @@ from typing import Any
 from transformers import PreTrainedConfig, Qwen2Config
 
 
-class StepAudio2Config(PreTrainedConfig):  # type: ignore[misc]  # transformers is untyped
+class StepAudio2Config(PreTrainedConfig):
     """A Qwen2 decoder (`text_config`) behind an audio tower (`audio_encoder_config`).
 
     The published class has defaults of a smaller model; here every dimension must be in `config.json`.

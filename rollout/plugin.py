@@ -6,6 +6,11 @@ its workers, sometimes twice: it must be idempotent, and must not import what on
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
+import os
+import signal
+
 from transformers import AutoConfig
 from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
 from vllm.model_executor.models import ModelRegistry
@@ -17,8 +22,13 @@ WEIGHT_BACKEND = "redis"
 """Name of our weight engine in `WeightTransferConfig.backend`."""
 
 
+PR_SET_PDEATHSIG = 1
+"""prctl's option (linux/prctl.h): the signal a process gets when the thread that started it ends."""
+
+
 def register() -> None:
     """Registers the architecture, the config of its `model_type` and the weight engine."""
+    end_with_parent()
     AutoConfig.register(StepAudio2Config.model_type, StepAudio2Config, exist_ok=True)
     if ARCHITECTURE not in ModelRegistry.models:
         ModelRegistry.register_model(ARCHITECTURE, "rollout.model:StepAudio2ForCausalLM")
@@ -27,3 +37,16 @@ def register() -> None:
         WeightTransferEngineFactory.register_engine(
             WEIGHT_BACKEND, "rollout.weight_engine", "RedisWeightTransferEngine"
         )
+
+
+def end_with_parent() -> None:
+    """In a process that vLLM started: end when the front end does, even by SIGKILL.
+
+    vLLM's engine process does not notice it by itself, and would hold its memory for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent.pid:  # it ended before the call
+        os.kill(os.getpid(), signal.SIGKILL)

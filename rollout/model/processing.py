@@ -1,4 +1,4 @@
-"""From a clip to what the model takes: log-mels, and the one placeholder of the prompt repeated for each audio token."""
+"""From a clip to what the model takes: log-mels, and the prompt's one placeholder repeated for each audio token."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class DummyInputs(BaseDummyInputsBuilder[ProcessingInfo]):
 
 
 class Processor(BaseMultiModalProcessor[ProcessingInfo]):
-    """Takes waveforms `[samples]` (16 kHz mono) or mels `[n_mels, frames]`; needs no Hugging Face processor or tokenizer."""
+    """Takes waveforms `[samples]` (16 kHz mono) or mels `[n_mels, frames]`; needs no HF processor or tokenizer."""
 
     requires_tokenizer = False
 

@@ -21,7 +21,7 @@ from rollout.model.processing import MELS, DummyInputs, ProcessingInfo, Processo
 
 
 @MULTIMODAL_REGISTRY.register_processor(Processor, info=ProcessingInfo, dummy_inputs=DummyInputs)
-class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal):  # type: ignore[misc]  # vLLM's protocol is untyped
+class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal):
     """Step-Audio-R1. The tower is replicated on every tensor-parallel rank: it is 2 % of the published model."""
 
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:

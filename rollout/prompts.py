@@ -1,0 +1,76 @@
+"""From a task's prompt to token ids and a clip, and from token ids back to text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from earwitness.audio import read_audio, silence
+from earwitness.chat import EOT, render_prompt
+from earwitness.errors import InputError
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+
+@dataclass(frozen=True)
+class EncodedPrompt:
+    """What the engine is asked."""
+
+    token_ids: list[int]
+    """The prompt, with one placeholder for the clip."""
+    samples: NDArray[np.float32] | None
+    """The clip `[samples]`, 16 kHz mono; none for text-only prompts."""
+    clip_id: str
+    """Identity of the clip's content, for caches; empty without one."""
+
+
+class PromptCodec:
+    """The tokenizer of one model directory."""
+
+    def __init__(self, model_dir: str) -> None:
+        self._tokenizer = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json"))
+        end = self._tokenizer.token_to_id(EOT)
+        if end is None:
+            raise InputError(f"{model_dir}/tokenizer.json", f"has no token {EOT}", "a Step-Audio tokenizer")
+        self.stop_ids = sorted({end, *_config_stop_ids(Path(model_dir))})
+        """Tokens that end a turn."""
+
+    def encode(self, prompt: trajectory_pb2.Prompt, *, without_audio: bool = False) -> EncodedPrompt:
+        """Reads the clip and renders the prompt; `without_audio` puts silence in the clip's place.
+
+        Raises AudioError if the clip cannot be used.
+        """
+        if not prompt.audio_uri:
+            return EncodedPrompt(self._ids(render_prompt(prompt, audio_tokens=0)), None, "")
+        samples = silence() if without_audio else read_audio(prompt.audio_uri)
+        clip_id = xxhash.xxh3_128_hexdigest(samples.tobytes())
+        return EncodedPrompt(self._ids(render_prompt(prompt, audio_tokens=1)), samples, clip_id)
+
+    def decode(self, token_ids: list[int]) -> str:
+        """The text of a response, without the token that ended the turn."""
+        if token_ids and token_ids[-1] in self.stop_ids:
+            token_ids = token_ids[:-1]
+        text: str = self._tokenizer.decode(token_ids, skip_special_tokens=False)
+        return text
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+
+def _config_stop_ids(model_dir: Path) -> set[int]:
+    """End tokens named by the checkpoint: one id or a list."""
+    found: set[int] = set()
+    for name in ("config.json", "generation_config.json"):
+        path = model_dir / name
+        config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        for section in (config, config.get("text_config", {})):
+            ids = section.get("eos_token_id")
+            if ids is not None:
+                found.update(ids if isinstance(ids, list) else [ids])
+    return found

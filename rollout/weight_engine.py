@@ -1,0 +1,152 @@
+"""vLLM's weight-transfer back end "redis": a worker pulls a version from the weight plane and loads whole tensors.
+
+A version is fetched and verified beside the running generation (`fetch_weights`, on a thread); only then does the
+caller pause, and `update_weights` loads what is in memory already. On the CPU vLLM repacks linear weights, so tensors
+are not written in place: they go through vLLM's layer-wise reload, which is right on every back end.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from vllm.config import VllmConfig
+from vllm.config.weight_transfer import WeightTransferConfig
+from vllm.distributed.weight_transfer.base import (
+    WeightTransferEngine,
+    WeightTransferInitInfo,
+    WeightTransferUpdateInfo,
+)
+from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
+
+from earwitness.errors import EarwitnessError
+from earwitness.weights import WeightReader
+from earwitness.wire.weights.v1 import weights_pb2
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+FETCHING = "fetching"
+FETCHED = "fetched"
+
+
+@dataclass
+class RedisInitInfo(WeightTransferInitInfo):
+    """Where the weight plane is."""
+
+    urls: list[str]
+    """Redis URLs of the shards, in shard order."""
+
+
+@dataclass
+class RedisUpdateInfo(WeightTransferUpdateInfo):
+    """Which version to load; it must have been fetched."""
+
+    lineage: str
+    version: int
+
+
+@dataclass
+class Fetched:
+    """A version in memory, verified."""
+
+    lineage: str
+    version: int
+    tensors: list[tuple[str, torch.Tensor]]
+
+
+class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateInfo]):
+    """Loads versions of the weight plane into the worker's model."""
+
+    init_info_cls = RedisInitInfo
+    update_info_cls = RedisUpdateInfo
+    supports_draft_weight_update = False
+
+    def __init__(
+        self, config: WeightTransferConfig, vllm_config: VllmConfig, device: torch.device, model: torch.nn.Module
+    ) -> None:
+        super().__init__(config, vllm_config, device, model)
+        self._reader: WeightReader | None = None
+        self._thread: threading.Thread | None = None
+        self._fetched: Fetched | None = None
+        self._failure: tuple[str, str] | None = None
+
+    def init_transfer_engine(self, init_info: RedisInitInfo) -> None:
+        """Connects to the shards."""
+        self._reader = WeightReader(init_info.urls)
+
+    def fetch(self, lineage: str, version: int) -> None:
+        """Starts to fetch and verify; `fetch_state` says how it went."""
+        if self._thread is not None and self._thread.is_alive():
+            raise RuntimeError("a fetch is under way")
+        self._fetched, self._failure = None, None
+        self._thread = threading.Thread(target=self._fetch, args=(lineage, version), name="fetch-weights", daemon=True)
+        self._thread.start()
+
+    def fetch_state(self) -> tuple[str, str]:
+        """(FETCHING, ""), (FETCHED, "") or (name of the error's class, its words)."""
+        if self._thread is not None and self._thread.is_alive():
+            return FETCHING, ""
+        if self._failure is not None:
+            return self._failure
+        return (FETCHED, "") if self._fetched is not None else ("RuntimeError", "nothing was fetched")
+
+    def start_weight_update(self) -> None:
+        """Opens the model for whole tensors."""
+        initialize_layerwise_reload(self.model)
+
+    def update_weights(self, update_info: dict[str, Any]) -> None:
+        """Loads the fetched version. The base class ends in an accelerator's synchronize, which a CPU does not have."""
+        self.receive_weights(self.parse_update_info(update_info))
+        if self.device.type != "cpu":
+            torch.accelerator.synchronize()
+
+    def receive_weights(self, update_info: RedisUpdateInfo) -> None:
+        """Loads the fetched tensors; every parameter of the model must be among them."""
+        fetched, self._fetched = self._fetched, None
+        if fetched is None or (fetched.lineage, fetched.version) != (update_info.lineage, update_info.version):
+            raise RuntimeError(f"version {update_info.version} of {update_info.lineage} has not been fetched")
+        expected = {name for name, _ in self.model.named_parameters()}
+        loaded = self.model.load_weights(iter(fetched.tensors))
+        if missing := expected - loaded:
+            raise RuntimeError(f"version {fetched.version} lacks weights: {', '.join(sorted(missing)[:5])}")
+
+    def finish_weight_update(self) -> None:
+        """Closes the model again; on the CPU this repacks what is packed."""
+        finalize_layerwise_reload(self.model, self.model_config)
+
+    def shutdown(self) -> None:
+        """Nothing is held but connections, which end with the process."""
+
+    def _fetch(self, lineage: str, version: int) -> None:
+        try:
+            if self._reader is None:
+                raise RuntimeError("init_transfer_engine was not called")
+            manifest = self._reader.manifest(lineage, version)
+            tensors = [(entry.name, tensor_of(entry, data)) for entry, data in self._reader.fetch(manifest)]
+        except (EarwitnessError, RuntimeError, OSError) as error:
+            self._failure = type(error).__name__, str(error)
+        else:
+            self._fetched = Fetched(lineage, version, tensors)
+
+
+class WeightFetching:
+    """Methods that vLLM's worker gains (`worker_extension_cls`): its own API has no step before the pause."""
+
+    weight_transfer_engine: RedisWeightTransferEngine
+
+    def fetch_weights(self, lineage: str, version: int) -> None:
+        """As `RedisWeightTransferEngine.fetch`."""
+        self.weight_transfer_engine.fetch(lineage, version)
+
+    def weight_fetch_state(self) -> tuple[str, str]:
+        """As `RedisWeightTransferEngine.fetch_state`."""
+        return self.weight_transfer_engine.fetch_state()
+
+
+def tensor_of(entry: weights_pb2.TensorEntry, data: NDArray[np.uint8]) -> torch.Tensor:
+    """The bytes as a tensor of the entry's type and shape, without a copy."""
+    return torch.from_numpy(data).view(DTYPES[entry.dtype]).reshape(tuple(entry.shape))
