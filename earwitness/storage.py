@@ -74,8 +74,11 @@ def is_absolute(uri: str) -> bool:
 
 
 def absolute(uri: str, base_dir: str) -> str:
-    """The URI, a relative path resolved from the local folder `base_dir` and `~` from the home folder."""
-    return uri if is_absolute(uri) else os.path.normpath(Path(base_dir).absolute() / Path(uri).expanduser())
+    """The URI, a relative path resolved from the local folder `base_dir`, and one with `~/` from the home folder."""
+    if is_absolute(uri):
+        return uri
+    start = Path.home() if uri.startswith("~/") else Path(base_dir).absolute()
+    return os.path.normpath(start / uri.removeprefix("~/"))
 
 
 def parent(uri: str) -> str:

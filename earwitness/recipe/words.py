@@ -64,7 +64,9 @@ def _problems(detail: ErrorDetails) -> list[Problem]:
             return [Problem(path, f"{shown(value)} is not known", context["expected"])]
         case "string_pattern_mismatch":
             expected = "lower-case letters, digits, - and _, at most 63, starting with a letter or digit"
-            return [Problem(path, f"{shown(value)} cannot be a name", expected)]
+            return [Problem(path.removesuffix("['[key]']"), f"{shown(value)} cannot be a name", expected)]
+        case "string_too_short":
+            return [Problem(path, "empty", "text")]
         case "finite_number":
             return [Problem(path, f"{shown(value)} is not finite", "a finite number")]
         case "too_short" | "too_long":
@@ -163,7 +165,10 @@ def _order_rules(data: object) -> list[tuple[bool, Rule]]:
     recipe = data if isinstance(data, dict) else {}
     model, manifests, stages = recipe.get("model"), recipe.get("data"), recipe.get("stages")
     toy = isinstance(model, dict) and model.get("toy") is not None
-    provided = {*(manifests if isinstance(manifests, dict) else ()), *(PROBE_MANIFESTS if recipe.get("probe") else ())}
+    provided = {
+        *(manifests if isinstance(manifests, dict) else ()),
+        *(PROBE_MANIFESTS if recipe.get("probe") is not None else ()),
+    }
     return order_rules(toy, provided, [_outline(s) for s in stages] if isinstance(stages, list) else [])
 
 

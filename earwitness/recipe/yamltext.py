@@ -45,9 +45,10 @@ def compose(text: bytes | str) -> tuple[str, yaml.Node]:
         _check_size(decoded)
         root = yaml.compose(decoded, Loader=_CoreLoader)
     except yaml.MarkedYAMLError as error:
-        raise YamlError(_place(error.problem_mark), error.problem or "not YAML", "YAML") from error
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        raise YamlError(_place(error.problem_mark), what or "cannot be parsed", "YAML") from error
     except yaml.YAMLError as error:
-        raise YamlError("recipe", f"not YAML ({error})", "YAML") from error
+        raise YamlError("recipe", f"not YAML ({' '.join(str(error).split())})", "YAML") from error
     if root is None:
         raise YamlError("recipe", "the recipe is empty", "keys and values")
     return decoded, root

@@ -1,0 +1,334 @@
+"""Recipes: what is accepted, and every mistake with its path, what is wrong and what would be right."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from earwitness.errors import InputError
+from earwitness.recipe import ColdStartStage, RecipeError, RlStage, load_recipe, read_recipe
+from earwitness.recipe.load import absolute_paths, require_absolute
+from earwitness.recipe.yamltext import MAX_BYTES, MAX_NODES
+
+TUNE = {"steps": 10, "optimizer": {"learning_rate": 1e-3}}
+SFT: dict[str, Any] = {"type": "sft", "tune": TUNE}
+EVAL: dict[str, Any] = {"type": "eval", "name": "cold"}
+RL: dict[str, Any] = {"type": "rl", "steps": 5, "optimizer": {"learning_rate": 1e-4}}
+MGRD: dict[str, Any] = {"type": "mgrd", "tune": TUNE}
+
+
+def recipe(*stages: Any, **change: Any) -> dict[str, Any]:
+    base = {"name": "quick", "output": "/runs/a", "model": {"toy": {}}, "probe": {}, "stages": [SFT, *stages]}
+    return base | change
+
+
+def problems(document: Any) -> list[str]:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(document if isinstance(document, str | bytes) else yaml.safe_dump(document))
+    return [str(p) for p in caught.value.problems]
+
+
+def test_a_recipe_with_every_stage_loads() -> None:
+    loaded = load_recipe(yaml.safe_dump(recipe(EVAL, MGRD, RL)))
+    assert [s.type for s in loaded.stages] == ["sft", "eval", "mgrd", "rl"]
+    assert isinstance(loaded.stages[0], ColdStartStage)
+    assert isinstance(loaded.stages[3], RlStage)
+
+
+def test_numbers_are_yaml_1_2() -> None:
+    text = yaml.safe_dump(recipe()).replace("0.001", "1e-3").replace("quick", "on")
+    loaded = load_recipe(text)
+    assert loaded.stages[0].tune.optimizer.learning_rate == 1e-3  # type: ignore[union-attr]
+    assert loaded.name == "on"
+
+
+def test_json_is_a_recipe_too() -> None:
+    assert load_recipe(json.dumps(recipe())) == load_recipe(yaml.safe_dump(recipe()))
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (recipe(nmae="x"), "nmae: unknown key; expected name (known: name, output, seed,"),
+        (recipe(RL | {"optmizer": {}}), "stages[1].optmizer: unknown key; expected optimizer (known: type, data,"),
+        (
+            recipe(RL | {"optimizer": {"lr": 1e-4}}),
+            "stages[1].optimizer.learning_rate: missing; expected a value: Peak",
+        ),
+        (recipe(RL | {"steps": "many"}), "stages[1].steps: 'many' is text; expected a whole number"),
+        (recipe(RL | {"steps": "400"}), "stages[1].steps: '400' is text; expected a whole number"),
+        (recipe(RL | {"steps": 2.5}), "stages[1].steps: 2.5 is a number; expected a whole number"),
+        (recipe(RL | {"steps": True}), "stages[1].steps: True is true or false; expected a whole number"),
+        (recipe(RL | {"steps": None}), "stages[1].steps: None is empty; expected a whole number"),
+        (recipe(RL | {"steps": 0}), "stages[1].steps: 0 is out of range; expected at least 1"),
+        (
+            recipe(RL | {"algorithm": "dpo"}),
+            "stages[1].algorithm: 'dpo' is not known; expected 'ppo', 'rloo' or 'grpo'",
+        ),
+        (
+            recipe(RL | {"whiten_advantages": 1}),
+            "stages[1].whiten_advantages: 1 is a whole number; expected true or false",
+        ),
+        (recipe(RL | {"kl_coef": "big"}), "stages[1].kl_coef: 'big' is text; expected a number"),
+        (recipe(RL | {"kl_coef": float("nan")}), "stages[1].kl_coef: nan is not finite; expected a finite number"),
+        (recipe(RL | {"optimizer": 3}), "stages[1].optimizer: 3 is a whole number; expected keys and values"),
+        (
+            recipe({"type": "rlhf"}),
+            "stages[1].type: unknown stage type 'rlhf'; expected rl (known: sft, mgrd, rl, eval)",
+        ),
+        (recipe({"type": 5}), "stages[1].type: unknown stage type '5'; expected one of sft, mgrd, rl, eval"),
+        (recipe({"steps": 3}), "stages[1].type: missing; expected one of sft, mgrd, rl, eval"),
+        (recipe("rl"), "stages[1]: 'rl' is text; expected keys and values"),
+        (recipe(stages=[]), "stages: 0 items; expected at least 1"),
+        (recipe(stages={"a": 1}), "stages: {'a': 1} is keys and values; expected a list"),
+        (recipe(name="Über"), "name: 'Über' cannot be a name; expected lower-case letters, digits, - and _"),
+        (recipe(name=5), "name: 5 is a whole number; expected text (quote it if it looks like a number)"),
+        (recipe(output=""), "output: empty; expected text"),
+        (
+            recipe(output="htp://x"),
+            "output: 'htp://x': this kind of URI is not supported; expected a path, or one of file",
+        ),
+        (recipe(model={}), "model: neither given; expected exactly one of path"),
+        (recipe(model={"toy": {}, "path": "/m"}), "model: path and toy given; expected exactly one of path"),
+        (
+            recipe(model={"toy": {"heads": 5}}),
+            "model.toy.heads: 5 does not divide hidden_size 192; expected a divisor of",
+        ),
+        (recipe(model={"toy": {}, "tensor_parallel": 3}), "model.tensor_parallel: 3 does not divide toy.heads 4"),
+        (
+            recipe(model={"toy": {"hidden_sizes": 1}}),
+            "model.toy.hidden_sizes: unknown key; expected hidden_size (known:",
+        ),
+        (recipe(data={"Train!": "/x"}), "data['Train!']: 'Train!' cannot be a name"),
+        (
+            recipe(data={"train": "/x"}),
+            "data.train: the probe provides a manifest of this name too; expected another name",
+        ),
+    ],
+)
+def test_a_mistake_says_where_what_and_what_would_be_right(document: Any, problem: str) -> None:
+    found = problems(document)
+    assert any(p.startswith(problem) for p in found), found
+    assert len(found) <= 2, found  # a key that is unknown may be one that is missing
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (
+            recipe(stages=[RL]),
+            "stages[0].type: rl before any sft, but a toy model starts with random weights; expected sft",
+        ),
+        (recipe(stages=[MGRD, SFT]), "stages[0].type: mgrd before any sft"),
+        (recipe(stages=[EVAL, SFT]), "stages[0].type: eval before any sft"),
+        (
+            recipe(probe=None),
+            "stages[0].data: no manifest 'cold_start'; expected one that the recipe provides (none: give",
+        ),
+        (
+            recipe(EVAL | {"data": "held_out"}),
+            "stages[1].data: no manifest 'held_out'; expected one that the recipe provides",
+        ),
+        (recipe(EVAL, EVAL), "stages[2].name: 'cold' is taken by stages[1]; expected a name of its own"),
+        (
+            recipe(RL | {"sampling": {"top_p": 0.9}}),
+            "stages[1].sampling.top_p: 0.9 in an rl stage; expected 1: log-probs",
+        ),
+        (
+            recipe(RL | {"algorithm": "grpo", "sampling": {"samples": 1}}),
+            "stages[1].sampling.samples: 1; expected at least 2: grpo takes its baseline from the group",
+        ),
+        (recipe(RL | {"updates_per_step": 3}), "stages[1].updates_per_step: 3 does not divide the 256 trajectories"),
+        (
+            recipe(RL | {"select": {"min_correct": 7}}),
+            "stages[1].select.min_correct: 7 is above max_correct 6; expected at",
+        ),
+        (
+            recipe(RL | {"select": {"max_correct": 9}}),
+            "stages[1].select.max_correct: 9 is above samples 8; expected at most",
+        ),
+        (
+            recipe(RL | {"sampling": {"max_tokens": 512}}),
+            "stages[1].sampling.max_tokens: 512 leaves no place for the prompt in model.toy.max_positions 512",
+        ),
+    ],
+)
+def test_stages_that_cannot_work_are_refused(document: Any, problem: str) -> None:
+    assert problems(document)[0].startswith(problem)
+
+
+def test_a_model_with_a_path_may_start_with_any_stage() -> None:
+    assert load_recipe(yaml.safe_dump(recipe(model={"path": "/m"}, stages=[RL]))).stages[0].type == "rl"
+
+
+def test_all_mistakes_come_at_once() -> None:
+    found = problems(
+        recipe(
+            stages=[RL | {"steps": "many", "optmizer": {}}, EVAL | {"sampling": {"samples": 0}}, EVAL | {"data": "x"}],
+            nmae="x",
+            seed=-1,
+        )
+    )
+    assert [p.split(":")[0] for p in found] == [
+        "seed",
+        "stages[0].steps",
+        "stages[0].optmizer",
+        "stages[1].sampling.samples",
+        "nmae",
+        "stages[2].data",
+        "stages[0].type",
+        "stages[2].name",
+    ]
+
+
+def test_no_more_mistakes_are_listed_than_an_error_can_carry() -> None:
+    assert len(problems({f"k{i}": i for i in range(500)})) == 100
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "recipe: the recipe is empty; expected keys and values"),
+        ("- a", "recipe: ['a'] is a list; expected keys and values"),
+        ("a: 1\na: 2", "line 2, column 1: the key 'a' twice; expected each key once"),
+        ("a: {b: 1, b: 2}", "line 1, column 11: the key 'b' twice"),
+        ("a: [1", "line 1, column 6: while parsing a flow sequence, expected ',' or ']'"),
+        ("? [a]\n: b", "line 1, column 3: a key that is not text"),
+        ("!!python/object:os.system {}", "line 1, column 1: the tag 'tag:yaml.org,2002:python/object:os.system'"),
+        ("a: !!python/name:os.system", "line 1, column 4: '' as 'tag:yaml.org,2002:python/name:os.system'"),
+        ("a: 1\n---\nb: 2", "line 2, column 1: expected a single document in the stream, but found another document"),
+        ("a: &x [*x]", "line 1, column 4: nested too deeply (or in itself)"),
+        (b"a: \xff", "recipe: not UTF-8 (byte 3); expected text in UTF-8"),
+        ("a: \x07", "recipe: not YAML (unacceptable character #x0007"),
+    ],
+)
+def test_text_that_is_not_a_recipe_is_refused(text: str | bytes, problem: str) -> None:
+    assert problems(text)[0].startswith(problem)
+
+
+def test_a_recipe_of_10_megabytes_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    text = yaml.safe_dump(recipe()) + "#" * 10_000_000
+    started = time.monotonic()
+    assert problems(text) == ["recipe: larger than 1024 KiB; expected at most 1024 KiB"]
+    path = tmp_path / "big.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=r"big\.yaml: larger than 1024 KiB"):
+        read_recipe(path)
+    assert time.monotonic() - started < 1.0
+
+
+def test_aliases_may_repeat_but_not_explode() -> None:
+    shared = RELATIVE.replace("optimizer: {", "optimizer: &rate {").replace(
+        "}}}]", "}}}, {type: rl, steps: 1, optimizer: *rate}]"
+    )
+    sft, rl = load_recipe(shared).stages
+    assert isinstance(sft, ColdStartStage)
+    assert isinstance(rl, RlStage)
+    assert rl.optimizer == sft.tune.optimizer
+    levels = [f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 9)}]" for i in range(9)]
+    bomb = "\n".join(["a: &a [x, x, x, x, x, x, x, x, x]", *levels])
+    assert "too many values once aliases are expanded" in problems(bomb)[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 500_000, "a: {" * 100_000, "- " * 500_000, "a: [" + "1," * (MAX_NODES + 1) + "]"]
+)
+def test_depth_and_number_of_values_are_limited(text: str) -> None:
+    assert len(text) <= MAX_BYTES
+    assert "too deeply" in problems(text)[0] or "too many values" in problems(text)[0]
+
+
+def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"gone\.yaml: no such file; expected a recipe"):
+        read_recipe(tmp_path / "gone.yaml")
+
+
+def test_a_recipe_error_is_an_input_error() -> None:
+    assert issubclass(RecipeError, InputError)
+
+
+RELATIVE = """\
+# what we try today
+name: quick
+output: runs/a   # beside this file
+model: {path: ../models/m}
+data:
+  cold_start: 'sets/c.jsonl'
+  train: s3://bucket/t.jsonl
+  eval: /data/e.jsonl
+stages: [{type: sft, tune: {steps: 1, optimizer: {learning_rate: 1e-3}}}]
+"""
+
+
+def test_relative_paths_become_absolute_and_the_rest_stays() -> None:
+    assert absolute_paths(RELATIVE, "/home/me").decode() == RELATIVE.replace("runs/a", '"/home/me/runs/a"').replace(
+        "../models/m", '"/home/models/m"'
+    ).replace("'sets/c.jsonl'", '"/home/me/sets/c.jsonl"')
+
+
+def test_only_absolute_paths_pass_the_servers_check() -> None:
+    with pytest.raises(RecipeError) as caught:
+        require_absolute(load_recipe(RELATIVE))
+    assert [p.path for p in caught.value.problems] == ["output", "data.cold_start", "model.path"]
+    require_absolute(load_recipe(absolute_paths(RELATIVE, "/home/me")))
+
+
+def test_paths_of_a_recipe_with_mistakes_are_left_for_the_reader() -> None:
+    for text in ("output: [a]\ndata: 5\nmodel:\n", "output: !!binary YQ==\n", "- a\n", "output: 5\n"):
+        assert absolute_paths(text, "/home/me").decode() == text
+    with pytest.raises(RecipeError, match="while parsing"):
+        absolute_paths("output: [", "/home/me")
+
+
+path_text = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Cn"]), min_size=1, max_size=30)
+
+
+@settings(max_examples=100, deadline=None)
+@given(path_text.filter(lambda p: ":" not in p and p.isprintable()), st.sampled_from(["plain", "'", '"', "|", ">"]))
+def test_any_path_in_any_quoting_is_resolved_once(path: str, style: str) -> None:
+    text = yaml.dump({"output": path, "z": 1}, allow_unicode=True, default_style=None if style == "plain" else style)
+    once = absolute_paths(text, "/base")
+    loaded = yaml.safe_load(once)
+    assert loaded["output"].startswith("/")
+    assert loaded["z"] == yaml.safe_load(text)["z"]
+    assert absolute_paths(once, "/other") == once
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+documents = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "output", "model", "toy", "data", "probe", "stages", "type", "tune", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(
+        st.sampled_from(["name", "model", "data", "probe", "rewards", "stages", "x"]), documents, max_size=4
+    )
+)
+def test_any_document_is_a_recipe_or_a_recipe_error(change: dict[str, Any]) -> None:
+    try:
+        load_recipe(json.dumps(recipe() | change))
+    except RecipeError as error:
+        assert all(p.path and p.what and p.expected for p in error.problems)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=60) | st.binary(max_size=60))
+def test_any_text_is_a_recipe_or_a_recipe_error(text: str | bytes) -> None:
+    with pytest.raises(RecipeError):
+        load_recipe(text)
