@@ -85,7 +85,7 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
                     response = await behaviour(request, context)
                 except grpc.aio.AbortError:
                     raise
-                except Exception as error:  # the edge: every error becomes a status, unexpected ones are logged
+                except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status, unexpected ones are logged
                     await refuse(context, started, error)
                 _count(method, grpc.StatusCode.OK, started)
                 return response
@@ -100,7 +100,7 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
                         yield response
                 except grpc.aio.AbortError:
                     raise
-                except Exception as error:  # the edge, as above
+                except Exception as error:  # noqa: BLE001 - the edge, as above
                     await refuse(context, started, error)
                 _count(method, grpc.StatusCode.OK, started)
 
@@ -136,7 +136,7 @@ class ThreadGuard(grpc.ServerInterceptor):
                     context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
                 try:
                     response = behaviour(request, context)
-                except Exception as error:  # the edge: every error becomes a status, unexpected ones are logged
+                except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status, unexpected ones are logged
                     code = code_of(error)
                     if code is grpc.StatusCode.INTERNAL:
                         self._log.exception("call failed", error, method=method)

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from earwitness.errors import EarwitnessError, InfrastructureError, InputError
+from earwitness.errors import DocumentError, EarwitnessError, InfrastructureError, InputError
 
 DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata under which gRPC libraries look for a google.rpc.Status."""
@@ -42,6 +42,8 @@ def code_of(error: BaseException) -> grpc.StatusCode:
 
 def violations_of(error: BaseException) -> list[tuple[str, str]]:
     """(field, description) of every mistake an error names; empty if it names none."""
+    if isinstance(error, DocumentError):
+        return [(p.path, f"{p.what}; expected {p.expected}") for p in error.problems]
     if isinstance(error, InputError):
         return [(error.field, f"{error.problem}; expected {error.expected}")]
     return []

@@ -1,0 +1,49 @@
+"""`python -m services.jobs`: the jobs service as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from earwitness.errors import EarwitnessError, InputError
+from earwitness.log import get_logger
+from earwitness.queue import AsyncQueue
+from earwitness.redis_client import connect_async
+from earwitness.wire.jobs.v1 import jobs_pb2_grpc
+from services.jobs.mesh import Mesh
+from services.jobs.runner import Runner
+from services.jobs.service import JobService
+from services.jobs.store import JobStore
+from services.jobs.trainer_client import TrainerClient
+from services.server import Settings, open_channel, serve
+
+
+async def run(settings: Settings) -> None:
+    """Serve and run jobs until SIGTERM."""
+    for variable, value in [("EW_QUEUE_URL", settings.queue_url), ("EW_TRAINER", settings.trainer)]:
+        if not value:
+            raise InputError(variable, "is not set", "the address of the queue Redis and of the trainer")
+    log = get_logger("jobs").bind(name=settings.name)
+    redis = await connect_async(settings.queue_url)
+    queue, store = AsyncQueue(redis, settings.claim_idle_ms), JobStore(redis)
+    async with open_channel(settings.trainer, settings) as channel:
+        runner = Runner(store, queue, redis, TrainerClient(channel, log), settings.name, log)
+        service = JobService(store, Mesh(store, queue, redis))
+        await serve(
+            "jobs", settings, lambda s: jobs_pb2_grpc.add_JobServiceServicer_to_server(service, s), [runner.run()]
+        )
+    await redis.aclose()
+
+
+def main() -> int:
+    """Entry point; returns the exit status."""
+    try:
+        asyncio.run(run(Settings.from_env()))
+    except EarwitnessError as error:
+        get_logger("jobs").error("cannot run", reason=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

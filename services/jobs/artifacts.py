@@ -1,0 +1,70 @@
+"""Files in a job's folder: written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from google.protobuf import json_format
+
+from earwitness import storage
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+
+def write_text(uri: str, text: str) -> None:
+    """Write a UTF-8 file; a reader sees the old one or the new one."""
+    fs, path = storage.open_store(uri)
+    fs.makedirs(storage.parent(path), exist_ok=True)
+    partial = f"{path}.part"
+    with fs.open(partial, "wb") as file:
+        file.write(text.encode())
+    fs.mv(partial, path)
+
+
+def read_text(uri: str) -> str:
+    """A UTF-8 file."""
+    fs, path = storage.open_store(uri)
+    with fs.open(path, "rb") as file:
+        data: bytes = file.read()
+    return data.decode()
+
+
+def exists(uri: str) -> bool:
+    """True if there is such a file."""
+    fs, path = storage.open_store(uri)
+    return bool(fs.isfile(path))
+
+
+def write_json(uri: str, value: Any) -> None:
+    """Write a value as JSON."""
+    write_text(uri, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(uri: str) -> Any:
+    """The value of a JSON file."""
+    return json.loads(read_text(uri))
+
+
+def write_groups(uri: str, groups: Iterable[wire.Group]) -> None:
+    """Write groups as JSON lines, in the field names of the wire."""
+    lines = (
+        json.dumps(json_format.MessageToDict(g, preserving_proto_field_name=True), ensure_ascii=False) for g in groups
+    )
+    write_text(uri, "".join(f"{line}\n" for line in lines))
+
+
+def read_groups(uri: str) -> Sequence[wire.Group]:
+    """The groups of `write_groups`."""
+    return [json_format.Parse(line, wire.Group()) for line in read_text(uri).splitlines() if line]
+
+
+def compact(group: wire.Group) -> wire.Group:
+    """The group without what only training needs: log-probs and prompt tokens."""
+    small = wire.Group()
+    small.CopyFrom(group)
+    del small.prompt_token_ids[:]
+    for trajectory in small.trajectories:
+        del trajectory.logprobs[:]
+        del trajectory.reference_logprobs[:]
+    return small

@@ -1,0 +1,80 @@
+"""One job while it runs: what its phases work with, and the one way its record changes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import redis.asyncio
+
+from earwitness.log import Logger
+from earwitness.queue import AsyncQueue
+from earwitness.recipe.schema import Recipe
+from earwitness.wire.jobs.v1 import jobs_pb2
+from services.jobs.phases import Phase, phases_of
+from services.jobs.record import JobRecord, effective_recipe, recipe_yaml
+from services.jobs.store import JobStore, StoredJob, event
+from services.jobs.trainer_client import TrainerClient
+
+
+class RunningJob:
+    """A job in the hands of its runner."""
+
+    def __init__(
+        self,
+        stored: StoredJob,
+        recipe: Recipe,
+        holder: str,
+        store: JobStore,
+        queue: AsyncQueue,
+        redis: redis.asyncio.Redis,
+        trainer: TrainerClient,
+        consumer: str,
+        log: Logger,
+    ) -> None:
+        self.record: JobRecord = stored.record
+        self.submitted_recipe = recipe
+        self.phases = phases_of(recipe)
+        self.store = store
+        self.queue = queue
+        self.redis = redis
+        self.trainer = trainer
+        self.consumer = consumer
+        """Name under which the jobs service takes groups from the queue."""
+        self.log = log.bind(job=stored.record.job_id)
+        self._holder = holder
+        self._lock = asyncio.Lock()
+        self._sequence = stored.sequence
+
+    @property
+    def phase(self) -> Phase:
+        """The current phase."""
+        return self.phases[self.record.cursor]
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as it runs: in the job's own folder, with every manifest by its URI."""
+        return effective_recipe(self.record, self.submitted_recipe)
+
+    @property
+    def recipe_yaml(self) -> bytes:
+        """The recipe as it runs, as text."""
+        return recipe_yaml(self.recipe)
+
+    async def tell(self, kind: str, message: str, metrics: dict[str, float] | None = None, **changes: Any) -> None:
+        """Change the record and say so in one event, at once. Raises LeadershipLost."""
+        async with self._lock:
+            changed = self.record.with_changes(**changes)
+            await self._write(changed, [event(changed, kind, message, metrics)])
+
+    async def commit(self, record: JobRecord, events: list[jobs_pb2.Event]) -> None:
+        """Write a changed record with its events. Raises LeadershipLost."""
+        async with self._lock:
+            await self._write(record, events)
+
+    async def _write(self, record: JobRecord, events: list[jobs_pb2.Event]) -> None:
+        """One at a time: what is written stands behind a known event."""
+        self._sequence = await self.store.commit(self._holder, self._sequence, record, events)
+        self.record = record
+        for told in events:
+            self.log.info(told.message, kind=told.kind)

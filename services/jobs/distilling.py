@@ -1,0 +1,74 @@
+"""What is done with sampled groups: MGRD keeps traces, RL selects prompts. Both leave a file that a restart finds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from earwitness.manifest import write_manifest
+from earwitness.recipe.schema import MgrdStage, RlStage
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+from services.jobs import artifacts
+from services.jobs.context import RunningJob
+from services.jobs.errors import JobFailed
+from services.jobs.preparing import load_examples
+from services.jobs.sampling import describe, run_sampling
+from services.jobs.selection import correct_count, distil, distribution, selected_ids
+from services.jobs.tasks import sampling_pass
+
+
+async def run_mgrd_sample(job: RunningJob, stage: MgrdStage) -> dict[str, Any]:
+    """Sample, keep what is correct, coherent and grounded, and write it as a manifest for `tune`."""
+    index = job.phase.stage_index
+    groups = await run_sampling(job, *await _pass(job, stage.data))
+    distilled = distil(groups, stage)
+    counts = dict(sorted(distilled.reasons.items(), key=lambda item: -item[1]))
+    await asyncio.to_thread(artifacts.write_json, job.record.path("mgrd", f"{index}.counts.json"), counts)
+    if not distilled.examples:
+        raise JobFailed(f"mgrd kept no trace of {sum(counts.values())}: {describe(counts)}")
+    await asyncio.to_thread(write_manifest, job.record.path("mgrd", f"{index}.jsonl"), distilled.examples)
+    figures = {f"traces.{reason.replace(' ', '_')}": float(n) for reason, n in counts.items()}
+    await job.tell(
+        "stage", f"mgrd keeps {counts['kept']} of {sum(counts.values())} traces ({describe(counts)})", figures
+    )
+    return {}
+
+
+async def run_select(job: RunningJob, stage: RlStage) -> dict[str, Any]:
+    """Count correct samples of each prompt and write which prompts RL trains on."""
+    if stage.select is None:
+        raise ValueError("a select phase without a selection")
+    groups = await run_sampling(job, *await _pass(job, stage.data))
+    counts = {g.task.prompt.id: correct_count(g) for g in groups}
+    chosen = selected_ids(counts, stage.select)
+    shown = distribution(counts.values())
+    window = f"{stage.select.min_correct} to {stage.select.max_correct} of {stage.select.samples}"
+    await asyncio.to_thread(
+        artifacts.write_json, _selection(job), {"window": window, "selected": chosen, "correct": counts}
+    )
+    if len(chosen) < stage.groups_per_step:
+        raise JobFailed(
+            f"only {len(chosen)} of {len(counts)} prompts had {window} correct, but a step needs "
+            f"{stage.groups_per_step}; prompts by number correct: {shown}"
+        )
+    figures = {"prompts.tried": float(len(counts)), "prompts.selected": float(len(chosen))}
+    await job.tell("stage", f"{len(chosen)} of {len(counts)} prompts selected (correct: {shown})", figures)
+    return {}
+
+
+async def selected_prompts(job: RunningJob, stage: RlStage) -> list[wire.Prompt]:
+    """The prompts RL trains on: those selected, or all."""
+    prompts = [e.prompt for e in await load_examples(job.recipe.data[stage.data])]
+    if stage.select is None:
+        return prompts
+    chosen = set(artifacts.read_json(_selection(job))["selected"])
+    return [p for p in prompts if p.id in chosen]
+
+
+async def _pass(job: RunningJob, data: str) -> Any:
+    prompts = [e.prompt for e in await load_examples(job.recipe.data[data])]
+    return sampling_pass(job.recipe, job.phase, job.record.job_id, prompts)
+
+
+def _selection(job: RunningJob) -> str:
+    return job.record.path("select", f"{job.phase.stage_index}.json")

@@ -1,0 +1,62 @@
+"""Which jobs service runs jobs: the one that holds a key in Redis, with a lease.
+
+Two services may answer calls at once, but only the leader runs. Its writes to jobs check the key in the same script
+(see store.py), so a leader that was paused for longer than its lease cannot write behind its successor's back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import redis.asyncio
+
+from services.jobs import keys
+from services.jobs.store import LeadershipLost
+
+LEASE_SECONDS = 6.0
+"""A killed leader is replaced after at most this; short enough that cancelling still answers within ten seconds."""
+
+RENEW_SECONDS = 1.5
+"""Several renewals may fail before the lease ends."""
+
+_RENEW = """
+-- KEYS: leader   ARGV: holder, lease ms
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+
+_RELEASE = """
+-- KEYS: leader   ARGV: holder
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+class Leadership:
+    """One process's claim to lead."""
+
+    def __init__(self, redis: redis.asyncio.Redis, name: str) -> None:
+        self.holder = f"{name}/{uuid.uuid4().hex}"
+        self._redis = redis
+        self._renew = redis.register_script(_RENEW)
+        self._release = redis.register_script(_RELEASE)
+
+    async def acquire(self) -> None:
+        """Return once this process leads."""
+        lease = int(LEASE_SECONDS * 1000)
+        while not await self._redis.set(keys.LEADER, self.holder, nx=True, px=lease):
+            if await self._renew([keys.LEADER], [self.holder, lease]):
+                return  # the answer to an earlier attempt was lost
+            await asyncio.sleep(0.3)
+
+    async def keep(self) -> None:
+        """Renew until cancelled. Raises LeadershipLost."""
+        while True:
+            if not await self._renew([keys.LEADER], [self.holder, int(LEASE_SECONDS * 1000)]):
+                raise LeadershipLost("the lease ended before it was renewed")
+            await asyncio.sleep(RENEW_SECONDS)
+
+    async def release(self) -> None:
+        """Let the next leader start at once."""
+        await self._release([keys.LEADER], [self.holder])

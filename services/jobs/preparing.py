@@ -1,0 +1,107 @@
+"""The first phase: data and model. Every part is skipped if it is there already."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from earwitness.active import ActiveJob
+from earwitness.chat import THINK_END
+from earwitness.errors import InputError
+from earwitness.manifest import Example, read_manifest
+from earwitness.recipe.schema import ProbeData, Recipe
+from earwitness.wire.trainer.v1 import trainer_pb2
+from services.jobs import artifacts
+from services.jobs.context import RunningJob
+from services.jobs.errors import JobFailed
+
+
+async def prepare(job: RunningJob) -> dict[str, Any]:
+    """Write probe data, read every manifest, make the model; returns what changes in the record."""
+    recipe, record = job.submitted_recipe, job.record
+    manifests = dict(recipe.data)
+    await asyncio.to_thread(artifacts.write_text, record.path("recipe.yaml"), job.recipe_yaml.decode())
+    if recipe.probe is not None:
+        folder = record.path("data")
+        await job.tell("stage", f"writing {_clips(recipe.probe)} probe clips")
+        manifests = {**(await _write_probe(folder, recipe.probe)), **manifests}
+    used = sorted({stage.data for stage in recipe.stages})
+    for name in used:
+        examples = await load_examples(manifests[name])
+        await job.tell("stage", f"data {name}: {len(examples)} prompts", manifests=manifests)
+    await job.tell("stage", "preparing the model")
+    request = trainer_pb2.PrepareModelRequest(job_id=record.job_id, recipe_yaml=job.recipe_yaml)
+    model = await job.trainer.prepare_model(request)
+    await job.tell("stage", f"model of {model.parameters:,} parameters", {"parameters": float(model.parameters)})
+    return {"manifests": manifests, "model_uri": model.model_uri}
+
+
+def check_data(recipe: Recipe) -> None:
+    """Read the manifests a recipe names, before its job is accepted. Raises ManifestError and others of InputError."""
+    for stage in recipe.stages:
+        uri = recipe.data.get(stage.data)
+        if uri is None:
+            continue  # probe data, which is not written yet
+        examples = read_manifest(uri, check_audio=True)
+        if stage.type == "sft" and not all(e.reasoning for e in examples):
+            without = next(e.prompt.id for e in examples if not e.reasoning)
+            raise InputError(f"data.{stage.data}", f"example {without!r} has no reasoning", "`reasoning` on every line")
+
+
+async def load_examples(uri: str) -> list[Example]:
+    """A manifest, read beside the event loop. Raises JobFailed."""
+    try:
+        return await asyncio.to_thread(read_manifest, uri)
+    except InputError as error:
+        raise JobFailed(f"cannot use the data: {error}") from error
+
+
+def active_job(job: RunningJob, **changes: Any) -> ActiveJob:
+    """What workers must know of the job."""
+    model_uri = job.record.model_uri
+    return ActiveJob(
+        **{
+            "job_id": job.record.job_id,
+            "model_uri": model_uri,
+            "dtype": job.recipe.model.dtype,
+            "max_model_len": max_positions(model_uri) if model_uri else 0,
+            "recipe": job.recipe_yaml.decode(),
+            **changes,
+        }
+    )
+
+
+def max_positions(model_uri: str) -> int:
+    """Longest sequence of a model, tokens."""
+    config = artifacts.read_json(f"{model_uri}/config.json")
+    return int(config.get("text_config", config)["max_position_embeddings"])
+
+
+def think_end_id(model_uri: str) -> int:
+    """Token id of the end of the think block."""
+    tokens = artifacts.read_json(f"{model_uri}/tokenizer.json")["added_tokens"]
+    return next(int(t["id"]) for t in tokens if t["content"] == THINK_END)
+
+
+def _clips(probe: ProbeData) -> int:
+    return probe.cold_start + probe.train + probe.eval
+
+
+async def _write_probe(folder: str, probe: ProbeData) -> dict[str, str]:
+    """Manifest URI by name. In a process of its own, because a thread could not be stopped by a cancellation."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.jobs.probe_process", folder, stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        output, _ = await process.communicate(probe.model_dump_json().encode())
+    finally:
+        if process.returncode is None:
+            process.terminate()  # it ends its own workers on SIGTERM
+            await process.wait()
+    if process.returncode:
+        raise JobFailed(f"writing the probe data failed with exit status {process.returncode}; see the service's log")
+    manifests: dict[str, str] = json.loads(output)
+    return manifests

@@ -1,0 +1,93 @@
+"""The listening part of the page: a clip, its question, and what the policy said before and after."""
+
+from __future__ import annotations
+
+from earwitness.chat import split_response
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+from services.jobs.report.clips import choose, player
+from services.jobs.report.figures import Evaluation
+from services.jobs.report.html import esc, table
+
+VERDICTS = {
+    wire.VERDICT_SUPPORTED: ("supported", "supported"),
+    wire.VERDICT_CONTRADICTED: ("contradicted", "contradicted"),
+}
+"""Class and words of a verdict; all others are not checkable."""
+
+
+def clips_section(cold_start: Evaluation | None, final: Evaluation | None) -> str:
+    """A dozen clips with both policies' first samples."""
+    if final is None:
+        return ""
+    before = {g.task.prompt.id: g for g in cold_start.groups} if cold_start else {}
+    cards = "".join(_card(group, before.get(group.task.prompt.id)) for group in choose(final.groups))
+    note = (
+        "The first clips of every kind, whatever came out. Listen, then read: claims that the waveform supports are "
+        "green, those it contradicts red, guesses from the words amber."
+    )
+    return f"<h2>Listen</h2><p>{note}</p>{cards}" if cards else ""
+
+
+def _card(after: wire.Group, before: wire.Group | None) -> str:
+    prompt = after.task.prompt
+    choices = "".join(f'<li class="{"right" if c == prompt.answer else ""}">{esc(c)}</li>' for c in prompt.choices)
+    right = f'<ul class="choices">{choices}</ul>' if choices else f"<p>Right answer: {esc(prompt.answer)}</p>"
+    sides = [_side("cold start", before, "")] if before and before.trajectories else []
+    sides.append(_side("final", after, " now"))
+    return (
+        f'<article class="card clip"><div class="top"><div>{player(prompt.audio_uri)}</div>'
+        f'<div><p class="kind">{esc(prompt.kind.replace("_", " "))}</p><p class="question">{esc(prompt.question)}</p>'
+        f'{right}</div></div><div class="sides">{"".join(sides)}</div></article>'
+    )
+
+
+def _side(who: str, group: wire.Group, extra: str) -> str:
+    trajectory = group.trajectories[0]
+    reward = trajectory.reward
+    reasoning, answer = split_response(trajectory.text)
+    outcome = '<span class="pill right">right</span>' if reward.correct else '<span class="pill wrong">wrong</span>'
+    if reward.surrogate:
+        outcome = f'<span class="pill surrogate">guess</span> {outcome}'
+    said = reasoning if reasoning is not None else trajectory.text
+    return (
+        f'<div class="side{extra}"><div class="who"><span>{esc(who)}</span><span>{outcome}</span></div>'
+        f'<p class="reasoning">{_marked(said, reward)}</p>'
+        f'<p class="answer">{esc(answer if answer is not None else "no readable answer")}</p>{_claims(reward)}</div>'
+    )
+
+
+def _marked(text: str, reward: wire.Reward) -> str:
+    """The reasoning with its claims coloured. Spans that overlap an earlier one stay plain."""
+    spans = [(_find(text, c.text), len(c.text), _verdict(c)[0], c.measured) for c in reward.claims]
+    if reward.surrogate and reward.surrogate_phrase:
+        spans.append((_find(text, reward.surrogate_phrase), len(reward.surrogate_phrase), "surrogate", ""))
+    parts, at = [], 0
+    for start, length, kind, measured in sorted(s for s in spans if s[0] >= 0 and s[1]):
+        if start < at:
+            continue
+        title = f' title="measured: {esc(measured)}"' if measured else ""
+        parts.append(f'{esc(text[at:start])}<mark class="{kind}"{title}>{esc(text[start : start + length])}</mark>')
+        at = start + length
+    return "".join(parts) + esc(text[at:])
+
+
+def _find(text: str, part: str) -> int:
+    """Where `part` stands, letter case aside (lower() keeps the length of what models write); -1 if nowhere."""
+    exact = text.find(part)
+    return exact if exact >= 0 else text.lower().find(part.lower())
+
+
+def _claims(reward: wire.Reward) -> str:
+    if not reward.claims:
+        return ""
+    rows = []
+    for claim in reward.claims:
+        kind, words = _verdict(claim)
+        pill = f'<span class="pill {kind}">{words}</span>'
+        rows.append([esc(claim.kind), esc(claim.claimed), esc(claim.measured) or "–", pill])
+    head = ["Claim", "Said", "Measured", ""]
+    return table(head, rows, right_from=len(head)).replace('class="card scroll"', 'class="scroll"')
+
+
+def _verdict(claim: wire.Claim) -> tuple[str, str]:
+    return VERDICTS.get(claim.verdict, ("unchecked", "not checkable"))

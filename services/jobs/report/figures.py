@@ -1,0 +1,158 @@
+"""The figures of report.json: pure functions over sampled groups and told steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+from services.jobs.report.stats import paired_gain, wilson
+
+PARTS = ("sft", "mgrd", "rl", "eval")
+"""Parts of a job whose seconds are reported."""
+
+UNREADABLE = "no answer"
+"""Column of the confusion tables for responses without an answer."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation pass."""
+
+    name: str
+    groups: Sequence[wire.Group]
+    think_end_id: int
+    """Token id of the end of the think block."""
+
+    @property
+    def trajectories(self) -> list[wire.Trajectory]:
+        """All samples."""
+        return [t for g in self.groups for t in g.trajectories]
+
+    def correct_by_prompt(self, kind: str | None = None) -> dict[str, float]:
+        """Share of correct samples of each prompt (of one kind)."""
+        return {
+            g.task.prompt.id: sum(t.reward.correct for t in g.trajectories) / len(g.trajectories)
+            for g in self.groups
+            if g.trajectories and (kind is None or g.task.prompt.kind == kind)
+        }
+
+    def accuracy(self, kind: str | None = None) -> float | None:
+        """Mean over prompts of the share of correct samples."""
+        return mean(list(self.correct_by_prompt(kind).values()))
+
+    def supported_share(self) -> float | None:
+        """Supported claims among those that the waveform could decide."""
+        supported = sum(t.reward.supported for t in self.trajectories)
+        decided = supported + sum(t.reward.contradicted for t in self.trajectories)
+        return supported / decided if decided else None
+
+    def surrogate_share(self) -> float | None:
+        """Samples that guess from the words."""
+        return mean([float(t.reward.surrogate) for t in self.trajectories])
+
+    def think_tokens(self) -> float | None:
+        """Mean length of the think block, tokens; a block that is not closed counts whole."""
+        return mean([float(think_length(t.token_ids, self.think_end_id)) for t in self.trajectories])
+
+    def confusion(self) -> dict[str, dict[str, Counter[str]]]:
+        """By kind and right answer: how often each answer was given."""
+        tables: dict[str, dict[str, Counter[str]]] = {}
+        for group in self.groups:
+            prompt = group.task.prompt
+            table = tables.setdefault(prompt.kind or "all", {})
+            for trajectory in group.trajectories:
+                given = given_answer(prompt, trajectory)
+                table.setdefault(prompt.answer, Counter())[given] += 1
+        return tables
+
+
+def given_answer(prompt: wire.Prompt, trajectory: wire.Trajectory) -> str:
+    """The answer in the words of the choices, where it is one of them."""
+    if trajectory.reward.correct:
+        return prompt.answer
+    given = trajectory.reward.answer
+    by_normal = {c.casefold(): c for c in prompt.choices}
+    return by_normal.get(given.casefold(), given) or UNREADABLE
+
+
+def think_length(token_ids: Sequence[int], think_end_id: int) -> int:
+    """Tokens before the end of the think block."""
+    ids = list(token_ids)
+    return ids.index(think_end_id) if think_end_id in ids else len(ids)
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return sum(values) / len(values) if values else None
+
+
+def figures(
+    cold_start: Evaluation | None,
+    final: Evaluation | None,
+    silent: Evaluation | None,
+    rl_steps: Sequence[Mapping[str, float]],
+    seconds: Mapping[str, float],
+    install_seconds: float | None,
+    total_seconds: float,
+) -> dict[str, Any]:
+    """The part of report.json that tells how the job went. Shares in [0, 1]; what was not measured is null.
+
+    `seconds.total` is the job from its start to its report, plus the installation where that is known.
+    """
+    both = (("cold_start", cold_start), ("final", final))
+    gain = _gain(cold_start, final)
+    passes = (*both, ("final_without_audio", silent))
+    accuracy: dict[str, Any] = {name: e.accuracy() if e else None for name, e in passes}
+    accuracy["n"] = len(final.correct_by_prompt()) if final else 0
+    accuracy["gain"] = gain[0] if gain else None
+    accuracy["interval"] = {
+        **{name: _interval(e) for name, e in passes},
+        "gain": list(gain[1]) if gain else None,
+    }
+    gaps = [s["logprob_gap.mean"] for s in rl_steps if "logprob_gap.mean" in s]
+    return {
+        "accuracy": accuracy,
+        "supported_share": {name: e.supported_share() if e else None for name, e in both},
+        "surrogate_share": {name: e.surrogate_share() if e else None for name, e in both},
+        "think_tokens": {name: e.think_tokens() if e else None for name, e in both},
+        "logprob_gap": mean(gaps),
+        "seconds": {
+            "install": install_seconds,
+            **{part: seconds.get(part, 0.0) for part in PARTS},
+            "total": total_seconds + (install_seconds or 0.0),
+        },
+        "kinds": _kinds(dict(passes)),
+    }
+
+
+def _interval(evaluation: Evaluation | None) -> list[float] | None:
+    """Over prompts, not samples: the samples of one prompt are not independent."""
+    accuracy = evaluation.accuracy() if evaluation else None
+    if evaluation is None or accuracy is None:
+        return None
+    interval = wilson(accuracy, len(evaluation.correct_by_prompt()))
+    return list(interval) if interval else None
+
+
+def _gain(cold_start: Evaluation | None, final: Evaluation | None) -> tuple[float, tuple[float, float]] | None:
+    """final - cold_start over the prompts that both have."""
+    if cold_start is None or final is None:
+        return None
+    before, after = cold_start.correct_by_prompt(), final.correct_by_prompt()
+    shared = [i for i in before if i in after]
+    return paired_gain([before[i] for i in shared], [after[i] for i in shared])
+
+
+def _kinds(passes: Mapping[str, Evaluation | None]) -> dict[str, dict[str, float | int | None]]:
+    kinds = sorted({g.task.prompt.kind for e in passes.values() if e for g in e.groups if g.task.prompt.kind})
+    final = passes["final"]
+    return {
+        kind: {
+            "n": len(final.correct_by_prompt(kind)) if final else 0,
+            **{name: e.accuracy(kind) if e else None for name, e in passes.items()},
+        }
+        for kind in kinds
+    }

@@ -1,0 +1,218 @@
+"""report.html: one page that needs nothing else. Every text that comes from a model or a manifest is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from services.jobs.report.cards import clips_section
+from services.jobs.report.figures import Evaluation
+from services.jobs.report.html import esc, number, percent, points, seconds, table, tile
+from services.jobs.report.series import Steps, curve
+from services.jobs.report.svg import line_chart
+
+StepsByPhase = Mapping[tuple[int, str, str], Steps]
+
+RL_CURVES: list[tuple[str, list[tuple[str, str]]]] = [
+    ("Reward, part by part", [("reward", "reward.mean"), ("correct", "correct.mean"), ("reasoning", "reasoning.mean")]),
+    ("Claims the waveform supports, and guesses", [("supported", "supported_share"), ("surrogate", "surrogate_share")]),
+    ("KL and entropy", [("kl", "kl"), ("entropy", "entropy")]),
+    ("Policy and value loss", [("policy", "loss.policy"), ("value", "loss.value")]),
+    ("Think tokens", [("mean", "think_tokens.mean")]),
+    ("Rollout and trainer log-probs: mean difference", [("gap", "logprob_gap.mean")]),
+    ("Staleness, versions", [("mean", "staleness.mean")]),
+    (
+        "Seconds of a step",
+        [
+            ("wait", "seconds.wait"),
+            ("log-probs", "seconds.logprob"),
+            ("train", "seconds.train"),
+            ("publish", "seconds.publish"),
+        ],
+    ),
+]
+
+
+def render(
+    report: Mapping[str, Any],
+    steps: StepsByPhase,
+    evaluations: Sequence[Evaluation],
+    cold_start: Evaluation | None,
+    final: Evaluation | None,
+) -> str:
+    """The page, from what report.json holds, the curves and the samples."""
+    css = files("services.jobs.report").joinpath("page.css").read_text(encoding="utf-8")
+    job = report["job"]
+    body = "".join(
+        [
+            f"<header><h1>{esc(job['name'])}</h1><p>{esc(job['job_id'])} · report of the whole run</p></header>",
+            _headline(report),
+            _evaluations(report, evaluations),
+            _kinds(report),
+            _confusion(cold_start, final),
+            _curves(steps),
+            clips_section(cold_start, final),
+            _time(report),
+            _ledger(report),
+            _config(report),
+        ]
+    )
+    # No script, no network: a report may be opened anywhere.
+    policy = "default-src 'none'; style-src 'unsafe-inline'; media-src data:; img-src data:"
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{esc(job['name'])} · Earwitness</title><style>{css}</style></head><body><main>{body}</main></body></html>\n"
+    )
+
+
+def _headline(report: Mapping[str, Any]) -> str:
+    accuracy = report["accuracy"]
+    interval = accuracy["interval"]["gain"]
+    gain = "" if accuracy["gain"] is None else f"{points(accuracy['gain'])} points"
+    spread = f"95 % interval {points(interval[0])} to {points(interval[1])}" if interval else "only one evaluation"
+    tiles = [
+        tile("Accuracy gained", gain or "–", spread, lead=True),
+        _before_after("Accuracy", accuracy["cold_start"], accuracy["final"], f"{accuracy['n']} held-out clips"),
+        tile("Accuracy without audio", percent(accuracy["final_without_audio"]), "one second of silence instead"),
+        _before_after("Supported claims", **report["supported_share"], note="of those the waveform decides"),
+        _before_after("Guesses from the words", **report["surrogate_share"], note="share of reasoning traces"),
+        tile(
+            "Think tokens",
+            f"{number(report['think_tokens']['cold_start'])} <small>→</small> {number(report['think_tokens']['final'])}",
+            "mean length of the reasoning",
+        ),
+        tile("Log-prob gap", number(report["logprob_gap"], 2), "mean |rollout − trainer|, per token"),
+        tile(
+            "Time", seconds(report["seconds"]["total"]), "installation included" if report["seconds"]["install"] else ""
+        ),
+    ]
+    return f'<section class="tiles">{"".join(tiles)}</section>'
+
+
+def _before_after(label: str, cold_start: float | None, final: float | None, note: str) -> str:
+    value = percent(final) if cold_start is None else f"{percent(cold_start)} <small>→</small> {percent(final)}"
+    return tile(label, value, note)
+
+
+def _evaluations(report: Mapping[str, Any], evaluations: Sequence[Evaluation]) -> str:
+    if not evaluations:
+        return ""
+    accuracy = report["accuracy"]
+    rows = []
+    named = {"cold_start": evaluations[0].name if len(evaluations) > 1 else "", "final": evaluations[-1].name}
+    intervals = {named[key]: accuracy["interval"][key] for key in named}
+    bars = [(e.name, e.accuracy(), intervals.get(e.name)) for e in evaluations]
+    bars.append(("without audio", accuracy["final_without_audio"], accuracy["interval"]["final_without_audio"]))
+    for name, value, interval in bars:
+        if value is None:
+            continue
+        width = f'<i style="width:{value * 100:.1f}%"></i>'
+        shown = f"{percent(value)}"
+        if interval:
+            low, high = interval
+            width += f'<b style="left:{low * 100:.1f}%;width:{(high - low) * 100:.1f}%"></b>'
+            shown += f' <span class="quiet">{low * 100:.0f}–{high * 100:.0f}</span>'
+        rows.append(f'<span>{esc(name)}</span><span class="bar">{width}</span><span class="n">{shown}</span>')
+    note = "Held-out clips, sampled as the recipe samples. The dark bar is the 95 % Wilson interval."
+    return f'<h2>Accuracy</h2><p>{note}</p><div class="card bars">{"".join(rows)}</div>'
+
+
+def _kinds(report: Mapping[str, Any]) -> str:
+    kinds = report["kinds"]
+    if not kinds:
+        return ""
+    rows = []
+    for kind, of in kinds.items():
+        change = None if None in (of["cold_start"], of["final"]) else of["final"] - of["cold_start"]
+        arrow = "" if change is None else f'<span class="{"up" if change >= 0 else "down"}">{points(change)}</span>'
+        cells = [percent(of["cold_start"]), percent(of["final"]), arrow, percent(of["final_without_audio"])]
+        rows.append([esc(kind.replace("_", " ")), str(of["n"]), *cells])
+    head = ["Kind", "Clips", "Cold start", "Final", "Change", "Without audio"]
+    return f"<h2>By kind of question</h2>{table(head, rows, right_from=1)}"
+
+
+def _confusion(cold_start: Evaluation | None, final: Evaluation | None) -> str:
+    if final is None:
+        return ""
+    before = cold_start.confusion() if cold_start else {}
+    cards = []
+    for kind, rows in sorted(final.confusion().items()):
+        sides = [("cold start", before[kind])] if kind in before else []
+        inner = "".join(f'<p class="quiet">{name}</p>{_heat(side)}' for name, side in [*sides, ("final", rows)])
+        cards.append(f'<div class="card"><h3>{esc(kind.replace("_", " "))}</h3><div class="scroll">{inner}</div></div>')
+    note = "Rows: the right answer. Columns: the answer given. A good listener fills the diagonal."
+    return f'<h2>What is taken for what</h2><p>{note}</p><div class="grid2">{"".join(cards)}</div>'
+
+
+MOST_COLUMNS = 8
+"""Of a confusion table; rarer answers are summed up as `other`."""
+
+
+def _heat(rows: Mapping[str, Mapping[str, int]]) -> str:
+    given: dict[str, int] = {}
+    for counts in rows.values():
+        for answer, n in counts.items():
+            given[answer] = given.get(answer, 0) + n
+    right = sorted(rows)
+    others = sorted((a for a in given if a not in rows), key=lambda a: -given[a])
+    columns = (right + others)[:MOST_COLUMNS]
+    rest = set(given) - set(columns)
+    head = "".join(f"<th>{esc(c)[:40]}</th>" for c in columns) + ("<th>other</th>" if rest else "")
+    lines = []
+    for row in right:
+        total = sum(rows[row].values()) or 1
+        cells = "".join(_cell(rows[row].get(c, 0), total, c == row) for c in columns)
+        if rest:
+            cells += _cell(sum(rows[row].get(c, 0) for c in rest), total, False)
+        lines.append(f"<tr><th>{esc(row)[:40]}</th>{cells}</tr>")
+    return f'<table class="heat"><tr><th></th>{head}</tr>{"".join(lines)}</table>'
+
+
+def _cell(n: int, total: int, diagonal: bool) -> str:
+    colour = "var(--good)" if diagonal else "var(--bad)"
+    back = f"color-mix(in srgb, {colour} {round(55 * n / total)}%, transparent)"
+    return f'<td class="{"right" if diagonal else ""}" style="background:{back}">{n or ""}</td>'
+
+
+def _curves(steps: StepsByPhase) -> str:
+    sections = []
+    for (index, stage, phase), of in steps.items():
+        if phase == "train":
+            charts = [(title, [(label, curve(of, name)) for label, name in names]) for title, names in RL_CURVES]
+        else:
+            charts = [("Loss", [("loss", curve(of, "loss"))]), ("Gradient norm", [("norm", curve(of, "grad_norm"))])]
+        drawn = [(title, line_chart(series)) for title, series in charts]
+        cards = "".join(f'<div class="card"><h3>{title}</h3>{chart}</div>' for title, chart in drawn if chart)
+        if cards:
+            sections.append(
+                f'<h2>Stage {index + 1}: {esc(stage)}</h2><p>Over updates.</p><div class="grid2">{cards}</div>'
+            )
+    return "".join(sections)
+
+
+def _time(report: Mapping[str, Any]) -> str:
+    spent = {part: s for part, s in report["seconds"].items() if part != "total" and s}
+    longest = max(spent.values(), default=1.0)
+    rows = "".join(
+        f'<span>{esc(part)}</span><span class="bar"><i style="width:{100 * s / longest:.1f}%"></i></span>'
+        f'<span class="n">{seconds(s)}</span>'
+        for part, s in spent.items()
+    )
+    note = f"{seconds(report['seconds']['total'])} in all; what is missing here is data, model and this report."
+    return f'<h2>Where the time went</h2><p>{note}</p><div class="card bars">{rows}</div>'
+
+
+def _ledger(report: Mapping[str, Any]) -> str:
+    rows = [[esc(run), esc(what), str(n)] for run, counts in report["ledger"].items() for what, n in counts.items()]
+    note = "Every ordinal of every pass was used once, or dropped for a reason."
+    return f"<h2>Ledger</h2><p>{note}</p>{table(['Run', 'Outcome', 'Groups'], rows, right_from=2)}" if rows else ""
+
+
+def _config(report: Mapping[str, Any]) -> str:
+    text = esc(yaml.safe_dump(report["config"], sort_keys=False, allow_unicode=True))
+    return f"<h2>Recipe</h2><details><summary>as it ran</summary><pre>{text}</pre></details>"

@@ -1,0 +1,75 @@
+"""Gathers what a job left behind and writes report.json and report.html into its folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from earwitness.recipe.schema import EvalStage
+from earwitness.wire.jobs.v1 import jobs_pb2
+from services.jobs import artifacts
+from services.jobs.context import RunningJob
+from services.jobs.phases import Phase
+from services.jobs.preparing import think_end_id
+from services.jobs.report.figures import Evaluation, figures
+from services.jobs.report.page import render
+from services.jobs.report.series import steps_of
+
+INSTALL_VARIABLE = "EW_INSTALL_SECONDS_FILE"
+"""Names a file with the seconds that the installation took; written by the set-up, if at all."""
+
+
+async def write_report(job: RunningJob) -> None:
+    """Write both files; made again they replace the old ones."""
+    events = await job.store.all_events(job.record.job_id)
+    await asyncio.to_thread(_write, job, events)
+
+
+def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
+    record, recipe = job.record, job.recipe
+    evaluations = _evaluations(job)
+    sounding = [e for phase, e in evaluations if phase.name == "score"]
+    silent = [e for phase, e in evaluations if phase.name == "score-silent"]
+    cold_start = sounding[0] if len(sounding) > 1 else None
+    final = sounding[-1] if sounding else None
+    steps = steps_of(events)
+    rl_steps = [step for (_, stage, _), of in steps.items() if stage == "rl" for step in of.values()]
+    total = time.time() - record.started_at
+    report: dict[str, Any] = {
+        **figures(
+            cold_start, final, silent[-1] if silent else None, rl_steps, record.seconds, _install_seconds(), total
+        ),
+        "evaluations": {e.name: e.accuracy() for e in sounding},
+        "ledger": record.ledgers,
+        "job": {
+            "job_id": record.job_id,
+            "name": record.name,
+            "started_at": record.started_at,
+            "weight_version": record.version,
+            "lineage": record.lineage,
+        },
+        "config": recipe.model_dump(mode="json"),
+    }
+    artifacts.write_json(record.path("report.json"), report)
+    artifacts.write_text(record.path("report.html"), render(report, steps, sounding, cold_start, final))
+
+
+def _evaluations(job: RunningJob) -> list[tuple[Phase, Evaluation]]:
+    end = think_end_id(job.record.model_uri)
+    found = []
+    for phase in job.phases:
+        stage = job.recipe.stages[phase.stage_index]
+        if phase.name in ("score", "score-silent") and isinstance(stage, EvalStage):
+            groups = artifacts.read_groups(job.record.path("samples", f"{phase.slug}.jsonl"))
+            found.append((phase, Evaluation(stage.name, groups, end)))
+    return found
+
+
+def _install_seconds() -> float | None:
+    file = os.environ.get(INSTALL_VARIABLE, "")
+    if not file or not Path(file).is_file():
+        return None
+    return float(Path(file).read_text().split()[0])

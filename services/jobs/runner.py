@@ -1,0 +1,273 @@
+"""Runs jobs, one at a time. The whole life of a job is on this page.
+
+Every phase can be stopped at any await and run again from its start: what it has done is in the store, the ledger, the
+job's folder and the trainer's checkpoints. So a pause, a cancellation, and the death of this process are the same
+thing to a phase.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import redis.asyncio
+
+from earwitness.active import clear_active_async, write_active_async
+from earwitness.errors import EarwitnessError, InfrastructureError
+from earwitness.log import Logger
+from earwitness.queue import AsyncQueue
+from earwitness.recipe.load import load_recipe
+from earwitness.recipe.schema import ColdStartStage, MgrdStage, RlStage
+from earwitness.wire.trainer.v1 import trainer_pb2
+from services.jobs.context import RunningJob
+from services.jobs.distilling import run_mgrd_sample, run_select, selected_prompts
+from services.jobs.errors import JobFailed
+from services.jobs.leader import Leadership
+from services.jobs.preparing import active_job, load_examples, prepare
+from services.jobs.report import write_report
+from services.jobs.sampling import run_sampling
+from services.jobs.states import State, Wish, next_action
+from services.jobs.store import JobStore, LeadershipLost
+from services.jobs.tasks import sampling_pass
+from services.jobs.trainer_client import TrainerClient, TrainerGone
+from services.jobs.training import run_train, run_tune
+
+IDLE_SECONDS = 0.3
+"""Between two looks at the queue of jobs, and at what the person wants."""
+
+STOP_SECONDS = 7.0
+"""A cancellation waits so long for the trainer; it then ends, and the next job waits for the trainer instead."""
+
+SAVE_SECONDS = 60.0
+"""A pause waits so long for the checkpoint that saves the steps since the last one."""
+
+
+class Runner:
+    """Takes jobs from the store and runs them while this process leads."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        queue: AsyncQueue,
+        redis: redis.asyncio.Redis,
+        trainer: TrainerClient,
+        name: str,
+        log: Logger,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._redis = redis
+        self._trainer = trainer
+        self._name = name
+        self._log = log
+
+    async def run(self) -> None:
+        """Run until cancelled. Redis away or the leadership lost: begin again, the state is where it was."""
+        while True:
+            leadership = Leadership(self._redis, self._name)
+            try:
+                await leadership.acquire()
+                await self._lead(leadership)
+            except (InfrastructureError, LeadershipLost) as error:
+                self._log.warning("begin again", reason=str(error))
+                await asyncio.sleep(1.0)
+            except asyncio.CancelledError:
+                await leadership.release()
+                raise
+
+    async def _lead(self, leadership: Leadership) -> None:
+        keep = asyncio.create_task(leadership.keep(), name="keep leadership")
+        work = asyncio.create_task(self._work(leadership.holder), name="work")
+        try:
+            await asyncio.wait({keep, work}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (keep, work):
+                if task.done():
+                    task.result()
+        finally:
+            for task in (keep, work):
+                task.cancel()
+            await asyncio.gather(keep, work, return_exceptions=True)
+
+    async def _work(self, holder: str) -> None:
+        while True:
+            job_id = await self._store.take(holder)
+            if job_id is None:
+                await asyncio.sleep(IDLE_SECONDS)
+                continue
+            stored = await self._store.get(job_id)
+            job = RunningJob(
+                stored, load_recipe(stored.recipe), holder, self._store, self._queue, self._redis, self._trainer,
+                f"{self._name}-ready", self._log,
+            )  # fmt: skip
+            await self._run_job(job)
+
+    async def _run_job(self, job: RunningJob) -> None:
+        """From wherever the job is to its end."""
+        while True:
+            match next_action(job.record.state, await self._store.wish(job.record.job_id)):
+                case "nothing":
+                    await job.commit(job.record, [])  # ended already: leave the mesh free
+                    return
+                case "start":
+                    now = time.time()
+                    changes = {"state": State.STARTING, "started_at": now, "phase_started_at": now, "phase": "prepare"}
+                    await job.tell("state", f"{job.record.job_id} starts", **changes)
+                case "work":
+                    await self._work_on_phase(job)
+                case "stop for pause":
+                    await self._pause(job)
+                case "wait":
+                    await asyncio.sleep(IDLE_SECONDS)
+                case "go on":
+                    await self._go_on(job)
+                case "stop for cancel":
+                    await self._stop(job)
+                    await self._end(job, State.CANCELLED, "")
+
+    async def _work_on_phase(self, job: RunningJob) -> None:
+        """Run the current phase until it is done or the person wants something else."""
+        work = asyncio.create_task(self._phase(job), name=f"phase {job.phase.slug}")
+        wished = asyncio.create_task(self._until_wished(job), name="wish")
+        try:
+            await asyncio.wait({work, wished}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                wished.result()
+                return
+            changes = work.result()
+        except EarwitnessError as error:
+            if isinstance(error, LeadershipLost | InfrastructureError) and not isinstance(error, TrainerGone):
+                raise  # not the job's fault: `run` begins again where the job stands
+            await self._fail(job, str(error))
+        except Exception as error:  # noqa: BLE001 - a bug must end the job loudly, not the service
+            self._log.exception("job failed", error, job=job.record.job_id)
+            await self._fail(job, f"internal error: {type(error).__name__}: {error}")
+        else:
+            await self._advance(job, changes)
+        finally:
+            for task in (work, wished):
+                task.cancel()
+            await asyncio.gather(work, wished, return_exceptions=True)
+
+    async def _until_wished(self, job: RunningJob) -> Wish:
+        """Returns once the person wants something that changes what the runner does."""
+        while True:
+            wish = await self._store.wish(job.record.job_id)
+            if next_action(job.record.state, wish) != "work":
+                return wish
+            await asyncio.sleep(IDLE_SECONDS)
+
+    async def _phase(self, job: RunningJob) -> dict[str, Any]:
+        """The current phase from its start, or from where it stood; returns what it changes in the record."""
+        phase, recipe, record = job.phase, job.recipe, job.record
+        await self._settle_trainer(job)
+        if phase.name == "prepare":
+            await write_active_async(job.redis, active_job(job))
+            return await prepare(job)
+        if phase.name == "report":
+            await write_report(job)
+            return {}
+        stage = recipe.stages[phase.stage_index]
+        trains_with_reference = isinstance(stage, RlStage) and phase.name == "train" and stage.kl_coef > 0
+        frozen = f"{record.checkpoint_uri}/hf" if record.checkpoint_uri else record.model_uri
+        reference = {"needs_reference": True, "reference_uri": frozen} if trains_with_reference else {}
+        await write_active_async(job.redis, active_job(job, **reference))
+        match stage, phase.name:
+            case ColdStartStage(), "tune":
+                return await run_tune(job, recipe.data[stage.data])
+            case MgrdStage(), "sample":
+                return await run_mgrd_sample(job, stage)
+            case MgrdStage(), "tune":
+                return await run_tune(job, record.path("mgrd", f"{phase.stage_index}.jsonl"))
+            case RlStage(), "select":
+                return await run_select(job, stage)
+            case RlStage(), "train":
+                return await run_train(job, stage, await selected_prompts(job, stage))
+        prompts = [e.prompt for e in await load_examples(recipe.data[stage.data])]
+        await run_sampling(job, *sampling_pass(recipe, phase, record.job_id, prompts))
+        return {}
+
+    async def _advance(self, job: RunningJob, changes: dict[str, Any]) -> None:
+        """The phase is done: on to the next, or to the end of the job."""
+        record, phase, now = job.record, job.phase, time.time()
+        spent = max(0.0, now - record.phase_started_at - record.paused_seconds)
+        changes["seconds"] = {**record.seconds, phase.part: record.seconds.get(phase.part, 0.0) + spent}
+        if phase.name == "report":
+            await job.tell("report", f"report written to {record.output_uri}", **changes)
+            await self._end(job, State.SUCCEEDED, "")
+            return
+        following = job.phases[record.cursor + 1]
+        changes |= {
+            "cursor": record.cursor + 1,
+            "stage_index": following.stage_index,
+            "stage_type": following.stage_type,
+            "phase": following.name,
+            "step": 0, "steps": 0, "after_step": 0, "seconds_left": -1.0,
+            "phase_started_at": now, "paused_seconds": 0.0,
+        }  # fmt: skip
+        if record.state is State.STARTING:
+            await job.tell("state", f"{record.job_id} runs", state=State.RUNNING)
+        title = f"{following.stage_type} {following.name}".strip()
+        figures = {f"seconds.{phase.part}": changes["seconds"][phase.part]}
+        await job.tell("stage", f"{title} begins ({phase.name} took {spent:.0f} s)", figures, **changes)
+
+    async def _pause(self, job: RunningJob) -> None:
+        """Hold at an update boundary; groups in flight go on to `ready` and wait there."""
+        holding = asyncio.create_task(self._hold_trainer(job), name="hold trainer")
+        try:
+            while not holding.done():
+                if await self._store.wish(job.record.job_id) == "cancel":
+                    return
+                await asyncio.wait({holding}, timeout=IDLE_SECONDS)
+            holding.result()
+        finally:
+            holding.cancel()
+            await asyncio.gather(holding, return_exceptions=True)
+        await write_active_async(job.redis, active_job(job, state="paused"))
+        await job.tell("state", f"{job.record.job_id} is paused", state=State.PAUSED, paused_at=time.time())
+
+    async def _hold_trainer(self, job: RunningJob) -> None:
+        status = await job.trainer.status()
+        if status.job_id != job.record.job_id or status.state != trainer_pb2.PHASE_STATE_RUNNING:
+            return
+        try:
+            await asyncio.wait_for(job.trainer.save_checkpoint(job.record.job_id), SAVE_SECONDS)
+        except (TimeoutError, JobFailed) as error:
+            job.log.warning("no checkpoint before the pause", reason=str(error))
+        await job.trainer.stop_phase(job.record.job_id)
+
+    async def _go_on(self, job: RunningJob) -> None:
+        paused = job.record.paused_seconds + time.time() - job.record.paused_at
+        changes = {"state": State.RUNNING, "paused_seconds": paused, "paused_at": 0.0}
+        await job.tell("state", f"{job.record.job_id} goes on", **changes)
+
+    async def _fail(self, job: RunningJob, reason: str) -> None:
+        await self._stop(job)
+        await self._end(job, State.FAILED, reason)
+
+    async def _stop(self, job: RunningJob) -> None:
+        """Leave nothing of the job running: workers drop what belongs to a run that is not current."""
+        job_id = job.record.job_id
+        run_id = await job.queue.current_run()
+        if run_id.startswith(f"{job_id}/"):
+            await job.queue.close_run(run_id)
+        await clear_active_async(job.redis)
+        try:
+            await asyncio.wait_for(job.trainer.stop_phase(job_id), STOP_SECONDS)
+        except (TimeoutError, TrainerGone, JobFailed) as error:
+            job.log.warning("the trainer has not stopped yet", reason=str(error))
+        # The trainer may have opened its run between the two.
+        run_id = await job.queue.current_run()
+        if run_id.startswith(f"{job_id}/"):
+            await job.queue.close_run(run_id)
+
+    async def _end(self, job: RunningJob, state: State, reason: str) -> None:
+        await clear_active_async(job.redis)
+        message = f"{job.record.job_id} {state.lower()}" + (f": {reason}" if state is State.FAILED else "")
+        await job.tell("state", message, state=state, reason=reason, ended_at=time.time(), seconds_left=0.0)
+
+    async def _settle_trainer(self, job: RunningJob) -> None:
+        """Stop what an earlier job left running."""
+        status = await job.trainer.status()
+        if status.state == trainer_pb2.PHASE_STATE_RUNNING and status.job_id != job.record.job_id:
+            await job.trainer.stop_phase(status.job_id)

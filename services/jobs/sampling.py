@@ -1,0 +1,153 @@
+"""A sampling pass: every ordinal once through rollout and reward, results kept before they count as used.
+
+Used by evaluation, MGRD and prompt selection. It can be stopped at any point and started again: the ledger knows what
+was issued, the store what has come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+from earwitness.admission import admit
+from earwitness.queue import READY
+from earwitness.wire.trainer.v1 import trainer_pb2
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+from services.jobs import artifacts
+from services.jobs.context import RunningJob
+from services.jobs.errors import JobFailed
+from services.jobs.progress import Progress
+from services.jobs.tasks import Pass
+
+MAX_RUNNING = 64
+"""Groups in flight: several workers full of groups of one, without a long tail when a pass is cancelled."""
+
+TAKE_COUNT = 32
+"""Groups taken at once."""
+
+TAKE_BLOCK_MS = 300
+"""Longest wait of one take; bounds how stale the issuing is."""
+
+TELL_SECONDS = 1.0
+"""Seconds between two progress events."""
+
+SILENT_SECONDS = 60.0
+"""After so long without a result the job says what it waits for, and again each time."""
+
+
+async def run_sampling(job: RunningJob, pass_: Pass, total: int) -> list[wire.Group]:
+    """Sample ordinals 0 to total - 1 with the current policy; returns the groups that came back, by ordinal.
+
+    Dropped ordinals count as done. Raises JobFailed if none came back.
+    """
+    if not artifacts.exists(_file(job)):
+        await _publish(job)
+        await _collect(job, pass_, total)
+        results = [wire.Group.FromString(data) for data in await job.store.results(pass_.run_id)]
+        await asyncio.to_thread(artifacts.write_groups, _file(job), results)
+    # From here on the file is the truth: the run may be closed and the results in Redis forgotten.
+    await finish_run(job, pass_.run_id)
+    groups = list(await asyncio.to_thread(artifacts.read_groups, _file(job)))
+    await job.store.forget_results(pass_.run_id)
+    if not groups:
+        reasons = drop_reasons(await job.queue.ledger(pass_.run_id))
+        raise JobFailed(f"all {total} groups of {job.phase.name} were dropped: {describe(reasons)}")
+    return groups
+
+
+async def _publish(job: RunningJob) -> None:
+    """Give the rollout workers the policy as it is."""
+    record = job.record
+    await job.trainer.publish_weights(
+        trainer_pb2.PublishWeightsRequest(
+            job_id=record.job_id,
+            model_uri=record.model_uri,
+            checkpoint_uri=record.checkpoint_uri,
+            version=record.version,
+            recipe_yaml=job.recipe_yaml,
+            lineage=record.lineage,
+        )
+    )
+    await job.tell("stage", f"weight version {record.version} published", published=record.version)
+
+
+async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
+    """Issue and take until every ordinal is used or dropped."""
+    run_id, queue, store = pass_.run_id, job.queue, job.store
+    came_back = set(await store.result_ordinals(run_id))
+    await queue.open_run(run_id, used=dict.fromkeys(came_back, 0))
+    known = set(await queue.ledger(run_id))
+    waiting = [ordinal for ordinal in range(total) if ordinal not in known]
+    progress, told, last_result, last_done = Progress(), 0.0, time.monotonic(), -1
+    while True:
+        counts = await queue.counts(run_id)
+        for _ in range(min(len(waiting), admit(MAX_RUNNING, counts.running, 0, 0, total, counts.accepted))):
+            ordinal = waiting.pop(0)
+            await queue.issue(pass_.task(ordinal, job.record.version, time.time()))
+        taken = await queue.take(READY, job.consumer, TAKE_COUNT, TAKE_BLOCK_MS)
+        for message_id, data in taken:
+            group = wire.Group.FromString(data)
+            if group.task.run_id == run_id:
+                await store.save_result(run_id, group.task.ordinal, artifacts.compact(group).SerializeToString())
+                await queue.use(run_id, 0, [(message_id, group.task.ordinal)])
+        counts = await queue.counts(run_id)
+        done, now = counts.used + counts.dropped, time.monotonic()
+        if done > last_done:
+            last_done, last_result = done, now
+        if done >= total and not waiting:
+            return
+        if now - last_result > SILENT_SECONDS:
+            last_result = now
+            if await queue.current_run() != run_id:
+                raise JobFailed(f"another run was opened on this queue in the middle of {run_id}")
+            await job.tell("worker", f"no result for {SILENT_SECONDS:.0f} s: {await what_waits(job)}")
+        elif now - told > TELL_SECONDS and done != job.record.step:
+            told = now
+            left = progress.seconds_left(done, total, now)
+            await job.tell("sample", f"{done} of {total} groups", step=done, steps=total, seconds_left=left)
+
+
+async def finish_run(job: RunningJob, run_id: str) -> None:
+    """Close a run and keep the summary of its ledger."""
+    await job.queue.close_run(run_id)
+    ledger = await job.queue.ledger(run_id)
+    reasons = drop_reasons(ledger)
+    used = sum(state.startswith("used") for state in ledger.values())
+    await asyncio.to_thread(
+        artifacts.write_json,
+        job.record.path("ledger", f"{job.phase.slug}.json"),
+        {"run_id": run_id, "ordinals": {str(o): ledger[o] for o in sorted(ledger)}},
+    )
+    summary = {"used": used, **{f"dropped: {reason}": n for reason, n in reasons.items()}}
+    message = f"{used} groups used, {sum(reasons.values())} dropped" + (f" ({describe(reasons)})" if reasons else "")
+    done = used + sum(reasons.values())
+    figures = {"groups.used": float(used), "groups.dropped": float(sum(reasons.values()))}
+    ledgers = {**job.record.ledgers, run_id: summary}
+    if job.phase.name == "train":
+        await job.tell("drop", message, figures, ledgers=ledgers)
+    else:
+        await job.tell("drop", message, figures, ledgers=ledgers, step=done, steps=done, seconds_left=0.0)
+
+
+def drop_reasons(ledger: dict[int, str]) -> dict[str, int]:
+    """Dropped ordinals by reason, most frequent first."""
+    prefix = "dropped:"
+    return dict(Counter(s.removeprefix(prefix) for s in ledger.values() if s.startswith(prefix)).most_common())
+
+
+def describe(reasons: dict[str, int]) -> str:
+    """Reasons for people, the five most frequent."""
+    shown = [f"{reason[:200]}: {n}" for reason, n in list(reasons.items())[:5]]
+    return ", ".join(shown) + (", ..." if len(reasons) > 5 else "")
+
+
+async def what_waits(job: RunningJob) -> str:
+    """Where work stands still, for people."""
+    roles = Counter(w.role for w in await job.queue.workers())
+    lags = [f"{lag.stream.removeprefix('ew:')} {lag.waiting + lag.pending}" for lag in await job.queue.lag()]
+    return f"{roles['rollout']} rollout and {roles['reward']} reward workers are here; in the queue: {', '.join(lags)}"
+
+
+def _file(job: RunningJob) -> str:
+    return job.record.path("samples", f"{job.phase.slug}.jsonl")

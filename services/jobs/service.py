@@ -1,0 +1,158 @@
+"""JobService: what a client can ask for. It reads and writes the store; the runner does the work."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Literal
+
+import grpc
+
+from earwitness import storage
+from earwitness.errors import InfrastructureError, InputError
+from earwitness.recipe.load import load_recipe, require_absolute
+from earwitness.wire.jobs.v1 import jobs_pb2 as wire
+from earwitness.wire.jobs.v1 import jobs_pb2_grpc
+from services.jobs.mesh import Mesh
+from services.jobs.preparing import check_data
+from services.jobs.record import JobRecord
+from services.jobs.states import State, Wish, refusal
+from services.jobs.store import JobStore
+from services.status import ConflictError
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+PAGE_SIZE = 50
+LARGEST_PAGE = 500
+POLL_SECONDS = 0.2
+"""Between two looks at a job that is watched or awaited."""
+
+CANCEL_SECONDS = 9.5
+"""CancelJob answers within ten seconds."""
+
+PAUSE_SECONDS = 5.0
+"""PauseJob waits so long for the update in hand, then answers that the job is still running."""
+
+WATCH_BATCH = 200
+
+
+class JobService(jobs_pb2_grpc.JobServiceServicer):
+    """The methods of the proto; typed errors become statuses in the server's interceptor."""
+
+    def __init__(self, store: JobStore, mesh: Mesh) -> None:
+        self._store = store
+        self._mesh = mesh
+
+    async def SubmitJob(  # noqa: N802 - the proto's name
+        self, request: wire.SubmitJobRequest, context: grpc.aio.ServicerContext
+    ) -> wire.SubmitJobResponse:
+        if not REQUEST_ID.fullmatch(request.request_id):
+            raise InputError("request_id", f"{request.request_id[:80]!r}", "1 to 64 letters, digits, '-', '_'")
+        known = await self._store.find_request(request.request_id)
+        if known is not None:
+            return wire.SubmitJobResponse(job=known.wire(), existed=True)
+        recipe = load_recipe(request.recipe_yaml)
+        require_absolute(recipe)
+        await asyncio.to_thread(check_data, recipe)
+        now = time.time()
+        job_id = f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
+        record = JobRecord(
+            job_id=job_id,
+            request_id=request.request_id,
+            name=recipe.name,
+            # A folder of its own: a second run of a recipe must not resume from the checkpoints of the first.
+            output_uri=storage.join(recipe.output, job_id),
+            stages=len(recipe.stages),
+            submitted_at=now,
+        )
+        submission = await self._store.submit(record, request.recipe_yaml)
+        return wire.SubmitJobResponse(job=submission.record.wire(), existed=submission.existed)
+
+    async def GetJob(  # noqa: N802
+        self, request: wire.GetJobRequest, context: grpc.aio.ServicerContext
+    ) -> wire.GetJobResponse:
+        stored = await self._store.get(request.job_id)
+        return wire.GetJobResponse(job=stored.record.wire(), recipe_yaml=stored.recipe)
+
+    async def ListJobs(  # noqa: N802
+        self, request: wire.ListJobsRequest, context: grpc.aio.ServicerContext
+    ) -> wire.ListJobsResponse:
+        if request.page_token and not request.page_token.isdecimal():
+            raise InputError("page_token", f"{request.page_token[:80]!r}", "the token of the previous response")
+        offset = int(request.page_token[:9] or 0)
+        size = min(request.page_size or PAGE_SIZE, LARGEST_PAGE)
+        records = await self._store.list(offset, size + 1)
+        following = str(offset + size) if len(records) > size else ""
+        return wire.ListJobsResponse(jobs=[r.wire() for r in records[:size]], next_page_token=following)
+
+    async def WatchJob(  # noqa: N802
+        self, request: wire.WatchJobRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[wire.WatchJobResponse]:
+        after = request.after_sequence
+        while True:
+            stored = await self._store.get(request.job_id)
+            for event in await self._store.events(request.job_id, after, WATCH_BATCH):
+                after = event.sequence
+                yield wire.WatchJobResponse(event=event)
+            if after < stored.sequence:
+                continue
+            if stored.record.state.ended:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def CancelJob(  # noqa: N802
+        self, request: wire.CancelJobRequest, context: grpc.aio.ServicerContext
+    ) -> wire.CancelJobResponse:
+        record = await self._allowed(request.job_id, "cancel")
+        if record.state is State.QUEUED:
+            ended = record.with_changes(state=State.CANCELLED, ended_at=time.time())
+            if await self._store.cancel_waiting(ended):
+                return wire.CancelJobResponse(job=ended.wire())
+        await self._store.set_wish(request.job_id, "cancel")
+        record = await self._wait(request.job_id, CANCEL_SECONDS, lambda r: r.state.ended)
+        if not record.state.ended:
+            raise InfrastructureError(f"{request.job_id} to stop", CANCEL_SECONDS, "it will be cancelled; ask again")
+        return wire.CancelJobResponse(job=record.wire())
+
+    async def PauseJob(  # noqa: N802
+        self, request: wire.PauseJobRequest, context: grpc.aio.ServicerContext
+    ) -> wire.PauseJobResponse:
+        record = await self._hold(request.job_id, "pause", "pause")
+        return wire.PauseJobResponse(job=record.wire())
+
+    async def ResumeJob(  # noqa: N802
+        self, request: wire.ResumeJobRequest, context: grpc.aio.ServicerContext
+    ) -> wire.ResumeJobResponse:
+        record = await self._hold(request.job_id, "resume", "")
+        return wire.ResumeJobResponse(job=record.wire())
+
+    async def GetMesh(  # noqa: N802
+        self, request: wire.GetMeshRequest, context: grpc.aio.ServicerContext
+    ) -> wire.GetMeshResponse:
+        return await self._mesh.describe()
+
+    async def _hold(self, job_id: str, call: Literal["pause", "resume"], wish: Wish) -> JobRecord:
+        """Note the wish and wait a little for the runner to follow it."""
+        await self._allowed(job_id, call)
+        await self._store.set_wish(job_id, wish)
+        there = (lambda r: r.state is State.PAUSED) if wish else (lambda r: r.state is not State.PAUSED)
+        return await self._wait(job_id, PAUSE_SECONDS, there)
+
+    async def _allowed(self, job_id: str, call: Literal["pause", "resume", "cancel"]) -> JobRecord:
+        """The job, if `call` is possible. Raises ConflictError."""
+        record = (await self._store.get(job_id)).record
+        reason = refusal(record.state, call)
+        if reason:
+            raise ConflictError(f"{job_id}: {reason}")
+        return record
+
+    async def _wait(self, job_id: str, seconds: float, there: Callable[[JobRecord], bool]) -> JobRecord:
+        """The job as soon as it is `there`, or as it is when the time is up."""
+        until = time.monotonic() + seconds
+        while True:
+            record = (await self._store.get(job_id)).record
+            if there(record) or record.state.ended or time.monotonic() > until:
+                return record
+            await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,214 @@
+"""Jobs in the queue Redis: records, the queue of those that wait, events.
+
+Every change is one Lua script, and every script may run twice (a connection that breaks repeats its command). The
+runner's writes are fenced: they fail with LeadershipLost unless the writer still holds the leader key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import redis.asyncio
+
+from earwitness.errors import EarwitnessError
+from earwitness.wire.jobs.v1 import jobs_pb2
+from services.jobs import keys
+from services.jobs.record import JobRecord
+from services.jobs.states import Wish
+from services.status import NotFoundError
+
+
+class LeadershipLost(EarwitnessError):
+    """Another jobs service has taken over; what this one was doing must stop."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What became of a submission."""
+
+    record: JobRecord
+    existed: bool
+    """True if the request id had been submitted before."""
+
+
+@dataclass(frozen=True)
+class StoredJob:
+    """One job as stored."""
+
+    record: JobRecord
+    recipe: bytes
+    """As submitted."""
+    sequence: int
+    """Number of events so far."""
+
+
+_SUBMIT = """
+-- KEYS: requests, job, queue, index, events   ARGV: request id, job id, record, recipe, event, time
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if known then return known end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('HSET', KEYS[2], 'record', ARGV[3], 'recipe', ARGV[4], 'wish', '', 'sequence', 1)
+redis.call('XADD', KEYS[5], '1-0', 'event', ARGV[5])
+redis.call('ZADD', KEYS[4], ARGV[6], ARGV[2])
+redis.call('RPUSH', KEYS[3], ARGV[2])
+return ARGV[2]
+"""
+
+_COMMIT = """
+-- KEYS: leader, job, events, running   ARGV: holder, sequence before, record, job id if it has ended, events...
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+local before = tonumber(ARGV[2])
+if tonumber(redis.call('HGET', KEYS[2], 'sequence')) == before then
+  for i = 5, #ARGV do redis.call('XADD', KEYS[3], (before + i - 4) .. '-0', 'event', ARGV[i]) end
+  redis.call('HSET', KEYS[2], 'record', ARGV[3], 'sequence', before + #ARGV - 4)
+end
+if ARGV[4] ~= '' and redis.call('GET', KEYS[4]) == ARGV[4] then redis.call('DEL', KEYS[4]) end
+return tonumber(redis.call('HGET', KEYS[2], 'sequence'))
+"""
+
+_TAKE = """
+-- KEYS: leader, queue, running   ARGV: holder
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+local running = redis.call('GET', KEYS[3])
+if running then return running end
+local job = redis.call('LPOP', KEYS[2])
+if job then redis.call('SET', KEYS[3], job) end
+return job
+"""
+
+_CANCEL_WAITING = """
+-- KEYS: queue, job, events   ARGV: job id, record, event
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+local sequence = redis.call('HINCRBY', KEYS[2], 'sequence', 1)
+redis.call('HSET', KEYS[2], 'record', ARGV[2], 'wish', 'cancel')
+redis.call('XADD', KEYS[3], sequence .. '-0', 'event', ARGV[3])
+return 1
+"""
+
+_WISH = """
+-- KEYS: job   ARGV: wish. A wish to cancel is final.
+if redis.call('HGET', KEYS[1], 'wish') ~= 'cancel' then redis.call('HSET', KEYS[1], 'wish', ARGV[1]) end
+return 1
+"""
+
+
+def event(record: JobRecord, kind: str, message: str, metrics: dict[str, float] | None = None) -> jobs_pb2.Event:
+    """An event of now; its sequence number is given when it is read."""
+    figures = [jobs_pb2.Metric(name=n, value=v) for n, v in (metrics or {}).items()]
+    return jobs_pb2.Event(time=time.time(), kind=kind, message=message, metrics=figures, job=record.wire())
+
+
+class JobStore:
+    """Reads and writes jobs. Raises NotFoundError for an unknown job."""
+
+    def __init__(self, redis: redis.asyncio.Redis) -> None:
+        self._redis = redis
+        self._submit = redis.register_script(_SUBMIT)
+        self._commit = redis.register_script(_COMMIT)
+        self._take = redis.register_script(_TAKE)
+        self._cancel_waiting = redis.register_script(_CANCEL_WAITING)
+        self._wish = redis.register_script(_WISH)
+
+    async def find_request(self, request_id: str) -> JobRecord | None:
+        """The job that a request id was submitted as."""
+        job_id = await self._redis.hget(keys.REQUESTS, request_id)
+        return None if job_id is None else (await self.get(job_id.decode())).record
+
+    async def submit(self, record: JobRecord, recipe: bytes) -> Submission:
+        """Queue a job, unless its request id is known."""
+        waiting = event(record, "state", f"{record.job_id} waits for its turn").SerializeToString()
+        found = await self._submit(
+            [keys.REQUESTS, keys.job(record.job_id), keys.QUEUE, keys.INDEX, keys.events(record.job_id)],
+            [record.request_id, record.job_id, record.to_json(), recipe, waiting, record.submitted_at],
+        )
+        if found.decode() == record.job_id:
+            return Submission(record, existed=False)
+        return Submission((await self.get(found.decode())).record, existed=True)
+
+    async def get(self, job_id: str) -> StoredJob:
+        """One job."""
+        record, recipe, sequence = await self._redis.hmget(keys.job(job_id), "record", "recipe", "sequence")
+        if record is None:
+            raise NotFoundError(f"there is no job {job_id[:100]!r}; `earwitness list` shows all")
+        return StoredJob(JobRecord.from_json(record), recipe, int(sequence))
+
+    async def list(self, offset: int, count: int) -> list[JobRecord]:
+        """At most `count` jobs, newest first, after the first `offset`."""
+        ids = await self._redis.zrevrange(keys.INDEX, offset, offset + count - 1)
+        return [(await self.get(i.decode())).record for i in ids]
+
+    async def running(self) -> JobRecord | None:
+        """The job that the mesh works on."""
+        job_id = await self._redis.get(keys.RUNNING)
+        return None if job_id is None else (await self.get(job_id.decode())).record
+
+    async def wish(self, job_id: str) -> Wish:
+        """What a person wants of the job."""
+        text = (await self._redis.hget(keys.job(job_id), "wish") or b"").decode()
+        return text if text in ("pause", "cancel") else ""
+
+    async def set_wish(self, job_id: str, wish: Wish) -> None:
+        """Tell the runner; it answers by changing the state."""
+        await self._wish([keys.job(job_id)], [wish])
+
+    async def cancel_waiting(self, record: JobRecord) -> bool:
+        """End a job that still waits, with the cancelled `record`; False if it waits no longer."""
+        ended = event(record, "state", f"{record.job_id} cancelled while it waited")
+        arguments = [record.job_id, record.to_json(), ended.SerializeToString()]
+        done = await self._cancel_waiting([keys.QUEUE, keys.job(record.job_id), keys.events(record.job_id)], arguments)
+        return bool(done)
+
+    async def take(self, holder: str) -> str | None:
+        """The job to work on: the one already begun, or else the next that waits. Raises LeadershipLost."""
+        job_id = await self._take([keys.LEADER, keys.QUEUE, keys.RUNNING], [holder])
+        if job_id == -1:
+            raise LeadershipLost("the leader key is not ours")
+        return None if job_id is None else job_id.decode()
+
+    async def commit(self, holder: str, before: int, record: JobRecord, events: Sequence[jobs_pb2.Event]) -> int:
+        """Write record and events at once, behind event `before`; returns the new number of events.
+
+        A job that has ended leaves the mesh free for the next. Raises LeadershipLost.
+        """
+        ended = record.job_id if record.state.ended else ""
+        sequence = await self._commit(
+            [keys.LEADER, keys.job(record.job_id), keys.events(record.job_id), keys.RUNNING],
+            [holder, before, record.to_json(), ended, *(e.SerializeToString() for e in events)],
+        )
+        if sequence != before + len(events):
+            raise LeadershipLost(f"{record.job_id}: wrote behind event {before}, but the job is at {sequence}")
+        return sequence
+
+    async def events(self, job_id: str, after: int, count: int) -> list[jobs_pb2.Event]:
+        """At most `count` events behind sequence number `after`, in order."""
+        entries = await self._redis.xrange(keys.events(job_id), min=f"{after + 1}-0", count=count)
+        return [_read(entry_id, fields) for entry_id, fields in entries]
+
+    async def all_events(self, job_id: str) -> list[jobs_pb2.Event]:
+        """Every event of a job."""
+        return await self.events(job_id, 0, 10_000_000)
+
+    async def save_result(self, run_id: str, ordinal: int, data: bytes) -> None:
+        """Keep the group of an ordinal of a sampling pass."""
+        await self._redis.hset(keys.results(run_id), str(ordinal), data)
+
+    async def result_ordinals(self, run_id: str) -> list[int]:
+        """Ordinals whose groups are kept."""
+        return sorted(int(o) for o in await self._redis.hkeys(keys.results(run_id)))
+
+    async def results(self, run_id: str) -> list[bytes]:
+        """The kept groups, by ordinal."""
+        found = await self._redis.hgetall(keys.results(run_id))
+        return [found[o] for o in sorted(found, key=int)]
+
+    async def forget_results(self, run_id: str) -> None:
+        """Drop the kept groups, once their file is written."""
+        await self._redis.delete(keys.results(run_id))
+
+
+def _read(entry_id: bytes, fields: dict[bytes, bytes]) -> jobs_pb2.Event:
+    event = jobs_pb2.Event.FromString(fields[b"event"])
+    event.sequence = int(entry_id.split(b"-")[0])
+    return event

@@ -1,0 +1,196 @@
+"""Phases of the trainer: start it, follow it, and for RL keep it fed.
+
+The trainer remembers nothing that its checkpoints do not hold: when it comes back empty, it is told again what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from earwitness.admission import admit
+from earwitness.queue import Counts
+from earwitness.recipe.schema import RlStage
+from earwitness.wire.trainer.v1 import trainer_pb2 as wire
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from services.jobs.context import RunningJob
+from services.jobs.errors import JobFailed
+from services.jobs.progress import Progress
+from services.jobs.sampling import SILENT_SECONDS, describe, drop_reasons, finish_run, what_waits
+from services.jobs.store import event
+from services.jobs.tasks import training_pass
+
+POLL_SECONDS = 0.5
+"""Between two questions to the trainer: a step of the toy takes a few seconds."""
+
+FUTILE_STARTS = 4
+"""So many starts without one finished step between them mean that the phase kills the trainer."""
+
+BARREN_STEPS = 40
+"""So many steps' worth of groups dropped in a row mean that no prompt is left to learn from."""
+
+
+class Follower:
+    """Follows one phase of the trainer to its end; `latest` is what the trainer last said about it."""
+
+    def __init__(self, job: RunningJob, start: wire.StartPhaseRequest) -> None:
+        self.latest: wire.GetStatusResponse | None = None
+        self._job = job
+        self._start = start
+        self._progress = Progress()
+
+    async def run(self) -> wire.GetStatusResponse:
+        """Returns the status of the phase that is done. Raises JobFailed with the trainer's reason, TrainerGone."""
+        job, starts = self._job, 0
+        furthest = job.record.after_step
+        while True:
+            status = await job.trainer.status(job.record.after_step)
+            if not self._is_ours(status):
+                if status.state == wire.PHASE_STATE_RUNNING:
+                    await job.trainer.stop_phase(status.job_id)
+                starts += 1
+                if starts > FUTILE_STARTS:
+                    raise JobFailed(f"the trainer was started {FUTILE_STARTS} times without finishing a step")
+                step = (await job.trainer.start_phase(self._start)).step
+                if starts > 1 or step:
+                    await job.tell("stage", f"{job.phase.name} goes on from step {step}")
+                # Steps after the checkpoint will be taken again, and told again.
+                await self._remember(min(job.record.after_step, step))
+                continue
+            self.latest = status
+            await self._tell(status)
+            if status.step > furthest:
+                furthest, starts = status.step, 0
+            if status.state == wire.PHASE_STATE_FAILED:
+                raise JobFailed(f"the trainer failed: {status.reason}")
+            if status.state == wire.PHASE_STATE_DONE:
+                return status
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _is_ours(self, status: wire.GetStatusResponse) -> bool:
+        """True if the trainer has this phase in hand or at its end."""
+        named = (status.job_id, status.stage_index, status.phase)
+        ours = (self._start.job_id, self._start.stage_index, self._start.phase)
+        return named == ours and status.state not in (wire.PHASE_STATE_IDLE, wire.PHASE_STATE_STOPPED)
+
+    async def _remember(self, after_step: int) -> None:
+        if after_step != self._job.record.after_step:
+            await self._job.commit(self._job.record.with_changes(after_step=after_step), [])
+
+    async def _tell(self, status: wire.GetStatusResponse) -> None:
+        """One event for each step that has not been told."""
+        job, record = self._job, self._job.record
+        new = [s for s in status.steps_done if s.step > record.after_step]
+        if not new and (status.step, status.lineage) == (record.step, record.lineage):
+            return
+        changes: dict[str, Any] = {
+            "steps": status.steps,
+            "seconds_left": self._progress.seconds_left(status.step, status.steps, time.monotonic()),
+        }
+        if self._start.phase == "train":
+            changes |= {"lineage": status.lineage, "published": max(record.version, status.version)}
+        events = []
+        for done in new:
+            changes |= {"step": done.step, "after_step": done.step}
+            record = record.with_changes(**changes)
+            metrics = {m.name: m.value for m in done.metrics}
+            events.append(event(record, "step", step_line(done.step, status.steps, metrics), metrics))
+        record = record.with_changes(**{**changes, "step": status.step})
+        await job.commit(record, events)
+
+
+HEADLINE = ("loss", "reward.mean", "correct.mean", "supported_share", "kl", "think_tokens.mean", "logprob_gap.mean")
+"""Figures that a step's line shows, where it has them."""
+
+
+def step_line(step: int, steps: int, metrics: dict[str, float]) -> str:
+    """One step for people."""
+    figures = [f"{name} {metrics[name]:.4g}" for name in HEADLINE if name in metrics]
+    return "  ".join([f"step {step}/{steps}", *figures])
+
+
+def start_request(job: RunningJob, phase: str, manifest_uri: str = "") -> wire.StartPhaseRequest:
+    """What the trainer is told to do in the current phase."""
+    record = job.record
+    return wire.StartPhaseRequest(
+        job_id=record.job_id,
+        recipe_yaml=job.recipe_yaml,
+        stage_index=job.phase.stage_index,
+        phase=phase,
+        model_uri=record.model_uri,
+        init_uri=record.checkpoint_uri,
+        manifest_uri=manifest_uri,
+        checkpoint_uri=record.path("checkpoints", f"{job.phase.stage_index}-{job.phase.stage_type}"),
+        base_version=record.version,
+    )
+
+
+async def run_tune(job: RunningJob, manifest_uri: str) -> dict[str, Any]:
+    """Supervised updates; returns what changes in the record."""
+    status = await Follower(job, start_request(job, "tune", manifest_uri)).run()
+    return {"checkpoint_uri": status.checkpoint_uri, "version": job.record.version + 1}
+
+
+async def run_train(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.Prompt]) -> dict[str, Any]:
+    """RL: the trainer consumes and publishes while tasks are issued; returns what changes in the record."""
+    follower = Follower(job, start_request(job, "train"))
+    training = asyncio.create_task(follower.run(), name="follow")
+    issuing = asyncio.create_task(_issue(job, stage, prompts, follower), name="issue")
+    try:
+        await asyncio.wait({training, issuing}, return_when=asyncio.FIRST_COMPLETED)
+        if not training.done():
+            issuing.result()  # it ends by itself only with an error
+        status = await training
+    finally:
+        for task in (training, issuing):
+            task.cancel()
+        await asyncio.gather(training, issuing, return_exceptions=True)
+    if status.run_id:
+        await finish_run(job, status.run_id)
+    return {
+        "checkpoint_uri": status.checkpoint_uri,
+        "version": job.record.version + stage.steps,
+        "lineage": status.lineage,
+    }
+
+
+async def _issue(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.Prompt], follower: Follower) -> None:
+    """Issue tasks as the admission rule allows, until cancelled. Raises JobFailed if nothing is left to learn from."""
+    run_id, next_ordinal, known = "", 0, set[int]()
+    fruit = (-1, 0)  # groups accepted and dropped when one was last accepted
+    last_counts, last_change = Counts(), time.monotonic()
+    while True:
+        await asyncio.sleep(POLL_SECONDS / 2)
+        status = follower.latest
+        if status is None or not status.run_id or await job.queue.current_run() != status.run_id:
+            continue
+        if status.run_id != run_id:
+            # A run of its own for every lineage; its ledger starts with what the checkpoint has consumed.
+            run_id, next_ordinal, known = status.run_id, 0, set(await job.queue.ledger(status.run_id))
+            fruit = (-1, 0)
+            last_counts, last_change = Counts(), time.monotonic()
+        tasks = training_pass(job.recipe, job.phase, run_id, prompts)
+        counts = await job.queue.counts(run_id)
+        updates = max(0, status.version - job.record.version)
+        allowed = admit(
+            stage.max_running, counts.running, stage.max_staleness, updates, stage.groups_per_step, counts.accepted
+        )
+        # Nothing beyond the last step is ever consumed.
+        allowed = min(allowed, stage.steps * stage.groups_per_step - counts.accepted - counts.running)
+        for _ in range(allowed):
+            while next_ordinal in known:
+                next_ordinal += 1
+            await job.queue.issue(tasks.task(next_ordinal, job.record.version + updates, time.time()))
+            next_ordinal += 1
+        if counts != last_counts:
+            last_counts, last_change = counts, time.monotonic()
+        elif time.monotonic() - last_change > SILENT_SECONDS and counts.running:
+            last_change = time.monotonic()
+            await job.tell("worker", f"no group moved for {SILENT_SECONDS:.0f} s: {await what_waits(job)}")
+        if counts.accepted != fruit[0]:
+            fruit = (counts.accepted, counts.dropped)
+        barren = counts.dropped - fruit[1]
+        if barren > BARREN_STEPS * stage.groups_per_step:
+            reasons = drop_reasons(await job.queue.ledger(run_id))
+            raise JobFailed(f"no group to learn from among the last {barren}; dropped so far: {describe(reasons)}")
