@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.model.architecture import KERNEL, MLP_RATIO, AudioDims
+from trainer.model.attention import attend
 
 NORM_EPS = 1e-5
 """torch's default, which Whisper uses."""
@@ -108,8 +109,7 @@ class Attention(nn.Module):
             project(x).view(clips, length, self.heads, -1).transpose(1, 2)
             for project in (self.query, self.key, self.value)
         )
-        mask = None if keys is None else keys[:, None, None, :].bool()
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = attend(query, key, value, keys=keys)
         return self.out(mixed.transpose(1, 2).reshape(clips, length, size))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from earwitness.errors import InputError
 from trainer.model.architecture import DecoderDims
+from trainer.model.attention import CausalAttention
 from trainer.parallel import device
 
 
@@ -94,26 +94,6 @@ class ValueHead(nn.Module):
     def forward(self, hidden: Tensor, **_megatron: Any) -> tuple[Tensor, None]:
         """[seq, batch, hidden] to ([seq, batch, 1], None): the call that GPTModel makes of its output layer."""
         return F.linear(hidden.float(), self.weight, self.bias), None
-
-
-class CausalAttention(nn.Module):
-    """Core attention by torch's fused kernel instead of Megatron's unfused one; right-padded rows need no mask."""
-
-    def __init__(self, config: TransformerConfig, softmax_scale: float | None = None, **_megatron: Any) -> None:
-        super().__init__()
-        self.scale = softmax_scale or 1.0 / math.sqrt(config.kv_channels)
-
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, *_masks: Any, **_megatron: Any) -> Tensor:
-        """query [seq, batch, heads, head], key and value [seq, batch, groups, head] to [seq, batch, heads * head]."""
-        mixed = F.scaled_dot_product_attention(
-            query.permute(1, 2, 0, 3),
-            key.permute(1, 2, 0, 3),
-            value.permute(1, 2, 0, 3),
-            is_causal=True,
-            scale=self.scale,
-            enable_gqa=query.shape[2] != key.shape[2],
-        )
-        return mixed.permute(2, 0, 1, 3).flatten(2)
 
 
 def _layer_spec() -> ModuleSpec:
