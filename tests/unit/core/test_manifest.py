@@ -54,6 +54,12 @@ def test_a_line_becomes_an_example(tmp_path: Path) -> None:
     assert example.extra == {"surrogate": True}
 
 
+def test_the_examples_of_the_documentation_are_a_manifest(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "manifest.md").read_text()
+    examples = read_manifest(write(tmp_path, page.split("```json\n")[1].split("```")[0]))
+    assert [e.prompt.id for e in examples] == ["q1", "q2", "q3"]
+
+
 def test_optional_keys_may_be_left_out_or_null(tmp_path: Path) -> None:
     uri = write(tmp_path, {"id": "t", "question": "2 + 2?", "answer": "4", "verifier": "number", "audio": None})
     [example] = read_manifest(uri)
