@@ -1,8 +1,9 @@
-"""How many groups may be issued now: a pure function, so that the bound on staleness is a fact and not a race.
+"""How many groups may be issued now, as a pure function. (After AReaL's staleness control.)
 
-A group issued while `version` updates are published is consumed by update `(accepted before it) // groups_per_step` at
-the latest. Issuing no more than `(max_staleness + version + 1) * groups_per_step` groups in all therefore keeps the
-version that starts a group within `max_staleness` of the version it trains. (After AReaL's staleness control.)
+While `version` updates are published, no more than `(max_staleness + version + 1) * groups_per_step` groups may be
+accepted or running. With `max_staleness` 0 this is exactly on-policy, in whatever order groups finish: those admitted
+at a version are those its update consumes. Above 0, groups consumed in the order of their issue are at most
+`max_staleness` versions old; one that others overtake again and again can be older, and only its consumer sees that.
 """
 
 from __future__ import annotations

@@ -1,0 +1,368 @@
+"""The queue's promises against a real Redis, for the blocking and the asyncio client alike."""
+
+import asyncio
+import inspect
+import socket
+import threading
+import time
+
+import pytest
+
+from earwitness.errors import InfrastructureError
+from earwitness.queue import (
+    READY,
+    ROLLOUTS,
+    SCORED,
+    STREAMS,
+    TASKS,
+    AlreadyUsedError,
+    AsyncQueue,
+    Counts,
+    PayloadTooLargeError,
+    Queue,
+    StaleRunError,
+    commands,
+)
+from earwitness.redis_server import RedisServer, connect, connect_async
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+RUN = "job/0-train/1"
+CLAIM_IDLE_MS = 40
+IDLE_SECONDS = 0.06
+
+
+class Blocking:
+    """An AsyncQueue called like a Queue, so that both run the same tests."""
+
+    def __init__(self, url: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._client = self._loop.run_until_complete(connect_async(url))
+        self._queue = AsyncQueue(self._client, CLAIM_IDLE_MS)
+
+    def __getattr__(self, name: str):
+        method = getattr(self._queue, name)
+        return lambda *args, **kwargs: self._loop.run_until_complete(method(*args, **kwargs))
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._client.aclose())
+        self._loop.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with RedisServer("queue", tmp_path_factory.mktemp("queue")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server):
+    client = connect(server.url)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture(params=["sync", "async"])
+def queue(request, server, client):
+    if request.param == "sync":
+        yield Queue(client, CLAIM_IDLE_MS)
+        return
+    queue = Blocking(server.url)
+    yield queue
+    queue.close()
+
+
+def task(ordinal: int, run_id: str = RUN) -> trajectory_pb2.GroupTask:
+    return trajectory_pb2.GroupTask(run_id=run_id, ordinal=ordinal)
+
+
+def group(ordinal: int, run_id: str = RUN) -> trajectory_pb2.Group:
+    return trajectory_pb2.Group(task=task(ordinal, run_id))
+
+
+def take_one(queue, stream, consumer="worker"):
+    (taken,) = queue.take(stream, consumer, 1, 0)
+    return taken
+
+
+def bring_to_ready(queue, ordinal):
+    """Issues an ordinal and brings it to `ready`; returns its (message id, ordinal) there."""
+    assert queue.issue(task(ordinal))
+    for stream_from, stream_to in ((TASKS, ROLLOUTS), (ROLLOUTS, READY)):
+        taken = take_one(queue, stream_from)
+        assert queue.hand_off(stream_from, taken.message_id, group(ordinal), stream_to) == "ok"
+    return take_one(queue, READY, "trainer").message_id, ordinal
+
+
+def assert_consistent(queue, run_id=RUN):
+    """Each ordinal is in one state, the counts say the same, and a stream holds exactly what is in its state."""
+    ledger, counts = queue.ledger(run_id), queue.counts(run_id)
+    kinds = [state.split(":")[0] for state in ledger.values()]
+    for kind in ("issued", "rolled", "scored", "ready", "used", "dropped"):
+        assert getattr(counts, kind) == kinds.count(kind)
+    if queue.current_run() == run_id:
+        for lag in queue.lag():
+            assert lag.waiting + lag.pending == kinds.count(commands.STATE_OF[lag.stream]), lag
+
+
+def test_both_clients_have_the_same_methods():
+    def public(cls):
+        methods = inspect.getmembers(cls, inspect.isfunction)
+        return {name: str(inspect.signature(method)) for name, method in methods if name == name.lstrip("_")}
+
+    assert public(Queue) == public(AsyncQueue)
+
+
+def test_a_group_passes_every_station_once(queue):
+    queue.open_run(RUN)
+    assert queue.issue(task(0))
+    path = [*STREAMS]
+    for stream_from, stream_to in zip(path, path[1:], strict=False):
+        taken = take_one(queue, stream_from)
+        assert queue.hand_off(stream_from, taken.message_id, group(0), stream_to) == "ok"
+        assert queue.ledger(RUN) == {0: commands.STATE_OF[stream_to]}
+        assert_consistent(queue)
+    taken = take_one(queue, READY)
+    assert trajectory_pb2.Group.FromString(taken.data) == group(0)
+    queue.use(RUN, 7, [(taken.message_id, 0)])
+    assert queue.ledger(RUN) == {0: "used:7"}
+    assert queue.counts(RUN) == Counts(used=1)
+    assert_consistent(queue)
+
+
+def test_an_ordinal_is_issued_once_and_only_for_the_current_run(queue):
+    assert not queue.issue(task(0))
+    queue.open_run(RUN)
+    assert [queue.issue(task(0)), queue.issue(task(0)), queue.issue(task(0, "other"))] == [True, False, False]
+    assert queue.lag()[0] == (TASKS, 1, 0)
+    assert_consistent(queue)
+
+
+def test_two_results_of_one_ordinal_count_once(queue):
+    queue.open_run(RUN)
+    queue.issue(task(0))
+    slow = take_one(queue, TASKS, "slow")
+    time.sleep(IDLE_SECONDS)
+    quick = take_one(queue, TASKS, "quick")
+    assert quick == slow
+    assert queue.hand_off(TASKS, quick.message_id, group(0), ROLLOUTS) == "ok"
+    assert queue.hand_off(TASKS, slow.message_id, group(0), ROLLOUTS) == "duplicate"
+    assert queue.drop(TASKS, slow.message_id, RUN, 0, "late") == "duplicate"
+    taken = take_one(queue, ROLLOUTS)
+    assert queue.drop(ROLLOUTS, taken.message_id, RUN, 0, "all wrong") == "ok"
+    assert queue.hand_off(ROLLOUTS, taken.message_id, group(0), SCORED) == "duplicate"
+    assert queue.drop(ROLLOUTS, taken.message_id, RUN, 0, "again") == "duplicate"
+    assert queue.ledger(RUN) == {0: "dropped:all wrong"}
+    assert_consistent(queue)
+
+
+def test_late_results_of_an_old_run_are_stale(queue):
+    queue.open_run(RUN)
+    queue.issue(task(0))
+    queue.issue(task(1))
+    taken = take_one(queue, TASKS)
+    queue.open_run("job/0-train/2", used={5: 3})
+    assert queue.issue(task(0, "job/0-train/2"))
+    assert queue.hand_off(TASKS, taken.message_id, group(0), ROLLOUTS) == "stale"
+    assert queue.drop(TASKS, taken.message_id, RUN, 0, "late") == "stale"
+    with pytest.raises(StaleRunError, match=r"current is 'job/0-train/2'"):
+        queue.use(RUN, 1, [(taken.message_id, 0)])
+    assert set(queue.ledger(RUN).values()) == {"dropped:superseded by job/0-train/2"}
+    assert queue.ledger("job/0-train/2") == {5: "used:3", 0: "issued"}
+    assert_consistent(queue)
+    assert_consistent(queue, "job/0-train/2")
+
+
+def test_an_unknown_ordinal_is_stale(queue):
+    queue.open_run(RUN)
+    assert queue.hand_off(TASKS, "1-1", group(9), ROLLOUTS) == "stale"
+    assert queue.ledger(RUN) == {}
+
+
+def test_opening_the_current_run_again_keeps_what_is_in_flight(queue):
+    queue.open_run(RUN)
+    for ordinal in range(4):
+        queue.issue(task(ordinal))
+    queue.drop(TASKS, take_one(queue, TASKS).message_id, RUN, 0, "first reason")
+    queue.open_run(RUN, used={1: 0, 8: 0}, dropped={0: "second reason", 9: "closed"})
+    assert queue.ledger(RUN) == {
+        0: "dropped:first reason", 1: "used:0", 2: "issued", 3: "issued", 8: "used:0", 9: "dropped:closed"
+    }  # fmt: skip
+    assert queue.counts(RUN).running == 2
+    late = take_one(queue, TASKS)  # ordinal 1, which is used by now
+    assert queue.hand_off(TASKS, late.message_id, group(1), ROLLOUTS) == "duplicate"
+    assert_consistent(queue)
+
+
+def test_closing_a_run_drops_what_is_in_flight(queue, client):
+    queue.open_run(RUN)
+    message, ordinal = bring_to_ready(queue, 0)
+    queue.use(RUN, 1, [(message, ordinal)])
+    queue.issue(task(1))
+    queue.close_run(RUN)
+    assert queue.current_run() == ""
+    assert queue.ledger(RUN) == {0: "used:1", 1: "dropped:closed"}
+    assert all(lag.waiting == lag.pending == 0 for lag in queue.lag())
+    assert not queue.issue(task(2))
+    assert 0 < client.ttl("ew:ledger:" + RUN) <= commands.RUN_KEPT_SECONDS
+    assert_consistent(queue)
+    queue.close_run(RUN)  # again: nothing
+    queue.open_run(RUN, used={0: 1})  # a closed run starts afresh from what its owner knows
+    assert queue.ledger(RUN) == {0: "used:1"}
+    assert client.ttl("ew:ledger:" + RUN) == -1
+
+
+def test_use_is_all_or_nothing(queue):
+    queue.open_run(RUN)
+    first, second = bring_to_ready(queue, 0), bring_to_ready(queue, 1)
+    queue.issue(task(2))
+    with pytest.raises(AlreadyUsedError, match="ordinal 2 .* 'issued'"):
+        queue.use(RUN, 1, [first, second, ("1-1", 2)])
+    with pytest.raises(AlreadyUsedError, match="twice in one step"):
+        queue.use(RUN, 1, [first, first])
+    assert queue.counts(RUN).ready == 2
+    queue.use(RUN, 1, [first, second])
+    queue.use(RUN, 1, [first, second])  # a repetition after a lost reply
+    with pytest.raises(AlreadyUsedError, match="'used:1'"):
+        queue.use(RUN, 2, [second])
+    assert queue.counts(RUN) == Counts(issued=1, used=2)
+    assert_consistent(queue)
+
+
+def test_work_that_kills_its_workers_goes_to_the_dead_letters(queue):
+    queue.open_run(RUN)
+    queue.issue(task(0))
+    queue.issue(task(1))
+    for delivery in range(commands.MAX_DELIVERIES):
+        assert len(queue.take(TASKS, f"victim-{delivery}", 2, 0)) == 2
+        time.sleep(IDLE_SECONDS)
+    assert queue.take(TASKS, "survivor", 2, 0) == []
+    first, second = queue.dead_letters()
+    assert (first.stream, first.run_id, first.ordinal, second.ordinal) == (TASKS, RUN, 0, 1)
+    assert trajectory_pb2.GroupTask.FromString(first.data) == task(0)
+    assert queue.ledger(RUN)[0] == f"dropped:{first.reason}"
+    assert "dead letter: 3 deliveries from ew:tasks" in first.reason
+    assert queue.counts(RUN) == Counts(dropped=2)
+    assert_consistent(queue)
+
+
+def test_renewed_work_is_not_stolen_and_not_counted(queue):
+    queue.open_run(RUN)
+    queue.issue(task(0))
+    taken = take_one(queue, TASKS, "busy")
+    for _ in range(2 * commands.MAX_DELIVERIES):
+        time.sleep(IDLE_SECONDS / 2)
+        assert queue.renew(TASKS, "busy", [taken.message_id]) == [taken.message_id]
+        assert queue.take(TASKS, "thief", 1, 0) == []
+    time.sleep(IDLE_SECONDS)
+    assert take_one(queue, TASKS, "thief") == taken
+    assert queue.renew(TASKS, "busy", [taken.message_id]) == []
+    assert queue.renew(TASKS, "thief", [taken.message_id, "1-1"]) == [taken.message_id]
+    assert queue.renew(TASKS, "thief", []) == []
+
+
+def test_a_clean_leave_frees_work_at_once_and_is_no_failure(queue):
+    queue.open_run(RUN)
+    queue.issue(task(0))
+    queue.issue(task(1))
+    for leaver in range(3 * commands.MAX_DELIVERIES):
+        assert len(queue.take(TASKS, f"leaver-{leaver}", 2, 0)) == 2
+        queue.forget(TASKS, f"leaver-{leaver}")
+    assert len(queue.take(TASKS, "next", 2, 0)) == 2
+    queue.forget(TASKS, "never seen")
+    assert_consistent(queue)
+
+
+def test_silent_work_comes_before_new_work(queue):
+    queue.open_run(RUN)
+    queue.issue(task(0))
+    take_one(queue, TASKS, "dead")
+    time.sleep(IDLE_SECONDS)
+    queue.issue(task(1))
+    ordinals = [trajectory_pb2.GroupTask.FromString(taken.data).ordinal for taken in queue.take(TASKS, "w", 2, 0)]
+    assert ordinals == [0, 1]
+
+
+def test_a_blocking_take_wakes_when_work_arrives(queue, client):
+    Queue(client).open_run(RUN)
+    threading.Timer(0.2, lambda: Queue(client).issue(task(0))).start()
+    started = time.monotonic()
+    assert len(queue.take(TASKS, "w", 1, 3000)) == 1
+    assert time.monotonic() - started < 2
+    assert queue.take(TASKS, "w", 1, 100) == []
+
+
+def test_a_blocking_take_survives_a_new_run(queue, client):
+    """Opening a run empties the streams under the feet of those that wait on them."""
+    Queue(client).open_run("older")
+    threading.Timer(0.1, lambda: Queue(client).open_run(RUN)).start()
+    threading.Timer(0.2, lambda: Queue(client).issue(task(0))).start()
+    found = queue.take(TASKS, "w", 1, 3000) or queue.take(TASKS, "w", 1, 1000)
+    assert len(found) == 1
+
+
+def test_the_longest_block_ends_before_the_connection_counts_as_dead(queue):
+    queue.open_run(RUN)
+    assert queue.take(TASKS, "w", 1, 60_000) == []
+
+
+def test_a_payload_that_is_too_large_is_refused(queue, monkeypatch):
+    monkeypatch.setattr(commands, "MAX_PAYLOAD_BYTES", 1000)
+    queue.open_run(RUN)
+    queue.issue(task(0))
+    taken = take_one(queue, TASKS)
+    large = group(0)
+    large.prompt_token_ids.extend(range(5000))
+    with pytest.raises(PayloadTooLargeError, match="group is .* bytes; expected at most 1000"):
+        queue.hand_off(TASKS, taken.message_id, large, ROLLOUTS)
+    assert queue.ledger(RUN) == {0: "issued"}
+
+
+def test_workers_announce_themselves(queue, client):
+    queue.announce("rollout", "b:1", {"version": 3, "state": "loading"})
+    queue.announce("rollout", "b:1", {"version": 4})
+    queue.announce("reward", "a", {"tasks": 2.5})
+    assert [(w.role, w.name, w.fields) for w in queue.workers()] == [
+        ("reward", "a", {"tasks": "2.5"}), ("rollout", "b:1", {"version": "4"})
+    ]  # fmt: skip
+    assert 0 < client.ttl("ew:worker:reward:a") <= commands.WORKER_SECONDS
+
+
+def test_reading_before_any_run_finds_nothing(queue):
+    assert queue.take(SCORED, "w", 1, 10) == []
+    assert queue.renew(ROLLOUTS, "w", ["1-1"]) == []
+    queue.forget(READY, "w")
+    assert (queue.counts(RUN), queue.ledger(RUN), queue.current_run()) == (Counts(), {}, "")
+
+
+def test_a_flushed_server_is_no_reason_to_fail(queue, client):
+    """Scripts and groups are gone, as after a restart without a disk."""
+    queue.open_run(RUN)
+    assert queue.issue(task(0))
+    client.flushall()
+    client.script_flush()
+    assert queue.take(TASKS, "w", 1, 10) == []
+    assert queue.hand_off(TASKS, "1-1", group(0), ROLLOUTS) == "stale"
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
+def test_an_unreachable_redis_is_named_within_five_seconds(silent):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        if silent:
+            listener.listen()
+        for attempt in (connect, lambda url: asyncio.run(connect_async(url))):
+            started = time.monotonic()
+            with pytest.raises(InfrastructureError) as failure:
+                attempt(f"redis://:secret@127.0.0.1:{port}/0")
+            assert time.monotonic() - started < 5
+            assert f"127.0.0.1:{port}" in str(failure.value)
+            assert "secret" not in str(failure.value)
+
+
+def test_a_wrong_password_is_not_tried_again(server):
+    started = time.monotonic()
+    with pytest.raises(InfrastructureError, match="password"):
+        connect(f"redis://:wrong@127.0.0.1:{server.port}/0")
+    assert time.monotonic() - started < 1
