@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class Part(StrEnum):
-    """Which sound a statement speaks of: all of the clip, or one event by its place."""
-
-    ALL = "all"
-    FIRST = "first"
-    SECOND = "second"
-    THIRD = "third"
-    LAST = "last"
+Part = int | None
+"""Which sound a statement speaks of: the n-th event from 1, -1 for the last, None for the clip as a whole."""
 
 
 class Relation(StrEnum):
@@ -23,35 +16,84 @@ class Relation(StrEnum):
     LESS = "less"
     SAME = "same"
 
+    @property
+    def reverse(self) -> Relation:
+        """The relation seen from the other side."""
+        return {Relation.MORE: Relation.LESS, Relation.LESS: Relation.MORE}.get(self, self)
+
 
 class Quantity(StrEnum):
-    """What a number or a comparison speaks of."""
+    """What a number or a comparison speaks of, with its unit."""
 
     PITCH = "pitch"
+    """Hz."""
     PITCH_START = "pitch at the start"
+    """Hz."""
     PITCH_END = "pitch at the end"
+    """Hz."""
+    PITCH_LOWEST = "lowest pitch"
+    """Hz."""
+    PITCH_HIGHEST = "highest pitch"
+    """Hz."""
     LEVEL = "level"
+    """dBFS."""
     DURATION = "duration"
-    CLIP_DURATION = "clip duration"
+    """Seconds."""
+    CLIP = "length of the clip"
+    """Seconds."""
+    ONSET = "onset"
+    """Seconds."""
+    PAUSE = "pause"
+    """Seconds of silence between events."""
     GAP = "gap"
+    """Seconds from onset to onset."""
     GAP_FIRST = "first gap"
+    """Seconds."""
     GAP_LAST = "last gap"
+    """Seconds."""
     GAP_SHORTEST = "shortest gap"
+    """Seconds."""
     GAP_LONGEST = "longest gap"
+    """Seconds."""
     TEMPO = "tempo"
-    CENTROID = "brightness"
+    """Beats (events) a minute."""
+
+    @property
+    def kind(self) -> str:
+        """Family of claims, for reports."""
+        return _KIND[self]
+
+
+_KIND = {
+    Quantity.PITCH: "pitch",
+    Quantity.PITCH_START: "pitch",
+    Quantity.PITCH_END: "pitch",
+    Quantity.PITCH_LOWEST: "pitch",
+    Quantity.PITCH_HIGHEST: "pitch",
+    Quantity.LEVEL: "loudness",
+    Quantity.DURATION: "duration",
+    Quantity.CLIP: "duration",
+    Quantity.ONSET: "timing",
+    Quantity.PAUSE: "timing",
+    Quantity.GAP: "timing",
+    Quantity.GAP_FIRST: "timing",
+    Quantity.GAP_LAST: "timing",
+    Quantity.GAP_SHORTEST: "timing",
+    Quantity.GAP_LONGEST: "timing",
+    Quantity.TEMPO: "tempo",
+}
 
 
 @dataclass(frozen=True)
 class Count:
-    """"three beeps": so many events."""
+    """ "three beeps": so many events."""
 
     value: int
 
 
 @dataclass(frozen=True)
 class Value:
-    """"near 440 Hz": a number for a quantity of a part."""
+    """ "near 440 Hz": a number, in the quantity's unit, for a part."""
 
     quantity: Quantity
     part: Part
@@ -60,7 +102,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Comparison:
-    """"the second is higher", "about 8 dB louder": one part against another; `amount` in the quantity's unit if said."""
+    """ "the second is higher", "about 8 dB louder": `part` against `other` (None: against all others).
+
+    `amount` is how much, if said: semitones for pitch, dB for level, seconds for duration.
+    """
 
     quantity: Quantity
     part: Part
@@ -71,7 +116,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Change:
-    """"the pitch rises", "the pulses slow down": a quantity over the course of a part. MORE: rises, louder, faster."""
+    """ "the pitch rises", "the pulses slow down": a quantity over the course of a part. MORE: rises, louder, faster."""
 
     quantity: Quantity
     part: Part
@@ -80,16 +125,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Regular:
-    """"the rhythm is regular": are the gaps even?"""
+    """ "the rhythm is regular": are the gaps even?"""
 
     even: bool
 
 
 @dataclass(frozen=True)
 class Timbre:
-    """"like a square wave": waveform or harmonic structure of a part.
+    """ "like a square wave": waveform or harmonic structure of a part.
 
-    `what` is sine, triangle, square, sawtooth, noise, odd (odd partials only), all (all partials), pitched.
+    `what`: sine, triangle, square, sawtooth, noise; odd (odd partials only), all (all partials), unpitched, pitched.
     """
 
     what: str
@@ -112,6 +157,20 @@ class Claim:
 
     text: str
     """As it stands in the trace."""
-    kind: str
-    """Family for reports: pitch, loudness, count, duration, tempo, regularity, timbre, noise."""
     statement: Statement
+    uncertain: bool = False
+    """True for "might be", "perhaps": said, but not claimed."""
+
+    @property
+    def kind(self) -> str:
+        """Family for reports: pitch, loudness, count, duration, timing, tempo, regularity, timbre."""
+        statement = self.statement.statement if isinstance(self.statement, Not) else self.statement
+        match statement:
+            case Count():
+                return "count"
+            case Regular():
+                return "regularity"
+            case Timbre():
+                return "timbre"
+            case _:
+                return statement.quantity.kind

@@ -38,9 +38,12 @@ def _rhythm(events: tuple[Event, ...]) -> Rhythm | None:
     if len(events) < 3:
         return None
     gaps = np.diff([event.start for event in events])
-    slope, _ = np.polyfit(np.arange(len(gaps)), np.log2(gaps), 1)
+    places, octaves = np.arange(len(gaps)), np.log2(gaps)
+    slope = float(np.cov(places, octaves, bias=True)[0, 1] / np.var(places))
+    residual = octaves - octaves.mean() - slope * (places - places.mean())
     return Rhythm(
         gaps=tuple(gaps.tolist()),
         variation=float(np.std(gaps) / np.mean(gaps)),
-        change=float(slope * (len(gaps) - 1)),
+        change=slope * (len(gaps) - 1),
+        scatter=float(np.std(residual)),
     )

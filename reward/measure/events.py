@@ -42,7 +42,7 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
     # Where one sound fills the clip, the "background" is that sound.
     quiet = min(levels.background, rms_db(inner, -120.0) - 6.0)
     f0, times = _voiced(pitch, start + trim, end - trim)
-    repeats = periodicity(inner, float(np.median(f0))) if len(f0) else 0.0
+    repeats = periodicity(inner, f0) if len(f0) else 0.0
     pitched = len(f0) > 0 and repeats >= PERIODIC
     partials = measure_partials(inner, f0) if pitched else None
     centroid, bandwidth = centroid_and_bandwidth(inner, quiet)
@@ -100,4 +100,5 @@ def _wave(partials: Partials | None, pitched: bool, repeats: float) -> str:
         return "sine"
     if partials.even_share <= ODD_ONLY:
         return "square" if partials.third >= SQUARE_THIRD else "triangle"
-    return "sawtooth" if partials.even_share >= ALL_PARTIALS else "other"
+    full = partials.even_share >= ALL_PARTIALS and partials.third >= SQUARE_THIRD
+    return "sawtooth" if full else "other"

@@ -72,6 +72,8 @@ class Rhythm:
     """Standard deviation of the gaps over their mean."""
     change: float
     """log2 of the last gap over the first, by a straight line through the log-gaps: below 0 it speeds up."""
+    scatter: float
+    """Standard deviation of the log2-gaps around that line, octaves."""
 
     @property
     def mean_gap(self) -> float:

@@ -16,6 +16,8 @@ PLACES = 3
 """Frames spread over an event."""
 TOP_HZ = 7600.0
 """Partials above it are touched by anti-aliasing filters."""
+REPEAT_SAMPLES = 240
+"""Least samples (15 ms) compared with those one period later: longer, and the end of a glide has left its F0."""
 MAX_PARTIALS = 16
 """More partials do not change a verdict."""
 
@@ -36,17 +38,28 @@ NO_OVERTONES = 0.004
 """Overtone energy (-24 dB) below which a tone is a single partial: a triangle, the purest other wave, has 0.015."""
 
 
-def periodicity(samples: Samples, f0: float) -> float:
-    """Correlation of `samples` with themselves one period (1 / `f0` seconds) later, in [0, 1]; the middle 0.1 s counts."""
-    lag = SAMPLE_RATE / f0
-    whole = int(lag)
-    middle = samples[max(0, len(samples) // 2 - 800) :][: 1600 + whole + 1].astype(np.float64)
-    if len(middle) < 2 * whole + 2:
-        return 0.0
-    here = middle[: -whole - 1]
-    later = (1 - (lag - whole)) * middle[whole:-1] + (lag - whole) * middle[whole + 1 :]
-    scale = float(np.sqrt(np.dot(here, here) * np.dot(later, later)))
-    return max(0.0, float(np.dot(here, later)) / scale) if scale > 0 else 0.0
+def periodicity(samples: Samples, f0: Frames) -> float:
+    """Correlation of `samples` with themselves one period later, in [0, 1]: the mean at PLACES of the event.
+
+    `f0` `[frames]` in Hz is spread evenly over the event; each place uses its own, so that a glide stays periodic.
+    """
+    found = []
+    for place in np.linspace(0, 1, PLACES + 2)[1:-1]:
+        lag = SAMPLE_RATE / float(f0[round(place * (len(f0) - 1))])
+        whole = int(lag)
+        length = max(REPEAT_SAMPLES, whole) + whole + 1
+        if length > len(samples):
+            length = len(samples)
+            whole = min(whole, length // 2 - 1)
+        begin = round(place * (len(samples) - length))
+        window = samples[begin : begin + length].astype(np.float64)
+        if whole < 1:
+            continue
+        here, share = window[: -whole - 1], lag - int(lag)
+        later = (1 - share) * window[whole:-1] + share * window[whole + 1 :]
+        scale = float(np.sqrt(np.dot(here, here) * np.dot(later, later)))
+        found.append(max(0.0, float(np.dot(here, later)) / scale) if scale > 0 else 0.0)
+    return float(np.mean(found)) if found else 0.0
 
 
 def measure_partials(samples: Samples, f0: Frames) -> Partials | None:

@@ -1,0 +1,82 @@
+"""Tokens to items: phrases of the lexicon, and numbers with their units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reward.claims.lexicon import APPROXIMATIONS, LONGEST, MEANINGS, UNITS, Meaning
+from reward.claims.words import Token
+
+_FIRST_WORDS = {phrase[0] for phrase in MEANINGS}
+_JOINTS = frozenset({"to", "-", "and", "or", "up", "down", "through"}) | APPROXIMATIONS
+_JOINT_TOKENS = 4
+"""Most tokens between the two numbers of a range: "0.30 s down to about 0.15 s"."""
+
+
+@dataclass(slots=True)
+class Item:
+    """A phrase with a meaning, a number with a unit, or a word without a role."""
+
+    word: str
+    """Its first word."""
+    start: int
+    """First character."""
+    end: int
+    """Character after the last."""
+    meaning: Meaning | None = None
+    number: float | None = None
+    unit: str = ""
+    """Hz, dB, s, bpm, st (semitones), % or "" of a number."""
+
+
+def items_of(tokens: list[Token]) -> list[Item]:
+    """The items of a sentence, longest phrases first."""
+    items: list[Item] = []
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        if token.number is not None and not _phrase_at(tokens, position)[0]:
+            item, position = _number_at(tokens, position)
+        else:
+            meaning, length = _phrase_at(tokens, position)
+            last = tokens[position + max(length, 1) - 1]
+            item = Item(token.word, token.start, last.end, meaning)
+            position += max(length, 1)
+        items.append(item)
+    _share_units(items)
+    return items
+
+
+def _phrase_at(tokens: list[Token], position: int) -> tuple[Meaning | None, int]:
+    if tokens[position].word not in _FIRST_WORDS:
+        return None, 0
+    words = tuple(token.word for token in tokens[position : position + LONGEST])
+    for length in range(len(words), 0, -1):
+        meaning = MEANINGS.get(words[:length])
+        if meaning is not None:
+            return meaning, length
+    return None, 0
+
+
+def _number_at(tokens: list[Token], position: int) -> tuple[Item, int]:
+    """The number at `position` with its unit, and the position after it."""
+    token = tokens[position]
+    value, unit, last = token.number or 0.0, "", position
+    following = [t.word for t in tokens[position + 1 : position + 4]]
+    if len(following) == 3 and following[1] == "per" and following[2] in ("minute", "second"):
+        unit, last = "bpm", position + 3
+        value *= 60.0 if following[2] == "second" else 1.0
+    elif following and following[0] in UNITS:
+        unit, factor = UNITS[following[0]]
+        value, last = value * factor, position + 1
+    return Item(token.word, token.start, tokens[last].end, None, value, unit), last + 1
+
+
+def _share_units(items: list[Item]) -> None:
+    """Gives the first number of "310 to 520 Hz" the unit of the second."""
+    numbers = [index for index, item in enumerate(items) if item.number is not None]
+    for here, there in zip(numbers[-2::-1], numbers[:0:-1], strict=True):
+        between = items[here + 1 : there]
+        if not items[here].unit and items[there].unit and 0 < len(between) <= _JOINT_TOKENS:
+            if all(item.word in _JOINTS for item in between):
+                items[here].unit = items[there].unit

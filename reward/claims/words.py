@@ -1,0 +1,73 @@
+"""Text to tokens, sentence by sentence, in one bounded pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reward.numbers import SMALL, TENS
+
+MAX_TRACE_CHARS = 100_000
+"""Text beyond it is not read: ten times the longest trace of the recipe (10,240 tokens)."""
+MAX_SENTENCE_TOKENS = 400
+"""A longer sentence is cut here: nobody speaks so, and rules look around in a sentence."""
+
+_TOKEN = re.compile(
+    r"(?P<ordinal>\b\d{1,2}(?:st|nd|rd|th)\b)"
+    r"|(?P<number>(?:(?<![\w.)])[-+])?(?:\d{1,3}(?:,\d{3}){1,2}(?!\d)|\d{1,9})(?:\.\d{1,6})?)"
+    r"|(?P<word>[a-z]\w{0,30}(?:'[a-z]{1,3})?)"
+    r"|(?P<end>[.!?;\n])"
+    r"|(?P<mark>[,:()–—-])",
+)
+_STRAIGHT = str.maketrans({"’": "'", "−": "-", "–": "-", "—": ",", "“": '"', "”": '"', "\u00a0": " "})
+_QUOTED = re.compile(r'"[^"\n]{0,200}"')
+_VALUES = {**{word: float(value) for word, value in SMALL.items()}, **{w: float(v) for w, v in TENS.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word in lower case, a number, or a mark, and where it stands."""
+
+    word: str
+    start: int
+    end: int
+    number: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Tokens up to an end mark."""
+
+    tokens: list[Token]
+    question: bool
+
+
+def sentences(text: str) -> tuple[str, Iterator[Sentence]]:
+    """The text that token positions refer to, and its sentences. What stands in double quotes is left out."""
+    text = text[:MAX_TRACE_CHARS].translate(_STRAIGHT)
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few capital letters have longer small ones: positions would drift
+        text = lowered
+    bare = _QUOTED.sub(lambda match: " " * len(match.group(0)), lowered)
+    return text, _sentences(bare)
+
+
+def _sentences(text: str) -> Iterator[Sentence]:
+    tokens: list[Token] = []
+    for match in _TOKEN.finditer(text):
+        kind, word = match.lastgroup, match.group(0)
+        if kind == "end":
+            if tokens:
+                yield Sentence(tokens, word == "?")
+            tokens = []
+            continue
+        if word == "-" and (not tokens or tokens[-1].number is None):
+            continue  # a hyphen between words; between numbers it is a range
+        number = float(word.replace(",", "")) if kind == "number" else _VALUES.get(word)
+        tokens.append(Token(word, match.start(), match.end(), number))
+        if len(tokens) >= MAX_SENTENCE_TOKENS:
+            yield Sentence(tokens, False)
+            tokens = []
+    if tokens:
+        yield Sentence(tokens, False)

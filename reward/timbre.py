@@ -1,0 +1,45 @@
+"""Claims about waveform and partials."""
+
+from __future__ import annotations
+
+from reward import tolerances as t
+from reward.measure import Event
+
+Answer = tuple[bool | None, str]
+
+
+def check_timbre(what: str, events: list[Event]) -> Answer:
+    """Whether every event is `what` (see `Timbre`), or None if it cannot be told, and what was measured in words."""
+    if not events:
+        return False, "silence"
+    answers = [_check(what, event) for event in events]
+    for holds, measured in answers:
+        if holds is not True:
+            return holds, measured
+    return answers[0]
+
+
+def _check(what: str, event: Event) -> Answer:
+    pitched = event.pitch is not None
+    if what in ("pitched", "unpitched"):
+        return pitched == (what == "pitched"), f"{event.pitch:.0f} Hz" if event.pitch else "no pitch"
+    if what == "noise":
+        return event.wave == "noise", _words(event)
+    if not pitched:
+        return False, _words(event)
+    if event.overtones is None:
+        return None, "partials above 8 kHz"
+    if what in ("odd", "all"):
+        if event.overtones < t.OVERTONES or event.even_share is None:
+            return False, _words(event)
+        holds = event.even_share <= t.ODD_ONLY if what == "odd" else event.even_share >= t.ALL_PARTIALS
+        return holds, _words(event)
+    return event.wave == what, _words(event)
+
+
+def _words(event: Event) -> str:
+    if event.wave == "noise" or event.pitch is None:
+        return "noise" if event.wave == "noise" else "no pitch"
+    if event.even_share is None:
+        return f"{event.wave}: a single partial"
+    return f"{event.wave}: overtones {event.overtones:.0%} of the fundamental's energy, {event.even_share:.0%} of them even"

@@ -1,0 +1,51 @@
+"""How far a claim may be from the measurement, and why. Relative unless a unit is given."""
+
+from __future__ import annotations
+
+SEMITONE = 12.0
+"""Semitones in an octave."""
+
+PITCH = 0.06
+"""A semitone: whoever says "about 440 Hz" names the right note. Trained ears do better, the measurement too (2 %)."""
+PITCH_STEP_SEMITONES = 0.5
+"""Two tones closer than this count as equal: untrained ears tell 0.3 %, but 2 % is the error of the measurement."""
+GLIDE_STEP_SEMITONES = 1.0
+"""A tone whose ends lie closer than this is level: slow glides below a semitone are heard as steady."""
+LEVEL_DB = 4.0
+"""Absolute levels: RMS and peak of a sine differ by 3 dB and a trace does not say which, plus 1 dB of error."""
+LEVEL_DIFFERENCE_DB = 2.0
+"""Level differences: twice the just noticeable difference of 1 dB, as two levels are compared."""
+LEVEL_STEP_DB = 1.0
+"""Just noticeable difference of level."""
+FADE_STEP_DB = 3.0
+"""A sound whose last quarter is within this of its first neither swells nor fades: tones with body ripple by 2 dB."""
+DURATION = 0.2
+"""Durations: twice Weber's fraction for time (10 %)."""
+DURATION_SECONDS = 0.04
+"""Least tolerance of a duration, seconds: soft edges leave that open."""
+DURATION_STEP = 0.1
+"""Weber's fraction for time: lengths closer than this are equal."""
+GAP = 0.15
+"""Gaps between onsets are heard more exactly than lengths; traces round them to 0.01-0.05 s."""
+GAP_SECONDS = 0.025
+"""Least tolerance of a gap, seconds: two onsets of 10 ms error, and rounding."""
+CLIP_SECONDS = 0.1
+"""Least tolerance of the length of the clip, seconds."""
+ONSET_SECONDS = 0.1
+"""Where a sound begins: what "at 0.5 s" says."""
+TEMPO = 0.08
+"""Tempo: the just noticeable difference is 5 to 8 %."""
+TEMPO_STEP_OCTAVES = 0.15
+"""A train whose last gap is within 11 % of its first keeps its pace: just above the just noticeable difference."""
+STRAIGHT = 0.5
+"""A change of tempo is one if the gaps scatter around it by less than this share of it: random gaps have a slope too."""
+REGULAR_VARIATION = 0.10
+"""Gaps that vary by less (standard deviation over mean) are regular: jitter is heard from 3 to 10 %."""
+ODD_ONLY = 0.1
+"""Largest share of even partials in what overtones there are for "only odd harmonics"; a sawtooth has 0.64."""
+ALL_PARTIALS = 0.2
+"""Least share of even partials for "all harmonics"."""
+OVERTONES = 0.01
+"""Overtone energy (-20 dB) from which harmonics besides the fundamental are heard."""
+BORDER = 0.3
+"""Around a step, this share of it on either side is open: there both "more" and "the same" are right."""
