@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,9 +25,11 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.exceptions import EngineDeadError
 
-from earwitness.errors import EarwitnessError, InputError
+from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.contract import BrokenEngineError, EngineConfig, FetchError, Served
 from rollout.plugin import WEIGHT_BACKEND
 from rollout.prompts import EncodedPrompt, PromptCodec
 from rollout.weight_engine import FETCHED, FETCHING
@@ -45,48 +46,6 @@ SEED_BITS = 62
 """Bits of a group's seed: the index of the sample is added, and the sum must stay a signed 64-bit number."""
 FETCH_POLL_SECONDS = 0.02
 """Pause between two questions whether a fetch has ended; a toy's version takes about as long."""
-
-
-class FetchError(EarwitnessError):
-    """A version could not be fetched; what was served is served still. `kind` names the weight plane's error."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(kind, detail)
-        self.kind = kind
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.detail}"
-
-
-class BrokenEngineError(EarwitnessError):
-    """The engine is dead or its weights are in between two versions: only a new process helps."""
-
-
-@dataclass(frozen=True)
-class EngineConfig:
-    """One engine."""
-
-    model_dir: str
-    """Hugging Face directory."""
-    dtype: str = "float32"
-    """Type of weights and activations."""
-    max_model_len: int = 512
-    """Longest sequence, prompt and response, tokens."""
-    weight_urls: tuple[str, ...] = ()
-    """Redis URLs of the weight plane. With them, weights come from there only; without, from `model_dir`."""
-    threads: int = 1
-    """CPU threads of the engine; not used on GPUs."""
-    tensor_parallel: int = 1
-    """GPUs that share each layer."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """The weights in use."""
-
-    lineage: str
-    version: int
 
 
 class RolloutEngine:
@@ -120,11 +79,7 @@ class RolloutEngine:
         ordinal: int,
         without_audio: bool = False,
     ) -> tuple[list[int], list[trajectory_pb2.Trajectory]]:
-        """Samples a group: the prompt's token ids, placeholders expanded, and the trajectories by their index.
-
-        Raises InputError (its kind AudioError for the clip) if this prompt cannot be generated from, BrokenEngineError
-        if the engine has died. Cancelling the caller's task aborts the generation.
-        """
+        """As `Engine.generate`."""
         if self.served is None:
             raise BrokenEngineError("no weight version has been loaded yet")
         encoded = await asyncio.to_thread(self.codec.encode, prompt, without_audio=without_audio)
@@ -147,11 +102,7 @@ class RolloutEngine:
         return list(output.prompt_token_ids or []), trajectories
 
     async def serve(self, lineage: str, version: int) -> None:
-        """Fetches and verifies a version beside the running generation, then pauses it, loads, and goes on.
-
-        Requests in flight keep their KV cache and go on under the new weights. Raises FetchError with the old weights
-        still in use, BrokenEngineError if loading failed half-way.
-        """
+        """As `Engine.serve`."""
         llm = self._llm
         await self._fetch(lineage, version)
         await llm.pause_generation(mode="keep", clear_cache=False)
@@ -165,10 +116,10 @@ class RolloutEngine:
         self.served = Served(lineage, version)
         await llm.resume_generation()
 
-    @property
-    def dead(self) -> bool:
-        """True once vLLM's process is gone."""
-        return bool(self._llm.errored)
+    def check(self) -> None:
+        """As `Engine.check`."""
+        if self._llm.errored:
+            raise BrokenEngineError("vLLM's process has died")
 
     def stop(self) -> None:
         """Ends the engine's process."""
@@ -202,10 +153,8 @@ class RolloutEngine:
                 final = output
         except ValueError as error:  # vLLM's class of all refusals of a request
             raise InputError(f"prompt {prompt_id}", str(error), "a prompt that the model can take") from error
-        except Exception as error:
-            if self.dead:
-                raise BrokenEngineError(f"the engine died: {error}") from error
-            raise
+        except EngineDeadError as error:
+            raise BrokenEngineError(f"the engine died while it generated for prompt {prompt_id}") from error
         if final is None:
             raise BrokenEngineError(f"the engine ended the request of prompt {prompt_id} without an answer")
         return final

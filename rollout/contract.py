@@ -1,0 +1,89 @@
+"""What a worker needs of an engine, without vLLM: the service is up, and its logic tested, before vLLM is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from earwitness.errors import EarwitnessError
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """One engine."""
+
+    model_dir: str
+    """Hugging Face directory."""
+    dtype: str = "float32"
+    """Type of weights and activations."""
+    max_model_len: int = 512
+    """Longest sequence, prompt and response, tokens."""
+    weight_urls: tuple[str, ...] = ()
+    """Redis URLs of the weight plane. With them, weights come from there only; without, from `model_dir`."""
+    threads: int = 1
+    """CPU threads of the engine; not used on GPUs."""
+    tensor_parallel: int = 1
+    """GPUs that share each layer."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """The weights in use."""
+
+    lineage: str
+    version: int
+
+
+class Engine(Protocol):
+    """Generates with one model, whose weights can be replaced."""
+
+    tokens: int
+    """Tokens generated since start."""
+
+    @property
+    def served(self) -> Served | None:
+        """The weights in use; None before the first version has been loaded."""
+
+    async def generate(
+        self,
+        prompt: trajectory_pb2.Prompt,
+        sampling: trajectory_pb2.Sampling,
+        *,
+        ordinal: int,
+        without_audio: bool = False,
+    ) -> tuple[list[int], list[trajectory_pb2.Trajectory]]:
+        """Samples a group: the prompt's token ids, placeholders expanded, and the trajectories by their index.
+
+        Raises InputError (its kind AudioError for the clip) if this prompt cannot be generated from, BrokenEngineError
+        if the engine has died. Cancelling the caller's task aborts the generation.
+        """
+
+    async def serve(self, lineage: str, version: int) -> None:
+        """Fetches and verifies a version beside the running generation, then pauses it, loads, and goes on.
+
+        Requests in flight keep their KV cache and go on under the new weights. Raises FetchError with the old weights
+        still in use, BrokenEngineError if loading failed half-way.
+        """
+
+    def check(self) -> None:
+        """Raises BrokenEngineError if the engine has died."""
+
+    def stop(self) -> None:
+        """Ends the engine; what it generates is lost."""
+
+
+class FetchError(EarwitnessError):
+    """A version could not be fetched; what was served is served still. `kind` names the weight plane's error."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(kind, detail)
+        self.kind = kind
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
+
+
+class BrokenEngineError(EarwitnessError):
+    """The engine is dead or its weights are in between two versions: only a new process helps."""

@@ -1,0 +1,218 @@
+"""Keeps the engine on the active job and its newest weights.
+
+Follows two things: the active job (which model) and the weight plane's `latest` (which version). Generation asks for
+the engine with `use`, which waits until weights new enough are in use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import redis.asyncio
+
+from earwitness.active import ActiveJob, read_active_async
+from earwitness.errors import InputError
+from earwitness.log import Logger
+from earwitness.redis_client import connect_async
+from earwitness.weights import NEWS, MissingVersion, WeightReader
+from rollout.contract import Engine, EngineConfig, FetchError
+
+POLL_SECONDS = 1.0
+"""Longest time until a new job is noticed. New versions are announced, so they do not wait for it."""
+LEASE_RENEWAL_SECONDS = 20.0
+"""Pause between renewals of the lease on a version that is being fetched; it lasts 60 s."""
+NOT_READY_SECONDS = 0.2
+"""Pause after a version could not be fetched: it was deleted under our hands, and a newer one is there or comes."""
+
+StartEngine = Callable[[EngineConfig], Awaitable[Engine]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the mesh wants served."""
+
+    job_id: str
+    config: EngineConfig
+    latest: tuple[str, int] | None
+    """(lineage, version) that the weight plane names; possibly an earlier job's."""
+
+    @property
+    def weights(self) -> tuple[str, int] | None:
+        """(lineage, version) to serve; None before this job has published."""
+        if self.latest is None or self.latest[0].rpartition("/")[0] != self.job_id:
+            return None
+        return self.latest
+
+
+class Serving:
+    """The engine of this worker."""
+
+    def __init__(
+        self,
+        name: str,
+        queue_client: redis.asyncio.Redis,
+        weight_urls: tuple[str, ...],
+        start: StartEngine,
+        log: Logger,
+        *,
+        threads: int = 1,
+        tensor_parallel: int = 1,
+    ) -> None:
+        """`queue_client`: where the active job is; `weight_urls`: the shards of the weight plane, in shard order."""
+        self.engine: Engine | None = None
+        self.state = "idle"
+        """loading while an engine starts, else idle."""
+        self.load_seconds = 0.0
+        """How long the newest version took to fetch and load."""
+        self._name = name
+        self._queue_client = queue_client
+        self._weight_urls = weight_urls
+        self._weights = WeightReader(weight_urls)
+        self._start = start
+        self._log = log
+        self._threads = threads
+        self._tensor_parallel = tensor_parallel
+        self._config: EngineConfig | None = None
+        self._target: Target | None = None
+        self._users = 0
+        self._changed = asyncio.Condition()
+
+    @property
+    def ready(self) -> bool:
+        """True while a verified version of the active job's weights is in use."""
+        return self._serves(0)
+
+    @asynccontextmanager
+    async def use(self, min_version: int) -> AsyncIterator[Engine]:
+        """The engine, once it serves the newest lineage in a version of at least `min_version`."""
+        await self._look()  # a task may come before the news of the version it needs, never before the version
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._serves(min_version))
+            self._users += 1
+        assert self.engine is not None
+        try:
+            yield self.engine
+        finally:
+            async with self._changed:
+                self._users -= 1
+                self._changed.notify_all()
+
+    async def run(self) -> None:
+        """Follows until cancelled. Raises BrokenEngineError when only a new process helps."""
+        shard = await connect_async(self._weight_urls[0])
+        news = shard.pubsub(ignore_subscribe_messages=True)
+        try:
+            await news.subscribe(NEWS)
+            while True:
+                await self._look()
+                if self.engine is not None:
+                    self.engine.check()
+                if not await self._follow():
+                    await news.get_message(timeout=POLL_SECONDS)
+        finally:
+            await news.aclose()
+            await shard.aclose()
+            if self.engine is not None:
+                self.engine.stop()
+
+    async def _look(self) -> None:
+        """Reads what the mesh wants served. Without a job the engine is kept: the next may well use the same model."""
+        job = await read_active_async(self._queue_client)
+        latest = await asyncio.to_thread(self._weights.latest)
+        async with self._changed:
+            self._target = Target(job.job_id, self._config_of(job), latest) if job and job.model_uri else None
+            self._changed.notify_all()
+
+    async def _follow(self) -> bool:
+        """One step towards what is wanted; False if there is nothing to do."""
+        target = self._target
+        if target is None:
+            return False
+        if self.engine is None or target.config != self._config:
+            await self._load(target.config)
+            return True
+        served, wanted = self.engine.served, target.weights
+        if wanted is None or (served is not None and (served.lineage, served.version) == wanted):
+            return False
+        await self._serve(self.engine, *wanted)
+        return True
+
+    async def _load(self, config: EngineConfig) -> None:
+        """Replaces the engine once nobody uses it."""
+        async with self._changed:
+            self._config = config
+            await self._changed.wait_for(lambda: self._users == 0)
+        if self.engine is not None:
+            self.engine.stop()
+            self.engine = None
+        self.state = "loading"
+        self._log.info("engine starts", model=config.model_dir, dtype=config.dtype, threads=config.threads)
+        started = time.perf_counter()
+        self.engine = await self._start(config)
+        self.state = "idle"
+        self._log.info("engine started", seconds=round(time.perf_counter() - started, 2))
+
+    async def _serve(self, engine: Engine, lineage: str, version: int) -> None:
+        started = time.perf_counter()
+        try:
+            async with self._leased(lineage, version):
+                await engine.serve(lineage, version)
+        except (MissingVersion, FetchError) as error:
+            self._log.warning("weights not loaded", lineage=lineage, version=version, error=str(error))
+            await asyncio.sleep(NOT_READY_SECONDS)
+            return
+        self.load_seconds = time.perf_counter() - started
+        self._log.info("weights loaded", lineage=lineage, version=version, seconds=round(self.load_seconds, 3))
+        async with self._changed:
+            self._changed.notify_all()
+
+    @asynccontextmanager
+    async def _leased(self, lineage: str, version: int) -> AsyncIterator[None]:
+        """Keeps the version from being deleted. Raises MissingVersion."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(LEASE_RENEWAL_SECONDS)
+                await asyncio.to_thread(self._weights.lease, self._name, lineage, version)
+
+        await asyncio.to_thread(self._weights.lease, self._name, lineage, version)
+        renewal = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
+            await asyncio.to_thread(self._weights.release, self._name)
+
+    def _serves(self, min_version: int) -> bool:
+        engine, target = self.engine, self._target
+        if engine is None or target is None or target.config != self._config:
+            return False
+        if engine.served is None or target.weights is None:
+            return False
+        # An older lineage belongs to a trainer that was since restored: its versions count something else.
+        return engine.served.lineage == target.weights[0] and engine.served.version >= min_version
+
+    def _config_of(self, job: ActiveJob) -> EngineConfig:
+        return EngineConfig(
+            model_dir=local_path(job.model_uri),
+            dtype=job.dtype,
+            max_model_len=job.max_model_len,
+            weight_urls=self._weight_urls,
+            threads=self._threads,
+            tensor_parallel=self._tensor_parallel,
+        )
+
+
+def local_path(uri: str) -> str:
+    """The path of a model directory. Raises InputError if it is not on a file system of this machine."""
+    parts = urlsplit(uri)
+    if parts.scheme not in ("", "file"):
+        raise InputError("model_uri", f"{uri!r} is not a local directory", "a path on a volume that the mesh shares")
+    return url2pathname(parts.path) if parts.scheme else uri

@@ -1,0 +1,211 @@
+"""The loop of a rollout worker: takes tasks, generates their groups side by side, hands them on.
+
+A worker may be killed at any point: its tasks stay pending and another claims them. It may join and leave at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from earwitness.audio import AudioError
+from earwitness.errors import InputError
+from earwitness.log import Logger
+from earwitness.queue import ROLLOUTS, TASKS, AsyncQueue, Taken
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.serving import Serving
+
+ROLE = "rollout"
+TAKE = 2
+"""Tasks taken at a time: few, so that idle workers beside this one get their share of a small batch."""
+BLOCK_MS = 500
+"""Longest wait for a task, after which the loop looks at its other duties."""
+RENEWALS_PER_CLAIM = 4
+"""Heartbeats within the time after which another worker may claim a task: two may be lost."""
+ANNOUNCE_SECONDS = 2.0
+"""Pause between announcements; the mesh forgets a worker after 15 s."""
+STALE_SECONDS = 1.0
+"""Pause between two looks at which run is current: groups of others are aborted."""
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A group that is being generated."""
+
+    run_id: str
+    work: asyncio.Task[None]
+
+
+class Worker:
+    """Takes tasks whenever the weights are there and fewer than `max_groups` groups are in flight."""
+
+    def __init__(
+        self,
+        queue: AsyncQueue,
+        serving: Serving,
+        name: str,
+        log: Logger,
+        *,
+        max_groups: int,
+        claim_idle_ms: int,
+        grace_seconds: float,
+    ) -> None:
+        """`grace_seconds`: what groups in flight get when the worker is told to stop."""
+        self.flights: dict[str, Flight] = {}
+        """Groups in flight by message id."""
+        self.dropped = 0
+        """Prompts that could not be generated from."""
+        self._queue = queue
+        self._serving = serving
+        self._name = name
+        self._log = log
+        self._max_groups = max_groups
+        self._claim_idle_ms = claim_idle_ms
+        self._grace_seconds = grace_seconds
+        self._leaving = False
+        self._rate = Rate()
+
+    @property
+    def state(self) -> str:
+        """loading, idle, working, leaving."""
+        return "leaving" if self._leaving else "working" if self.flights else self._serving.state
+
+    async def run(self) -> None:
+        """Works until cancelled, then finishes what it has within the grace, gives the rest back, and leaves."""
+        duties = [
+            asyncio.create_task(self._every(self._claim_idle_ms / 1_000 / RENEWALS_PER_CLAIM, self._renew)),
+            asyncio.create_task(self._every(STALE_SECONDS, self._abort_stale)),
+            asyncio.create_task(self._every(ANNOUNCE_SECONDS, self._announce)),
+        ]
+        taking = asyncio.create_task(self._take_tasks())
+        try:
+            done, _ = await asyncio.wait({taking, *duties}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done:  # they run for ever, so this is an error
+                ended.result()
+        finally:
+            self._leaving = True
+            await _cancel([taking])
+            await self._leave(duties)
+
+    async def _take_tasks(self) -> None:
+        while True:
+            self._collect()
+            room = self._max_groups - len(self.flights)
+            if not room or not self._serving.ready:
+                await self._wait_for_room(BLOCK_MS / 1_000)
+                continue
+            for taken in await self._queue.take(TASKS, self._name, count=min(room, TAKE), block_ms=BLOCK_MS):
+                task = trajectory_pb2.GroupTask.FromString(taken.data)
+                self.flights[taken.message_id] = Flight(task.run_id, asyncio.create_task(self._settle(taken, task)))
+
+    async def _settle(self, taken: Taken, task: trajectory_pb2.GroupTask) -> None:
+        """Generates one group and hands it on, or drops its ordinal with the reason."""
+        try:
+            group = await self._generate(task)
+        except InputError as error:
+            kind = "bad audio" if isinstance(error, AudioError) else "bad prompt"
+            self.dropped += 1
+            self._log.warning("group dropped", run=task.run_id, ordinal=task.ordinal, reason=f"{kind}: {error}")
+            await self._queue.drop(TASKS, taken.message_id, task.run_id, task.ordinal, f"{kind}: {error}")
+            return
+        outcome = await self._queue.hand_off(TASKS, taken.message_id, group, ROLLOUTS)
+        seconds = round(group.generate_seconds, 3)
+        self._log.debug("group rolled", run=task.run_id, ordinal=task.ordinal, outcome=outcome, seconds=seconds)
+
+    async def _generate(self, task: trajectory_pb2.GroupTask) -> trajectory_pb2.Group:
+        async with self._serving.use(task.min_version) as engine:
+            started = time.perf_counter()
+            prompt_ids, trajectories = await engine.generate(
+                task.prompt, task.sampling, ordinal=task.ordinal, without_audio=task.without_audio
+            )
+            return trajectory_pb2.Group(
+                task=task,
+                prompt_token_ids=prompt_ids,
+                trajectories=trajectories,
+                worker=self._name,
+                generate_seconds=time.perf_counter() - started,
+            )
+
+    async def _renew(self) -> None:
+        """Heartbeat: keeps others from claiming. What was claimed all the same is theirs."""
+        waiting = list(self.flights)
+        held = set(await self._queue.renew(TASKS, self._name, waiting))
+        for message_id in set(waiting) - held:
+            self._abort(message_id, "claimed by another worker")
+
+    async def _abort_stale(self) -> None:
+        """Nobody waits for groups of a run that is over."""
+        if not self.flights:
+            return
+        current = await self._queue.current_run()
+        for message_id, flight in list(self.flights.items()):
+            if flight.run_id != current:
+                self._abort(message_id, "its run is not current")
+
+    def _abort(self, message_id: str, reason: str) -> None:
+        flight = self.flights.get(message_id)
+        if flight is not None and not flight.work.done():
+            self._log.debug("group aborted", message_id=message_id, run=flight.run_id, reason=reason)
+            flight.work.cancel()
+
+    async def _announce(self) -> None:
+        engine = self._serving.engine
+        served = engine.served if engine else None
+        status: dict[str, str | int | float] = {
+            "state": self.state,
+            "version": served.version if served else 0,
+            "tasks": len(self.flights),
+            "dropped": self.dropped,
+            "tokens_per_second": round(self._rate.of(engine.tokens if engine else 0), 1),
+        }
+        await self._queue.announce(ROLE, self._name, status)
+
+    async def _wait_for_room(self, seconds: float) -> None:
+        if self.flights:
+            works = [flight.work for flight in self.flights.values()]
+            await asyncio.wait(works, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(seconds)
+
+    def _collect(self) -> None:
+        """Forgets groups that ended; an error that is not the prompt's ends the worker."""
+        for message_id in [m for m, flight in self.flights.items() if flight.work.done()]:
+            work = self.flights.pop(message_id).work
+            if not work.cancelled():
+                work.result()
+
+    async def _leave(self, duties: list[asyncio.Task[None]]) -> None:
+        """Within the grace heartbeats go on; then what is left becomes claimable at once."""
+        works = [flight.work for flight in self.flights.values()]
+        if works:
+            await asyncio.wait(works, timeout=self._grace_seconds)
+        await _cancel([*works, *duties])
+        await self._queue.forget(TASKS, self._name)
+
+    async def _every(self, seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await duty()
+            await asyncio.sleep(seconds)
+
+
+class Rate:
+    """Tokens per second between two questions."""
+
+    def __init__(self) -> None:
+        self._tokens = 0
+        self._time = time.monotonic()
+
+    def of(self, tokens: int) -> float:
+        """The rate since the last question, given the tokens so far; a new engine counts from 0 again."""
+        now = time.monotonic()
+        rate = max(0, tokens - self._tokens) / max(now - self._time, 1e-3)
+        self._tokens, self._time = tokens, now
+        return rate
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
