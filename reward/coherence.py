@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-
 from reward.correctness import canonical, verify_answer
 from reward.numbers import SMALL, single_number
 
 MAX_CONCLUSION_CHARS = 2_000
 """A conclusion stands at the end of the trace."""
 
-_SEGMENT = re.compile(r"(?<!\d)[.!?;\n]+|[.!?;\n]+(?!\d)|\b(?:so|therefore|thus|hence|consequently|which means|meaning)\b|=>|→", re.IGNORECASE)
+_SEGMENT = re.compile(
+    r"(?<!\d)[.!?;\n]+|[.!?;\n]+(?!\d)|\b(?:so|therefore|thus|hence|consequently|which means|meaning)\b|=>|→",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _FILLER = frozenset({"the", "a", "an", "it", "is", "are", "its", "one", "wave", "tone", "sound"})
 _SAME = {

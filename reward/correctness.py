@@ -7,7 +7,6 @@ import unicodedata
 from dataclasses import dataclass
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-
 from reward.numbers import same_number, single_number
 
 MAX_ANSWER_CHARS = 2_000

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from earwitness.chat import EOT, THINK, THINK_END
 
 MAX_RESPONSE_CHARS = 200_000
-"""Longer responses are cut before anything reads them: ten times the longest trace the recipe allows (10,240 tokens)."""
+"""Longer responses are cut before anything reads them: five times what 10,240 tokens hold."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-
 from reward.claims import extract_claims
+from reward.claims.facts import Claim, Comparison, Not, Statement, Value
 from reward.measure import Measurement
+from reward.values import tolerance
 from reward.verify import verify
 
 
@@ -32,18 +33,33 @@ class Grounding:
 def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Measurement) -> Grounding:
     """Extracts the claims of `reasoning` and verifies each against `measurement`.
 
-    The same claim said twice counts once. What the question or its choices already say is no claim.
+    The same claim said twice counts once, also in other words: "the first is higher" and "the second is lower", 440 Hz
+    and 445 Hz. What the question already says is no claim. A denial ("not a square") that is right counts for
+    nothing, because there is no end to what a sound is not; one that is wrong counts against.
     """
-    checked = []
-    seen = set()
+    distinct: list[Claim] = []
     for claim in extract_claims(reasoning, prompt):
-        if claim.statement in seen:
-            continue
-        seen.add(claim.statement)
-        checked.append(verify(claim, measurement))
-    verdicts = [claim.verdict for claim in checked]
+        if not any(_same(claim.statement, earlier.statement) for earlier in distinct):
+            distinct.append(claim)
+    checked = [verify(claim, measurement) for claim in distinct]
+    supported = [
+        claim
+        for claim, verdict in zip(distinct, checked, strict=True)
+        if verdict.verdict == trajectory_pb2.VERDICT_SUPPORTED and not isinstance(claim.statement, Not)
+    ]
     return Grounding(
         claims=checked,
-        supported=verdicts.count(trajectory_pb2.VERDICT_SUPPORTED),
-        contradicted=verdicts.count(trajectory_pb2.VERDICT_CONTRADICTED),
+        supported=len(supported),
+        contradicted=sum(verdict.verdict == trajectory_pb2.VERDICT_CONTRADICTED for verdict in checked),
     )
+
+
+def _same(one: Statement, other: Statement) -> bool:
+    """True if two statements say the same of the clip, as far as a tolerance can tell."""
+    if isinstance(one, Value) and isinstance(other, Value):
+        alike = one.quantity is other.quantity and one.part == other.part
+        return alike and abs(one.value - other.value) <= tolerance(other.quantity, other.value)
+    if isinstance(one, Comparison) and isinstance(other, Comparison):
+        turned = Comparison(other.quantity, other.other, other.part, other.relation.reverse, other.amount)
+        return one in (other, turned)
+    return one == other

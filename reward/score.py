@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-
 from reward.coherence import is_coherent
 from reward.correctness import verify_answer
 from reward.format import parse_response

@@ -1,4 +1,4 @@
-"""Phrases which show that a trace guesses from words instead of sound (*textual surrogate reasoning*), or denies hearing."""
+"""Phrases which show that a trace guesses from words (*textual surrogate reasoning*) or denies hearing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ _PATTERNS = (
     rf"\bin such {_QUESTION}",
     rf"\bsuch {_QUESTION} (?:usually|often|typically|mostly|tend)\b",
     r"\bthe (?:wording|phrasing|way (?:the question|it) is (?:worded|asked|phrased|put))\b",
-    r"\b(?:by|from|given|based on|judging by|judging from|going by) the (?:wording|words|text|phrasing|question|options|choices)\b",
-    r"\bthe question (?:says|mentions|asks|suggests|implies|hints|seems|sounds|itself|usually|only|names|lists|is (?:asked|worded|phrased))\b",
-    r"\bthe (?:options|choices|answers?) (?:suggest|imply|hint|usually|often|is usually|is often|are usually|are often)\b",
-    r"\b(?:the )?(?:most (?:common|likely|frequent|typical)|usual|typical|safest|default) (?:answer|choice|option|guess)\b",
+    r"\b(?:by|from|given|based on) the (?:wording|words|text|phrasing|question|options|choices)\b",
+    r"\bthe question (?:does(?: not|n't)|says|mentions|asks|suggests|implies|hints|seems|sounds|itself|usually|only)\b",
+    r"\bthe question (?:names|lists|is (?:asked|worded|phrased))\b",
+    r"\bthe (?:options|choices|answers?) (?:suggest|imply|hint|(?:is |are )?(?:usually|often|typically))\b",
+    r"\bmost (?:common|likely|frequent|typical) (?:answer|choice|option|guess)\b",
+    r"\b(?:usual|typical|safest|default) (?:answer|choice|option|guess)\b",
     r"\b(?:answer|choice|option) (?:is|would be) (?:usually|often|typically|mostly)\b",
     # Guessing said aloud.
     r"\bI(?:'d| would| will|'ll| can only| must| have to)? (?:just )?guess\b",
@@ -32,9 +34,9 @@ _PATTERNS = (
     r"\bthe (?:user|prompt) (?:just |only )?(?:gave|provided|says|said|mentions|wrote)\b",
 )
 _DENIALS = (
-    r"\b(?:can(?:not|'t| not)|could(?: not|n't)|unable to|not able to) (?:actually |really |directly |physically )?[\"'“]?(?:hear|listen|perceive)",
+    r"\b(?:can(?:not|'t| not)|could(?: not|n't)|unable to|not able to) (?:\w{4,10}ly )?[\"'“]?(?:hear|listen|perceive)",
     r"\bwithout (?:actually |really )?(?:listening|hearing|any audio|the audio|access to (?:the )?audio)\b",
-    r"\b(?:do not|don't|have no|no) (?:have )?(?:access to|way to (?:hear|access)) (?:the )?(?:audio|sound|clip|recording|it)\b",
+    r"\b(?:do not have|don't have|have no|no) (?:access to|way to (?:hear|access)) (?:the )?(?:audio|sound|clip|it)\b",
     r"\b(?:I am|I'm|as) (?:just |only )?an? (?:text|text-only|text-based|language) (?:model|ai|assistant)\b",
     r"\b(?:no|not any) audio (?:was |is |has been )?(?:provided|given|attached|available)\b",
     r"\bimagine (?:the|what the) (?:sound|clip|audio|recording)\b",
@@ -42,7 +44,7 @@ _DENIALS = (
 _SURROGATE = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
 _DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS), re.IGNORECASE)
 _HABIT = re.compile(r"\b(?:usually|typically|commonly|generally|normally|often|mostly|tends? to)\b", re.IGNORECASE)
-_ABOUT_ANSWERS = re.compile(r"\b(?:questions?|answers?|options?|choices?|asked|asks?|means?|correct|right)\b", re.IGNORECASE)
+_ABOUT_ANSWERS = re.compile(r"\b(?:questions?|answers?|options?|choices?|asked|asks?|means?|correct)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]+")
 
 

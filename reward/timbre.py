@@ -42,4 +42,4 @@ def _words(event: Event) -> str:
         return "noise" if event.wave == "noise" else "no pitch"
     if event.even_share is None:
         return f"{event.wave}: a single partial"
-    return f"{event.wave}: overtones {event.overtones:.0%} of the fundamental's energy, {event.even_share:.0%} of them even"
+    return f"{event.wave}: overtones {event.overtones:.0%} of the fundamental, {event.even_share:.0%} of them even"

@@ -38,7 +38,7 @@ TEMPO = 0.08
 TEMPO_STEP_OCTAVES = 0.15
 """A train whose last gap is within 11 % of its first keeps its pace: just above the just noticeable difference."""
 STRAIGHT = 0.5
-"""A change of tempo is one if the gaps scatter around it by less than this share of it: random gaps have a slope too."""
+"""A change of tempo is one if the gaps scatter by less than this share of it: random gaps have a slope too."""
 REGULAR_VARIATION = 0.10
 """Gaps that vary by less (standard deviation over mean) are regular: jitter is heard from 3 to 10 %."""
 ODD_ONLY = 0.1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from reward import tolerances as t
 from reward.claims.facts import Quantity
 from reward.measure import Event, Measurement
 
 
 def measured_values(quantity: Quantity, events: list[Event], measurement: Measurement) -> list[float] | None:
-    """Candidates for `quantity` in its unit: [] if the clip has none (the pitch of noise), None if it cannot be told."""
+    """Candidates for `quantity` in its unit: [] if the clip has none (pitch of noise), None if it cannot be told."""
     match quantity:
         case Quantity.PITCH:
             return _present([p for e in events for p in (e.pitch, *_ends(e))])
@@ -29,7 +31,7 @@ def measured_values(quantity: Quantity, events: list[Event], measurement: Measur
         case Quantity.ONSET:
             return [e.start for e in events]
         case Quantity.PAUSE:
-            return [b.start - a.end for a, b in zip(events, events[1:], strict=False)]
+            return [b.start - a.end for a, b in pairwise(events)]
         case _:
             return _timing(quantity, measurement)
 
@@ -52,7 +54,7 @@ def tolerance(quantity: Quantity, claimed: float) -> float:
 
 def _timing(quantity: Quantity, measurement: Measurement) -> list[float] | None:
     events = measurement.events
-    gaps = [b.start - a.start for a, b in zip(events, events[1:], strict=False)]
+    gaps = [b.start - a.start for a, b in pairwise(events)]
     if not gaps:
         return None
     if quantity is Quantity.GAP:

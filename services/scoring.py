@@ -27,7 +27,7 @@ def score_bytes(data: bytes) -> bytes:
     return group.SerializeToString()
 
 
-class ScorerFailed(Exception):
+class ScorerError(Exception):
     """Scoring raised, hung or died; the message says which."""
 
 
@@ -53,7 +53,7 @@ class ScoringProcess:
         try:
             scored = await self._attempt(group)
             failed = [i for i, t in enumerate(scored.trajectories) if t.reward.drop_reason]
-        except ScorerFailed as error:
+        except ScorerError as error:
             self._log.warning("scorer failed", ordinal=group.task.ordinal, reason=str(error))
             scored, failed = group, list(range(len(group.trajectories)))
         for index in failed:
@@ -66,7 +66,7 @@ class ScoringProcess:
         single.trajectories[0].ClearField("reward")
         try:
             return (await self._attempt(single)).trajectories[0]
-        except ScorerFailed as error:
+        except ScorerError as error:
             self._log.warning("trajectory dropped", ordinal=group.task.ordinal, index=index, reason=str(error))
             single.trajectories[0].reward.CopyFrom(dropped(str(error)))
             return single.trajectories[0]
@@ -84,12 +84,12 @@ class ScoringProcess:
                 return trajectory_pb2.Group.FromString(await asyncio.wait_for(work, seconds))
             except TimeoutError:
                 self._kill()
-                raise ScorerFailed(f"scorer took longer than {seconds:.0f} s") from None
+                raise ScorerError(f"scorer took longer than {seconds:.0f} s") from None
             except BrokenProcessPool:
                 self._kill()
-                raise ScorerFailed("scorer process died") from None
+                raise ScorerError("scorer process died") from None
             except Exception as error:  # whatever scoring raised, in the other process
-                raise ScorerFailed(f"scorer raised {type(error).__name__}: {error}") from error
+                raise ScorerError(f"scorer raised {type(error).__name__}: {error}") from error
 
     def _kill(self) -> None:
         pool, self._pool = self._pool, None

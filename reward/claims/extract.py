@@ -15,7 +15,9 @@ from reward.claims.words import Sentence, sentences
 MAX_CLAIMS = 256
 """More claims are not read: a trace of 500 words makes fewer than 100."""
 
-_ABOUT_WORDS = frozenset("question questions option options choice choices asks asked whether answers".split())
+_ABOUT_WORDS = frozenset(
+    ["question", "questions", "option", "options", "choice", "choices", "asks", "asked", "whether", "answers"]
+)
 """Sentences with these speak of the question, not of the sound."""
 _CHOICE_LINE = re.compile(r"^[ \t]*\(?[A-Ha-h][.):][ \t]+[^\n]{0,300}$", re.MULTILINE)
 """A choice copied with its letter."""

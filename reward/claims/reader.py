@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reward.claims.facts import Change, Comparison, Count, Not, Part, Quantity, Regular, Relation, Statement, Timbre, Value
+from reward.claims.facts import (
+    Change,
+    Comparison,
+    Count,
+    Not,
+    Part,
+    Quantity,
+    Regular,
+    Relation,
+    Statement,
+    Timbre,
+    Value,
+)
 from reward.claims.items import Item
 from reward.claims.lexicon import (
     APPROXIMATIONS,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reward.numbers import SMALL, TENS
 
 MAX_TRACE_CHARS = 100_000
-"""Text beyond it is not read: ten times the longest trace of the recipe (10,240 tokens)."""
+"""Text beyond it is not read: twice what 10,240 tokens hold."""
 MAX_SENTENCE_TOKENS = 400
 """A longer sentence is cut here: nobody speaks so, and rules look around in a sentence."""
 

@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 
 from earwitness.audio import content_hash, decode_audio, read_clip
-
 from reward.measure.clip import measure
 from reward.measure.facts import Measurement
 

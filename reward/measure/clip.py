@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
-
 from reward.measure.events import find_events
 from reward.measure.facts import Contour, Event, Measurement, Rhythm, Samples
 from reward.measure.level import measure_levels

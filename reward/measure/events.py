@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
-
 from reward.measure.facts import Contour, Event, Frames, Samples
 from reward.measure.level import Levels, find_stretches, rms_db
 from reward.measure.pitch import split_at_jumps

@@ -46,7 +46,7 @@ class Event:
     overtones: float | None
     """Energy of partials 2 and up over that of partial 1; None without a pitch or where three partials do not fit."""
     even_share: float | None
-    """Energy of even partials over that of partials 2 and up; 0 for odd partials only. None as `overtones`, or without any."""
+    """Energy of even partials over that of partials 2 and up: 0 for odd partials only; None without overtones."""
     third: float | None
     """Amplitude of partial 3 over that of partial 1; None as `overtones`."""
     centroid: float

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
-
 from reward.measure.facts import Frames, Samples
 
 HOP = 40
@@ -19,7 +18,7 @@ SILENT_DB = -75.0
 MARGIN_DB = 6.0
 """Least step above the background: frames of white noise stay within 2 dB of it."""
 MARGIN_SHARE = 0.4
-"""Share of the clip's dynamic range that an event must stand out by, so that decays and clicks do not count as events."""
+"""Share of the clip's dynamic range that an event must stand out by, so that decays do not count as events."""
 MARGIN_MOST_DB = 10.0
 """Largest step asked for, so that an event 12 dB below the loudest is found at 25 dB signal-to-noise ratio."""
 EDGE_DB = 20.0

@@ -1,16 +1,17 @@
 """F0 by WORLD's DIO and StoneMask, and where it jumps.
 
-DIO needs about 6 ms for a second of sound and gets pure tones, squares and sawtooths in noise right; HARVEST takes forty
-times as long and loses pure tones above 800 Hz.
+DIO needs about 6 ms for a second of sound and gets pure tones, squares and sawtooths in noise right; HARVEST takes
+forty times as long and loses pure tones above 800 Hz.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import pyworld
 
 from earwitness.audio import SAMPLE_RATE
-
 from reward.measure.facts import Contour, Frames, Samples
 
 FLOOR_HZ = 55.0
@@ -49,7 +50,7 @@ def split_at_jumps(pitch: Contour, start: float, end: float) -> list[tuple[float
                 position += STABLE_FRAMES
             position += 1
     edges = [start, *cuts, end]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _steady(octaves: Frames) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
-
 from reward.measure.facts import Frames, Samples
 
 FRAME = 1024
@@ -77,7 +76,8 @@ def measure_partials(samples: Samples, f0: Frames) -> Partials | None:
         width = max(2.0, 0.03 * pitch * 4 * FRAME / SAMPLE_RATE)
         for k in range(1, count + 1):
             middle = k * pitch * 4 * FRAME / SAMPLE_RATE
-            energies[k - 1] += float(np.max(spectrum[max(0, int(middle - width)) : int(middle + width) + 2], initial=0.0)) ** 2
+            near = spectrum[max(0, int(middle - width)) : int(middle + width) + 2]
+            energies[k - 1] += float(np.max(near, initial=0.0)) ** 2
     if energies[0] <= 0:
         return None
     overtones = float(energies[1:].sum() / energies[0])

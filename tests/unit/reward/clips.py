@@ -24,8 +24,10 @@ class Clip:
     wave: str = ""
 
 
-def tone(frequency: float | NDArray, seconds: float, wave: str = "sine", rng: np.random.Generator | None = None) -> NDArray:
-    """One tone of RMS 1 `[samples]` with 8 ms raised-cosine edges; `frequency` may be an array `[samples]` (a glide)."""
+def tone(
+    frequency: float | NDArray, seconds: float, wave: str = "sine", rng: np.random.Generator | None = None
+) -> NDArray:
+    """One tone of RMS 1 `[samples]` with 8 ms raised-cosine edges; `frequency` may be `[samples]` (a glide)."""
     n = round(seconds * RATE)
     f = np.broadcast_to(np.asarray(frequency, dtype=float), (n,))
     phase = 2 * np.pi * np.cumsum(f) / RATE
