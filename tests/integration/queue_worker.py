@@ -2,8 +2,8 @@
 
     python queue_worker.py URL STATION NAME [POINT | SEED]
 
-STATION is rollout, reward or reference. POINT: taken (before any work), worked (before the hand-off), sent (the hand-off
-is on the wire, its reply unread), handed_off (after it). A number is a seed instead: now and then, a random point.
+STATION is rollout, reward or reference. POINT: taken (before any work), worked (before the hand-off), sent (the
+hand-off is on the wire, its reply unread), handed_off (after it). A number is a seed: now and then, a random point.
 Ordinals divisible by 5 are dropped by the reward station, as the dynamic filter would.
 """
 

@@ -85,7 +85,7 @@ class RespProxy:
                     return
                 client_writer.write(reply)
                 await client_writer.drain()
-        except (asyncio.IncompleteReadError, OSError):  # one side hung up
+        except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):  # one side hung up, or the test is over
             return
         finally:
             client_writer.close()

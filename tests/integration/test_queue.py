@@ -5,6 +5,7 @@ import inspect
 import socket
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -116,8 +117,7 @@ def test_both_clients_have_the_same_methods():
 def test_a_group_passes_every_station_once(queue):
     queue.open_run(RUN)
     assert queue.issue(task(0))
-    path = [*STREAMS]
-    for stream_from, stream_to in zip(path, path[1:], strict=False):
+    for stream_from, stream_to in pairwise(STREAMS):
         taken = take_one(queue, stream_from)
         assert queue.hand_off(stream_from, taken.message_id, group(0), stream_to) == "ok"
         assert queue.ledger(RUN) == {0: commands.STATE_OF[stream_to]}
@@ -216,7 +216,7 @@ def test_use_is_all_or_nothing(queue):
     queue.open_run(RUN)
     first, second = bring_to_ready(queue, 0), bring_to_ready(queue, 1)
     queue.issue(task(2))
-    with pytest.raises(AlreadyUsedError, match="ordinal 2 .* 'issued'"):
+    with pytest.raises(AlreadyUsedError, match=r"ordinal 2 .* 'issued'"):
         queue.use(RUN, 1, [first, second, ("1-1", 2)])
     with pytest.raises(AlreadyUsedError, match="twice in one step"):
         queue.use(RUN, 1, [first, first])
@@ -313,7 +313,7 @@ def test_a_payload_that_is_too_large_is_refused(queue, monkeypatch):
     taken = take_one(queue, TASKS)
     large = group(0)
     large.prompt_token_ids.extend(range(5000))
-    with pytest.raises(PayloadTooLargeError, match="group is .* bytes; expected at most 1000"):
+    with pytest.raises(PayloadTooLargeError, match=r"group is .* bytes; expected at most 1000"):
         queue.hand_off(TASKS, taken.message_id, large, ROLLOUTS)
     assert queue.ledger(RUN) == {0: "issued"}
 
