@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -38,11 +38,17 @@ class Row:
     """Length of the prompt."""
     clip: str = ""
     """URI of the clip; empty for a text-only prompt."""
+    name: str = ""
+    """What errors call it."""
 
     @property
     def response_tokens(self) -> int:
         """Tokens that count."""
         return len(self.tokens) - self.prompt_tokens
+
+    def muted(self) -> Row:
+        """The row with no token that counts: work for a rank that has none, since all must take part in an update."""
+        return replace(self, prompt_tokens=len(self.tokens))
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class Batch:
     """The distinct clips of the rows; None if no row has audio."""
     audio_index: torch.Tensor
     """Clip of each row, -1 for a text-only one: rows of a group share a clip, which is encoded once. int64 [batch]"""
+    numbers: torch.Tensor
+    """Number of each row within its step, over all ranks and micro-batches: how errors find its name. int64 [batch]"""
 
     @property
     def positions(self) -> torch.Tensor:
@@ -66,8 +74,9 @@ class Batch:
         return torch.arange(self.tokens.shape[1], device=self.tokens.device).expand_as(self.tokens)
 
 
-def pad(rows: Sequence[Row], mels: Mels, device: torch.device) -> Batch:
-    """The rows as tensors on `device`."""
+def pad(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.device) -> Batch:
+    """The rows, each with its number within the step, as tensors on `device`."""
+    rows = [row for _, row in numbered]
     longest = max(len(row.tokens) for row in rows)
     width = -(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
     tokens = np.full((len(rows), width), PAD_TOKEN, dtype=np.int64)
@@ -83,6 +92,7 @@ def pad(rows: Sequence[Row], mels: Mels, device: torch.device) -> Batch:
         response_mask=torch.from_numpy(mask).to(device),
         audio=_pad_audio([mels[clip] for clip in clips], device) if clips else None,
         audio_index=torch.tensor([number.get(row.clip, -1) for row in rows], device=device),
+        numbers=torch.tensor([index for index, _ in numbered], device=device),
     )
 
 

@@ -63,11 +63,12 @@ class Examples:
         clip = example.prompt.audio_uri
         placeholders = audio_tokens(self._mels[clip].shape[1]) if clip else 0
         prompt = self._encode(render_prompt(example.prompt, placeholders))
-        response = self._encode(render_response(example.reasoning or "", example.prompt.answer))
+        answer = example.prompt.answer if example.response is None else example.response
+        response = self._encode(render_response(example.reasoning or "", answer))
         if len(prompt) + len(response) > self._max_positions:
             problem = f"{len(prompt)} prompt and {len(response)} response tokens"
             raise InputError(f"example {example.prompt.id}", problem, f"at most {self._max_positions} together")
-        return Row(np.array(prompt + response, dtype=np.int64), len(prompt), clip)
+        return Row(np.array(prompt + response, dtype=np.int64), len(prompt), clip, f"example {example.prompt.id}")
 
     def _order(self, epoch: int) -> list[list[int]]:
         """Batches of indices; the examples that do not fill the last batch wait for another epoch's shuffle."""

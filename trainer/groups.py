@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,6 @@ from trainer.mels import SILENCE
 class Sample:
     """One trajectory as the trainer sees it."""
 
-    name: str
-    """What errors call it."""
     ordinal: int
     """Its group: the unit of the ledger."""
     row: Row
@@ -52,9 +51,8 @@ def samples_of(group: trajectory_pb2.Group, *, vocab_size: int, max_positions: i
         reference = np.array(trajectory.reference_logprobs, dtype=np.float32) if group.task.needs_reference else None
         samples.append(
             Sample(
-                name=name,
                 ordinal=group.task.ordinal,
-                row=Row(tokens, len(prompt), clip),
+                row=Row(tokens, len(prompt), clip, name),
                 reward=trajectory.reward.total,
                 rollout_logprobs=np.array(trajectory.logprobs, dtype=np.float32),
                 reference_logprobs=reference,
@@ -82,3 +80,38 @@ def _check(name: str, trajectory: trajectory_pb2.Trajectory, needs_reference: bo
             raise NonFiniteError(what, name)
     if not np.isfinite(trajectory.reward.total):
         raise NonFiniteError("reward", name)
+
+
+def group_metrics(groups: Sequence[trajectory_pb2.Group], version: int, think_end: int) -> dict[str, float]:
+    """What the groups of a step say of the policy and of the stations they passed.
+
+    `version`: of the policy that will learn from them; `think_end`: id of the token that closes the think block.
+    Shares of nothing (no checkable claim) are 0.
+    """
+    trajectories = [t for group in groups for t in group.trajectories if not t.reward.drop_reason]
+    rewards = [t.reward for t in trajectories]
+    supported = sum(r.supported for r in rewards)
+    checked = supported + sum(r.contradicted for r in rewards)
+    return {
+        "reward.mean": _mean([r.total for r in rewards]),
+        "correct.mean": _mean([r.correct for r in rewards]),
+        "reasoning.mean": _mean([r.reasoning for r in rewards]),
+        "supported_share": supported / checked if checked else 0.0,
+        "surrogate_share": _mean([r.surrogate for r in rewards]),
+        "truncated_share": _mean([r.truncated for r in rewards]),
+        "think_tokens.mean": _mean([_think_tokens(t.token_ids, think_end) for t in trajectories]),
+        "staleness.mean": _mean([version - t.versions[0].version for t in trajectories if t.versions]),
+        "trajectories": len(trajectories),
+        "seconds.generate": _mean([group.generate_seconds for group in groups]),
+        "seconds.score": _mean([group.score_seconds for group in groups]),
+        "seconds.reference": _mean([group.reference_seconds for group in groups]),
+    }
+
+
+def _think_tokens(token_ids: Sequence[int], think_end: int) -> int:
+    """Tokens before the one that closes the think block; all of them if it is never closed."""
+    return next((index for index, token in enumerate(token_ids) if token == think_end), len(token_ids))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0

@@ -15,18 +15,19 @@ def mel(frames: int) -> np.ndarray:
 
 
 def test_rows_are_padded_on_the_right_and_only_responses_count():
-    batch = pad([row(3, 2), row(1, 9)], {}, CPU)
+    batch = pad([(4, row(3, 2)), (2, row(1, 9))], {}, CPU)
     assert batch.tokens.shape == (2, 16)
     assert batch.tokens[0].tolist() == [1, 2, 3, 4, 5] + [0] * 11
     assert batch.lengths.tolist() == [5, 10]
     assert batch.response_mask.sum(1).tolist() == [2, 9]
     assert batch.response_mask[0].nonzero().flatten().tolist() == [3, 4]
     assert batch.positions[1].tolist() == list(range(16))
+    assert batch.numbers.tolist() == [4, 2]
     assert batch.audio is None and batch.audio_index.tolist() == [-1, -1]
 
 
 def test_rows_of_one_clip_share_it():
-    batch = pad([row(1, 1, "a"), row(1, 1), row(1, 1, "b"), row(1, 1, "a")], {"a": mel(6), "b": mel(9)}, CPU)
+    batch = pad(list(enumerate([row(1, 1, "a"), row(1, 1), row(1, 1, "b"), row(1, 1, "a")])), {"a": mel(6), "b": mel(9)}, CPU)
     assert batch.audio_index.tolist() == [0, -1, 1, 0]
     assert batch.audio.mels.shape == (2, 4, 9)
     assert batch.audio.frames.tolist() == [6, 9]

@@ -1,0 +1,132 @@
+"""What rank 0's calls and the phase loop tell each other: one object, safe between threads."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+from earwitness.wire.trainer.v1 import trainer_pb2 as wire
+from services.status import ConflictError
+from trainer.control import Wish
+
+STEPS_KEPT = 10_000
+"""Steps whose figures are kept for callers that come late."""
+
+STEPS_TOLD = 1_000
+"""Most steps in one answer, as the proto says."""
+
+
+@dataclass
+class Board:
+    """The phase in hand and what is wished of it."""
+
+    ranks: int
+    """Ranks in the group."""
+    started: queue.Queue[wire.StartPhaseRequest] = field(default_factory=queue.Queue)
+    """Phases to run; the main thread takes them."""
+    _status: wire.GetStatusResponse = field(default_factory=wire.GetStatusResponse)
+    _steps: deque[wire.StepMetrics] = field(default_factory=lambda: deque(maxlen=STEPS_KEPT))
+    _wish: Wish = Wish.NONE
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def __post_init__(self) -> None:
+        self._status.state = wire.PHASE_STATE_IDLE
+        self._status.ranks = self.ranks
+
+    def start(self, request: wire.StartPhaseRequest, steps: int) -> int:
+        """Hands a phase to the main thread unless it runs or is done; returns its steps done."""
+        with self._changed:
+            status = self._status
+            same = (status.job_id, status.stage_index, status.phase) == (
+                request.job_id,
+                request.stage_index,
+                request.phase,
+            )
+            if status.state == wire.PHASE_STATE_RUNNING and not same:
+                running = f"{status.phase} of stage {status.stage_index} of job {status.job_id}"
+                raise ConflictError(f"the trainer runs {running}; stop it first")
+            if not (same and status.state in (wire.PHASE_STATE_RUNNING, wire.PHASE_STATE_DONE)):
+                self._status = wire.GetStatusResponse(
+                    job_id=request.job_id,
+                    stage_index=request.stage_index,
+                    phase=request.phase,
+                    state=wire.PHASE_STATE_RUNNING,
+                    steps=steps,
+                    version=request.base_version,
+                    ranks=self.ranks,
+                )
+                self._steps.clear()
+                self._wish = Wish.NONE
+                self.started.put(request)
+            return self._status.step
+
+    def stop(self, job_id: str, seconds: float) -> int:
+        """Wishes a stop and waits until the phase is over; returns its steps done. Nothing to do for another job."""
+        with self._changed:
+            if self._runs(job_id):
+                self._wish = Wish.STOP
+                self._changed.wait_for(lambda: not self._runs(job_id), seconds)
+            return self._status.step if self._status.job_id == job_id else 0
+
+    def save(self, job_id: str, seconds: float) -> str:
+        """Wishes a checkpoint and waits for it; returns where it is. ConflictError if no phase of the job runs."""
+        with self._changed:
+            if not self._runs(job_id):
+                raise ConflictError(f"no phase of job {job_id!r} runs")
+            if self._wish is Wish.NONE:
+                self._wish = Wish.SAVE
+            self._changed.wait_for(lambda: self._wish is Wish.NONE or not self._runs(job_id), seconds)
+            return self._status.checkpoint_uri
+
+    def stop_any(self) -> None:
+        """The process is to end."""
+        with self._changed:
+            self._wish = Wish.STOP
+
+    def wish(self) -> Wish:
+        """What is wished of the phase now."""
+        with self._changed:
+            return self._wish
+
+    def saved(self, checkpoint_uri: str) -> None:
+        """A checkpoint was written."""
+        with self._changed:
+            self._status.checkpoint_uri = checkpoint_uri
+            if self._wish is Wish.SAVE:
+                self._wish = Wish.NONE
+            self._changed.notify_all()
+
+    def show(self, *, step: int, version: int, lineage: int, run_id: str) -> None:
+        """Where the phase stands."""
+        with self._changed:
+            self._status.step, self._status.version = step, version
+            self._status.lineage, self._status.run_id = lineage, run_id
+
+    def step_done(self, step: int, version: int, metrics: dict[str, float]) -> None:
+        """The figures of a step."""
+        with self._changed:
+            self._status.step, self._status.version = step, version
+            self._steps.append(
+                wire.StepMetrics(step=step, metrics=[wire.Metric(name=n, value=v) for n, v in metrics.items()])
+            )
+
+    def ended(self, state: wire.PhaseState, reason: str = "") -> None:
+        """The phase is over."""
+        with self._changed:
+            self._status.state = state
+            self._status.reason = reason
+            self._changed.notify_all()
+
+    def status(self, after_step: int = 0) -> wire.GetStatusResponse:
+        """A copy, with the figures of steps after `after_step`."""
+        with self._changed:
+            answer = wire.GetStatusResponse()
+            answer.CopyFrom(self._status)
+            new = [step for step in self._steps if step.step > after_step]
+            answer.steps_done.extend(new[:STEPS_TOLD])
+            return answer
+
+    def _runs(self, job_id: str) -> bool:
+        return self._status.state == wire.PHASE_STATE_RUNNING and self._status.job_id == job_id

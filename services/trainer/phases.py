@@ -1,0 +1,230 @@
+"""Runs one phase on all ranks: from the request to models, data and checkpoints, and into the loop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from earwitness.chat import THINK_END
+from earwitness.errors import InputError
+from earwitness.log import Logger
+from earwitness.manifest import read_manifest
+from earwitness.queue import Queue
+from earwitness.recipe.load import load_recipe
+from earwitness.recipe.schema import Recipe, RlStage, Tune
+from earwitness.redis_client import connect
+from earwitness.weights import WeightPublisher
+from earwitness.wire.trainer.v1 import trainer_pb2 as wire
+from services.settings import Settings
+from services.trainer.board import Board
+from services.trainer.servicer import stage_of
+from trainer import parallel
+from trainer.agreement import agree
+from trainer.checkpoint import Checkpoint, Checkpoints, Progress, verify, weights_of
+from trainer.control import Wish
+from trainer.examples import Examples, load_tokenizer
+from trainer.huggingface import save_pretrained
+from trainer.learner import Learner, shard_name, shard_to_load
+from trainer.mels import MelCache
+from trainer.model.architecture import Architecture
+from trainer.model.policy import build_policy
+from trainer.publication import publish_model
+from trainer.ready import ReadyGroups
+from trainer.reinforce import reinforce
+from trainer.supervised import tune
+
+TUNE_CHECKPOINTS = 2
+"""Checkpoints kept of a supervised phase: the newest, and the one before in case the newest is damaged."""
+
+
+class Phase:
+    """One phase. Made and run by all ranks together; rank 0 tells the board."""
+
+    def __init__(self, request: wire.StartPhaseRequest, board: Board | None, settings: Settings, log: Logger) -> None:
+        """`board` is None on ranks other than 0."""
+        self._request = request
+        self._board = board
+        self._settings = settings
+        self._log = log
+        self._recipe: Recipe = load_recipe(request.recipe_yaml)
+        self._stage = stage_of(self._recipe, request.stage_index)
+        self._weights = weights_of(request.init_uri or request.model_uri)
+        self._architecture = Architecture.read(self._weights)
+        keep = self._stage.keep_checkpoints if isinstance(self._stage, RlStage) else TUNE_CHECKPOINTS
+        self._checkpoints = Checkpoints(request.checkpoint_uri, keep, log)
+        self._progress = Progress(version=request.base_version)
+        self._saved_step = 0
+        self._policy: Learner
+        self._critic: Learner | None = None
+        self._ready: ReadyGroups | None = None
+        self._run_id = ""
+
+    def run(self) -> bool:
+        """True if the phase is done, false if it was stopped."""
+        model = self._recipe.model
+        parallel.initialize(model.tensor_parallel, model.pipeline_parallel, self._recipe.seed)
+        torch.manual_seed(self._recipe.seed)
+        checkpoint, lineage = self._found()
+        if checkpoint is not None:
+            self._progress = checkpoint.progress
+            self._saved_step = self._progress.step
+            self._tell_saved(checkpoint.path)
+            self._log.info("resuming", checkpoint=str(checkpoint.path), step=self._progress.step, lineage=lineage)
+        self._progress.lineage = lineage
+        if isinstance(self._stage, RlStage):
+            self._run_id = f"{self._request.job_id}/{self._request.stage_index}-train/{lineage}"
+        self._show()
+        if self._progress.final:
+            return True
+        finished = self._train(checkpoint) if isinstance(self._stage, RlStage) else self._tune(checkpoint)
+        self._show()
+        return finished
+
+    def poll(self) -> Wish:
+        """What is wished now, on every rank."""
+        return Wish(parallel.broadcast_bytes(self._board.wish().value if self._board else None))
+
+    def report(self, step: int, metrics: dict[str, float]) -> None:
+        """Rank 0 shows the figures."""
+        if self._board:
+            self._board.step_done(step, self._progress.version, metrics)
+
+    def _tune(self, checkpoint: Checkpoint | None) -> bool:
+        config: Tune = self._stage.tune
+        mels = MelCache(self._architecture.audio.n_mels)
+        examples = agree(self._examples, config, mels)
+        self._policy = Learner(self._build(value_head=False), config.optimizer, config.steps)
+        self._restore(checkpoint)
+        return tune(self._policy, examples, mels, config, self._progress, self, self._save)
+
+    def _train(self, checkpoint: Checkpoint | None) -> bool:
+        stage: RlStage = self._stage
+        mels = MelCache(self._architecture.audio.n_mels)
+        self._policy = Learner(self._build(value_head=False), stage.optimizer, stage.steps)
+        if stage.algorithm == "ppo":
+            optimizer = stage.critic_optimizer or stage.optimizer
+            self._critic = Learner(self._build(value_head=True), optimizer, stage.steps)
+        self._restore(checkpoint)
+        lineage = f"{self._request.job_id}/{self._progress.lineage}"
+        queue, publisher = agree(self._connect, lineage)
+        self._ready = ReadyGroups(
+            queue,
+            self._run_id,
+            self._settings.name,
+            stage.groups_per_step,
+            self,
+            self._log,
+            vocab_size=self._architecture.decoder.vocab_size,
+            max_positions=self._architecture.decoder.max_positions,
+            think_end=self._think_end(),
+        )
+
+        def publish(version: int) -> None:
+            publish_model(publisher, version, self._policy.model.module, self._log)
+
+        return reinforce(
+            self._policy,
+            self._critic,
+            self._ready,
+            mels,
+            stage,
+            self._progress,
+            self,
+            publish,
+            self._save,
+            seed=self._recipe.seed,
+        )
+
+    def _think_end(self) -> int:
+        token = load_tokenizer(self._weights).token_to_id(THINK_END)
+        if token is None:
+            raise InputError(
+                f"{self._weights}/tokenizer.json", f"has no token {THINK_END}", "a reasoning model's tokenizer"
+            )
+        return token
+
+    def _build(self, *, value_head: bool) -> Any:
+        return build_policy(self._weights, value_head=value_head, dtype=getattr(torch, self._recipe.model.dtype))
+
+    def _examples(self, config: Tune, mels: MelCache) -> Examples:
+        return Examples(
+            read_manifest(self._request.manifest_uri),
+            load_tokenizer(self._weights),
+            mels,
+            batch_size=config.batch_size,
+            max_positions=self._architecture.decoder.max_positions,
+            seed=self._recipe.seed,
+        )
+
+    def _connect(self, lineage: str) -> tuple[Queue | None, WeightPublisher | None]:
+        """Rank 0's connections; the run is opened with what the checkpoint has learned from."""
+        if self._board is None:
+            return None, None
+        if not self._settings.queue_url or not self._settings.weights_urls:
+            raise InputError("EW_QUEUE_URL, EW_WEIGHTS_URLS", "are not set", "the Redis servers of the mesh")
+        queue = Queue(connect(self._settings.queue_url), self._settings.claim_idle_ms)
+        publisher = WeightPublisher(self._settings.weights_urls, lineage)
+        queue.open_run(self._run_id, self._progress.used, self._progress.dropped)
+        return queue, publisher
+
+    def _found(self) -> tuple[Checkpoint | None, int]:
+        """The newest good checkpoint, and the number of this start: rank 0 looks, all ranks know."""
+
+        def look() -> bytes:
+            newest = self._checkpoints.newest()
+            lineage = newest.progress.lineage if newest and newest.progress.final else self._checkpoints.next_lineage()
+            return json.dumps([str(newest.path) if newest else "", lineage]).encode()
+
+        answer = agree(look) if self._board else agree(lambda: None)
+        path, lineage = json.loads(parallel.broadcast_bytes(answer))
+        return (Checkpoint(Path(path), verify(Path(path))) if path else None), lineage
+
+    def _restore(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is None:
+            return
+        state = checkpoint.load(shard_to_load())
+        self._policy.restore(state["policy"])
+        if self._critic is not None:
+            self._critic.restore(state["critic"])
+        torch.set_rng_state(state["rng"])
+
+    def _save(self) -> None:
+        """Writes a checkpoint unless this step has one; the phase's last also holds the Hugging Face directory."""
+        if self._saved_step == self._progress.step:
+            if self._board:
+                self._board.saved(self._board.status().checkpoint_uri)
+            return
+        if self._ready is not None:
+            self._progress.dropped = self._ready.dropped()
+        state = {"policy": self._policy.state(), "rng": torch.get_rng_state()}
+        if self._critic is not None:
+            state["critic"] = self._critic.state()
+
+        def export(folder: Path) -> None:
+            save_pretrained(self._policy.model.module, self._weights, folder)
+
+        path = self._checkpoints.write(
+            self._progress,
+            shard_name(),
+            state,
+            lead=self._board is not None,
+            barrier=dist.barrier,
+            export=export if self._progress.final else None,
+        )
+        self._saved_step = self._progress.step
+        self._tell_saved(path)
+
+    def _tell_saved(self, path: Path) -> None:
+        if self._board:
+            self._board.saved(str(path))
+
+    def _show(self) -> None:
+        progress = self._progress
+        if self._board:
+            self._board.show(
+                step=progress.step, version=progress.version, lineage=progress.lineage, run_id=self._run_id
+            )

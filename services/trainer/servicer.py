@@ -1,0 +1,113 @@
+"""TrainerService: calls that read or make files are answered at once; phases are handed to the main thread."""
+
+# ruff: noqa: N802  (gRPC names the methods)
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from earwitness.chat import question_text
+from earwitness.errors import InputError
+from earwitness.manifest import Example, read_manifest
+from earwitness.recipe.load import load_recipe
+from earwitness.recipe.schema import ColdStartStage, MgrdStage, Recipe, RlStage
+from earwitness.weights import WeightPublisher
+from earwitness.wire.trainer.v1 import trainer_pb2 as wire
+from earwitness.wire.trainer.v1 import trainer_pb2_grpc
+from services.settings import Settings
+from services.trainer.board import Board
+from trainer.checkpoint import local_path, weights_of
+from trainer.examples import load_tokenizer
+from trainer.model.architecture import Architecture
+from trainer.publication import publish_directory
+from trainer.toy import make_toy
+
+WAIT_SECONDS = 1800.0
+"""Longest wait for the update in hand and its checkpoint; callers set deadlines of their own."""
+
+
+class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
+    """Every call may be repeated."""
+
+    def __init__(self, board: Board, settings: Settings) -> None:
+        self._board = board
+        self._settings = settings
+        self._making = threading.Lock()
+
+    def PrepareModel(self, request: wire.PrepareModelRequest, context: Any) -> wire.PrepareModelResponse:
+        """Makes the toy under the job's output unless it is there, or checks the given directory."""
+        recipe = load_recipe(request.recipe_yaml)
+        with self._making:
+            folder = _prepared(recipe)
+        architecture = Architecture.read(folder)
+        load_tokenizer(folder)
+        parameters = sum(torch.Size(shape).numel() for shape in architecture.weight_shapes().values())
+        return wire.PrepareModelResponse(model_uri=str(folder), parameters=parameters)
+
+    def StartPhase(self, request: wire.StartPhaseRequest, context: Any) -> wire.StartPhaseResponse:
+        """Checks what can be checked at once, then hands the phase over."""
+        steps = steps_of(request)
+        return wire.StartPhaseResponse(step=self._board.start(request, steps))
+
+    def StopPhase(self, request: wire.StopPhaseRequest, context: Any) -> wire.StopPhaseResponse:
+        """Waits for the update in hand."""
+        return wire.StopPhaseResponse(step=self._board.stop(request.job_id, WAIT_SECONDS))
+
+    def PublishWeights(self, request: wire.PublishWeightsRequest, context: Any) -> wire.PublishWeightsResponse:
+        """Publishes from the files: a Hugging Face directory holds the very tensors of the weight plane."""
+        recipe = load_recipe(request.recipe_yaml)
+        dtype = getattr(torch, recipe.model.dtype)
+        publisher = WeightPublisher(self._settings.weights_urls, f"{request.job_id}/{request.lineage}")
+        folder = weights_of(request.checkpoint_uri or request.model_uri)
+        with self._making:
+            return wire.PublishWeightsResponse(bytes=publish_directory(publisher, request.version, folder, dtype))
+
+    def GetStatus(self, request: wire.GetStatusRequest, context: Any) -> wire.GetStatusResponse:
+        """What the trainer does."""
+        return self._board.status(request.after_step)
+
+    def SaveCheckpoint(self, request: wire.SaveCheckpointRequest, context: Any) -> wire.SaveCheckpointResponse:
+        """Waits for the update in hand."""
+        return wire.SaveCheckpointResponse(checkpoint_uri=self._board.save(request.job_id, WAIT_SECONDS))
+
+
+def steps_of(request: wire.StartPhaseRequest) -> int:
+    """Steps that the phase will take. Raises InputError if the request does not fit its recipe."""
+    stage = stage_of(load_recipe(request.recipe_yaml), request.stage_index)
+    if request.phase == "tune" and isinstance(stage, ColdStartStage | MgrdStage):
+        if not request.manifest_uri:
+            raise InputError("manifest_uri", "is empty", "the manifest of the examples")
+        return stage.tune.steps
+    if request.phase == "train" and isinstance(stage, RlStage):
+        return stage.steps
+    raise InputError("phase", f"{request.phase!r} in a stage of type {stage.type}", "tune (sft, mgrd) or train (rl)")
+
+
+def stage_of(recipe: Recipe, index: int) -> Any:
+    """A stage by its index. Raises InputError."""
+    if index >= len(recipe.stages):
+        raise InputError("stage_index", f"{index}", f"less than {len(recipe.stages)}")
+    return recipe.stages[index]
+
+
+def _prepared(recipe: Recipe) -> Path:
+    if recipe.model.path is not None:
+        return weights_of(recipe.model.path)
+    assert recipe.model.toy is not None, "the schema asks for exactly one of the two"
+    folder = local_path(recipe.output) / "model"
+    if not (folder / "config.json").is_file():
+        data = recipe.stages[0].data
+        if data not in recipe.data:
+            raise InputError(f"data.{data}", "is not known", "the manifest that the toy's tokenizer learns from")
+        make_toy(str(folder), recipe.model.toy, map(_text, read_manifest(recipe.data[data])), recipe.seed)
+    return folder
+
+
+def _text(example: Example) -> str:
+    """What the tokenizer learns from: the words of an example."""
+    return "\n".join(
+        [question_text(example.prompt), example.reasoning or "", example.response or example.prompt.answer]
+    )

@@ -1,0 +1,194 @@
+"""What a step learns from: its trajectories as micro-batches, with old log-probs, values and advantages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from earwitness.recipe.schema import RlStage
+from trainer.advantages import gae, group_normalised, leave_one_out, terminal_rewards, whiten
+from trainer.batches import Batch, Mels, chunks, pad, share, spread
+from trainer.errors import NonFiniteError
+from trainer.figures import BAD_ROW, bad_row, first_bad_row, maxima, sums
+from trainer.groups import Sample
+from trainer.learner import Learner
+from trainer.model.audio import AudioBatch
+from trainer.model.logprobs import entropy, response_logprobs, response_values
+from trainer.model.optimizer import forward
+from trainer.model.policy import is_last_stage
+from trainer.parallel import all_reduce_sum, data_parallel, device
+
+
+@dataclass
+class Experience:
+    """One micro-batch. Token tensors are [batch, seq] fp32; those with a default exist on the last pipeline stage."""
+
+    batch: Batch
+    rollout_logprobs: Tensor
+    """Log-prob of each token when it was sampled."""
+    reference_logprobs: Tensor | None
+    """Under the frozen reference; None if the recipe has no KL term."""
+    rewards: Tensor
+    """[batch]"""
+    baselined: Tensor
+    """Reward less the baseline of its group, without a critic. [batch]"""
+    old_logprobs: Tensor = field(default_factory=lambda: torch.empty(0))
+    """Under the policy as the step begins."""
+    old_values: Tensor = field(default_factory=lambda: torch.empty(0))
+    """Of the critic as the step begins."""
+    advantages: Tensor = field(default_factory=lambda: torch.empty(0))
+    returns: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    @property
+    def tokens(self) -> Tensor:
+        """[batch, seq] int64"""
+        return self.batch.tokens
+
+    @property
+    def audio(self) -> AudioBatch | None:
+        """The distinct clips."""
+        return self.batch.audio
+
+    @property
+    def audio_index(self) -> Tensor:
+        """[batch]"""
+        return self.batch.audio_index
+
+    @property
+    def mask(self) -> Tensor:
+        """[batch, seq] bool: the response tokens."""
+        return self.batch.response_mask
+
+
+@dataclass(frozen=True)
+class Update:
+    """One of the step's mini-batches."""
+
+    micro_batches: list[Experience]
+    """This rank's."""
+    tokens: int
+    """Response tokens over all ranks."""
+
+
+def updates_of(groups: Sequence[Sequence[Sample]], stage: RlStage, mels: Mels, *, seed: int, step: int) -> list[Update]:
+    """Shuffles the groups and cuts them into mini-batches, this rank's rows of each into micro-batches.
+
+    Rows of a group stay together, so that they share the encoding of their clip. Which rows meet in an update does not
+    depend on the number of ranks. The old log-probs are computed on the very same micro-batches as the updates, so that
+    padding and summation order cannot make the first ratio differ from 1.
+    """
+    order = np.random.default_rng([seed, step]).permutation(len(groups))
+    scored = [
+        (sample, baselined)
+        for index in order
+        for sample, baselined in zip(groups[index], baselines(groups[index], stage), strict=True)
+    ]
+    numbered = [(number, sample, baselined) for number, (sample, baselined) in enumerate(scored)]
+    updates = []
+    for index in range(stage.updates_per_step):
+        part = share(numbered, index, stage.updates_per_step)
+        if not part:  # so many trajectories were dropped that fewer are left than updates
+            continue
+        own = share(part, *data_parallel()) or [(part[0][0], _muted(part[0][1]), 0.0)]
+        micro_batches = [_experience(rows, mels) for rows in chunks(own, stage.micro_batch_size)]
+        updates.append(Update(micro_batches, sum(sample.row.response_tokens for _, sample, _ in part)))
+    return updates
+
+
+def names_of(groups: Sequence[Sequence[Sample]], *, seed: int, step: int) -> list[str]:
+    """What errors call the rows, by the numbers that `updates_of` gave them."""
+    order = np.random.default_rng([seed, step]).permutation(len(groups))
+    return [sample.row.name for index in order for sample in groups[index]]
+
+
+def baselines(group: Sequence[Sample], stage: RlStage) -> list[float]:
+    """Advantage of each trajectory from its group alone; 0 where a critic will say."""
+    rewards = [sample.reward for sample in group]
+    if stage.algorithm == "rloo":
+        return leave_one_out(rewards)
+    return group_normalised(rewards) if stage.algorithm == "grpo" else [0.0] * len(group)
+
+
+def recall(
+    policy: Learner, critic: Learner | None, updates: Sequence[Update], stage: RlStage, names: Sequence[str]
+) -> dict[str, float]:
+    """Fills in old log-probs, old values and advantages; returns entropy and the gap between trainer and rollout.
+
+    All ranks call it; only the last pipeline stage has something to fill in. Raises NonFiniteError on all of them.
+    """
+    experiences = [experience for update in updates for experience in update.micro_batches]
+    figures = forward(policy.model, experiences, lambda logits, e: _recall_policy(logits, e, stage))
+    _refuse(figures, "trainer log-prob", names)
+    if critic is not None:
+        _refuse(forward(critic.model, experiences, _recall_critic), "value", names)
+    if is_last_stage():
+        _fill_advantages(experiences, stage, critic is not None)
+    tokens = sum(update.tokens for update in updates)
+    added = sums(figures, ["entropy", "gap"])
+    return {
+        "entropy": added["entropy"] / tokens,
+        "logprob_gap.mean": added["gap"] / tokens,
+        "logprob_gap.max": maxima(figures, ["gap.max"])["gap.max"],
+    }
+
+
+def _recall_policy(logits: Tensor, e: Experience, stage: RlStage) -> dict[str, Tensor]:
+    e.old_logprobs = response_logprobs(logits, e.tokens, stage.sampling.temperature)
+    nothing = torch.zeros_like(e.old_logprobs)
+    gap = torch.where(e.mask, (e.old_logprobs - e.rollout_logprobs).abs(), nothing)
+    return {
+        "entropy": torch.where(e.mask, entropy(logits, stage.sampling.temperature), nothing).sum(),
+        "gap": gap.sum(),
+        "gap.max": gap.max(),
+        BAD_ROW: bad_row(e.old_logprobs, e.mask, e.batch.numbers),
+    }
+
+
+def _recall_critic(values: Tensor, e: Experience) -> dict[str, Tensor]:
+    e.old_values = response_values(values)
+    return {BAD_ROW: bad_row(e.old_values, e.mask, e.batch.numbers)}
+
+
+def _fill_advantages(experiences: Sequence[Experience], stage: RlStage, has_critic: bool) -> None:
+    for e in experiences:
+        if has_critic:
+            rewards = terminal_rewards(e.rewards, e.mask)
+            e.advantages, e.returns = gae(rewards, e.old_values, e.mask, gamma=stage.gamma, lam=stage.gae_lambda)
+        else:
+            e.advantages = torch.where(e.mask, e.baselined[:, None], torch.zeros_like(e.old_logprobs))
+    if has_critic and stage.whiten_advantages:
+        flat = torch.cat([e.advantages[e.mask] for e in experiences])
+        white = whiten(flat, torch.ones_like(flat, dtype=torch.bool), all_reduce_sum)
+        for e, part in zip(experiences, white.split([int(e.mask.sum()) for e in experiences]), strict=True):
+            e.advantages[e.mask] = part
+
+
+def _refuse(figures: Sequence[dict[str, Tensor]], what: str, names: Sequence[str]) -> None:
+    row = first_bad_row(figures)
+    if row is not None:
+        raise NonFiniteError(what, names[row])
+
+
+def _experience(rows: Sequence[tuple[int, Sample, float]], mels: Mels) -> Experience:
+    batch = pad([(number, sample.row) for number, sample, _ in rows], mels, device())
+    samples = [sample for _, sample, _ in rows]
+    width = batch.tokens.shape[1]
+    references = [s.reference_logprobs for s in samples if s.reference_logprobs is not None]
+    return Experience(
+        batch=batch,
+        rollout_logprobs=spread([s.row for s in samples], [s.rollout_logprobs for s in samples], width, device()),
+        reference_logprobs=spread([s.row for s in samples], references, width, device()) if references else None,
+        rewards=torch.tensor([s.reward for s in samples], dtype=torch.float32, device=device()),
+        baselined=torch.tensor([advantage for _, _, advantage in rows], dtype=torch.float32, device=device()),
+    )
+
+
+def _muted(sample: Sample) -> Sample:
+    """The sample with no token that counts."""
+    none = sample.rollout_logprobs[:0]
+    reference = None if sample.reference_logprobs is None else none
+    return replace(sample, row=sample.row.muted(), rollout_logprobs=none, reference_logprobs=reference)

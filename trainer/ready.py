@@ -1,0 +1,155 @@
+"""Takes groups that are ready from the queue: rank 0 talks to Redis, all ranks get the same bytes."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Concatenate, ParamSpec, TypeVar
+
+from earwitness.errors import InfrastructureError, InputError
+from earwitness.log import Logger
+from earwitness.queue import READY, Queue
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from trainer.agreement import agree
+from trainer.checkpoint import Progress
+from trainer.control import Control, Wish
+from trainer.errors import NonFiniteError
+from trainer.groups import Sample, group_metrics, samples_of
+from trainer.parallel import broadcast_bytes, is_rank_zero
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BLOCK_MS = 500
+"""Longest wait for a group before wishes are looked at again: a stop is noticed within a second."""
+
+QUIET_SECONDS = 10.0
+"""A wait longer than this is interrupted, so that the caller can look whether the weights are still there."""
+
+RENEW_SECONDS = 2.0
+"""How often rank 0 says that it still holds the groups it has taken; silent ones are given out again after 10 s."""
+
+PATIENCE_SECONDS = 120.0
+"""How long a queue that does not answer is asked again before the phase fails: time for it to be restarted."""
+
+
+QUIET = b"quiet"
+"""Rank 0 tells the others to return: clocks differ, so it alone looks at its own. Shorter than any group's length."""
+
+RETRY_SECONDS = 1.0
+"""Pause between two attempts."""
+
+
+class ReadyGroups:
+    """The groups of one run, `count` for a step."""
+
+    def __init__(
+        self,
+        queue: Queue | None,
+        run_id: str,
+        consumer: str,
+        count: int,
+        control: Control,
+        log: Logger,
+        *,
+        vocab_size: int,
+        max_positions: int,
+        think_end: int,
+    ) -> None:
+        """`queue` is None on ranks other than 0; `think_end`: id of the token that closes the think block."""
+        self._queue = queue
+        self._run_id = run_id
+        self._consumer = consumer
+        self._count = count
+        self._control = control
+        self._log = log
+        self._limits = {"vocab_size": vocab_size, "max_positions": max_positions}
+        self._think_end = think_end
+        self._held: dict[int, tuple[str, trajectory_pb2.Group]] = {}
+        self._renewed = 0.0
+
+    def take(self, version: int) -> tuple[list[list[Sample]], dict[str, float]] | None:
+        """The next step's groups in the order of their ordinals, and figures.
+
+        None if a wish came in before, or after QUIET_SECONDS; what was taken so far is held for the next call.
+        """
+        give_up = time.monotonic() + QUIET_SECONDS
+        while True:
+            if self._control.poll() is not Wish.NONE:
+                return None
+            agree(self._collect)
+            content = broadcast_bytes(self._pack(give_up) if is_rank_zero() else None)
+            if content == QUIET:
+                return None
+            if content:
+                groups = [trajectory_pb2.Group.FromString(data) for data in _unpack(content)]
+                samples = [samples_of(group, **self._limits) for group in groups]
+                return samples, group_metrics(groups, version, self._think_end)
+
+    def use(self, progress: Progress) -> None:
+        """Marks the groups taken last as used by `progress.step`."""
+        step = progress.step
+        taken = [(message_id, ordinal) for ordinal, (message_id, _) in sorted(self._held.items())]
+        agree(self._patiently, Queue.use, self._run_id, step, taken)
+        progress.used |= dict.fromkeys(self._held, step)
+        self._held.clear()
+
+    def dropped(self) -> dict[int, str]:
+        """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""
+        ledger = agree(self._patiently, Queue.ledger, self._run_id) or {}
+        return {o: state.removeprefix("dropped:") for o, state in ledger.items() if state.startswith("dropped:")}
+
+    def _collect(self) -> None:
+        """Takes what is there, up to what a step needs; refuses what cannot be trained on."""
+        if self._queue is None:
+            return
+        now = time.monotonic()
+        if now - self._renewed > RENEW_SECONDS:
+            self._renewed = now
+            held = [message_id for message_id, _ in self._held.values()]
+            self._patiently(Queue.renew, READY, self._consumer, held)
+        missing = self._count - len(self._held)
+        if missing == 0:
+            return
+        for message_id, data in self._patiently(Queue.take, READY, self._consumer, missing, BLOCK_MS) or []:
+            group = trajectory_pb2.Group.FromString(data)
+            ordinal = group.task.ordinal
+            try:
+                if group.task.run_id != self._run_id:
+                    raise InputError(f"ordinal {ordinal}", f"is of run {group.task.run_id}", f"run {self._run_id}")
+                samples_of(group, **self._limits)
+            except (InputError, NonFiniteError) as error:
+                self._log.warning("group dropped", ordinal=ordinal, reason=str(error))
+                self._patiently(Queue.drop, READY, message_id, group.task.run_id, ordinal, str(error))
+            else:
+                self._held[ordinal] = (message_id, group)
+
+    def _pack(self, give_up: float) -> bytes:
+        """The step's groups, each with its length in front; empty while some are missing, QUIET if that takes long."""
+        if len(self._held) < self._count:
+            return QUIET if time.monotonic() > give_up else b""
+        contents = [group.SerializeToString() for _, (_, group) in sorted(self._held.items())]
+        return b"".join(struct.pack("<Q", len(content)) + content for content in contents)
+
+    def _patiently(self, ask: Callable[Concatenate[Queue, P], T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Asks again while the queue does not answer; everything asked here may be repeated. None without a queue."""
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while self._queue is not None:
+            try:
+                return ask(self._queue, *args, **kwargs)
+            except InfrastructureError as error:
+                if time.monotonic() > give_up:
+                    raise
+                self._log.warning("queue does not answer", error=str(error))
+                time.sleep(RETRY_SECONDS)
+        return None
+
+
+def _unpack(content: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(content):
+        (length,) = struct.unpack_from("<Q", content, start)
+        start += 8
+        yield content[start : start + length]
+        start += length

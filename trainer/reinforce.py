@@ -1,0 +1,208 @@
+"""Reinforcement learning with verified rewards: PPO with a critic, or a baseline from the group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from earwitness.recipe.schema import RlStage
+from trainer.agreement import agree
+from trainer.batches import Mels
+from trainer.checkpoint import Progress
+from trainer.control import Control, Wish
+from trainer.errors import IdentityError
+from trainer.experience import Experience, Update, names_of, recall, updates_of
+from trainer.figures import BAD_ROW, bad_row, maxima, sums
+from trainer.groups import Sample
+from trainer.kl import kl_loss_tokens, kl_tokens
+from trainer.learner import Learner, Loss
+from trainer.losses import (
+    clipped_tokens,
+    importance_weights,
+    policy_tokens,
+    probability_ratio,
+    token_mean,
+    value_tokens,
+)
+from trainer.model.logprobs import entropy, response_logprobs, response_values
+
+RATIO_BOUNDS = {torch.float32: 1e-6, torch.bfloat16: 1e-2}
+"""Largest |ratio - 1| of a step's first update: the same weights have seen the same micro-batches twice. In bfloat16
+kernels may differ with and without gradients; one unit in the last place of a logit of 2 is 2^-7."""
+
+
+class Source(Protocol):
+    """Where groups come from."""
+
+    def take(self, version: int) -> tuple[list[list[Sample]], dict[str, float]] | None:
+        """The next step's groups, the same on all ranks, and figures. None if they take long or a wish came in."""
+
+    def use(self, progress: Progress) -> None:
+        """Records that the groups taken last were used by step `progress.step`, in the ledger and in `progress`."""
+
+
+def reinforce(
+    policy: Learner,
+    critic: Learner | None,
+    source: Source,
+    mels: Mels,
+    stage: RlStage,
+    progress: Progress,
+    control: Control,
+    publish: Callable[[int], None],
+    save: Callable[[], None],
+    *,
+    seed: int,
+) -> bool:
+    """Steps until `stage.steps` are done; False if it was stopped before. `progress` is kept current."""
+    publish(progress.version)
+    waiting_since = time.perf_counter()
+    while progress.step < stage.steps:
+        wish = control.poll()
+        if wish is not Wish.NONE:
+            save()
+        if wish is Wish.STOP:
+            return False
+        taken = source.take(progress.version)
+        if taken is None:
+            publish(progress.version)  # does nothing unless the weight plane has lost it
+            continue
+        groups, metrics = taken
+        clock = Clock(waiting_since)
+        clock.lap("seconds.wait")
+        step = progress.step + 1
+        updates = agree(updates_of, groups, stage, mels, seed=seed, step=step)
+        names = names_of(groups, seed=seed, step=step)
+        metrics |= recall(policy, critic, updates, stage, names)
+        check_gap(metrics["logprob_gap.mean"], stage, step)
+        clock.lap("seconds.logprob")
+        metrics |= learn(policy, critic, updates, stage, step, names)
+        clock.lap("seconds.train")
+        progress.step, progress.version = step, progress.version + 1
+        publish(progress.version)
+        clock.lap("seconds.publish")
+        source.use(progress)
+        progress.final = step == stage.steps
+        if step % stage.checkpoint_every == 0 or progress.final:
+            save()
+        clock.lap("seconds.checkpoint")
+        control.report(step, metrics | clock.seconds)
+        waiting_since = time.perf_counter()
+    return True
+
+
+def learn(
+    policy: Learner, critic: Learner | None, updates: Sequence[Update], stage: RlStage, step: int, names: Sequence[str]
+) -> dict[str, float]:
+    """The step's optimizer updates and their figures, means over tokens. In the critic's warm-up the policy stays."""
+    tokens = sum(update.tokens for update in updates)
+    warming_up = critic is not None and step <= stage.critic_warmup_steps
+    metrics: dict[str, float] = {"tokens": tokens}
+    if not warming_up:
+        figures: list[dict[str, Tensor]] = []
+        norms = []
+        for update in updates:
+            made, norm = policy.update(step, update.micro_batches, policy_loss(stage, update.tokens), names)
+            if update is updates[0]:
+                metrics |= first_identities(made, update.tokens, policy.model.config.params_dtype)
+            figures += made
+            norms.append(norm)
+        added = sums(figures, ["loss", "kl", "ratio", "clipped"])
+        metrics |= {
+            "loss.policy": added["loss"] / tokens,
+            "kl": added["kl"] / tokens,
+            "ratio.mean": added["ratio"] / tokens,
+            "ratio.max": maxima(figures, ["ratio.max"])["ratio.max"],
+            "clip_share": added["clipped"] / tokens,
+            "grad_norm": max(norms),
+        }
+    if critic is not None:
+        figures, norms = [], []
+        for update in updates:
+            made, norm = critic.update(step, update.micro_batches, value_loss(stage, update.tokens), names)
+            figures += made
+            norms.append(norm)
+        metrics |= {"loss.value": sums(figures, ["loss"])["loss"] / tokens, "grad_norm.critic": max(norms)}
+    return metrics
+
+
+def policy_loss(stage: RlStage, tokens: int) -> Loss:
+    """The policy's loss in an update with `tokens` response tokens over all ranks. Figures are sums over tokens."""
+
+    def loss(logits: Tensor, e: Experience) -> tuple[Tensor, dict[str, Tensor]]:
+        logprobs = response_logprobs(logits, e.tokens, stage.sampling.temperature)
+        ratio = probability_ratio(logprobs, e.old_logprobs)
+        clips = {"clip_low": stage.clip_low, "clip_high": stage.clip_high}
+        losses = policy_tokens(ratio, e.advantages, dual_clip=stage.dual_clip, **clips)
+        losses = losses * importance_weights(e.old_logprobs, e.rollout_logprobs, cap=stage.importance_cap)
+        if e.reference_logprobs is not None:
+            kl = kl_loss_tokens(logprobs, e.reference_logprobs, stage.kl_estimator)
+            losses = losses + stage.kl_coef * kl
+        else:
+            kl = kl_tokens(logprobs, e.old_logprobs, "k3")
+        if stage.entropy_coef > 0:
+            losses = losses - stage.entropy_coef * entropy(logits, stage.sampling.temperature)
+        with torch.no_grad():
+            nothing = torch.zeros_like(losses)
+            figures = {
+                "loss": torch.where(e.mask, losses, nothing).sum(),
+                "kl": torch.where(e.mask, kl, nothing).sum(),
+                "kl.old": torch.where(e.mask, kl_tokens(logprobs, e.old_logprobs, "k3"), nothing).sum(),
+                "ratio": torch.where(e.mask, ratio, nothing).sum(),
+                "ratio.max": torch.where(e.mask, ratio, nothing).max(),
+                "ratio.gap": torch.where(e.mask, (ratio - 1.0).abs(), nothing).max(),
+                "clipped": (clipped_tokens(ratio, e.advantages, **clips) & e.mask).sum(),
+                BAD_ROW: bad_row(losses, e.mask, e.batch.numbers),
+            }
+        return token_mean(losses, e.mask, tokens), figures
+
+    return loss
+
+
+def value_loss(stage: RlStage, tokens: int) -> Loss:
+    """The critic's loss in an update with `tokens` response tokens over all ranks. Figures are sums over tokens."""
+
+    def loss(output: Tensor, e: Experience) -> tuple[Tensor, dict[str, Tensor]]:
+        losses = value_tokens(response_values(output), e.old_values, e.returns, value_clip=stage.value_clip)
+        figures = {
+            "loss": torch.where(e.mask, losses, torch.zeros_like(losses)).sum().detach(),
+            BAD_ROW: bad_row(losses, e.mask, e.batch.numbers),
+        }
+        return token_mean(losses, e.mask, tokens), figures
+
+    return loss
+
+
+def first_identities(figures: Sequence[dict[str, Tensor]], tokens: int, dtype: torch.dtype) -> dict[str, float]:
+    """In a step's first update the policy is that of the old log-probs: ratio 1, KL 0. Raises IdentityError if not."""
+    gap = maxima(figures, ["ratio.gap"])["ratio.gap"]
+    if gap > RATIO_BOUNDS[dtype]:
+        raise IdentityError(f"the first update's ratio is off 1 by {gap:.3g}; expected at most {RATIO_BOUNDS[dtype]}")
+    return {"first.ratio_gap": gap, "first.kl": sums(figures, ["kl.old"])["kl.old"] / tokens}
+
+
+def check_gap(gap: float, stage: RlStage, step: int) -> None:
+    """In the first step trainer and rollout hold the same weights. Raises IdentityError if their log-probs differ."""
+    if step == 1 and gap > stage.logprob_gap_bound:
+        raise IdentityError(
+            f"mean |trainer - rollout log-prob| of the first step is {gap:.3g}; "
+            f"expected at most logprob_gap_bound = {stage.logprob_gap_bound}"
+        )
+
+
+class Clock:
+    """Seconds of the parts of a step."""
+
+    def __init__(self, since: float) -> None:
+        self._since = since
+        self.seconds: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """Books the time since the last lap."""
+        now = time.perf_counter()
+        self.seconds[name] = now - self._since
+        self._since = now
