@@ -23,6 +23,8 @@ from types import TracebackType
 from typing import Literal
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from earwitness.errors import InfrastructureError
 from earwitness.redis_client import connect, connect_async, connect_bulk
@@ -141,7 +143,8 @@ class RedisServer:
             raise
 
     def _wait_for_pong(self, started: float) -> bool:
-        client = redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1, protocol=2)
+        once = Retry(NoBackoff(), 0)  # this loop is the retry
+        client = redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1, protocol=2, retry=once)
         assert self._process is not None
         with client:
             while self._process.poll() is None:
