@@ -38,6 +38,7 @@ def build_decoder(dims: DecoderDims, *, value_head: bool, dtype: torch.dtype) ->
         position_embedding_type="rope",
         rotary_base=dims.rope_theta,
     )
+    decoder.to(dtype)  # torch's norms do not heed params_dtype
     if value_head and post_process:
         decoder.output_layer = ValueHead(dims.hidden_size).to(device())
     return decoder
@@ -65,6 +66,7 @@ def transformer_config(dims: DecoderDims, dtype: torch.dtype) -> TransformerConf
         pipeline_model_parallel_size=pipeline,
         pipeline_dtype=dtype,
         variable_seq_lengths=pipeline > 1,  # micro-batches are padded to their own longest row
+        moe_token_dispatcher_type="alltoall",  # there are no experts, but the default is refused with variable lengths
         params_dtype=dtype,
         bf16=dtype == torch.bfloat16,
         # Losses are sums over global token counts: replicas add their gradients, nobody divides them.

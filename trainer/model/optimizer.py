@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from earwitness.recipe.schema import Optimizer
 from trainer.model.audio import AudioBatch
+from trainer.model.names import slots
 from trainer.model.policy import unwrap
 
 ADAM_EPS = 1e-8
@@ -41,6 +42,10 @@ def wrap(module: nn.Module, config: Optimizer) -> tuple[DistributedDataParallel,
     """The module under Megatron's DDP, and its Adam. The rate is `param_groups[i]["lr"]`; the caller schedules it."""
     policy = unwrap(module)
     dtype = policy.config.params_dtype
+    for slot in slots(policy):
+        # Megatron marks shards when it initialises weights, which it does not do here; the gradient norm counts an
+        # unmarked parameter on one tensor-parallel rank only.
+        slot.parameter.tensor_model_parallel = slot.cut != "whole"
     wrapped = DistributedDataParallel(
         policy.config,
         DistributedDataParallelConfig(grad_reduce_in_fp32=True, overlap_grad_reduce=False),
@@ -61,11 +66,12 @@ def wrap(module: nn.Module, config: Optimizer) -> tuple[DistributedDataParallel,
         ),
         [wrapped],
     )
-    if not torch.cuda.is_available():
-        for group in optimizer.param_groups:
-            group["fused"] = (
-                True  # torch's one-pass Adam: a loop over many small tensors costs more than a toy's backward
-            )
+    for group in optimizer.param_groups:
+        group["weight_decay"] *= group[
+            "wd_mult"
+        ]  # Megatron leaves this (biases and norms do not decay) to its scheduler
+        if not torch.cuda.is_available():
+            group["fused"] = True  # Adam in one pass: a loop over many small tensors costs a toy more
     return wrapped, optimizer
 
 
@@ -83,7 +89,7 @@ def accumulate(
     """
     wrapped.zero_grad_buffer()
     for parameter in wrapped.parameters():
-        parameter.grad = None  # after a step it aliases the buffer: autograd would add to it, and DDP would add that again
+        parameter.grad = None  # a step made it an alias of the buffer: autograd and then DDP would both add to it
     return _run(wrapped, micro_batches, loss, forward_only=False)
 
 
