@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
 from megatron.core.transformer import TransformerConfig
+from torch import Tensor, nn
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool = False, keys: Tensor | None = None) -> Tensor:

@@ -56,21 +56,20 @@ class _LogProb(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         logits, normaliser, local, here = ctx.saved_tensors
         grad = grads[0] / ctx.temperature
-        probs = _probs(logits, normaliser, ctx.temperature)
+        probs = _log_softmax(logits, normaliser, ctx.temperature).exp_()
         result = probs.mul_(-grad[..., None])
         result.scatter_add_(-1, local[..., None], (grad * here)[..., None])
         return result.to(logits.dtype), None, None
 
 
 class _Entropy(torch.autograd.Function):
-    """H = log Z - sum p_i x_i with x = logits / temperature; d H / d x_i = -p_i (log p_i + H)."""
+    """H = -sum p_i log p_i; with x = logits / temperature, d H / d x_i = -p_i (log p_i + H)."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, temperature: float) -> Tensor:
         normaliser = _normaliser(logits, temperature)
-        probs = _probs(logits, normaliser, temperature)
-        mean = _sum_over_ranks((probs * logits).sum(-1) / temperature)
-        result = normaliser - mean
+        logprobs = _log_softmax(logits, normaliser, temperature)
+        result = -_sum_over_ranks((logprobs.exp() * logprobs).sum(-1))
         ctx.save_for_backward(logits, normaliser, result)
         ctx.temperature = temperature
         return result
@@ -78,9 +77,9 @@ class _Entropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         logits, normaliser, result = ctx.saved_tensors
-        probs = _probs(logits, normaliser, ctx.temperature)
-        surprise = logits.float() / ctx.temperature - normaliser[..., None] + result[..., None]
-        return (-probs * surprise * (grads[0] / ctx.temperature)[..., None]).to(logits.dtype), None
+        logprobs = _log_softmax(logits, normaliser, ctx.temperature)
+        grad = -logprobs.exp() * (logprobs + result[..., None]) * (grads[0] / ctx.temperature)[..., None]
+        return grad.to(logits.dtype), None
 
 
 def _normaliser(logits: Tensor, temperature: float) -> Tensor:
@@ -94,10 +93,10 @@ def _normaliser(logits: Tensor, temperature: float) -> Tensor:
     return largest + _sum_over_ranks((local - largest).exp()).log()
 
 
-def _probs(logits: Tensor, normaliser: Tensor, temperature: float) -> Tensor:
-    """This rank's slice of the softmax, fp32, in memory of its own."""
+def _log_softmax(logits: Tensor, normaliser: Tensor, temperature: float) -> Tensor:
+    """This rank's slice of log p, fp32, in memory of its own."""
     scaled = logits.float() if temperature == 1.0 else logits.float() / temperature
-    return scaled.sub(normaliser[..., None]).exp_()
+    return scaled - normaliser[..., None]
 
 
 def _first_token(logits: Tensor) -> int:

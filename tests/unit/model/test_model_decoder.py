@@ -1,0 +1,108 @@
+"""The decoder against transformers' Qwen2, and the scatter of audio embeddings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from trainer.model.architecture import Architecture
+from trainer.model.audio import AudioBatch
+from trainer.model.logprobs import response_logprobs
+from trainer.model.policy import NO_AUDIO, PolicyModel, build_policy
+
+
+@pytest.fixture(scope="module")
+def policy(toy_dir: Path) -> PolicyModel:
+    return build_policy(toy_dir)
+
+
+def qwen2(toy_dir: Path) -> torch.nn.Module:
+    """transformers' model with the toy's decoder weights."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    dims = Architecture.read(toy_dir).decoder
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=dims.vocab_size,
+            hidden_size=dims.hidden_size,
+            intermediate_size=dims.intermediate_size,
+            num_hidden_layers=dims.layers,
+            num_attention_heads=dims.heads,
+            num_key_value_heads=dims.kv_heads,
+            max_position_embeddings=dims.max_positions,
+            rms_norm_eps=dims.norm_eps,
+            rope_parameters={"rope_type": "default", "rope_theta": dims.rope_theta},
+            tie_word_embeddings=False,
+        )
+    )
+    weights = load_file(toy_dir / "model.safetensors")
+    model.load_state_dict({name: w for name, w in weights.items() if name.startswith(("model.", "lm_head."))})
+    return model.eval()
+
+
+def test_logprobs_equal_transformers(policy: PolicyModel, toy_dir: Path) -> None:
+    tokens = torch.randint(20, 300, (3, 40), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        ours = response_logprobs(policy(tokens), tokens)
+        theirs = qwen2(toy_dir)(tokens).logits.log_softmax(-1)
+    expected = theirs[:, :-1].gather(-1, tokens[:, 1:, None]).squeeze(-1)
+    assert expected.std() > 0.1, "a flat distribution would hide mistakes"
+    torch.testing.assert_close(ours[:, 1:], expected, atol=1e-4, rtol=0)
+
+
+def test_audio_stands_where_the_patches_are(policy: PolicyModel, toy_dir: Path) -> None:
+    """Two rows share one clip, one has another, one has none: transformers fed with the same embeddings agrees."""
+    frames = torch.tensor([80, 61])
+    audio = AudioBatch(torch.randn(2, 16, 80), frames)
+    index = torch.tensor([1, 0, NO_AUDIO, 1])
+    assert policy.audio is not None
+    with torch.no_grad():
+        heard, counts = policy.audio(audio)
+    tokens = torch.randint(20, 300, (4, 30))
+    starts = [3, 5, 0, 9]
+    for row, clip in enumerate(index.tolist()):
+        if clip != NO_AUDIO:
+            tokens[row, starts[row] : starts[row] + int(counts[clip])] = policy.audio_patch_id
+    model = qwen2(toy_dir)
+    embedded = model.get_input_embeddings()(tokens).clone()
+    for row, clip in enumerate(index.tolist()):
+        if clip != NO_AUDIO:
+            embedded[row, starts[row] : starts[row] + int(counts[clip])] = heard[clip, : int(counts[clip])]
+    with torch.no_grad():
+        torch.testing.assert_close(
+            policy(tokens, audio, index), model(inputs_embeds=embedded).logits, atol=1e-4, rtol=1e-4
+        )
+
+
+def test_padding_on_the_right_changes_nothing(policy: PolicyModel) -> None:
+    tokens = torch.randint(20, 300, (2, 20))
+    padded = torch.cat([tokens, torch.zeros(2, 9, dtype=torch.int64)], dim=1)
+    with torch.no_grad():
+        torch.testing.assert_close(policy(padded)[:, :20], policy(tokens), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("patches", [0, 1, 30])
+def test_refuses_a_wrong_number_of_patches(policy: PolicyModel, patches: int) -> None:
+    tokens = torch.full((1, 40), 50)
+    tokens[0, :patches] = policy.audio_patch_id
+    audio = AudioBatch(torch.randn(1, 16, 80), torch.tensor([80]))
+    with pytest.raises(ValueError, match=f"has {patches} audio-patch tokens"):
+        policy(tokens, audio, torch.tensor([0]))
+
+
+def test_refuses_patches_without_audio(policy: PolicyModel) -> None:
+    with pytest.raises(ValueError, match="no audio was given"):
+        policy(torch.full((1, 4), policy.audio_patch_id))
+
+
+def test_a_fresh_critic_says_zero_and_learns(toy_dir: Path) -> None:
+    critic = build_policy(toy_dir, value_head=True, dtype=torch.bfloat16)
+    values = critic(torch.randint(20, 300, (2, 12)))
+    assert values.shape == (2, 12)
+    assert values.dtype == torch.float32
+    assert not values.any()
+    (values - 1).square().sum().backward()
+    assert critic.language_model.output_layer.weight.grad.abs().sum() > 0

@@ -1,0 +1,68 @@
+"""Toy model directories."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+
+from earwitness import chat
+from earwitness.recipe.schema import ToyModel
+from trainer.model.architecture import Architecture
+from trainer.toy import make_toy, random_weights, toy_architecture
+
+TEXTS = [f"the pitch climbs from {hz} Hz to {2 * hz} Hz" for hz in range(200, 260)]
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        make_toy(str(tmp_path / name), ToyModel(hidden_size=32, layers=1, encoder_layers=1), TEXTS, seed=1)
+    for file in ("config.json", "tokenizer.json", "model.safetensors"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_existing_directory_is_replaced_whole(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "stale").write_text("")
+    make_toy(str(tmp_path / "a"), ToyModel(hidden_size=32, layers=1, encoder_layers=1), TEXTS, seed=1)
+    assert not (tmp_path / "a" / "stale").exists()
+
+
+def test_special_tokens_are_one_id_each_and_bytes_survive(toy_dir: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(toy_dir / "tokenizer.json"))
+    text = f"{chat.BOT}human\nWie hoch? 音{chat.AUDIO_START}{chat.AUDIO_PATCH * 3}{chat.AUDIO_END}{chat.EOT}"
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    assert ids.count(tokenizer.token_to_id(chat.AUDIO_PATCH)) == 3
+    assert [i for i in ids if i < len(chat.SPECIAL_TOKENS)] == [
+        chat.SPECIAL_TOKENS.index(token)
+        for token in (chat.BOT, chat.AUDIO_START, *[chat.AUDIO_PATCH] * 3, chat.AUDIO_END, chat.EOT)
+    ]
+    assert tokenizer.decode(ids, skip_special_tokens=False) == text
+
+
+def test_config_fits_tokenizer_and_weights(toy_dir: Path) -> None:
+    architecture = Architecture.read(toy_dir)
+    tokenizer = Tokenizer.from_file(str(toy_dir / "tokenizer.json"))
+    assert architecture.decoder.vocab_size % 64 == 0
+    assert 0 <= architecture.decoder.vocab_size - tokenizer.get_vocab_size() < 64
+    text = json.loads((toy_dir / "config.json").read_text())["text_config"]
+    assert tokenizer.id_to_token(text["eos_token_id"]) == chat.EOT
+    assert tokenizer.id_to_token(text["pad_token_id"]) == chat.PAD
+    weights = load_file(toy_dir / "model.safetensors")
+    assert {name: tuple(tensor.shape) for name, tensor in weights.items()} == architecture.weight_shapes()
+
+
+def test_fresh_weights_are_at_the_scale_of_their_kind() -> None:
+    architecture = toy_architecture(ToyModel(), tokens=700)
+    weights = random_weights(architecture, seed=1)
+    assert abs(weights["model.embed_tokens.weight"].std() - 0.02) < 1e-3
+    assert weights["model.layers.0.mlp.down_proj.weight"].std() < 0.01
+    assert torch.equal(weights["model.norm.weight"], torch.ones(192))
+    assert torch.equal(weights["encoder.blocks.0.attn_ln.bias"], torch.zeros(128))
+    assert weights["encoder.conv1.weight"].abs().max() <= (128 * 3) ** -0.5
+    table = weights["encoder.positional_embedding.weight"]
+    assert torch.equal(table[0], torch.cat([torch.zeros(64), torch.ones(64)]))
