@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.connection import PythonRespSerializer
 from redis.retry import Retry
 
 from earwitness.errors import InfrastructureError
+
+T = TypeVar("T")
 
 RETRY_SECONDS = 4.0
 """How long broken connections are tried again: an error reaches the caller within 5 s."""
@@ -38,29 +40,17 @@ FIRST_DELAY_SECONDS = 0.05
 LONGEST_DELAY_SECONDS = 0.5
 """A restarted server is found within this time."""
 
-PACKED_BYTES = 6000
-"""`connect_bulk` sends longer arguments as they are instead of copying them into one buffer (redis-py's own limit)."""
-
 
 def connect(url: str) -> redis.Redis:
     """A client that has reached the server at `url`; raises `InfrastructureError` within 5 s if there is none."""
-    client = _Redis(url, Retry(NoBackoff(), 0))
-    client.ping()
-    return client
-
-
-def connect_bulk(url: str) -> redis.Redis:
-    """As `connect`, for values of megabytes: redis-py's own packer sends them four times as fast as hiredis's."""
-    client = _Redis(url, Retry(NoBackoff(), 0))
-    encode = client.connection_pool.get_encoder().encode
-    client.connection_pool.connection_kwargs["command_packer"] = PythonRespSerializer(PACKED_BYTES, encode)
+    client = Client(url)
     client.ping()
     return client
 
 
 async def connect_async(url: str) -> redis.asyncio.Redis:
     """As `connect`, for asyncio. Close it with `await client.aclose()`."""
-    client = _AsyncRedis(url, AsyncRetry(NoBackoff(), 0))
+    client = _AsyncClient(url)
     try:
         await client.ping()
     except BaseException:
@@ -114,24 +104,32 @@ def _words(error: redis.RedisError) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-class _Redis(redis.Redis):
-    def __init__(self, url: str, retry: Retry) -> None:
-        super().__init__(connection_pool=redis.ConnectionPool.from_url(url, retry=retry, **_OPTIONS))
+class Client(redis.Redis):
+    """What `connect` gives: a redis-py client that repeats broken commands."""
+
+    def __init__(self, url: str) -> None:
+        pool = redis.ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **_OPTIONS)
+        super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True  # the pool is this client's own
         self._where = without_password(url)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
+        return self.repeat(lambda: super(Client, self).execute_command(*args, **options))
+
+    def repeat(self, action: Callable[[], T]) -> T:
+        """Does it, again if the connection breaks, by this module's rule."""
         repetition = _Repetition(self._where)
         while True:
             try:
-                return super().execute_command(*args, **options)
+                return action()
             except _UNANSWERED as error:
                 time.sleep(repetition.delay(error))
 
 
-class _AsyncRedis(redis.asyncio.Redis):
-    def __init__(self, url: str, retry: AsyncRetry) -> None:
-        super().__init__(connection_pool=redis.asyncio.ConnectionPool.from_url(url, retry=retry, **_OPTIONS))
+class _AsyncClient(redis.asyncio.Redis):
+    def __init__(self, url: str) -> None:
+        pool = redis.asyncio.ConnectionPool.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_OPTIONS)
+        super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True  # the pool is this client's own
         self._where = without_password(url)
 

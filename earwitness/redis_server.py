@@ -27,7 +27,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from earwitness.errors import InfrastructureError
-from earwitness.redis_client import connect, connect_async, connect_bulk
+from earwitness.redis_bulk import connect_bulk
+from earwitness.redis_client import connect, connect_async
 
 __all__ = ["RedisServer", "connect", "connect_async", "connect_bulk"]
 

@@ -64,8 +64,11 @@ def encode(
         yield b"".join(parts)
 
 
-def decode(manifest: Manifest, chunks: Iterable[bytes]) -> Iterator[tuple[TensorEntry, np.ndarray]]:
-    """The tensors, in order, as uint8 buffers [nbytes] of their own, each verified. Raises `ChecksumError`."""
+def decode(manifest: Manifest, chunks: Iterable[bytes | memoryview]) -> Iterator[tuple[TensorEntry, np.ndarray]]:
+    """The tensors, in order, as uint8 buffers [nbytes] of their own, each verified. Raises `ChecksumError`.
+
+    The next chunk is drawn when the one before has been copied whole.
+    """
     arriving = iter(chunks)
     chunk = memoryview(b"")
     for entry in manifest.tensors:
@@ -82,7 +85,7 @@ def decode(manifest: Manifest, chunks: Iterable[bytes]) -> Iterator[tuple[Tensor
         yield entry, buffer
 
 
-def _next(arriving: Iterator[bytes], manifest: Manifest, entry: TensorEntry) -> bytes:
+def _next(arriving: Iterator[bytes | memoryview], manifest: Manifest, entry: TensorEntry) -> bytes | memoryview:
     for chunk in arriving:
         if chunk:
             return chunk

@@ -18,7 +18,7 @@ class WeightError(EarwitnessError):
         return f"weight version {self.version} of {self.lineage}: {self.problem}"
 
 
-class MissingVersion(WeightError):  # noqa: N818 - says what happened
+class MissingVersion(WeightError):
     """It was never committed, was deleted, or lost chunks: take the newest instead."""
 
 
@@ -26,5 +26,5 @@ class ChecksumError(WeightError):
     """Bytes are not what the manifest says; `problem` names the tensor or chunk. Nothing of it was given out."""
 
 
-class WrongBase(WeightError):  # noqa: N818 - says what happened
+class WrongBase(WeightError):
     """It is a change against a version that the reader does not hold: take the newest anchor instead."""

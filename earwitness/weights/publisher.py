@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import cast
 
-import redis
-
+from earwitness.redis_bulk import BulkClient
 from earwitness.weights import anchor
 from earwitness.weights.anchor import Tensor
 from earwitness.weights.names import (
@@ -35,7 +34,7 @@ KEYS_PER_COMMAND = 1000
 class WeightPublisher:
     """Writes the versions of one lineage. One process per lineage; not for several threads at once."""
 
-    def __init__(self, shards: Sequence[str | redis.Redis], lineage: str) -> None:
+    def __init__(self, shards: Sequence[str | BulkClient], lineage: str) -> None:
         """`shards`: URLs, or clients from `connect_bulk`; `lineage`: `<job>/<n>`, without spaces."""
         if not lineage or any(c.isspace() for c in lineage):
             raise ValueError(f"a lineage has no spaces and is not empty: {lineage!r}")
@@ -121,7 +120,7 @@ class WeightPublisher:
                 shard.unlink(*orphans[start : start + KEYS_PER_COMMAND])
         self._swept = True
 
-    def _keys_by_shard(self, manifests: Sequence[Manifest]) -> Iterable[tuple[redis.Redis, list[str]]]:
+    def _keys_by_shard(self, manifests: Sequence[Manifest]) -> Iterable[tuple[BulkClient, list[str]]]:
         for index, shard in enumerate(self._shards):
             keys = [chunk.key for manifest in manifests for chunk in manifest.chunks if chunk.shard == index]
             for start in range(0, len(keys), KEYS_PER_COMMAND):

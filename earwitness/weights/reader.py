@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 import numpy as np
-import redis
 
+from earwitness.redis_bulk import BulkClient
 from earwitness.weights import anchor
-from earwitness.weights.errors import MissingVersion, WrongBase
-from earwitness.weights.names import LATEST, LEASES, manifest_key, parse_version, version_name
+from earwitness.weights.errors import ChecksumError, MissingVersion, WrongBase
+from earwitness.weights.names import CHUNK_BYTES, LATEST, LEASES, manifest_key, parse_version, version_name
 from earwitness.weights.shards import connect_shards, get_bytes, in_parallel
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, ChunkEntry, Manifest, TensorEntry
 
@@ -21,7 +22,7 @@ LEASE_SECONDS = 60
 class WeightReader:
     """Reads versions of any lineage. Its methods block; call them from a thread of their own beside an event loop."""
 
-    def __init__(self, shards: Sequence[str | redis.Redis]) -> None:
+    def __init__(self, shards: Sequence[str | BulkClient]) -> None:
         """`shards`: URLs, or clients from `connect_bulk`, in the publisher's order."""
         self._shards = connect_shards(shards)
         lease = (files("earwitness.weights") / "lua" / "lease.lua").read_text()
@@ -60,14 +61,32 @@ class WeightReader:
         """
         if manifest.kind != VERSION_KIND_ANCHOR:
             raise WrongBase(manifest.lineage, manifest.version, f"it applies to version {manifest.base_version} only")
-        chunks = in_parallel(lambda chunk: self._read(manifest, chunk), manifest.chunks, len(self._shards))
-        return anchor.decode(manifest, chunks)
+        return anchor.decode(manifest, self._chunks(manifest))
 
-    def _read(self, manifest: Manifest, chunk: ChunkEntry) -> bytes:
+    def _chunks(self, manifest: Manifest) -> Iterator[memoryview]:
+        """Each chunk's bytes, valid until the next is drawn: the memory is used again, since fresh pages are slow."""
+        free: deque[np.ndarray] = deque()
+
+        def read(chunk: ChunkEntry) -> tuple[np.ndarray, memoryview]:
+            memory = free.pop() if free else np.empty(CHUNK_BYTES, np.uint8)
+            return memory, self._read(manifest, chunk, memory)
+
+        for memory, chunk in in_parallel(read, manifest.chunks, len(self._shards)):
+            yield chunk
+            free.append(memory)
+
+    def _read(self, manifest: Manifest, chunk: ChunkEntry, memory: np.ndarray) -> memoryview:
         if chunk.shard >= len(self._shards):
             problem = f"chunk {chunk.key} is on shard {chunk.shard}, but {len(self._shards)} are configured"
             raise MissingVersion(manifest.lineage, manifest.version, problem)
-        value = get_bytes(self._shards[chunk.shard], chunk.key)
-        if value is None:
+        if chunk.nbytes > memory.nbytes:
+            problem = f"chunk {chunk.key} is said to have {chunk.nbytes} bytes; expected at most {memory.nbytes}"
+            raise ChecksumError(manifest.lineage, manifest.version, problem)
+        view: memoryview = memory[: chunk.nbytes].data
+        found = self._shards[chunk.shard].get_into(chunk.key, view)
+        if found is None:
             raise MissingVersion(manifest.lineage, manifest.version, f"chunk {chunk.key} is gone")
-        return value
+        if found != chunk.nbytes:
+            problem = f"chunk {chunk.key} has {found} bytes; expected {chunk.nbytes}"
+            raise ChecksumError(manifest.lineage, manifest.version, problem)
+        return view

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 import redis
 
-from earwitness.redis_client import connect_bulk
+from earwitness.redis_bulk import BulkClient, connect_bulk
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -21,7 +21,7 @@ WINDOW_PER_SHARD = 4
 """Chunks of one shard that are under way or wait for their turn: bounds memory to 16 MiB a shard."""
 
 
-def connect_shards(shards: Sequence[str | redis.Redis]) -> list[redis.Redis]:
+def connect_shards(shards: Sequence[str | BulkClient]) -> list[BulkClient]:
     """Clients of the shards, in order; URLs are connected. Raises `InfrastructureError` if one is not reached."""
     if not shards:
         raise ValueError("the weight plane needs at least one shard")

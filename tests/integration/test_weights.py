@@ -1,16 +1,19 @@
 """The weight plane over real Redis shards: what is committed can be read, what is read is what was published."""
 
+import random
 import threading
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
 from earwitness.errors import InfrastructureError
-from earwitness.redis_client import connect_bulk
+from earwitness.redis_bulk import connect_bulk
 from earwitness.redis_server import RedisServer
 from earwitness.weights import NEWS, ChecksumError, MissingVersion, WeightPublisher, WeightReader, WrongBase
 from earwitness.weights.names import CHUNK_BYTES, LEASES, chunk_key, manifest_key
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
+from tests.integration.resp_proxy import RespProxy
 
 LINEAGE = "job/1"
 SHARDS = 3
@@ -45,12 +48,12 @@ def reader(shards):
 
 
 def tensors(seed, large=2 * CHUNK_BYTES + 1000):
-    random = np.random.default_rng(seed)
+    numbers = np.random.default_rng(seed)
     return [
-        ("norm", "float32", (7,), random.random(7, np.float32)),
-        ("embed", "bfloat16", (large // 2,), random.integers(0, 2**16, large // 2, np.uint16)),
-        ("scalar", "float32", (), memoryview(random.random(1, np.float32))),
-        ("head", "float32", (300, 5000), random.random((300, 5000), np.float32)),
+        ("norm", "float32", (7,), numbers.random(7, np.float32)),
+        ("embed", "bfloat16", (large // 2,), numbers.integers(0, 2**16, large // 2, np.uint16)),
+        ("scalar", "float32", (), memoryview(numbers.random(1, np.float32))),
+        ("head", "float32", (300, 5000), numbers.random((300, 5000), np.float32)),
     ]
 
 
@@ -190,6 +193,32 @@ def test_all_shards_lost_is_as_if_never_published(publisher, reader, shards):
     assert not publisher.has(0)
     publisher.publish_anchor(0, tensors(0))
     assert fetched(reader, LINEAGE, 0) == expected(0)
+
+
+def test_a_chunk_of_another_length_is_refused(publisher, reader, shards):
+    manifest = publisher.publish_anchor(0, tensors(0))
+    shards[1].append(manifest.chunks[1].key, b"more")
+    with pytest.raises(ChecksumError, match=rf"chunk .* has {CHUNK_BYTES + 4} bytes; expected {CHUNK_BYTES}"):
+        list(reader.fetch(manifest))
+    manifest.chunks[1].nbytes *= 2
+    with pytest.raises(ChecksumError, match=f"expected at most {CHUNK_BYTES}"):
+        list(reader.fetch(manifest))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lines_that_break_at_random_change_nothing(urls, shards, seed):
+    """A third of the commands loses itself or its reply, on every shard."""
+    chance = random.Random(seed)
+    with ExitStack() as stack:
+        proxies = [stack.enter_context(RespProxy(url)) for url in urls]
+        behind = [proxy.url for proxy in proxies]
+        publisher, reader = WeightPublisher(behind, LINEAGE), WeightReader(behind)
+        for proxy in proxies:
+            proxy.always(lambda _: chance.choice(["lose_reply", "lose_command"]) if chance.random() < 0.3 else None)
+        publisher.publish_anchor(0, tensors(seed))
+        reader.lease("w", *reader.latest())
+        assert fetched(reader, LINEAGE, 0) == expected(seed)
+        assert sum(proxy.broken for proxy in proxies) > 0
 
 
 def test_a_delta_needs_a_base(publisher, reader):
