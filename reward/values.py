@@ -13,7 +13,7 @@ def measured_values(quantity: Quantity, events: list[Event], measurement: Measur
     """Candidates for `quantity` in its unit: [] if the clip has none (pitch of noise), None if it cannot be told."""
     match quantity:
         case Quantity.PITCH:
-            return _present([p for e in events for p in (e.pitch, *_ends(e))])
+            return [pitch for event in events for pitch in _pitches(event)]
         case Quantity.PITCH_START:
             return _present([e.pitch_start for e in events[:1]])
         case Quantity.PITCH_END:
@@ -69,6 +69,13 @@ def _timing(quantity: Quantity, measurement: Measurement) -> list[float] | None:
         Quantity.GAP_LONGEST: max(gaps),
     }
     return [pick[quantity]]
+
+
+def _pitches(event: Event) -> list[float]:
+    """The pitch of a level tone; of a glide also those of its ends, because "near 300 Hz" may mean either."""
+    ends = _present(list(_ends(event)))
+    glides = bool(ends) and max(ends) / min(ends) > 2 ** (t.GLIDE_STEP_SEMITONES / t.SEMITONE)
+    return _present([event.pitch]) + (ends if glides else [])
 
 
 def _ends(event: Event) -> tuple[float | None, float | None]:

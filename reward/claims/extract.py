@@ -10,7 +10,7 @@ from reward.claims.facts import Claim, Count, Part, Statement
 from reward.claims.items import items_of
 from reward.claims.lexicon import Word
 from reward.claims.reader import Found, Reader
-from reward.claims.words import Sentence, sentences
+from reward.claims.words import MAX_TRACE_CHARS, Sentence, sentences
 
 MAX_CLAIMS = 256
 """More claims are not read: a trace of 500 words makes fewer than 100."""
@@ -31,11 +31,13 @@ def extract_claims(reasoning: str, prompt: trajectory_pb2.Prompt) -> list[Claim]
     Questions, copied choices, quotations, alternatives ("rises or falls") and what the question itself presupposes
     ("which of the two tones") are none.
     """
-    return claims_in(_CHOICE_LINE.sub(" ", reasoning), presupposed(prompt.question))
+    return claims_in(reasoning, presupposed(prompt.question))
 
 
 def claims_in(text: str, known: frozenset[Statement] = frozenset()) -> list[Claim]:
     """Claims of `text` except those in `known`."""
+    # As long as before: positions in the text must stay.
+    text = _CHOICE_LINE.sub(lambda line: " " * len(line.group(0)), text[:MAX_TRACE_CHARS])
     text, parts = sentences(text)
     claims: list[Claim] = []
     part: Part = None

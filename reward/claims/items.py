@@ -63,9 +63,10 @@ def _number_at(tokens: list[Token], position: int) -> tuple[Item, int]:
     token = tokens[position]
     value, unit, last = token.number or 0.0, "", position
     following = [t.word for t in tokens[position + 1 : position + 4]]
-    if len(following) == 3 and following[1] == "per" and following[2] in ("minute", "second"):
-        unit, last = "bpm", position + 3
-        value *= 60.0 if following[2] == "second" else 1.0
+    per = following.index("per") if "per" in following[:2] else len(following)
+    if following[per + 1 : per + 2] in (["minute"], ["second"]):  # "5 per second", "120 beats per minute"
+        unit, last = "bpm", position + per + 2
+        value *= 60.0 if following[per + 1] == "second" else 1.0
     elif following and following[0] in UNITS:
         unit, factor = UNITS[following[0]]
         value, last = value * factor, position + 1
@@ -77,6 +78,6 @@ def _share_units(items: list[Item]) -> None:
     numbers = [index for index, item in enumerate(items) if item.number is not None]
     for here, there in zip(numbers[-2::-1], numbers[:0:-1], strict=True):
         between = items[here + 1 : there]
-        if not items[here].unit and items[there].unit and 0 < len(between) <= _JOINT_TOKENS:
-            if all(item.word in _JOINTS for item in between):
-                items[here].unit = items[there].unit
+        near = 0 < len(between) <= _JOINT_TOKENS and all(item.word in _JOINTS for item in between)
+        if near and items[there].unit and not items[here].unit:
+            items[here].unit = items[there].unit

@@ -288,8 +288,7 @@ _add(Word.OR, "or")
 _add(Word.THAN, "than")
 _add(
     Word.UNEQUAL,
-    "above,below,over,under,at least,at most,more than,less than,higher than,lower than,longer than,"
-    "shorter than,within",
+    "above,below,over,under,at least,at most,more than,less than,within",
 )
 _add(Word.SINGLE, "single,lone,solitary")
 

@@ -188,6 +188,8 @@ class Reader:
             self._state(Change(quantity, self.part, relation), position, item)
             return position
         other, last = self._than(position)
+        if last > position and self._is_limit(last):
+            return last
         subject = self._clause_part or self._ordinal_ahead(last) or self.part
         if relation is Relation.SAME and subject is None:
             subject = 1
@@ -292,6 +294,10 @@ class Reader:
                 return None, index
         return None, position
 
+    def _is_limit(self, position: int) -> bool:
+        """True if a number follows "than" at `position`: "higher than 500 Hz" compares no two sounds."""
+        return any(item.number is not None for item in self.items[position + 1 : position + 3])
+
     def _ordinal_ahead(self, position: int) -> Part:
         for item in self.items[position + 1 : position + 6]:
             if item.meaning is Word.CLAUSE or item.word == ",":
@@ -323,7 +329,9 @@ class Reader:
         return None
 
     def _inequality(self, position: int) -> bool:
-        return position > 0 and self._meaning(position - 1) is Word.UNEQUAL
+        while position > 0 and self._word_at(position - 1) in APPROXIMATIONS:
+            position -= 1
+        return self._meaning(position - 1) in (Word.UNEQUAL, Word.THAN)
 
     def _is_background(self, position: int) -> bool:
         before = self._word_at(position - 1)

@@ -1,0 +1,63 @@
+"""The synthesiser of probe clips, and groups to score."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import soundfile
+
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+
+@pytest.fixture(scope="session")
+def clips() -> ModuleType:
+    """The module clips.py beside this file."""
+    spec = importlib.util.spec_from_file_location("reward_test_clips", Path(__file__).with_name("clips.py"))
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def two_tones(clips: ModuleType, tmp_path: Path) -> str:
+    """URI of a clip with 440 Hz for 0.3 s at -20 dBFS, then 620 Hz for 0.6 s at -12 dBFS."""
+    rng = np.random.default_rng(3)
+    parts = [(0.1, clips.tone(440, 0.3), -20.0), (0.6, clips.tone(620, 0.6), -12.0)]
+    path = tmp_path / "two.wav"
+    soundfile.write(path, clips.mix(parts, 1.4, 35.0, rng), clips.RATE)
+    return str(path)
+
+
+@pytest.fixture
+def make_group(two_tones: str) -> Callable[..., trajectory_pb2.Group]:
+    """make_group(*texts, **prompt fields): a group on the two tones; the answer is "second"."""
+
+    def make(*texts: str, term: int = trajectory_pb2.REASONING_TERM_GROUNDED, **fields: object) -> trajectory_pb2.Group:
+        prompt = trajectory_pb2.Prompt(
+            id="p",
+            question="Which tone is higher?",
+            choices=["first", "second"],
+            answer="second",
+            verifier=trajectory_pb2.VERIFIER_CHOICE,
+            audio_uri=two_tones,
+        )
+        prompt.MergeFrom(trajectory_pb2.Prompt(**{k: v for k, v in fields.items() if v}))
+        if fields.get("audio_uri") == "":
+            prompt.audio_uri = ""
+        rule = trajectory_pb2.RewardRule(
+            correct_weight=0.8, reasoning_weight=0.2, reasoning_term=term, min_think_chars=16
+        )
+        group = trajectory_pb2.Group(task=trajectory_pb2.GroupTask(prompt=prompt, reward=rule))
+        for index, text in enumerate(texts):
+            group.trajectories.add(index=index, text=text, finish_reason=trajectory_pb2.FINISH_REASON_STOP)
+        return group
+
+    return make
