@@ -135,8 +135,16 @@ class _AsyncClient(redis.asyncio.Redis):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         repetition = _Repetition(self._where)
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
         while True:
             try:
-                return await super().execute_command(*args, **options)
+                reply = await super().execute_command(*args, **options)
             except _UNANSWERED as error:
                 await asyncio.sleep(repetition.delay(error))
+            else:
+                # redis-py sends within `asyncio.wait_for`, which before Python 3.12 drops a cancellation that arrives
+                # as the send completes: the task would run on for ever.
+                if task and task.cancelling() > cancelled:
+                    raise asyncio.CancelledError
+                return reply

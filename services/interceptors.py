@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from prometheus_client import Counter, Histogram
@@ -69,7 +69,7 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
         method = details.method
 
         def wrap(behaviour: Any, streams: bool) -> Any:
-            async def refuse(context: grpc.aio.ServicerContext, started: float, error: Exception) -> NoReturn:
+            async def refuse(context: grpc.aio.ServicerContext, started: float, error: Exception) -> None:
                 code = code_of(error)
                 if code is grpc.StatusCode.INTERNAL:
                     self._log.exception("call failed", error, method=method)

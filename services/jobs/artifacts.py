@@ -14,7 +14,7 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 def write_text(uri: str, text: str) -> None:
     """Write a UTF-8 file; a reader sees the old one or the new one."""
-    fs, path = storage.open_store(uri)
+    fs, path = storage.store(uri)
     fs.makedirs(storage.parent(path), exist_ok=True)
     partial = f"{path}.part"
     with fs.open(partial, "wb") as file:
@@ -24,7 +24,7 @@ def write_text(uri: str, text: str) -> None:
 
 def read_text(uri: str) -> str:
     """A UTF-8 file."""
-    fs, path = storage.open_store(uri)
+    fs, path = storage.store(uri)
     with fs.open(path, "rb") as file:
         data: bytes = file.read()
     return data.decode()
@@ -32,7 +32,7 @@ def read_text(uri: str) -> str:
 
 def exists(uri: str) -> bool:
     """True if there is such a file."""
-    fs, path = storage.open_store(uri)
+    fs, path = storage.store(uri)
     return bool(fs.isfile(path))
 
 

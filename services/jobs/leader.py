@@ -20,6 +20,14 @@ LEASE_SECONDS = 6.0
 RENEW_SECONDS = 1.5
 """Several renewals may fail before the lease ends."""
 
+_ACQUIRE = """
+-- KEYS: leader   ARGV: holder, lease ms, "name/"
+local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, #ARGV[3]) ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
 _RENEW = """
 -- KEYS: leader   ARGV: holder, lease ms
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -38,16 +46,17 @@ class Leadership:
 
     def __init__(self, redis: redis.asyncio.Redis, name: str) -> None:
         self.holder = f"{name}/{uuid.uuid4().hex}"
-        self._redis = redis
+        self._name = f"{name}/"
+        self._acquire = redis.register_script(_ACQUIRE)
         self._renew = redis.register_script(_RENEW)
         self._release = redis.register_script(_RELEASE)
 
     async def acquire(self) -> None:
-        """Return once this process leads."""
-        lease = int(LEASE_SECONDS * 1000)
-        while not await self._redis.set(keys.LEADER, self.holder, nx=True, px=lease):
-            if await self._renew([keys.LEADER], [self.holder, lease]):
-                return  # the answer to an earlier attempt was lost
+        """Return once this process leads.
+
+        A holder of our name is our own past: names are unique, so that process is gone and need not be waited for.
+        """
+        while not await self._acquire([keys.LEADER], [self.holder, int(LEASE_SECONDS * 1000), self._name]):
             await asyncio.sleep(0.3)
 
     async def keep(self) -> None:

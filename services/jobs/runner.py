@@ -111,8 +111,9 @@ class Runner:
                     return
                 case "start":
                     now = time.time()
-                    changes = {"state": State.STARTING, "started_at": now, "phase_started_at": now, "phase": "prepare"}
-                    await job.tell("state", f"{job.record.job_id} starts", **changes)
+                    message = f"{job.record.job_id} starts"
+                    begun = {"started_at": now, "phase_started_at": now}
+                    await job.tell("state", message, None, state=State.STARTING, phase="prepare", **begun)
                 case "work":
                     await self._work_on_phase(job)
                 case "stop for pause":
@@ -231,15 +232,16 @@ class Runner:
         if status.job_id != job.record.job_id or status.state != trainer_pb2.PHASE_STATE_RUNNING:
             return
         try:
-            await asyncio.wait_for(job.trainer.save_checkpoint(job.record.job_id), SAVE_SECONDS)
+            async with asyncio.timeout(SAVE_SECONDS):
+                await job.trainer.save_checkpoint(job.record.job_id)
         except (TimeoutError, JobFailed) as error:
             job.log.warning("no checkpoint before the pause", reason=str(error))
         await job.trainer.stop_phase(job.record.job_id)
 
     async def _go_on(self, job: RunningJob) -> None:
         paused = job.record.paused_seconds + time.time() - job.record.paused_at
-        changes = {"state": State.RUNNING, "paused_seconds": paused, "paused_at": 0.0}
-        await job.tell("state", f"{job.record.job_id} goes on", **changes)
+        message = f"{job.record.job_id} goes on"
+        await job.tell("state", message, state=State.RUNNING, paused_seconds=paused, paused_at=0.0)
 
     async def _fail(self, job: RunningJob, reason: str) -> None:
         await self._stop(job)
@@ -253,7 +255,8 @@ class Runner:
             await job.queue.close_run(run_id)
         await clear_active_async(job.redis)
         try:
-            await asyncio.wait_for(job.trainer.stop_phase(job_id), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await job.trainer.stop_phase(job_id)
         except (TimeoutError, TrainerGone, JobFailed) as error:
             job.log.warning("the trainer has not stopped yet", reason=str(error))
         # The trainer may have opened its run between the two.

@@ -75,7 +75,7 @@ async def _publish(job: RunningJob) -> None:
 async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
     """Issue and take until every ordinal is used or dropped."""
     run_id, queue, store = pass_.run_id, job.queue, job.store
-    came_back = set(await store.result_ordinals(run_id))
+    came_back: set[int] = set(await store.result_ordinals(run_id))
     await queue.open_run(run_id, used=dict.fromkeys(came_back, 0))
     known = set(await queue.ledger(run_id))
     waiting = [ordinal for ordinal in range(total) if ordinal not in known]

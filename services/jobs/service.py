@@ -83,7 +83,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
             raise InputError("page_token", f"{request.page_token[:80]!r}", "the token of the previous response")
         offset = int(request.page_token[:9] or 0)
         size = min(request.page_size or PAGE_SIZE, LARGEST_PAGE)
-        records = await self._store.list(offset, size + 1)
+        records = await self._store.newest(offset, size + 1)
         following = str(offset + size) if len(records) > size else ""
         return wire.ListJobsResponse(jobs=[r.wire() for r in records[:size]], next_page_token=following)
 

@@ -9,7 +9,7 @@ What a person wants (`Wish`) stands beside the state: the API writes wishes, the
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, cast
 
 from earwitness.wire.jobs.v1 import jobs_pb2
 
@@ -28,7 +28,7 @@ class State(StrEnum):
     @property
     def wire(self) -> jobs_pb2.JobState:
         """The enum of the wire."""
-        return jobs_pb2.JobState.Value(f"JOB_STATE_{self.value}")
+        return cast(jobs_pb2.JobState, jobs_pb2.JobState.Value(f"JOB_STATE_{self.value}"))
 
     @property
     def ended(self) -> bool:

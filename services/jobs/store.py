@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import redis.asyncio
 
@@ -104,12 +105,12 @@ class JobStore:
     """Reads and writes jobs. Raises NotFoundError for an unknown job."""
 
     def __init__(self, redis: redis.asyncio.Redis) -> None:
-        self._redis = redis
-        self._submit = redis.register_script(_SUBMIT)
-        self._commit = redis.register_script(_COMMIT)
-        self._take = redis.register_script(_TAKE)
-        self._cancel_waiting = redis.register_script(_CANCEL_WAITING)
-        self._wish = redis.register_script(_WISH)
+        self._redis: Any = redis  # its types also allow for decoded replies, which our connections never give
+        self._submit = self._redis.register_script(_SUBMIT)
+        self._commit = self._redis.register_script(_COMMIT)
+        self._take = self._redis.register_script(_TAKE)
+        self._cancel_waiting = self._redis.register_script(_CANCEL_WAITING)
+        self._wish = self._redis.register_script(_WISH)
 
     async def find_request(self, request_id: str) -> JobRecord | None:
         """The job that a request id was submitted as."""
@@ -134,7 +135,7 @@ class JobStore:
             raise NotFoundError(f"there is no job {job_id[:100]!r}; `earwitness list` shows all")
         return StoredJob(JobRecord.from_json(record), recipe, int(sequence))
 
-    async def list(self, offset: int, count: int) -> list[JobRecord]:
+    async def newest(self, offset: int, count: int) -> list[JobRecord]:
         """At most `count` jobs, newest first, after the first `offset`."""
         ids = await self._redis.zrevrange(keys.INDEX, offset, offset + count - 1)
         return [(await self.get(i.decode())).record for i in ids]
@@ -147,7 +148,7 @@ class JobStore:
     async def wish(self, job_id: str) -> Wish:
         """What a person wants of the job."""
         text = (await self._redis.hget(keys.job(job_id), "wish") or b"").decode()
-        return text if text in ("pause", "cancel") else ""
+        return "pause" if text == "pause" else "cancel" if text == "cancel" else ""
 
     async def set_wish(self, job_id: str, wish: Wish) -> None:
         """Tell the runner; it answers by changing the state."""
@@ -156,7 +157,7 @@ class JobStore:
     async def cancel_waiting(self, record: JobRecord) -> bool:
         """End a job that still waits, with the cancelled `record`; False if it waits no longer."""
         ended = event(record, "state", f"{record.job_id} cancelled while it waited")
-        arguments = [record.job_id, record.to_json(), ended.SerializeToString()]
+        arguments: list[Any] = [record.job_id, record.to_json(), ended.SerializeToString()]
         done = await self._cancel_waiting([keys.QUEUE, keys.job(record.job_id), keys.events(record.job_id)], arguments)
         return bool(done)
 
@@ -173,7 +174,7 @@ class JobStore:
         A job that has ended leaves the mesh free for the next. Raises LeadershipLost.
         """
         ended = record.job_id if record.state.ended else ""
-        sequence = await self._commit(
+        sequence: int = await self._commit(
             [keys.LEADER, keys.job(record.job_id), keys.events(record.job_id), keys.RUNNING],
             [holder, before, record.to_json(), ended, *(e.SerializeToString() for e in events)],
         )

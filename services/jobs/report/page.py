@@ -66,7 +66,8 @@ def render(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{esc(job['name'])} · Earwitness</title><style>{css}</style></head><body><main>{body}</main></body></html>\n"
+        f"<title>{esc(job['name'])} · Earwitness</title><style>{css}</style></head>"
+        f"<body><main>{body}</main></body></html>\n"
     )
 
 
@@ -75,17 +76,14 @@ def _headline(report: Mapping[str, Any]) -> str:
     interval = accuracy["interval"]["gain"]
     gain = "" if accuracy["gain"] is None else f"{points(accuracy['gain'])} points"
     spread = f"95 % interval {points(interval[0])} to {points(interval[1])}" if interval else "only one evaluation"
+    thinking = " <small>→</small> ".join(number(report["think_tokens"][w]) for w in ("cold_start", "final"))
     tiles = [
         tile("Accuracy gained", gain or "–", spread, lead=True),
         _before_after("Accuracy", accuracy["cold_start"], accuracy["final"], f"{accuracy['n']} held-out clips"),
         tile("Accuracy without audio", percent(accuracy["final_without_audio"]), "one second of silence instead"),
         _before_after("Supported claims", **report["supported_share"], note="of those the waveform decides"),
         _before_after("Guesses from the words", **report["surrogate_share"], note="share of reasoning traces"),
-        tile(
-            "Think tokens",
-            f"{number(report['think_tokens']['cold_start'])} <small>→</small> {number(report['think_tokens']['final'])}",
-            "mean length of the reasoning",
-        ),
+        tile("Think tokens", thinking, "mean length of the reasoning"),
         tile("Log-prob gap", number(report["logprob_gap"], 2), "mean |rollout − trainer|, per token"),
         tile(
             "Time", seconds(report["seconds"]["total"]), "installation included" if report["seconds"]["install"] else ""

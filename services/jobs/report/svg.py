@@ -49,9 +49,8 @@ def line_chart(series: Sequence[tuple[str, Curve]], unit: str = "") -> str:
     for index, (label, points) in enumerate(drawn):
         smooth = len(points) >= SMOOTHED_FROM
         raw = " ".join(f"{a:.1f},{b:.1f}" for a, b in (place(*p) for p in _thin(points)))
-        parts.append(
-            f'<polyline class="c{index}{" faint" if smooth else ""}" points="{raw}"><title>{escape(label)}</title></polyline>'
-        )
+        style = f"c{index} faint" if smooth else f"c{index}"
+        parts.append(f'<polyline class="{style}" points="{raw}"><title>{escape(label)}</title></polyline>')
         if smooth:
             mean = " ".join(f"{a:.1f},{b:.1f}" for a, b in (place(*p) for p in _thin(_running_mean(points))))
             parts.append(f'<polyline class="c{index}" points="{mean}"/>')
