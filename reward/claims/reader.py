@@ -296,7 +296,7 @@ class Reader:
 
     def _is_limit(self, position: int) -> bool:
         """True if a number follows "than" at `position`: "higher than 500 Hz" compares no two sounds."""
-        return any(item.number is not None for item in self.items[position + 1 : position + 3])
+        return any(item.unit for item in self.items[position + 1 : position + 3])
 
     def _ordinal_ahead(self, position: int) -> Part:
         for item in self.items[position + 1 : position + 6]:

@@ -1,0 +1,88 @@
+"""Listens to one clip for a person: what was measured, and what of a trace the waveform supports."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from earwitness.audio import read_audio
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.claims.facts import Quantity
+from reward.describe import show
+from reward.grounding import Grounding, check_claims
+from reward.measure import Measurement, measure
+from reward.surrogate import surrogate_phrase
+
+STDIN = "-"
+"""Reasoning given so is read from standard input."""
+_VERDICTS = {
+    trajectory_pb2.VERDICT_SUPPORTED: "[green]supported[/]",
+    trajectory_pb2.VERDICT_CONTRADICTED: "[red]contradicted[/]",
+    trajectory_pb2.VERDICT_NOT_CHECKABLE: "[yellow]not checkable[/]",
+}
+
+
+def main(clip: str, reasoning: str = "", plot: str | None = None, console: Console | None = None) -> None:
+    """Prints the measurements of `clip` and a table of the claims of `reasoning`; draws them to the PNG `plot`.
+
+    Raises AudioError if the clip cannot be read.
+    """
+    console = console or Console()
+    if reasoning == STDIN:
+        reasoning = sys.stdin.read()
+    samples = read_audio(clip)
+    measurement = measure(samples)
+    grounding = check_claims(reasoning, trajectory_pb2.Prompt(), measurement)
+    console.print(_events_table(measurement))
+    console.print(_summary(measurement))
+    if reasoning.strip():
+        console.print(_claims_table(grounding))
+        phrase = surrogate_phrase(reasoning)
+        if phrase:
+            console.print(f"guesses from words: {phrase!r}", style="red", markup=False)
+    if plot:
+        from reward.plot import draw  # matplotlib takes a second to load and most calls draw nothing
+
+        draw(plot, samples, measurement, grounding)
+        console.print(f"wrote {plot}", markup=False)
+
+
+def _events_table(measurement: Measurement) -> Table:
+    table = Table("event", "from", "to", "level", "pitch", "sound", title="What was measured")
+    for number, event in enumerate(measurement.events, start=1):
+        pitch = "none"
+        if event.pitch is not None and event.pitch_start is not None and event.pitch_end is not None:
+            ends = f"{event.pitch_start:.0f} to {show(Quantity.PITCH, event.pitch_end)}"
+            glides = abs(event.pitch_end / event.pitch_start - 1) > 0.06
+            pitch = ends if glides else show(Quantity.PITCH, event.pitch)
+        table.add_row(
+            str(number),
+            show(Quantity.ONSET, event.start),
+            show(Quantity.ONSET, event.end),
+            show(Quantity.LEVEL, event.level),
+            pitch,
+            event.wave,
+        )
+    return table
+
+
+def _summary(measurement: Measurement) -> str:
+    parts = [f"{measurement.duration:.2f} s", f"background {measurement.background:.0f} dBFS"]
+    if measurement.rhythm is not None:
+        gaps = measurement.rhythm.gaps
+        parts.append(f"gaps {min(gaps):.2f} to {max(gaps):.2f} s, vary by {measurement.rhythm.variation:.0%}")
+    return ", ".join(parts)
+
+
+def _claims_table(grounding: Grounding) -> Table:
+    table = Table("claim", "about", "verdict", "claimed", "measured", title="What is claimed")
+    for claim in grounding.claims:
+        table.add_row(escape(claim.text), claim.kind, _VERDICTS[claim.verdict], claim.claimed, claim.measured)
+    checkable = grounding.supported + grounding.contradicted
+    table.caption = (
+        f"{grounding.supported} of {checkable} checkable claims supported" if checkable else "nothing to check"
+    )
+    return table
