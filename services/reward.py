@@ -56,13 +56,14 @@ async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, l
     try:
         while True:
             await queue.announce("reward", settings.name, {"state": "working", "groups": scored})
-            for taken in await queue.take(ROLLOUTS, settings.name, count=TAKE, block_ms=BLOCK_MS):
-                scored += 1
-                heartbeat = asyncio.create_task(_renew(queue, settings, taken.message_id))
-                try:
+            batch = await queue.take(ROLLOUTS, settings.name, count=TAKE, block_ms=BLOCK_MS)
+            heartbeat = asyncio.create_task(_renew(queue, settings, [taken.message_id for taken in batch]))
+            try:
+                for taken in batch:
                     await settle(queue, scoring, taken, log)
-                finally:
-                    heartbeat.cancel()
+            finally:
+                heartbeat.cancel()
+            scored += len(batch)
     finally:
         await asyncio.shield(queue.forget(ROLLOUTS, settings.name))
 
@@ -104,10 +105,11 @@ def filtered(group: trajectory_pb2.Group) -> str:
     return "all correct" if all(correct) else "" if any(correct) else "all wrong"
 
 
-async def _renew(queue: AsyncQueue, settings: Settings, message_id: str) -> None:
+async def _renew(queue: AsyncQueue, settings: Settings, message_ids: list[str]) -> None:
+    """Until cancelled, says that this worker still works on these; those settled already are no longer there."""
     while True:
         await asyncio.sleep(settings.claim_idle_ms / 1_000 / RENEWALS_PER_CLAIM)
-        await queue.renew(ROLLOUTS, settings.name, [message_id])
+        await queue.renew(ROLLOUTS, settings.name, message_ids)
 
 
 async def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
@@ -34,8 +35,12 @@ class ScorerError(Exception):
 class ScoringProcess:
     """One process that scores; replaced when it hangs or dies. Use as a context manager."""
 
-    def __init__(self, log: Logger, group_seconds: float = GROUP_SECONDS) -> None:
+    def __init__(
+        self, log: Logger, work: Callable[[bytes], bytes] = score_bytes, group_seconds: float = GROUP_SECONDS
+    ) -> None:
+        """`work` scores a serialised group in the process, within `group_seconds`."""
         self._log = log
+        self._work = work
         self._seconds = group_seconds
         self._lock = asyncio.Lock()
         self._pool: ProcessPoolExecutor | None = None
@@ -80,7 +85,7 @@ class ScoringProcess:
                 seconds += START_SECONDS
             loop = asyncio.get_running_loop()
             try:
-                work = loop.run_in_executor(self._pool, score_bytes, group.SerializeToString())
+                work = loop.run_in_executor(self._pool, self._work, group.SerializeToString())
                 return trajectory_pb2.Group.FromString(await asyncio.wait_for(work, seconds))
             except TimeoutError:
                 self._kill()

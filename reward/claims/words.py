@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from reward.numbers import SMALL, TENS
 
-MAX_TRACE_CHARS = 100_000
-"""Text beyond it is not read: twice what 10,240 tokens hold."""
+MAX_TRACE_CHARS = 50_000
+"""Text beyond it is not read: about what 10,240 tokens hold, the longest trace of the recipe."""
 MAX_SENTENCE_TOKENS = 400
 """A longer sentence is cut here: nobody speaks so, and rules look around in a sentence."""
 
