@@ -33,23 +33,26 @@ def tagged(mesh: str, name: str | None = None) -> list[int]:
 
 
 def born(pid: int) -> int:
-    """Start time of a process in clock ticks since boot; 0 if there is none, or no /proc."""
+    """Start time of a process in clock ticks since boot; 0 if there is none, if it is a zombie, or without /proc."""
     try:
         # The second field is the program's name in brackets, which may hold spaces.
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return 0
+    return 0 if fields[0] == "Z" else int(fields[19])
 
 
-def alive(pid: int, since: int = 0) -> bool:
-    """True if the process runs and, if `since` is given, is the one that was born then."""
+def alive(pid: int, since: int) -> bool:
+    """True if the process that was born at `since` (0: without /proc) still runs."""
+    if since:
+        return born(pid) == since
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return not since or born(pid) == since
+    return True
 
 
 def send(pids: Iterable[int], number: signal.Signals) -> None:

@@ -1,0 +1,201 @@
+"""The supervisor with real processes and a real Redis.
+
+The five services are stand-ins that only answer health checks: what is tested here is who is started, started again
+and stopped. Each also starts a child in a session of its own, as torchrun and vLLM do.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from earwitness.active import ActiveJob, clear_active, write_active
+from earwitness.local import control
+from earwitness.local.plan import Options
+from earwitness.local.state import MeshState, NoMesh, read_state
+from earwitness.local.supervisor import MeshFailed
+from earwitness.local.sweep import born, tagged
+from earwitness.redis_client import connect
+
+STAND_IN = """
+import os, pathlib, signal, subprocess, sys, threading
+from concurrent import futures
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+if os.environ["EW_NAME"] in os.environ.get("BROKEN", "").split(","):
+    sys.exit("cannot find the thing it needs")
+server = grpc.server(futures.ThreadPoolExecutor(2))
+state = health.HealthServicer()
+health_pb2_grpc.add_HealthServicer_to_server(state, server)
+server.add_insecure_port(os.environ["EW_LISTEN"])
+server.start()
+state.set("", health_pb2.HealthCheckResponse.SERVING)
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: None if "STUBBORN" in os.environ else stop.set())
+stop.wait()
+"""
+
+
+def wait_for(what: str, found: Callable[[], object], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A state folder, with stand-ins for the services; whatever a test leaves behind is ended."""
+    package = tmp_path / "stand-ins" / "services"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    for service in ("jobs", "rollout", "reward", "reference", "trainer"):
+        (package / f"{service}.py").write_text(STAND_IN)
+    # torchrun takes seconds to import torch; the stand-in launcher runs the module after its own options.
+    launcher = tmp_path / "stand-ins" / "torch" / "distributed"
+    launcher.mkdir(parents=True)
+    for init in (launcher.parent, launcher):
+        (init / "__init__.py").write_text("")
+    (launcher / "run.py").write_text("import runpy\nrunpy.run_module('services.trainer', run_name='__main__')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stand-ins"))
+    folder = tmp_path / "mesh"
+    yield folder
+    try:
+        control.stop(folder)
+    except NoMesh:
+        pass
+
+
+def up(folder: Path, **options: object) -> tuple[MeshState, list[str]]:
+    lines: list[str] = []
+    return control.start_detached(Options(folder, **options), lines.append), lines
+
+
+def pids(state: MeshState) -> dict[str, int]:
+    return {p.name: p.pid for p in state.processes}
+
+
+def test_up_starts_everything_and_down_leaves_nothing(folder: Path) -> None:
+    state, lines = up(folder, rollout=2)
+    assert set(pids(state)) == {"queue", "weights", "jobs", "trainer", "rollout-0", "rollout-1", "reward-0"}
+    assert all(p.state == "healthy" for p in state.processes)
+    assert any("rollout-1: healthy" in line for line in lines)
+    assert len(state.token) >= 24
+    everyone = [*pids(state).values(), *tagged(state.mesh)]
+    assert control.stop(folder) == []
+    assert not [p for p in everyone if born(p)]
+    assert tagged(state.mesh) == []
+    with pytest.raises(NoMesh):
+        read_state(folder)
+
+
+def test_a_killed_process_comes_back_and_its_children_do_not_stay(folder: Path) -> None:
+    state, _ = up(folder)
+    before = pids(state)["rollout-0"]
+    of_rollout = tagged(state.mesh, "rollout-0")
+    assert len(of_rollout) == 2
+    os.kill(before, signal.SIGKILL)
+
+    def back() -> bool:
+        now = next(p for p in read_state(folder).processes if p.name == "rollout-0")
+        return now.pid not in (0, before) and now.state == "healthy" and now.restarts == 1
+
+    wait_for("rollout-0 to come back", back)
+    assert not [p for p in of_rollout if born(p)]
+
+
+@pytest.mark.parametrize("store", ["queue", "weights"])
+def test_a_killed_redis_comes_back_where_it_was(folder: Path, store: str) -> None:
+    state, _ = up(folder)
+    url = state.queue_url if store == "queue" else state.weights_urls[0]
+    client = connect(url)
+    client.set("ew:test", "kept")
+    time.sleep(1.5)  # the append-only file is synced every second
+    os.kill(pids(state)[store], signal.SIGKILL)
+    wait_for(f"{store} to come back", lambda: pids(read_state(folder))[store] != pids(state)[store])
+    assert connect(url).get("ew:test") == (b"kept" if store == "queue" else None)
+
+
+def test_a_mesh_whose_supervisor_was_killed_ends_by_itself(folder: Path) -> None:
+    state, _ = up(folder)
+    os.kill(state.pid, signal.SIGKILL)
+    wait_for("the processes to end", lambda: not tagged(state.mesh))
+    wait_for("Redis to end", lambda: not born(pids(state)["queue"]))
+
+
+def test_a_process_that_ignores_sigterm_is_killed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUBBORN", "1")
+    state, _ = up(folder)
+    os.kill(state.pid, signal.SIGKILL)  # the guard's grace is shorter than the supervisor's
+    wait_for("the processes to be killed", lambda: not tagged(state.mesh))
+
+
+def test_a_service_that_cannot_start_is_named_with_the_end_of_its_log(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKEN", "reward-0")
+    with pytest.raises(MeshFailed, match="cannot find the thing it needs") as caught:
+        up(folder)
+    assert str(caught.value).startswith("reward-0 exited with status 1")
+    assert read_state(folder).failure
+    assert tagged(read_state(folder).mesh) == []
+
+
+def test_scale_adds_and_removes_workers(folder: Path) -> None:
+    state, _ = up(folder)
+    control.scale(folder, "rollout", 3)
+    grown = pids(read_state(folder))
+    assert {"rollout-0", "rollout-1", "rollout-2"} <= set(grown)
+    assert grown["rollout-0"] == pids(state)["rollout-0"]
+    control.scale(folder, "rollout", 1)
+    wait_for("the workers to leave", lambda: not tagged(state.mesh, "rollout-2"))
+    control.scale(folder, "rollout", 2)
+    assert "rollout-1" in pids(read_state(folder))
+
+
+def test_the_reference_runs_only_while_a_job_needs_it(folder: Path) -> None:
+    state, _ = up(folder)
+    assert "reference-0" not in pids(state)
+    client = connect(state.queue_url)
+    write_active(client, ActiveJob(job_id="j", needs_reference=True, reference_uri="file:///nowhere"))
+    wait_for("the reference", lambda: pids(read_state(folder)).get("reference-0"))
+    clear_active(client)
+    wait_for("the reference to leave", lambda: "reference-0" not in pids(read_state(folder)))
+    wait_for("its processes to end", lambda: not tagged(state.mesh, "reference-0"))
+
+
+def test_jobs_outlive_the_mesh_unless_it_starts_fresh(folder: Path) -> None:
+    state, _ = up(folder)
+    connect(state.queue_url).set("ew:test", "kept")
+    control.stop(folder)
+    state, _ = up(folder)
+    assert connect(state.queue_url).get("ew:test") == b"kept"
+    control.stop(folder)
+    state, _ = up(folder, fresh=True)
+    assert connect(state.queue_url).get("ew:test") is None
+
+
+def test_a_redis_that_is_not_there_is_said_within_ten_seconds(folder: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(MeshFailed, match="127.0.0.1:1"):
+        up(folder, redis="redis://127.0.0.1:1/0")
+    assert time.monotonic() - started < 10.0
+
+
+def test_the_foreground_mesh_stops_on_ctrl_c(folder: Path) -> None:
+    command = [sys.executable, "-m", "earwitness", "up", "--state", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as shown:
+        assert shown.stdout is not None
+        wait_for("the mesh", lambda: "ready at" in shown.stdout.readline())
+        mesh = json.loads((folder / "mesh.json").read_text())["mesh"]
+        os.killpg(shown.pid, signal.SIGINT)
+        assert shown.wait(30) == 0
+    assert tagged(mesh) == []
