@@ -59,11 +59,10 @@ class RedisServer:
     """
 
     def __init__(self, role: Role, directory: str | os.PathLike[str], port: int = 0, max_memory_bytes: int = 0) -> None:
-        """Port 0 picks a free one. `max_memory_bytes` 0 sets no limit."""
+        """Port 0 picks a free one, which later starts keep. `max_memory_bytes` 0 sets no limit."""
         self.role = role
         self.directory = Path(directory)
         self.port = port
-        self._pick = port == 0
         self._max_memory_bytes = max_memory_bytes
         self._password = secrets.token_urlsafe(24)
         self._process: subprocess.Popen[bytes] | None = None
@@ -89,12 +88,13 @@ class RedisServer:
             raise RuntimeError(f"the {self.role} Redis runs already")
         self.directory.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
-        for attempt in range(1, PORT_ATTEMPTS + 1):
-            if self._pick:
+        pick = self.port == 0
+        for _ in range(PORT_ATTEMPTS):
+            if pick:
                 self.port = _free_port()
             if self._launch(started):
                 return self
-            if not (self._pick and "Address already in use" in self._log_end() and attempt < PORT_ATTEMPTS):
+            if not (pick and "Address already in use" in self._log_end()):
                 break
         raise InfrastructureError(
             f"the {self.role} Redis on port {self.port} to start", time.monotonic() - started, self._log_end()

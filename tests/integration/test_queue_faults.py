@@ -22,7 +22,7 @@ from tests.integration.resp_proxy import RespProxy
 RUN = "job/1-train/0"
 WORKER = Path(__file__).with_name("queue_worker.py")
 SCRIPTS = ("open_run", "close_run", "issue", "take", "hand_off", "drop", "use")
-FINISH_SECONDS = 60.0
+FINISH_SECONDS = 120.0
 
 
 @pytest.fixture
@@ -64,6 +64,11 @@ def until(condition, what, seconds=FINISH_SECONDS):
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(0.02)
+
+
+def written(server):
+    persistence = connect(server.url).info("persistence")
+    return persistence["aof_buffer_length"] == persistence["aof_pending_bio_fsync"] == 0
 
 
 @contextmanager
@@ -133,6 +138,7 @@ class Trainer:
             self.held, self.step = [], self.step + 1
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_chaos_uses_every_ordinal_once_or_drops_it_with_a_reason(server, queue, seed):
     """Workers of all stations kill themselves and are killed at random; the trainer restarts from a checkpoint."""
@@ -155,7 +161,7 @@ def test_chaos_uses_every_ordinal_once_or_drops_it_with_a_reason(server, queue, 
 
     checkpoint = {}
     try:
-        for lineage, steps in enumerate((6, 15)):
+        for lineage, steps in enumerate((6, 10)):
             trainer = Trainer(queue, checkpoint, lineage)
             deadline = time.monotonic() + FINISH_SECONDS
             while trainer.step < steps:
@@ -188,8 +194,11 @@ def test_a_restarted_redis_goes_on_with_the_queue(server, queue, crash):
     first, second = queue.take(TASKS, "w", 2, 0)
     queue.hand_off(TASKS, first.message_id, group(0), ROLLOUTS)
     ledger, lag = queue.ledger(RUN), queue.lag()
-    (server.kill if crash else server.stop)()
-    server._pick = False  # the same port again, as in a pod
+    if crash:  # a slow disk may delay what the append-only file gets: that much a crash can lose
+        until(lambda: written(server), "the append-only file to be written", 10)
+        server.kill()
+    else:
+        server.stop()
     server.start()
     assert (queue.ledger(RUN), queue.lag()) == (ledger, lag)
     assert queue.hand_off(TASKS, first.message_id, group(0), ROLLOUTS) == "duplicate"
@@ -200,7 +209,6 @@ def test_a_restarted_redis_goes_on_with_the_queue(server, queue, crash):
 
 def test_workers_live_through_a_restart_of_redis(server, queue):
     """Nobody is restarted but Redis: clients try again until it is back."""
-    server._pick = False
     trainer = Trainer(queue, {}, 0)
     with (
         process(server.url, "rollout", "a"),
