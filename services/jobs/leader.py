@@ -56,7 +56,9 @@ class Leadership:
 
         A holder of our name is our own past: names are unique, so that process is gone and need not be waited for.
         """
-        while not await self._acquire([keys.LEADER], [self.holder, int(LEASE_SECONDS * 1000), self._name]):
+        while True:
+            if await self._acquire([keys.LEADER], [self.holder, int(LEASE_SECONDS * 1000), self._name]):
+                return
             await asyncio.sleep(0.3)
 
     async def keep(self) -> None:

@@ -71,9 +71,9 @@ def distil(groups: Sequence[wire.Group], stage: MgrdStage) -> Distilled:
                 kept[trajectory.text] = trajectory
             reasons[outcome] += 1
         for number, trajectory in enumerate(kept.values()):
-            reasoning, _ = split_response(trajectory.text)
+            reasoning, said = split_response(trajectory.text)
             prompt = wire.Prompt()
             prompt.CopyFrom(group.task.prompt)
             prompt.id = f"{prompt.id}~{number}"  # ids are unique within a manifest
-            examples.append(Example(prompt, reasoning))
+            examples.append(Example(prompt, reasoning, said))
     return Distilled(examples, dict(reasons))

@@ -27,6 +27,9 @@ POLL_SECONDS = 0.5
 FUTILE_STARTS = 4
 """So many starts without one finished step between them mean that the phase kills the trainer."""
 
+WAITED = "waited "
+"""How an InfrastructureError begins in a trainer's reason."""
+
 BARREN_STEPS = 40
 """So many steps' worth of groups dropped in a row mean that no prompt is left to learn from."""
 
@@ -51,7 +54,8 @@ class Follower:
                     await job.trainer.stop_phase(status.job_id)
                 starts += 1
                 if starts > FUTILE_STARTS:
-                    raise JobFailed(f"the trainer was started {FUTILE_STARTS} times without finishing a step")
+                    last = status.reason or "its process ended"
+                    raise JobFailed(f"the trainer was started {FUTILE_STARTS} times without finishing a step: {last}")
                 step = (await job.trainer.start_phase(self._start)).step
                 if starts > 1 or step:
                     await job.tell("stage", f"{job.phase.name} goes on from step {step}")
@@ -69,10 +73,13 @@ class Follower:
             await asyncio.sleep(POLL_SECONDS)
 
     def _is_ours(self, status: wire.GetStatusResponse) -> bool:
-        """True if the trainer has this phase in hand or at its end."""
+        """True if the trainer has this phase in hand or at its end, so that it need not be told again."""
         named = (status.job_id, status.stage_index, status.phase)
         ours = (self._start.job_id, self._start.stage_index, self._start.phase)
-        return named == ours and status.state not in (wire.PHASE_STATE_IDLE, wire.PHASE_STATE_STOPPED)
+        if named != ours or status.state in (wire.PHASE_STATE_IDLE, wire.PHASE_STATE_STOPPED):
+            return False
+        # A server that the trainer could not reach may be back: only `FUTILE_STARTS` of these end the job.
+        return not (status.state == wire.PHASE_STATE_FAILED and status.reason.startswith(WAITED))
 
     async def _remember(self, after_step: int) -> None:
         if after_step != self._job.record.after_step:
@@ -88,7 +95,7 @@ class Follower:
             "steps": status.steps,
             "seconds_left": self._progress.seconds_left(status.step, status.steps, time.monotonic()),
         }
-        if self._start.phase == "train":
+        if status.run_id:
             changes |= {"lineage": status.lineage, "published": max(record.version, status.version)}
         events = []
         for done in new:

@@ -1,0 +1,73 @@
+"""The frozen reference policy: the trainer's model in one process, without gradients."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from earwitness.errors import InputError
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from trainer import parallel
+from trainer.batches import Row, chunks, pad
+from trainer.mels import SILENCE, MelCache
+from trainer.model.architecture import Architecture
+from trainer.model.logprobs import response_logprobs
+from trainer.model.policy import build_policy
+
+MICRO_BATCH = 16
+"""Trajectories of one forward pass: a group in one or two."""
+
+
+class FrozenPolicy:
+    """Scores tokens under the weights of one Hugging Face directory. One thread at a time."""
+
+    def __init__(self, model_dir: str, dtype: str) -> None:
+        """Loads the weights. Raises InputError."""
+        torch.set_num_threads(int(os.environ.get("EW_REFERENCE_THREADS", "1")))
+        parallel.initialize(1, 1)
+        path = Path(model_dir.removeprefix("file://"))
+        self.model_dir = model_dir
+        self._architecture = Architecture.read(path)
+        self._policy = build_policy(path, dtype=getattr(torch, dtype)).to(parallel.device()).eval()
+        self._mels = MelCache(self._architecture.audio.n_mels)
+
+    def score(self, group: trajectory_pb2.Group) -> None:
+        """Fills in `reference_logprobs` of every trajectory, at the temperature it was sampled at.
+
+        Raises InputError if the group does not fit the model or its clip cannot be read.
+        """
+        rows = [_row(group, trajectory) for trajectory in group.trajectories]
+        for row in rows:
+            self._check(row)
+        temperature = group.task.sampling.temperature
+        scored: list[list[float]] = []
+        for chunk in chunks(rows, MICRO_BATCH):
+            scored += self._score(chunk, temperature)
+        for trajectory, logprobs in zip(group.trajectories, scored, strict=True):
+            trajectory.reference_logprobs[:] = logprobs
+
+    @torch.no_grad()
+    def _score(self, rows: Sequence[Row], temperature: float) -> list[list[float]]:
+        batch = pad(list(enumerate(rows)), self._mels, parallel.device())
+        logits = self._policy(batch.tokens, batch.audio, batch.audio_index)
+        logprobs = response_logprobs(logits, batch.tokens, temperature).cpu()
+        return [logprobs[i, row.prompt_tokens : len(row.tokens)].tolist() for i, row in enumerate(rows)]
+
+    def _check(self, row: Row) -> None:
+        dims = self._architecture.decoder
+        if row.response_tokens == 0:
+            raise InputError(f"{row.name}, token_ids", "is empty", "at least one token")
+        if len(row.tokens) > dims.max_positions or row.tokens.max() >= dims.vocab_size:
+            problem = f"{len(row.tokens)} tokens with ids up to {row.tokens.max()}"
+            raise InputError(row.name, problem, f"at most {dims.max_positions} tokens, ids below {dims.vocab_size}")
+
+
+def _row(group: trajectory_pb2.Group, trajectory: trajectory_pb2.Trajectory) -> Row:
+    tokens = np.array([*group.prompt_token_ids, *trajectory.token_ids], dtype=np.int64)
+    clip = SILENCE if group.task.without_audio else group.task.prompt.audio_uri
+    name = f"ordinal {group.task.ordinal}, trajectory {trajectory.index}"
+    return Row(tokens, len(group.prompt_token_ids), clip, name)

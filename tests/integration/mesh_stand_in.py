@@ -1,0 +1,228 @@
+"""A scripted trainer and rollout+reward stand-ins in one process, for tests of the jobs service alone.
+
+    python mesh_stand_in.py QUEUE_URL host:port [--fail PHASE] [--step-seconds S]
+
+The trainer keeps a JSON file per phase as its checkpoint and resumes from it, as the real one does. The workers answer
+at random but reproducibly: sample i of ordinal o of a prompt is right with the same probability in every run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
+from earwitness.recipe.load import load_recipe
+from earwitness.redis_client import connect
+from earwitness.wire.trainer.v1 import trainer_pb2 as wire
+from earwitness.wire.trainer.v1 import trainer_pb2_grpc
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from services.server import Settings, serve_in_thread
+
+THINK_END_ID = 7
+
+
+class Stopped(Exception):
+    """StopPhase was called."""
+
+
+class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
+    """Counts steps; in `train` it consumes groups like the real one."""
+
+    def __init__(self, queue: Queue, fail: str, step_seconds: float) -> None:
+        self.queue, self.fail, self.step_seconds = queue, fail, step_seconds
+        self.status = wire.GetStatusResponse(state=wire.PHASE_STATE_IDLE)
+        self.metrics: list[wire.StepMetrics] = []
+        self.thread: threading.Thread | None = None
+        self.stopping = threading.Event()
+        self.lock = threading.Lock()
+
+    def PrepareModel(self, request, context):
+        folder = Path(load_recipe(request.recipe_yaml).output) / "model"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps({"text_config": {"max_position_embeddings": 512}}))
+        tokens = [{"id": THINK_END_ID, "content": "</think>"}]
+        (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": tokens}))
+        return wire.PrepareModelResponse(model_uri=str(folder), parameters=1234)
+
+    def StartPhase(self, request, context):
+        with self.lock:
+            same = (self.status.job_id, self.status.stage_index, self.status.phase) == (
+                request.job_id, request.stage_index, request.phase,
+            )  # fmt: skip
+            if self.status.state == wire.PHASE_STATE_RUNNING and same:
+                return wire.StartPhaseResponse(step=self.status.step)
+            stage = load_recipe(request.recipe_yaml).stages[request.stage_index]
+            self.folder = Path(request.checkpoint_uri)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            saved = self._load()
+            steps = stage.steps if request.phase == "train" else stage.tune.steps
+            self.metrics = []
+            self.used = {int(o): s for o, s in saved["used"].items()}
+            self.dropped = {int(o): r for o, r in saved["dropped"].items()}
+            self.status = wire.GetStatusResponse(
+                job_id=request.job_id, stage_index=request.stage_index, phase=request.phase,
+                state=wire.PHASE_STATE_RUNNING, step=saved["step"], steps=steps, lineage=saved["lineage"] + 1,
+                version=request.base_version + (saved["step"] if request.phase == "train" else 0),
+            )  # fmt: skip
+            self._save()
+            self.stopping.clear()
+            work = self._train if request.phase == "train" else self._tune
+            self.thread = threading.Thread(target=self._run, args=(work, stage), daemon=True)
+            self.thread.start()
+            return wire.StartPhaseResponse(step=saved["step"])
+
+    def StopPhase(self, request, context):
+        if self.status.job_id == request.job_id and self.thread is not None:
+            self.stopping.set()
+            self.thread.join(30)
+        return wire.StopPhaseResponse(step=self.status.step)
+
+    def PublishWeights(self, request, context):
+        return wire.PublishWeightsResponse(bytes=1)
+
+    def SaveCheckpoint(self, request, context):
+        self._save()
+        return wire.SaveCheckpointResponse(checkpoint_uri=str(self.folder))
+
+    def GetStatus(self, request, context):
+        answer = wire.GetStatusResponse()
+        answer.CopyFrom(self.status)
+        answer.steps_done.extend(m for m in list(self.metrics) if m.step > request.after_step)
+        return answer
+
+    def _run(self, work, stage):
+        try:
+            if self.fail == self.status.phase:
+                raise ValueError("the loss is not finite")
+            work(stage)
+            self._save()
+            self.status.checkpoint_uri = str(self.folder)
+            self.status.state = wire.PHASE_STATE_DONE
+        except Stopped:
+            self.status.state = wire.PHASE_STATE_STOPPED
+        except ValueError as error:
+            self.status.reason = str(error)
+            self.status.state = wire.PHASE_STATE_FAILED
+
+    def _step(self, **metrics):
+        step = self.status.step + 1
+        figures = [wire.Metric(name=n.replace("__", "."), value=v) for n, v in metrics.items()]
+        self.metrics.append(wire.StepMetrics(step=step, metrics=figures))
+        self.status.step = step
+
+    def _tune(self, stage):
+        while self.status.step < self.status.steps:
+            if self.stopping.wait(self.step_seconds):
+                raise Stopped
+            self._step(loss=3.0 / (self.status.step + 1), grad_norm=1.0)
+
+    def _train(self, stage):
+        run_id = f"{self.status.job_id}/{self.status.stage_index}-train/{self.status.lineage}"
+        self.queue.open_run(run_id, used=self.used, dropped=self.dropped)
+        self.status.run_id = run_id
+        while self.status.step < self.status.steps:
+            taken, groups = [], []
+            while len(taken) < stage.groups_per_step:
+                if self.stopping.is_set():
+                    raise Stopped
+                for entry in self.queue.take(READY, "trainer", stage.groups_per_step - len(taken), 100):
+                    taken.append(entry)
+                    groups.append(trajectory_pb2.Group.FromString(entry.data))
+            if self.stopping.wait(self.step_seconds):
+                raise Stopped
+            ordinals = [g.task.ordinal for g in groups]
+            step = self.status.step + 1
+            self.queue.use(run_id, step, [(t.message_id, o) for t, o in zip(taken, ordinals, strict=True)])
+            self.used |= dict.fromkeys(ordinals, step)
+            self._step(**{"reward__mean": 0.5, "logprob_gap__mean": 1e-5, "kl": 0.0, "think_tokens__mean": 3.0})
+            self.status.version += 1
+            if step % 2 == 0:
+                self._save()
+
+    def _save(self):
+        state = {"step": self.status.step, "lineage": self.status.lineage, "used": self.used, "dropped": self.dropped}
+        partial = self.folder / "state.part"
+        partial.write_text(json.dumps(state))
+        partial.rename(self.folder / "state.json")
+
+    def _load(self):
+        file = self.folder / "state.json"
+        if not file.exists():
+            return {"step": 0, "lineage": -1, "used": {}, "dropped": {}}
+        return json.loads(file.read_text())
+
+
+def answer(task: trajectory_pb2.GroupTask) -> trajectory_pb2.Group:
+    """A group for a task: right with a probability that depends on the prompt, never the same text twice."""
+    group = trajectory_pb2.Group(task=task, worker="stand-in")
+    for index in range(task.sampling.samples):
+        luck = random.Random(f"{task.prompt.id}/{task.ordinal}/{index}")
+        correct = luck.random() < 0.5
+        said = task.prompt.answer if correct else next(c for c in task.prompt.choices if c != task.prompt.answer)
+        trajectory = group.trajectories.add(
+            index=index, token_ids=[11, 12, 13, THINK_END_ID, 14], logprobs=[-0.1] * 5,
+            finish_reason=trajectory_pb2.FINISH_REASON_STOP,
+            text=f"I hear a tone {luck.random():.6f} <b>loud</b>\n</think>\n{said}",
+        )  # fmt: skip
+        trajectory.versions.add(version=task.min_version, tokens=5)
+        reward = trajectory.reward
+        reward.total, reward.correct, reward.well_formed = float(correct), correct, True
+        reward.coherent, reward.supported, reward.answer = True, 1, said
+        reward.surrogate = luck.random() < 0.2
+        reward.claims.add(
+            text="a tone",
+            kind="pitch",
+            verdict=trajectory_pb2.VERDICT_SUPPORTED,
+            claimed="<i>220</i> Hz",
+            measured="219 Hz",
+        )
+    return group
+
+
+def work(url: str, stop: threading.Event) -> None:
+    """Rollout and reward at once."""
+    queue = Queue(connect(url), claim_idle_ms=2000)
+    while not stop.is_set():
+        for taken in queue.take(TASKS, "stand-in", 16, 100):
+            group = answer(trajectory_pb2.GroupTask.FromString(taken.data))
+            queue.hand_off(TASKS, taken.message_id, group, ROLLOUTS)
+        for taken in queue.take(ROLLOUTS, "stand-in", 16, 10):
+            group = trajectory_pb2.Group.FromString(taken.data)
+            right = sum(t.reward.correct for t in group.trajectories)
+            if group.task.needs_spread and right in (0, len(group.trajectories)):
+                reason = "all correct" if right else "all wrong"
+                queue.drop(ROLLOUTS, taken.message_id, group.task.run_id, group.task.ordinal, reason)
+            else:
+                queue.hand_off(ROLLOUTS, taken.message_id, group, READY)
+        queue.announce("rollout", "stand-in", {"state": "working", "version": 1, "tasks": 2, "tokens_per_second": 10.0})
+        time.sleep(0.01)
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("queue_url")
+    parser.add_argument("listen")
+    parser.add_argument("--fail", default="")
+    parser.add_argument("--step-seconds", type=float, default=0.02)
+    args = parser.parse_args()
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    trainer = ScriptedTrainer(Queue(connect(args.queue_url), claim_idle_ms=2000), args.fail, args.step_seconds)
+    settings = Settings(listen=args.listen, name="trainer")
+    server = serve_in_thread(
+        "trainer", settings, lambda s: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(trainer, s)
+    )
+    threading.Thread(target=work, args=(args.queue_url, stop), daemon=True).start()
+    stop.wait()
+    server.stop()
+
+
+if __name__ == "__main__":
+    main()
