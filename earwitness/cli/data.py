@@ -24,7 +24,9 @@ def probe(
     folder: Annotated[Path, typer.Option("--out", help="Folder for the clips and the manifest.")],
     count: Annotated[int, typer.Option(min=1, help="Clips.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the clips.")] = 1,
-    split: Annotated[Literal["cold_start", "train", "eval"], typer.Option(help="Splits never share a clip.")] = "train",
+    split: Annotated[
+        Literal["lessons", "cold_start", "train", "eval"], typer.Option(help="Splits never share a clip.")
+    ] = "train",
     surrogate_share: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Add reasoning, and let this share of it guess from the question's words."),

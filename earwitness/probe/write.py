@@ -19,7 +19,7 @@ from earwitness.probe.sound import Rng, in_a_room
 from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
-SPLITS = ("cold_start", "train", "eval")
+SPLITS = ("lessons", "cold_start", "train", "eval")
 """A split's index is part of every clip's seed, so no two splits can share a clip."""
 
 SURROGATES = (
@@ -32,17 +32,17 @@ Progress = Callable[[int, int], None]
 
 
 def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None) -> dict[str, str]:
-    """Write the three splits under `out_dir`; returns manifest path by split name.
+    """Write the splits under `out_dir`; returns manifest path by split name.
 
     A split whose manifest exists is kept: the manifest is written last, so it is whole.
     """
-    counts = {"cold_start": probe.cold_start, "train": probe.train, "eval": probe.eval}
+    counts = {"lessons": probe.lessons, "cold_start": probe.cold_start, "train": probe.train, "eval": probe.eval}
+    shares = {"lessons": 0.0, "cold_start": probe.surrogate_share}
     total, done, manifests = sum(counts.values()), 0, {}
     for split in SPLITS:
-        share = probe.surrogate_share if split == "cold_start" else None
         base = done
         report = None if progress is None else (lambda n, _t, base=base: progress(base + n, total))
-        manifests[split] = write_split(out_dir, counts[split], probe.seed, split, share, report)
+        manifests[split] = write_split(out_dir, counts[split], probe.seed, split, shares.get(split), report)
         done += counts[split]
     return manifests
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from earwitness.errors import shown
 
-PROBE_MANIFESTS = ("cold_start", "train", "eval")
+PROBE_MANIFESTS = ("lessons", "cold_start", "train", "eval")
 """Manifests that `probe` provides."""
 
 

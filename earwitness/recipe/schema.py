@@ -121,11 +121,14 @@ class ModelConfig(Strict):
 class ProbeData(Strict):
     """Listening questions with synthesised clips, written under the job's output (see `earwitness data probe`).
 
-    It provides the manifests `cold_start`, `train` and `eval`; they never share a clip.
+    It provides the manifests `lessons`, `cold_start`, `train` and `eval`; they never share a clip.
     """
 
+    lessons: Positive = 4000
+    """Clips with true reasoning traces: what a pre-trained listener would bring along."""
+
     cold_start: Positive = 4000
-    """Clips with reasoning traces."""
+    """Clips with reasoning traces, some of them surrogates."""
     train: Positive = 2000
     """Clips for MGRD and RL."""
     eval: Positive = 320
@@ -181,6 +184,20 @@ class Optimizer(Strict):
     """Adam's second decay."""
 
 
+class Curriculum(Strict):
+    """Kinds of question one after another: what is learned of one sound carries over to the next.
+
+    A small model with random weights that meets all kinds at once learns none of them for a long time.
+    """
+
+    kinds: Annotated[list[str], Field(min_length=1, max_length=64)]
+    """`kind` of the prompts, in the order in which they join."""
+    steps_each: Positive
+    """Updates from one kind's joining to the next one's; after the last, examples are drawn from all alike."""
+    newest_share: Share = 0.5
+    """Share of the draws that is the newest kind's; the rest comes from all that have joined."""
+
+
 class Tune(Strict):
     """Supervised updates: -log p over the response tokens, mean over the tokens of the global batch."""
 
@@ -194,6 +211,8 @@ class Tune(Strict):
     """How weights move."""
     checkpoint_every: Positive = 200
     """Updates between checkpoints; there is always one at the end."""
+    curriculum: Curriculum | None = None
+    """Order of the first updates; none: shuffled epochs from the start."""
 
 
 class ColdStartStage(Strict):
