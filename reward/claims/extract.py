@@ -8,7 +8,7 @@ from itertools import pairwise
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.claims.facts import Claim, Count, Part, Statement
 from reward.claims.items import items_of
-from reward.claims.lexicon import Word
+from reward.claims.meanings import Word
 from reward.claims.reader import Found, Reader
 from reward.claims.words import MAX_TRACE_CHARS, Sentence, sentences
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reward.claims.lexicon import APPROXIMATIONS, LONGEST, MEANINGS, UNITS, Meaning
+from reward.claims.lexicon import APPROXIMATIONS, LONGEST, MEANINGS, UNITS
+from reward.claims.meanings import Meaning
 from reward.claims.words import Token
 
 _FIRST_WORDS = {phrase[0] for phrase in MEANINGS}

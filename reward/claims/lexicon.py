@@ -2,97 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from reward.claims.facts import Quantity, Relation
+from reward.claims.meanings import Compares, Edge, EdgeWord, Evenness, Meaning, Moves, Ordinal, Sounds, Topic, Word
 
 MORE, LESS, SAME = Relation.MORE, Relation.LESS, Relation.SAME
 
-
-class Edge(StrEnum):
-    """Which end of a change or a range a number stands for."""
-
-    START = "start"
-    END = "end"
-    LOW = "low"
-    HIGH = "high"
-
-
-@dataclass(frozen=True)
-class Ordinal:
-    """ "second": the n-th event, -1 the last."""
-
-    part: int
-
-
-@dataclass(frozen=True)
-class Topic:
-    """A noun or verb that says which quantity is spoken of."""
-
-    quantity: Quantity
-
-
-@dataclass(frozen=True)
-class EdgeWord:
-    """ "starts", "ends", "between"."""
-
-    edge: Edge
-
-
-@dataclass(frozen=True)
-class Moves:
-    """ "rises": a change; quantity None means that of the topic."""
-
-    quantity: Quantity | None
-    relation: Relation
-
-
-@dataclass(frozen=True)
-class Compares:
-    """ "louder", "loudest"."""
-
-    quantity: Quantity
-    relation: Relation
-    superlative: bool = False
-
-
-@dataclass(frozen=True)
-class Sounds:
-    """ "sawtooth", "only odd harmonics"."""
-
-    what: str
-
-
-@dataclass(frozen=True)
-class Evenness:
-    """ "regular". With `timing_only` it means timing only where gaps or pulses are spoken of ("even", "uniform")."""
-
-    even: bool
-    timing_only: bool
-
-
-class Word(StrEnum):
-    """Words with a role of their own."""
-
-    EVENT = "event"
-    """A noun for one sound."""
-    PULSES = "pulses"
-    """A noun for sounds in a train; also an event."""
-    NEGATION = "negation"
-    UNCERTAIN = "uncertain"
-    BECOMES = "becomes"
-    """Makes a comparative a change: "gets louder"."""
-    CLAUSE = "clause"
-    """A new clause begins."""
-    OR = "or"
-    THAN = "than"
-    UNEQUAL = "unequal"
-    """An inequality before a number: "above"."""
-    SINGLE = "single"
-
-
-Meaning = Ordinal | Topic | EdgeWord | Moves | Compares | Sounds | Evenness | Word
 
 MEANINGS: dict[tuple[str, ...], Meaning] = {}
 """Longest match wins; see `LONGEST`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from reward.claims.around import Around
 from reward.claims.facts import (
     Change,
     Comparison,
@@ -18,28 +19,13 @@ from reward.claims.facts import (
     Value,
 )
 from reward.claims.items import Item
-from reward.claims.lexicon import (
-    APPROXIMATIONS,
-    BACKGROUND,
-    NOT_A_COUNTED_ADJECTIVE,
-    Compares,
-    Edge,
-    EdgeWord,
-    Evenness,
-    Meaning,
-    Moves,
-    Ordinal,
-    Sounds,
-    Topic,
-    Word,
-)
+from reward.claims.lexicon import NOT_A_COUNTED_ADJECTIVE
+from reward.claims.meanings import Compares, Edge, EdgeWord, Evenness, Meaning, Moves, Ordinal, Sounds, Topic, Word
 
 NEGATION_REACH = 5
 """Items after a negation that it still negates: "does not seem to be any higher"."""
 COUNT_REACH = 4
 """Items between a count and its noun: "three short, clear, even beeps"."""
-THAN_REACH = 4
-"""Items between a comparative and what it compares with: "louder in level than the second"."""
 MOST_EVENTS = 60
 """Larger counts are no counts of events in a clip of 30 s."""
 
@@ -72,6 +58,7 @@ class Reader:
     def __init__(self, items: list[Item], part: Part) -> None:
         self.items = items
         self.part: Part = part
+        self._around = Around(items)
         self._found: list[Found] = []
         self._topic: Quantity | None = None
         self._clip = False  # the subject is the clip, not an event
@@ -119,10 +106,10 @@ class Reader:
             case Compares():
                 return self._compares(position, item, meaning)
             case Sounds(what):
-                if what != "noise" or not self._is_background(position):
+                if what != "noise" or not self._around.is_background(position):
                     self._state(Timbre(what, self.part), position, item)
             case Evenness(even, timing_only):
-                if not self._is_partials(position + 1) and (self._timing or not timing_only):
+                if not self._around.is_partials(position + 1) and (self._timing or not timing_only):
                     self._state(Regular(even), position, item)
             case Word():
                 self._word(position, item, meaning)
@@ -141,7 +128,7 @@ class Reader:
         elif word is Word.UNCERTAIN:
             self._uncertain = True
         elif word is Word.SINGLE:
-            if self._meaning(position + 1) in (Word.EVENT, Word.PULSES):
+            if self._around.meaning(position + 1) in (Word.EVENT, Word.PULSES):
                 self._state(Count(1), position, self.items[position + 1])
         elif word is Word.CLAUSE:
             self._topic, self._edge, self._clause_part = None, None, None
@@ -149,10 +136,10 @@ class Reader:
             self._text_start = item.end
 
     def _ordinal(self, position: int, part: int) -> None:
-        after = self._meaning(position + 1)
+        after = self._around.meaning(position + 1)
         if isinstance(after, Topic) and after.quantity in (Quantity.GAP, Quantity.PAUSE):
             self._edge = {1: Edge.START, -1: Edge.END}.get(part)
-        elif self._word_at(position + 1) not in ("half", "part", "portion"):
+        elif self._around.word(position + 1) not in ("half", "part", "portion"):
             self.part = self._clause_part = part
             self._edge, self._clip = None, False
 
@@ -178,19 +165,19 @@ class Reader:
 
     def _compares(self, position: int, item: Item, compares: Compares) -> int:
         quantity, relation = compares.quantity, compares.relation
-        if quantity is Quantity.PITCH and Quantity.LEVEL in (self._topic, self._topic_at(position + 1)):
+        if quantity is Quantity.PITCH and Quantity.LEVEL in (self._topic, self._around.topic(position + 1)):
             quantity = Quantity.LEVEL
         if quantity is Quantity.DURATION and self._topic is Quantity.GAP and not compares.superlative:
             if self._clause_part is None:
                 self._state(Change(Quantity.TEMPO, None, relation.reverse), position, item)
             return position
-        if position and self._meaning(position - 1) is Word.BECOMES and quantity is not Quantity.DURATION:
+        if position and self._around.meaning(position - 1) is Word.BECOMES and quantity is not Quantity.DURATION:
             self._state(Change(quantity, self.part, relation), position, item)
             return position
-        other, last = self._than(position)
-        if last > position and self._is_limit(last):
+        other, last = self._around.than(position)
+        if last > position and self._around.is_limit(last):
             return last
-        subject = self._clause_part or self._ordinal_ahead(last) or self.part
+        subject = self._clause_part or self._around.ordinal_ahead(last) or self.part
         if relation is Relation.SAME and subject is None:
             subject = 1
         if subject is None:
@@ -198,7 +185,7 @@ class Reader:
         if other is None and not compares.superlative:
             other = {1: 2, 2: 1}.get(subject)
         if other != subject:
-            amount = self._amount_before(position, quantity) or self._amount_after(last, quantity)
+            amount = self._around.amount_before(position, quantity) or self._around.amount_after(last, quantity)
             self._state(Comparison(quantity, subject, other, relation, amount), position, self.items[last])
         if last > position:
             self.part = self._clause_part = other or subject
@@ -208,7 +195,7 @@ class Reader:
         if item.unit == "":
             self._count(position, item)
             return
-        if self._is_amount(position) or self._inequality(position):
+        if self._around.is_amount(position) or self._around.is_bound(position):
             return
         edge = self._edge_of(position, item)
         quantity: Quantity | None = None
@@ -230,9 +217,9 @@ class Reader:
 
     def _time(self, position: int, edge: Edge | None) -> Quantity | None:
         """What a number of seconds speaks of."""
-        after = self._topic_at(position + 1)
-        before = self._word_before(position)
-        if self._word_at(position + 1) in ("mark", "in") or before in ("at", "after", "before"):
+        after = self._around.topic(position + 1)
+        before = self._around.word_before(position)
+        if self._around.word(position + 1) in ("mark", "in") or before in ("at", "after", "before"):
             return Quantity.ONSET if before == "at" and self.part is not None else None
         topic = after if after in _TIMES else self._topic
         if topic in (Quantity.DURATION, Quantity.CLIP, None):
@@ -247,15 +234,15 @@ class Reader:
         number = item.number or 0.0
         if number != int(number) or not 0 <= number <= MOST_EVENTS or self._is_negated(position):
             return
-        before, after = self._word_before(position), self._word_at(position + 1)
-        if position and isinstance(self._meaning(position - 1), Ordinal):
+        before, after = self._around.word_before(position), self._around.word(position + 1)
+        if position and isinstance(self._around.meaning(position - 1), Ordinal):
             return
         counted = item.word != "one" and (
-            (before in ("is", "of", "total") and self._says_count(position)) or after in ("times", "time")
+            (before in ("is", "of", "total") and self._around.says_count(position)) or after in ("times", "time")
         )
         last = position
         for index in range(position + 1, min(position + 2 + COUNT_REACH, len(self.items))):
-            meaning, word = self._meaning(index), self.items[index].word
+            meaning, word = self._around.meaning(index), self.items[index].word
             if meaning in (Word.EVENT, Word.PULSES):
                 counted, last = True, index
                 break
@@ -264,12 +251,9 @@ class Reader:
         if counted:
             self._state(Count(int(number)), position, self.items[max(last, position)])
 
-    def _says_count(self, position: int) -> bool:
-        return any(item.word in ("count", "number", "total") for item in self.items[max(0, position - 5) : position])
-
     def _edge_of(self, position: int, item: Item) -> Edge | None:
         """Which edge a number stands for, by the word before it and by what the number before it stood for."""
-        joint = self._word_before(position)
+        joint = self._around.word_before(position)
         edge = self._edge
         if edge is Edge.START and joint in ("to", "-", "down", "up", "through"):
             edge = Edge.END
@@ -282,65 +266,6 @@ class Reader:
                 edge = Edge.START if self._moving else Edge.LOW
         self._edge = edge if edge in (Edge.START, Edge.LOW) else None
         return edge
-
-    def _than(self, position: int) -> tuple[Part, int]:
-        """The part after "than" near `position`, and the position of the last item used."""
-        for index in range(position + 1, min(position + 1 + THAN_REACH, len(self.items))):
-            if self._meaning(index) is Word.THAN:
-                for ahead in range(index + 1, min(index + 3, len(self.items))):
-                    meaning = self._meaning(ahead)
-                    if isinstance(meaning, Ordinal):
-                        return meaning.part, ahead
-                return None, index
-        return None, position
-
-    def _is_limit(self, position: int) -> bool:
-        """True if a number follows "than" at `position`: "higher than 500 Hz" compares no two sounds."""
-        return any(item.unit for item in self.items[position + 1 : position + 3])
-
-    def _ordinal_ahead(self, position: int) -> Part:
-        for item in self.items[position + 1 : position + 6]:
-            if item.meaning is Word.CLAUSE or item.word == ",":
-                return None
-            if isinstance(item.meaning, Ordinal):
-                return item.meaning.part
-        return None
-
-    def _is_amount(self, position: int) -> bool:
-        """True for the number of "9 dB louder" and "rises by 9 dB": a difference, not a value."""
-        after = [self._meaning(index) for index in (position + 1, position + 2)]
-        if any(isinstance(meaning, Compares) for meaning in after):
-            return True
-        words = {item.word for item in self.items[max(0, position - 4) : position + 3]}
-        return self._word_before(position) == "by" or bool(words & {"difference", "differ", "differs"})
-
-    def _amount_before(self, position: int, quantity: Quantity) -> float | None:
-        for item in self.items[max(0, position - 2) : position]:
-            if item.number is not None and item.unit == _UNIT.get(quantity):
-                return item.number
-        return None
-
-    def _amount_after(self, position: int, quantity: Quantity) -> float | None:
-        ahead = self.items[position + 1 : position + 5]
-        if ahead and ahead[0].word == "by":
-            for item in ahead:
-                if item.number is not None and item.unit == _UNIT.get(quantity):
-                    return item.number
-        return None
-
-    def _inequality(self, position: int) -> bool:
-        while position > 0 and self._word_at(position - 1) in APPROXIMATIONS:
-            position -= 1
-        return self._meaning(position - 1) in (Word.UNEQUAL, Word.THAN)
-
-    def _is_background(self, position: int) -> bool:
-        before = self._word_at(position - 1)
-        if before == "of" and self._meaning(position - 2) is Word.EVENT:
-            return False
-        return before in BACKGROUND or self._word_at(position + 1) in ("floor", "background", "behind", "underneath")
-
-    def _is_partials(self, position: int) -> bool:
-        return self._word_at(position) in ("harmonic", "harmonics", "partial", "partials", "overtone", "overtones")
 
     def _is_negated(self, position: int) -> bool:
         return position - self._negated <= NEGATION_REACH
@@ -355,24 +280,3 @@ class Reader:
             self._negated = -NEGATION_REACH - 1
         start = max(self._text_start, self._found[-1].end if self._found else 0)
         self._found.append(Found(statement, min(start, self.items[position].start), last.end, self._uncertain))
-
-    def _meaning(self, position: int) -> Meaning | None:
-        return self.items[position].meaning if 0 <= position < len(self.items) else None
-
-    def _topic_at(self, position: int) -> Quantity | None:
-        meaning = self._meaning(position)
-        return meaning.quantity if isinstance(meaning, Topic) else None
-
-    def _word_at(self, position: int) -> str:
-        return self.items[position].word if 0 <= position < len(self.items) else ""
-
-    def _word_before(self, position: int) -> str:
-        """The word before `position`, approximations ("about") skipped."""
-        position -= 1
-        while position >= 0 and self.items[position].word in APPROXIMATIONS:
-            position -= 1
-        return self._word_at(position)
-
-
-_UNIT = {Quantity.PITCH: "st", Quantity.LEVEL: "dB", Quantity.DURATION: "s"}
-"""Unit of the amount of a comparison."""

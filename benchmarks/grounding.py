@@ -1,0 +1,206 @@
+"""How often the verdict on a claim is right: labelled pairs of clip and sentence, as many false as true, by family.
+
+    python benchmarks/grounding.py [--clips 60] [--json]
+
+Clips come from the tests' synthesiser, which shares no code with the measurements. A pair counts as supported or
+contradicted if every checkable claim of its sentence agrees; a false sentence differs by more than twice a tolerance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)  # else reward.py beside this file would hide the package `reward`
+
+from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
+from reward.grounding import check_claims  # noqa: E402
+from reward.measure import measure  # noqa: E402
+from reward.measure.facts import Samples  # noqa: E402
+
+Pairs = list[tuple[str, bool]]
+"""Sentences and whether they are true of the clip."""
+Family = Callable[[ModuleType, np.random.Generator], tuple[Samples, Pairs]]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("--clips", type=int, default=60, help="clips of each family")
+    options.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = options.parse_args()
+    result = figures(arguments.clips)
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    print(f"{result['pairs']} pairs\n{'family':14} {'supported':>20} {'contradicted':>20}")
+    print(f"{'':14} {'precision':>10}{'recall':>10} {'precision':>10}{'recall':>10}")
+    for name, family in result["families"].items():
+        figures_ = [family[v][m] for v in ("supported", "contradicted") for m in ("precision", "recall")]
+        print(f"{name:14} {figures_[0]:10.3f}{figures_[1]:10.3f} {figures_[2]:10.3f}{figures_[3]:10.3f}")
+
+
+def figures(count: int) -> dict:
+    """Precision and recall of both verdicts, by family."""
+    clips = _clips()
+    pairs, families = 0, {}
+    for number, (name, family) in enumerate(FAMILIES.items()):
+        tally = {(truth, verdict): 0 for truth in (True, False) for verdict in (True, False, None)}
+        for index in range(count):
+            samples, sentences = family(clips, np.random.default_rng([number, index]))
+            measurement = measure(samples)
+            for sentence, truth in sentences:
+                found = check_claims(sentence, trajectory_pb2.Prompt(), measurement)
+                verdict = None if not found.supported + found.contradicted else not found.contradicted
+                tally[truth, verdict] += 1
+                pairs += 1
+        families[name] = {
+            "supported": _scores(tally[True, True], tally[False, True], tally[True, False] + tally[True, None]),
+            "contradicted": _scores(tally[False, False], tally[True, False], tally[False, True] + tally[False, None]),
+        }
+    return {"pairs": pairs, "families": families}
+
+
+def _scores(right: int, wrong: int, missed: int) -> dict[str, float]:
+    return {"precision": right / max(right + wrong, 1), "recall": right / max(right + missed, 1)}
+
+
+def _clips() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("benchmark_clips", ROOT / "tests/unit/reward/clips.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _one_of(rng: np.random.Generator, *sentences: str) -> str:
+    return str(rng.choice(sentences))
+
+
+def pitch(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
+    clip = clips.tones(rng, 2, 25.0, str(rng.choice(["sine", "square", "sawtooth"])))
+    low, high = clip.pitches
+    off = low * rng.choice([0.8, 1.25])
+    pairs = [
+        (_one_of(rng, f"The first tone is near {low:.0f} Hz.", f"The first sits at about {low / 1000:.3f} kHz."), True),
+        (_one_of(rng, f"The first tone is near {off:.0f} Hz.", f"I hear a first tone around {off:.0f} hertz."), False),
+    ]
+    if abs(np.log2(high / low)) > 0.1:
+        upper, lower = ("second", "first") if high > low else ("first", "second")
+        pairs.append((_one_of(rng, f"So the {upper} is higher.", f"The {lower} tone is lower than the {upper}."), True))
+        pairs.append((_one_of(rng, f"The {lower} has the higher pitch.", f"The higher one is the {lower}."), False))
+    return clip.samples, pairs
+
+
+def direction(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
+    way = int(rng.integers(-1, 2))
+    clip = clips.glide(rng, way, 25.0)
+    said = {1: ["rises", "climbs", "goes up"], -1: ["falls", "drops", "goes down"], 0: ["stays level", "is constant"]}
+    begin, end = clip.sweep
+    other = int(rng.choice([d for d in said if d != way]))
+    return clip.samples, [
+        (f"The pitch {rng.choice(said[way])}.", True),
+        (f"The pitch {rng.choice(said[other])}.", False),
+        (f"It starts near {begin:.0f} Hz and ends near {end:.0f} Hz.", True),
+        (f"It goes from {begin * 1.3:.0f} to {end * 1.3:.0f} Hz.", False),
+    ]
+
+
+def count(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
+    number = int(rng.integers(1, 7))
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight"]
+    wrong = number + int(rng.choice([-1, 1])) if number > 1 else 2
+    clip = clips.tones(rng, number, 25.0, str(rng.choice(["sine", "noise"])))
+    noun = "sound" if number == 1 else "sounds"
+    return clip.samples, [
+        (_one_of(rng, f"I hear {number} {noun}.", f"There are {words[number]} short {noun}."), True),
+        (_one_of(rng, f"I hear {wrong} sounds.", f"There are {words[wrong]} distinct sounds."), False),
+    ]
+
+
+def loudness(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
+    clip = clips.tones(rng, 2, 30.0, "sine", 12.0, 0.2, 0.4)
+    first, second = clip.levels
+    gap = abs(first - second)
+    if gap < 1.5:
+        return clip.samples, [("Both tones have the same loudness.", True)] if gap < 0.7 else []
+    loud, quiet = ("first", "second") if first > second else ("second", "first")
+    return clip.samples, [
+        (f"The {loud} is about {gap:.0f} dB louder than the {quiet}.", True),
+        (f"The {loud} is about {gap + 6:.0f} dB louder.", False),
+        (_one_of(rng, f"The {quiet} is quieter.", f"The {loud} tone is the loudest."), True),
+        (_one_of(rng, f"The {quiet} is louder.", f"The {loud} one is softer than the {quiet}."), False),
+    ]
+
+
+def duration(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
+    clip = clips.tones(rng, 2, 25.0, "sine", 6.0, 0.12, 0.7)
+    first, second = clip.durations
+    pairs = [
+        (f"The first lasts about {first:.2f} s.", True),
+        (f"The first tone is {first * 1.7 + 0.05:.2f} seconds long.", False),
+    ]
+    if abs(np.log(first / second)) > 0.15:
+        longer, shorter = ("first", "second") if first > second else ("second", "first")
+        pairs += [(f"The {longer} is longer than the {shorter}.", True), (f"The {longer} is shorter.", False)]
+    return clip.samples, pairs
+
+
+def tempo(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
+    way = int(rng.integers(-1, 2))
+    start = rng.uniform(0.15, 0.3)
+    stop = start * 2 ** (way * rng.uniform(0.4, 1.0))
+    clip = clips.pulses(rng, np.geomspace(start, max(stop, 0.08), int(rng.integers(4, 8))).tolist())
+    said = {-1: ["speed up", "get faster"], 1: ["slow down", "get slower"], 0: ["keep steady", "stay constant"]}
+    other = int(rng.choice([d for d in said if d != way]))
+    return clip.samples, [
+        (f"The pulses {rng.choice(said[way])}.", True),
+        (f"The pulses {rng.choice(said[other])}.", False),
+        (f"The gaps go from about {start:.2f} s to {max(stop, 0.08):.2f} s.", True),
+        (f"The first gap is {start * 1.6:.2f} s.", False),
+    ]
+
+
+def regularity(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
+    even = bool(rng.random() < 0.5)
+    gap = rng.uniform(0.12, 0.3)
+    gaps = np.full(6, gap) if even else gap * rng.permutation([0.7, 1.4, 0.8, 1.5, 0.7, 1.2])
+    clip = clips.pulses(rng, gaps.tolist())
+    words = ("The rhythm is regular.", "The gaps are even."), ("The spacing is irregular.", "The pulses are uneven.")
+    return clip.samples, [(str(rng.choice(words[not even])), True), (str(rng.choice(words[even])), False)]
+
+
+def timbre(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
+    said = {
+        "sine": ["There is a single partial.", "It is a pure sine."],
+        "square": ["There are only odd harmonics.", "It sounds like a square wave."],
+        "sawtooth": ["It has all harmonics.", "It is a sawtooth."],
+        "noise": ["There is no clear pitch.", "It is a burst of noise."],
+    }
+    wave = str(rng.choice(list(said)))
+    other = str(rng.choice([name for name in said if name != wave]))
+    clip = clips.tones(rng, 1, 25.0, wave, 0.0, 0.2, 0.6)
+    return clip.samples, [(str(rng.choice(said[wave])), True), (str(rng.choice(said[other])), False)]
+
+
+FAMILIES: dict[str, Family] = {
+    "pitch": pitch,
+    "direction": direction,
+    "count": count,
+    "loudness": loudness,
+    "duration": duration,
+    "tempo": tempo,
+    "regularity": regularity,
+    "timbre": timbre,
+}
+
+if __name__ == "__main__":
+    main()

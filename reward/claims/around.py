@@ -1,0 +1,109 @@
+"""Looks around a place in a sentence: what stands before it, after it, and what a number there belongs to."""
+
+from __future__ import annotations
+
+from reward.claims.facts import Part, Quantity
+from reward.claims.items import Item
+from reward.claims.lexicon import APPROXIMATIONS, BACKGROUND
+from reward.claims.meanings import Compares, Meaning, Ordinal, Topic, Word
+
+THAN_REACH = 4
+"""Items between a comparative and what it compares with: "louder in level than the second"."""
+_UNIT = {Quantity.PITCH: "st", Quantity.LEVEL: "dB", Quantity.DURATION: "s"}
+"""Unit of the amount of a comparison."""
+
+
+class Around:
+    """The items of one sentence, asked by position."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+
+    def than(self, position: int) -> tuple[Part, int]:
+        """The part after "than" near `position`, and the position of the last item used."""
+        for index in range(position + 1, min(position + 1 + THAN_REACH, len(self.items))):
+            if self.meaning(index) is Word.THAN:
+                for ahead in range(index + 1, min(index + 3, len(self.items))):
+                    meaning = self.meaning(ahead)
+                    if isinstance(meaning, Ordinal):
+                        return meaning.part, ahead
+                return None, index
+        return None, position
+
+    def is_limit(self, position: int) -> bool:
+        """True if a number follows "than" at `position`: "higher than 500 Hz" compares no two sounds."""
+        return any(item.unit for item in self.items[position + 1 : position + 3])
+
+    def ordinal_ahead(self, position: int) -> Part:
+        """The first part named after `position` in its clause."""
+        for item in self.items[position + 1 : position + 6]:
+            if item.meaning is Word.CLAUSE or item.word == ",":
+                return None
+            if isinstance(item.meaning, Ordinal):
+                return item.meaning.part
+        return None
+
+    def is_amount(self, position: int) -> bool:
+        """True for the number of "9 dB louder" and "rises by 9 dB": a difference, not a value."""
+        after = [self.meaning(index) for index in (position + 1, position + 2)]
+        if any(isinstance(meaning, Compares) for meaning in after):
+            return True
+        words = {item.word for item in self.items[max(0, position - 4) : position + 3]}
+        return self.word_before(position) == "by" or bool(words & {"difference", "differ", "differs"})
+
+    def amount_before(self, position: int, quantity: Quantity) -> float | None:
+        """How much, from the number right before a comparative: "9 dB louder"."""
+        for item in self.items[max(0, position - 2) : position]:
+            if item.number is not None and item.unit == _UNIT.get(quantity):
+                return item.number
+        return None
+
+    def amount_after(self, position: int, quantity: Quantity) -> float | None:
+        """How much, from "by 9 dB" right after a comparative."""
+        ahead = self.items[position + 1 : position + 5]
+        if ahead and ahead[0].word == "by":
+            for item in ahead:
+                if item.number is not None and item.unit == _UNIT.get(quantity):
+                    return item.number
+        return None
+
+    def is_bound(self, position: int) -> bool:
+        """True for the number of "above 500 Hz": a bound, not a value."""
+        while position > 0 and self.word(position - 1) in APPROXIMATIONS:
+            position -= 1
+        return self.meaning(position - 1) in (Word.UNEQUAL, Word.THAN)
+
+    def is_background(self, position: int) -> bool:
+        """True if the noise named at `position` is that under the sound: "in faint noise"."""
+        before = self.word(position - 1)
+        if before == "of" and self.meaning(position - 2) is Word.EVENT:
+            return False
+        return before in BACKGROUND or self.word(position + 1) in ("floor", "background", "behind", "underneath")
+
+    def is_partials(self, position: int) -> bool:
+        """True if partials are named at `position`."""
+        return self.word(position) in ("harmonic", "harmonics", "partial", "partials", "overtone", "overtones")
+
+    def meaning(self, position: int) -> Meaning | None:
+        """Meaning of the item at `position`, None outside the sentence."""
+        return self.items[position].meaning if 0 <= position < len(self.items) else None
+
+    def topic(self, position: int) -> Quantity | None:
+        """The quantity named at `position`, if any."""
+        meaning = self.meaning(position)
+        return meaning.quantity if isinstance(meaning, Topic) else None
+
+    def word(self, position: int) -> str:
+        """First word of the item at `position`, "" outside the sentence."""
+        return self.items[position].word if 0 <= position < len(self.items) else ""
+
+    def word_before(self, position: int) -> str:
+        """The word before `position`, approximations ("about") skipped."""
+        position -= 1
+        while position >= 0 and self.items[position].word in APPROXIMATIONS:
+            position -= 1
+        return self.word(position)
+
+    def says_count(self, position: int) -> bool:
+        """True if a count is announced shortly before `position`: "the number of beeps is"..."""
+        return any(item.word in ("count", "number", "total") for item in self.items[max(0, position - 5) : position])
