@@ -15,6 +15,9 @@ LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 26
 MOST_POINTS = 400
 """A longer curve is drawn as means of equal stretches: more points than pixels show nothing."""
 
+FLAT = 1e-9
+"""A curve that moves less than this, relative to its size, is drawn as constant."""
+
 SMOOTHED_FROM = 60
 """A curve with this many points gets a bold running mean over the raw values."""
 
@@ -77,14 +80,14 @@ def waveform(envelope: Sequence[float], width: int = 300, height: int = 44) -> s
 
 def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round numbers that cover low to high."""
-    if high <= low:
+    if high - low <= FLAT * max(abs(low), abs(high), FLAT):
         pad = abs(low) * 0.1 or 1.0
         low, high = low - pad, high + pad
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough)
     first, last = math.floor(low / step), math.ceil(high / step)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
 
 
 def label_of(value: float) -> str:

@@ -1,0 +1,107 @@
+"""The state machine, the list of phases, and the record: pure, so tested exhaustively."""
+
+from itertools import product
+
+import pytest
+
+from earwitness.recipe.load import load_recipe
+from earwitness.wire.jobs.v1 import jobs_pb2
+from services.jobs.phases import phases_of
+from services.jobs.record import JobRecord, effective_recipe, recipe_yaml
+from services.jobs.states import NEXT, State, may_become, next_action, refusal
+
+RECIPE = """
+name: small
+output: /out
+model: {toy: {}}
+data: {cold_start: /a, train: /b, eval: /c}
+stages:
+  - {type: sft, tune: {steps: 2, optimizer: {learning_rate: 0.001}}}
+  - {type: eval, name: before}
+  - {type: mgrd, tune: {steps: 2, optimizer: {learning_rate: 0.001}}}
+  - {type: rl, steps: 2, optimizer: {learning_rate: 0.001}, select: {}}
+  - {type: rl, steps: 2, optimizer: {learning_rate: 0.001}}
+  - {type: eval, name: after, without_audio: true}
+"""
+
+
+def record(**fields: object) -> JobRecord:
+    return JobRecord("small-1", "r", "small", "/out/small-1", 6, 1.0).with_changes(**fields)
+
+
+def test_every_state_has_its_place_on_the_wire() -> None:
+    names = {state.wire for state in State}
+    assert len(names) == len(State)
+    assert names == set(jobs_pb2.JobState.values()) - {jobs_pb2.JOB_STATE_UNSPECIFIED}
+
+
+def test_what_has_ended_never_changes() -> None:
+    ended = [s for s in State if s.ended]
+    assert ended == [State.SUCCEEDED, State.FAILED, State.CANCELLED]
+    assert not [(a, b) for a, b in product(ended, State) if a is not b and may_become(a, b)]
+
+
+def test_from_every_state_that_goes_on_a_job_can_end() -> None:
+    for state in State:
+        reached, edge = {state}, [state]
+        while edge:
+            edge = [n for s in edge for n in NEXT[s] if n not in reached]
+            reached.update(edge)
+        assert any(s.ended for s in reached)
+
+
+def test_cancel_stops_whatever_goes_on() -> None:
+    for state in State:
+        assert next_action(state, "cancel") == ("nothing" if state.ended else "stop for cancel")
+
+
+@pytest.mark.parametrize(
+    ("state", "wish", "action"),
+    [
+        (State.QUEUED, "", "start"),
+        (State.QUEUED, "pause", "start"),
+        (State.STARTING, "pause", "work"),
+        (State.RUNNING, "", "work"),
+        (State.RUNNING, "pause", "stop for pause"),
+        (State.PAUSED, "pause", "wait"),
+        (State.PAUSED, "", "go on"),
+        (State.SUCCEEDED, "pause", "nothing"),
+    ],
+)
+def test_next_action(state: State, wish: str, action: str) -> None:
+    assert next_action(state, wish) == action
+
+
+def test_refusals_name_the_state() -> None:
+    assert refusal(State.RUNNING, "pause") == ""
+    assert "QUEUED" in refusal(State.QUEUED, "pause")
+    assert "SUCCEEDED" in refusal(State.SUCCEEDED, "cancel")
+    assert refusal(State.CANCELLED, "cancel") == ""  # a repeated call
+
+
+def test_phases_follow_the_recipe() -> None:
+    phases = phases_of(load_recipe(RECIPE))
+    assert [(p.stage_index, p.name) for p in phases] == [
+        (0, "prepare"), (0, "tune"), (1, "score"), (2, "sample"), (2, "tune"), (3, "select"), (3, "train"),
+        (4, "train"), (5, "score"), (5, "score-silent"), (5, "report"),
+    ]  # fmt: skip
+    runs = [p.run_id("j") for p in phases]
+    assert len(set(runs)) == len(runs)
+
+
+def test_a_record_survives_its_text() -> None:
+    full = record(state=State.STARTING, seconds={"sft": 1.5}, ledgers={"r": {"used": 2}}, manifests={"eval": "/e"})
+    assert JobRecord.from_json(full.to_json()) == full
+
+
+def test_a_transition_that_does_not_exist_is_loud() -> None:
+    with pytest.raises(ValueError, match="QUEUED cannot become PAUSED"):
+        record(state=State.PAUSED)
+
+
+def test_the_effective_recipe_is_a_recipe() -> None:
+    recipe = load_recipe(RECIPE)
+    effective = effective_recipe(record(manifests={"eval": "/elsewhere"}), recipe)
+    assert load_recipe(recipe_yaml(effective)) == effective
+    assert effective.output == "/out/small-1"
+    assert effective.data == {"cold_start": "/a", "train": "/b", "eval": "/elsewhere"}

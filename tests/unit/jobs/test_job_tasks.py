@@ -1,0 +1,139 @@
+"""Ordinals to prompts, progress, selection and distillation: pure functions."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earwitness.recipe.load import load_recipe
+from earwitness.recipe.schema import MgrdStage, Selection
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+from services.jobs.phases import Phase, phases_of
+from services.jobs.progress import UNKNOWN, Progress
+from services.jobs.selection import correct_count, distil, distribution, selected_ids, verdict
+from services.jobs.tasks import sampling_pass, training_pass
+
+RECIPE = load_recipe("""
+name: small
+output: /out
+seed: 5
+model: {toy: {}}
+data: {cold_start: /a, train: /b, eval: /c}
+stages:
+  - {type: sft, tune: {steps: 2, optimizer: {learning_rate: 0.001}}}
+  - {type: eval, name: before}
+  - {type: mgrd, prompts: 3, tune: {steps: 2, optimizer: {learning_rate: 0.001}}}
+  - {type: rl, steps: 2, optimizer: {learning_rate: 0.001}, kl_coef: 0.1, select: {prompts: 100}}
+  - {type: eval, name: after, without_audio: true}
+""")
+PHASES = {p.slug: p for p in phases_of(RECIPE)}
+
+
+def prompts(count: int) -> list[wire.Prompt]:
+    return [wire.Prompt(id=f"p{i}") for i in range(count)]
+
+
+@given(count=st.integers(1, 40), epochs=st.integers(1, 4))
+def test_every_epoch_has_every_prompt_once(count: int, epochs: int) -> None:
+    tasks = training_pass(RECIPE, PHASES["3-train"], "j/3-train/0", prompts(count))
+    for epoch in range(epochs):
+        ids = [tasks.prompt_of(epoch * count + i).id for i in range(count)]
+        assert sorted(ids) == sorted(p.id for p in prompts(count))
+
+
+def test_an_ordinal_is_the_same_task_in_every_lineage() -> None:
+    first = training_pass(RECIPE, PHASES["3-train"], "j/3-train/0", prompts(50))
+    second = training_pass(RECIPE, PHASES["3-train"], "j/3-train/1", prompts(50))
+    for ordinal in (0, 49, 50, 777):
+        a, b = first.task(ordinal, 3, 1.0), second.task(ordinal, 3, 1.0)
+        assert (a.run_id, b.run_id) == ("j/3-train/0", "j/3-train/1")
+        b.run_id = a.run_id
+        assert a == b
+
+
+def test_epochs_and_stages_have_orders_of_their_own() -> None:
+    tasks = training_pass(RECIPE, PHASES["3-train"], "r", prompts(30))
+    first = [tasks.prompt_of(i).id for i in range(30)]
+    assert first != [tasks.prompt_of(30 + i).id for i in range(30)]
+    select, _ = sampling_pass(RECIPE, PHASES["3-select"], "j", prompts(30))
+    assert first != [select.prompt_of(i).id for i in range(30)]
+
+
+def test_what_a_pass_asks_for() -> None:
+    train = training_pass(RECIPE, PHASES["3-train"], "r", prompts(4)).task(0, 7, 2.0)
+    assert (train.purpose, train.needs_reference, train.needs_spread) == (wire.PURPOSE_TRAIN, True, True)
+    assert (train.min_version, train.sampling.samples, train.issued_at) == (7, 16, 2.0)
+    select, total = sampling_pass(RECIPE, PHASES["3-select"], "j", prompts(4))
+    assert total == 4  # no more than there are
+    task = select.task(0, 1, 0.0)
+    assert (task.purpose, task.sampling.samples, task.needs_reference) == (wire.PURPOSE_SELECT, 8, False)
+    mgrd, total = sampling_pass(RECIPE, PHASES["2-sample"], "j", prompts(4))
+    assert (total, mgrd.purpose) == (3, wire.PURPOSE_DISTIL)
+
+
+def test_evaluations_differ_by_the_policy_alone() -> None:
+    before, _ = sampling_pass(RECIPE, PHASES["1-score"], "j", prompts(4))
+    after, _ = sampling_pass(RECIPE, PHASES["4-score"], "j", prompts(4))
+    silent, _ = sampling_pass(RECIPE, PHASES["4-score-silent"], "j", prompts(4))
+    assert before.seed == after.seed == silent.seed
+    assert [before.prompt_of(i).id for i in range(4)] == ["p0", "p1", "p2", "p3"]
+    assert (after.without_audio, silent.without_audio) == (False, True)
+
+
+def test_a_phase_that_does_not_sample_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not sample"):
+        sampling_pass(RECIPE, Phase(0, "sft", "tune"), "j", prompts(1))
+
+
+def test_seconds_left_is_the_recent_rate() -> None:
+    progress = Progress()
+    assert progress.seconds_left(0, 100, 0.0) == UNKNOWN
+    assert progress.seconds_left(10, 100, 5.0) == pytest.approx(45.0)
+    assert progress.seconds_left(100, 100, 50.0) == pytest.approx(0.0)
+    assert progress.seconds_left(20, 100, 60.0) == UNKNOWN  # back to a checkpoint: a new beginning
+
+
+def test_selection_keeps_the_window_and_its_order() -> None:
+    window = Selection(prompts=9, samples=8, min_correct=3, max_correct=6)
+    counts = {"a": 2, "b": 6, "c": 8, "d": 3, "e": 0}
+    assert selected_ids(counts, window) == ["b", "d"]
+    assert distribution(counts.values()) == "0: 1, 2: 1, 3: 1, 6: 1, 8: 1"
+
+
+STAGE = MgrdStage(tune={"steps": 1, "optimizer": {"learning_rate": 1e-3}}, max_per_prompt=2)
+
+
+def trajectory(text: str = "It rises.\n</think>\nup", **reward: object) -> wire.Trajectory:
+    good = {"correct": True, "well_formed": True, "coherent": True, "supported": 1}
+    return wire.Trajectory(text=text, reward=wire.Reward(**{**good, **reward}))
+
+
+@pytest.mark.parametrize(
+    ("reward", "outcome"),
+    [
+        ({}, "kept"),
+        ({"truncated": True}, "malformed"),
+        ({"correct": False}, "wrong answer"),
+        ({"coherent": False}, "incoherent"),
+        ({"surrogate": True}, "surrogate"),
+        ({"supported": 0}, "too few supported claims"),
+        ({"supported": 3, "contradicted": 1}, "contradicted by the sound"),
+    ],
+)
+def test_mgrd_keeps_correct_coherent_grounded(reward: dict, outcome: str) -> None:
+    assert verdict(trajectory(**reward), STAGE) == outcome
+
+
+def test_distil_takes_the_best_supported_and_no_text_twice() -> None:
+    texts = ["one\n</think>\nup", "two\n</think>\nup", "one\n</think>\nup", "three\n</think>\nA. up"]
+    group = wire.Group(task=wire.GroupTask(prompt=wire.Prompt(id="p", question="?", answer="up")))
+    for i, (text, supported) in enumerate(zip(texts, (1, 1, 1, 2), strict=True)):
+        group.trajectories.add(index=i).CopyFrom(trajectory(text, supported=supported))
+        group.trajectories[i].index = i
+    distilled = distil([group], STAGE)
+    assert [(e.prompt.id, e.reasoning, e.response) for e in distilled.examples] == [
+        ("p~0", "three", "A. up"), ("p~1", "one", "up"),
+    ]  # fmt: skip
+    assert Counter(distilled.reasons) == {"kept": 2, "enough of this prompt": 1, "same text again": 1}
+    assert correct_count(group) == 4
