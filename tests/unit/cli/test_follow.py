@@ -10,9 +10,10 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 
 
 def a_job(step: int = 0, **fields: object) -> jobs_pb2.Job:
-    defaults = dict(job_id="j", stage_index=1, stages=4, stage_type="rl", phase="train", step=step, steps=40,
-                    seconds_left=75.0)  # fmt: skip
-    return jobs_pb2.Job(**{**defaults, **fields})
+    job = jobs_pb2.Job(job_id="j", stage_index=1, stages=4, stage_type="rl", phase="train", step=step, steps=40)
+    job.seconds_left = 75.0
+    job.MergeFrom(jobs_pb2.Job(**fields))
+    return job
 
 
 def an_event(step: int, kind: str = "step", message: str = "", **metrics: float) -> jobs_pb2.Event:
@@ -33,7 +34,7 @@ def test_a_step_line_says_stage_step_rate_time_left_and_figures() -> None:
 
 
 def test_unknown_rate_and_time_left_are_left_out() -> None:
-    assert step_line(a_job(3, steps=0, seconds_left=-1.0), 0.0, {}) == "[2/4] rl train  3"
+    assert step_line(jobs_pb2.Job(stages=4, stage_type="rl", step=3, seconds_left=-1), 0.0, {}) == "[1/4] rl  3"
 
 
 def test_rate_is_of_the_current_phase() -> None:
