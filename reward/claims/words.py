@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reward.numbers import SMALL, TENS
 
@@ -25,8 +25,7 @@ _QUOTED = re.compile(r'"[^"\n]{0,200}"')
 _VALUES = {**{word: float(value) for word, value in SMALL.items()}, **{w: float(v) for w, v in TENS.items()}}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word in lower case, a number, or a mark, and where it stands."""
 
     word: str
@@ -35,8 +34,7 @@ class Token:
     number: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """Tokens up to an end mark."""
 
     tokens: list[Token]
