@@ -12,7 +12,9 @@ from earwitness.chat import question_text, render_prompt, render_response
 from earwitness.errors import InputError
 from earwitness.logmel import audio_tokens
 from earwitness.manifest import Example
+from earwitness.recipe.schema import Curriculum
 from trainer.batches import Mels, Row
+from trainer.curriculum import Lessons
 
 WINDOW_BATCHES = 8
 """Examples are sorted by length within this many batches of the shuffled order: rows of a batch need little padding,
@@ -39,6 +41,7 @@ class Examples:
         batch_size: int,
         max_positions: int,
         seed: int,
+        curriculum: Curriculum | None = None,
     ) -> None:
         self._examples = examples
         self._tokenizer = tokenizer
@@ -49,11 +52,16 @@ class Examples:
         texts = [question_text(e.prompt) + (e.reasoning or "") for e in examples]
         self._lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
+        kinds = [example.prompt.kind for example in examples]
+        self._lessons = Lessons(curriculum, kinds, self._batch_size, seed) if curriculum else None
 
     def batch(self, step: int) -> list[Row]:
         """The rows of update `step` (from 1), over all ranks: the same however often and in whatever order asked."""
+        lessons = self._lessons.steps if self._lessons else 0
+        if self._lessons and step <= lessons:
+            return [self.row(self._examples[index]) for index in self._lessons.batch(step)]
         per_epoch = len(self._examples) // self._batch_size
-        epoch, position = divmod(step - 1, per_epoch)
+        epoch, position = divmod(step - lessons - 1, per_epoch)
         if self._epoch[0] != epoch:
             self._epoch = (epoch, self._order(epoch))
         return [self.row(self._examples[index]) for index in self._epoch[1][position]]

@@ -3,6 +3,7 @@
 from earwitness.recipe.load import Problem, RecipeError, load_recipe, read_recipe
 from earwitness.recipe.schema import (
     ColdStartStage,
+    Curriculum,
     EvalStage,
     MgrdStage,
     ModelConfig,
@@ -19,6 +20,7 @@ from earwitness.recipe.schema import (
 
 __all__ = [
     "ColdStartStage",
+    "Curriculum",
     "EvalStage",
     "MgrdStage",
     "ModelConfig",

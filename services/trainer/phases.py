@@ -158,6 +158,7 @@ class Phase:
             batch_size=config.batch_size,
             max_positions=self._architecture.decoder.max_positions,
             seed=self._recipe.seed,
+            curriculum=config.curriculum,
         )
 
     def _connect(self, lineage: str) -> tuple[Queue | None, WeightPublisher | None]:
