@@ -21,7 +21,8 @@ class Lessons:
         self._of_kind = [np.flatnonzero([k == kind for k in kinds]) for kind in config.kinds]
         for kind, found in zip(config.kinds, self._of_kind, strict=True):
             if not found.size:
-                raise InputError("tune.curriculum.kinds", f"no example is of the kind {kind!r}", "kinds of the manifest")
+                problem = f"no example is of the kind {kind!r}"
+                raise InputError("tune.curriculum.kinds", problem, "kinds of the manifest")
 
     @property
     def steps(self) -> int:

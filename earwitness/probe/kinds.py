@@ -92,8 +92,8 @@ def count(rng: Rng, answer: str) -> Scene:
     beeps = int(answer)
     hz = near(rng, float(rng.choice(PITCH_LADDER)))
     gap = rng.uniform(0.16, 0.26)
-    onsets = [start_time(rng) + i * gap + rng.uniform(-0.01, 0.01) for i in range(beeps)]
-    onsets = [max(t, 0.02) for t in onsets]
+    begin = start_time(rng)
+    onsets = [begin + i * gap + rng.uniform(-0.01, 0.01) for i in range(beeps)]
     events = [tone(rng.uniform(0.07, 0.1), hz) for _ in onsets]
     wave = at_onsets(onsets, events, tail=rng.uniform(0.05, 0.5))
     beep = "beep" if beeps == 1 else "beeps"

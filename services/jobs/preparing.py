@@ -86,7 +86,7 @@ def think_end_id(model_uri: str) -> int:
 
 
 def _clips(probe: ProbeData) -> int:
-    return probe.cold_start + probe.train + probe.eval
+    return probe.lessons + probe.cold_start + probe.train + probe.eval
 
 
 async def _write_probe(folder: str, probe: ProbeData) -> dict[str, str]:

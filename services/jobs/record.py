@@ -103,8 +103,12 @@ class JobRecord:
 
 
 def effective_recipe(record: JobRecord, recipe: Recipe) -> Recipe:
-    """The recipe as the other services get it: the job's own folder, and every manifest by its URI."""
-    return recipe.model_copy(update={"output": record.output_uri, "data": {**recipe.data, **record.manifests}})
+    """The recipe as the other services get it: the job's own folder, and every manifest by its URI.
+
+    Probe data that has been written is a manifest like any other.
+    """
+    changes = {"output": record.output_uri, "data": {**recipe.data, **record.manifests}}
+    return recipe.model_copy(update=changes | ({"probe": None} if record.manifests else {}))
 
 
 def recipe_yaml(recipe: Recipe) -> bytes:

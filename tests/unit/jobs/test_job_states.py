@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from earwitness.recipe import ProbeData
 from earwitness.recipe.load import load_recipe
 from earwitness.wire.jobs.v1 import jobs_pb2
 from services.jobs.phases import phases_of
@@ -97,6 +98,15 @@ def test_a_record_survives_its_text() -> None:
 def test_a_transition_that_does_not_exist_is_loud() -> None:
     with pytest.raises(ValueError, match="QUEUED cannot become PAUSED"):
         record(state=State.PAUSED)
+
+
+def test_written_probe_data_is_a_manifest_like_any_other() -> None:
+    recipe = load_recipe(RECIPE).model_copy(update={"probe": ProbeData(eval=8), "data": {}})
+    manifests = {name: f"/out/{name}.jsonl" for name in ("lessons", "cold_start", "train", "eval")}
+    effective = effective_recipe(record(manifests=manifests), recipe)
+    assert load_recipe(recipe_yaml(effective)) == effective
+    assert effective.data == manifests
+    assert effective_recipe(record(manifests={}), recipe).probe == recipe.probe
 
 
 def test_the_effective_recipe_is_a_recipe() -> None:
