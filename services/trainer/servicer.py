@@ -77,6 +77,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
 def steps_of(request: wire.StartPhaseRequest) -> int:
     """Steps that the phase will take. Raises InputError if the request does not fit its recipe."""
     stage = stage_of(load_recipe(request.recipe_yaml), request.stage_index)
+    weights_of(request.init_uri or request.model_uri)
     if request.phase == "tune" and isinstance(stage, ColdStartStage | MgrdStage):
         if not request.manifest_uri:
             raise InputError("manifest_uri", "is empty", "the manifest of the examples")

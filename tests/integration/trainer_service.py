@@ -1,0 +1,104 @@
+"""Starts `services.trainer` as a process and calls it; for the trainer's integration tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import grpc
+
+from earwitness.wire.trainer.v1 import trainer_pb2 as wire
+from earwitness.wire.trainer.v1 import trainer_pb2_grpc
+
+ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 150.0
+"""Importing torch and Megatron takes 6 s on an idle core, minutes beside other tests."""
+
+CALL_SECONDS = 60.0
+
+
+class TrainerService:
+    """One trainer process of `ranks` ranks."""
+
+    def __init__(self, folder: Path, queue_url: str = "", weights_url: str = "", ranks: int = 1) -> None:
+        self._folder = folder
+        self._environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "EW_TRAINER_THREADS": "1",
+            "EW_LISTEN": "127.0.0.1:0",
+            "EW_NAME": "trainer",
+            "EW_QUEUE_URL": queue_url,
+            "EW_WEIGHTS_URLS": weights_url,
+            "PYTHONPATH": str(ROOT),
+        }
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
+        self._command = [sys.executable, *launcher, "-m", "services.trainer"]
+        self._starts = 0
+
+    def __enter__(self) -> TrainerService:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._channel.close()
+
+    def start(self) -> None:
+        """Starts the process and waits until it listens."""
+        self._starts += 1
+        self.log = self._folder / f"trainer-{self._starts}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(self._command, env=self._environment, stderr=log, stdout=log)
+        deadline = time.monotonic() + START_SECONDS
+        while not (address := self._address()):
+            assert self.process.poll() is None, self.log.read_text()[-4000:]
+            assert time.monotonic() < deadline, f"waited {START_SECONDS} s for the trainer to listen"
+            time.sleep(0.05)
+        self._channel = grpc.insecure_channel(address)
+        self._stub = trainer_pb2_grpc.TrainerServiceStub(self._channel)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+        self._channel.close()
+
+    def call(self, method: str, **fields: object):
+        """One call; the request's fields by name."""
+        request = getattr(wire, f"{method}Request")(**fields)
+        return getattr(self._stub, method)(request, timeout=CALL_SECONDS)
+
+    def wait(self, *, step: int = 0, state: int = 0, seconds: float = 120.0) -> wire.GetStatusResponse:
+        """The status once `step` is done or `state` is reached."""
+        deadline = time.monotonic() + seconds
+        while True:
+            status = self.call("GetStatus")
+            if (step and status.step >= step) or (state and status.state == state):
+                return status
+            failed = status.state == wire.PHASE_STATE_FAILED
+            assert not failed, f"{status.reason}\n{self.log.read_text()[-4000:]}"
+            assert time.monotonic() < deadline, f"waited {seconds} s for step {step}, state {state}; is {status}"
+            time.sleep(0.02)
+
+    def _address(self) -> str:
+        for line in self.log.read_text(errors="replace").splitlines():
+            if '"listening"' in line:
+                return json.loads(line)["address"]
+        return ""
+
+
+def losses(status: wire.GetStatusResponse, name: str = "loss") -> dict[int, float]:
+    """A figure by step."""
+    return {s.step: next(m.value for m in s.metrics if m.name == name) for s in status.steps_done}
