@@ -27,7 +27,8 @@ def test_rows_are_padded_on_the_right_and_only_responses_count():
 
 
 def test_rows_of_one_clip_share_it():
-    batch = pad(list(enumerate([row(1, 1, "a"), row(1, 1), row(1, 1, "b"), row(1, 1, "a")])), {"a": mel(6), "b": mel(9)}, CPU)
+    rows = [row(1, 1, "a"), row(1, 1), row(1, 1, "b"), row(1, 1, "a")]
+    batch = pad(list(enumerate(rows)), {"a": mel(6), "b": mel(9)}, CPU)
     assert batch.audio_index.tolist() == [0, -1, 1, 0]
     assert batch.audio.mels.shape == (2, 4, 9)
     assert batch.audio.frames.tolist() == [6, 9]
