@@ -58,7 +58,11 @@ class Rate:
         return (last.step - first.step) / (last.time - first.time)
 
 
-def step_line(job: jobs_pb2.Job, rate: float, figures: dict[str, float], dropped: int = 0) -> str:
+STEPS = ("step", "sample")
+"""Kinds of event that only say how far a phase is."""
+
+
+def step_line(job: jobs_pb2.Job, rate: float, figures: dict[str, float]) -> str:
     """One line: stage, phase, step of steps, rate, time left, key figures."""
     parts = [f"[{job.stage_index + 1}/{job.stages}] {job.stage_type} {job.phase}".rstrip()]
     parts.append(f"{job.step}/{job.steps}" if job.steps else f"{job.step}")
@@ -68,8 +72,6 @@ def step_line(job: jobs_pb2.Job, rate: float, figures: dict[str, float], dropped
         parts.append(f"{clock(job.seconds_left)} left")
     names = [n for n in SHOWN if n in figures][:MOST_SHOWN]
     parts += [f"{n.removesuffix('.mean')} {number(figures[n])}" for n in names]
-    if dropped:
-        parts.append(f"dropped {dropped}")
     return "  ".join(parts)
 
 
@@ -79,7 +81,6 @@ def follow(events: Iterable[jobs_pb2.Event], console: Console) -> jobs_pb2.Job |
     report: dict[str, float] = {}
     job: jobs_pb2.Job | None = None
     phase: tuple[int, str] | None = None
-    dropped = 0
     live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
     if live:
         live.start()
@@ -87,25 +88,23 @@ def follow(events: Iterable[jobs_pb2.Event], console: Console) -> jobs_pb2.Job |
         for event in events:
             job, started = event.job, started or event.time
             if phase != (job.stage_index, job.phase):
-                phase, figures, dropped, last_plain = (job.stage_index, job.phase), {}, 0, 0.0
+                phase, figures, last_plain = (job.stage_index, job.phase), {}, 0.0
             rate.add(job, event.time)
             metrics = {m.name: m.value for m in event.metrics}
             stamp = f"{clock(event.time - started):>7}  "
-            if event.kind == "drop":
-                dropped += 1
-            elif event.kind == "step":
+            if event.kind in STEPS:
                 figures.update(metrics)
                 due = event.time - last_plain >= PLAIN_SECONDS or (job.steps and job.step >= job.steps)
                 if not live and due:
                     last_plain = event.time
-                    console.print(stamp + step_line(job, rate(), figures, dropped), markup=False)
+                    console.print(stamp + step_line(job, rate(), figures), markup=False)
             else:
                 if event.kind == "report":
                     report = metrics
                 if event.message:
                     console.print(stamp + event.message, markup=False)
             if live:
-                live.update(Text(stamp + step_line(job, rate(), figures, dropped)))
+                live.update(Text(stamp + step_line(job, rate(), figures)))
     finally:
         if live:
             live.stop()

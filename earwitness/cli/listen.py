@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 @shows_errors
 def listen(
     clip: Annotated[str, typer.Argument(help="Audio file or URI.")],
-    reasoning: Annotated[str, typer.Argument(help="What somebody says is to be heard in it.")] = "",
+    reasoning: Annotated[str, typer.Argument(help="What somebody says is to be heard in it; - reads stdin.")] = "",
     plot: Annotated[Path | None, typer.Option(help="Write a picture of what was measured to this file.")] = None,
 ) -> None:
     """Measure a recording, and check what is claimed about it.
@@ -33,6 +33,4 @@ def listen(
         program = importlib.import_module("reward.listen")  # needs scipy and more, which the core does without
     except ModuleNotFoundError as error:
         raise InputError("listen", f"package {error.name!r} is missing", "pip install 'earwitness[reward]'") from error
-    text = program.main(clip, reasoning, str(plot) if plot else None)
-    if text:
-        out.print(text, markup=False)
+    program.main(clip, reasoning, str(plot) if plot else None, console=out)

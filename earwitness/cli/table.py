@@ -20,20 +20,23 @@ ROWS = (*SHARES, "think_tokens")
 
 def final_table(report: dict[str, float]) -> Table:
     """Accuracy with its 95 % interval and the other figures, before and after; then the seconds of each part."""
-    table = Table(title="result", title_justify="left")
-    table.add_column("")
+    table = Table("", title="result (with 95 % intervals)", title_justify="left")
     for column in COLUMNS:
         table.add_column(column.replace("_", " "), justify="right")
     for row in ROWS:
         cells = [_cell(report, row, column) for column in COLUMNS]
         if any(cells):
             table.add_row(row.replace("_", " "), *cells)
-    others = [name for name in sorted(report) if name in ("accuracy.n", "logprob_gap") or name.startswith("seconds.")]
-    if others:
-        table.add_section()
-    for name in others:
-        value = f"{report[name]:.2e}" if name == "logprob_gap" else f"{report[name]:.0f}"
-        table.add_row(name.replace("accuracy.n", "clips evaluated"), "", value, "")
+    if "accuracy.gain" in report:
+        table.add_row("accuracy gained", "", _cell(report, "accuracy", "gain"), "")
+    table.add_section()
+    if "accuracy.n" in report:
+        table.add_row("clips evaluated", "", f"{report['accuracy.n']:.0f}", "")
+    if "logprob_gap" in report:
+        table.add_row("mean |rollout - trainer log-prob|", "", f"{report['logprob_gap']:.1e}", "")
+    for name in report:
+        if name.startswith("seconds."):
+            table.add_row(name.replace(".", " of "), "", f"{report[name]:.0f}", "")
     return table
 
 
@@ -59,7 +62,7 @@ def _cell(report: dict[str, float], row: str, column: str) -> str:
         return text
     low, high = report.get(f"{name}.low"), report.get(f"{name}.high")
     if low is None or high is None:
-        if "accuracy.n" not in report:
+        if "accuracy.n" not in report or column not in COLUMNS:
             return text
         low, high = wilson(value, report["accuracy.n"])
     return f"{text} [{100 * low:.1f}, {100 * high:.1f}]"

@@ -20,12 +20,13 @@ from earwitness.queue import AsyncQueue
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.schema import ColdStartStage, MgrdStage, RlStage
 from earwitness.wire.trainer.v1 import trainer_pb2
+from services.jobs import artifacts
 from services.jobs.context import RunningJob
 from services.jobs.distilling import run_mgrd_sample, run_select, selected_prompts
 from services.jobs.errors import JobFailed
 from services.jobs.leader import Leadership
 from services.jobs.preparing import active_job, load_examples, prepare
-from services.jobs.report import write_report
+from services.jobs.report import report_metrics, write_report
 from services.jobs.sampling import run_sampling
 from services.jobs.states import State, Wish, next_action
 from services.jobs.store import JobStore, LeadershipLost
@@ -194,7 +195,8 @@ class Runner:
         spent = max(0.0, now - record.phase_started_at - record.paused_seconds)
         changes["seconds"] = {**record.seconds, phase.part: record.seconds.get(phase.part, 0.0) + spent}
         if phase.name == "report":
-            await job.tell("report", f"report written to {record.output_uri}", **changes)
+            report = await asyncio.to_thread(artifacts.read_json, record.path("report.json"))
+            await job.tell("report", f"report written to {record.output_uri}", report_metrics(report), **changes)
             await self._end(job, State.SUCCEEDED, "")
             return
         following = job.phases[record.cursor + 1]

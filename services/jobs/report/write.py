@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,29 @@ INSTALL_VARIABLE = "EW_INSTALL_SECONDS_FILE"
 """Names a file with the seconds that the installation took; written by the set-up, if at all."""
 
 
+SHOWN = ("accuracy", "supported_share", "surrogate_share", "think_tokens", "logprob_gap", "seconds")
+"""Parts of report.json that the job's last event carries, for clients that cannot read its folder."""
+
+
 async def write_report(job: RunningJob) -> None:
     """Write both files; made again they replace the old ones."""
     events = await job.store.all_events(job.record.job_id)
     await asyncio.to_thread(_write, job, events)
+
+
+def report_metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a report by dotted name; bounds of 95 % intervals end in `.low` and `.high`."""
+    flat: dict[str, float] = {}
+    for part in SHOWN:
+        value = report.get(part)
+        for name, figure in value.items() if isinstance(value, Mapping) else [("", value)]:
+            if name == "interval":
+                for of, bounds in figure.items():
+                    if bounds:
+                        flat[f"{part}.{of}.low"], flat[f"{part}.{of}.high"] = bounds
+            elif figure is not None:
+                flat[f"{part}.{name}".rstrip(".")] = float(figure)
+    return flat
 
 
 def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:

@@ -29,8 +29,8 @@ def shown(events: list[jobs_pb2.Event]) -> str:
 
 
 def test_a_step_line_says_stage_step_rate_time_left_and_figures() -> None:
-    line = step_line(a_job(12), 0.5, {"reward.mean": 0.5, "seconds.train": 3.0}, dropped=2)
-    assert line == "[2/4] rl train  12/40  2.0 s/step  1:15 left  reward 0.500  dropped 2"
+    line = step_line(a_job(12), 0.5, {"reward.mean": 0.5, "seconds.train": 3.0})
+    assert line == "[2/4] rl train  12/40  2.0 s/step  1:15 left  reward 0.500"
 
 
 def test_unknown_rate_and_time_left_are_left_out() -> None:
@@ -61,18 +61,16 @@ def test_plain_lines_are_few_and_the_last_step_is_shown() -> None:
     assert "40/40" in lines[-1]
 
 
-def test_messages_are_shown_and_drops_counted() -> None:
-    text = shown([
-        an_event(0, "stage", "stage 2 of 4: rl"), an_event(1, "drop", "all wrong"), an_event(2, "drop", "all wrong"),
-        an_event(40, reward__mean=0.25),
-    ])  # fmt: skip
+def test_messages_are_shown_and_progress_is_not_repeated() -> None:
+    events = [an_event(0, "stage", "stage 2 of 4: rl"), *(an_event(s, "sample", f"{s} of 40 groups") for s in range(9))]
+    text = shown([*events, an_event(40, "drop", "38 groups used, 2 dropped")])
     assert "stage 2 of 4: rl" in text
-    assert "all wrong" not in text
-    assert "dropped 2" in text
+    assert "38 groups used, 2 dropped" in text
+    assert "of 40 groups" not in text
 
 
 def test_markup_in_messages_is_text() -> None:
-    assert "[red]" in shown([an_event(0, "sample", "the model wrote [red]")])
+    assert "[red]" in shown([an_event(0, "state", "the model wrote [red]")])
 
 
 def test_the_report_becomes_a_table() -> None:
@@ -81,14 +79,16 @@ def test_the_report_becomes_a_table() -> None:
     assert "40.0 %" in text
     low, high = wilson(0.55, 320)
     assert f"[{100 * low:.1f}, {100 * high:.1f}]" in text
-    assert "seconds.rl" in text
+    assert "seconds of rl" in text
 
 
 def test_intervals_of_the_report_win_over_our_own() -> None:
     text = io.StringIO()
     report = {"accuracy.final": 0.5, "accuracy.n": 10.0, "accuracy.final.low": 0.111, "accuracy.final.high": 0.999}
-    Console(file=text, width=200).print(final_table(report))
+    gain = {"accuracy.gain": 0.12, "accuracy.gain.low": 0.05, "accuracy.gain.high": 0.19}
+    Console(file=text, width=200).print(final_table({**report, **gain}))
     assert "[11.1, 99.9]" in text.getvalue()
+    assert "12.0 % [5.0, 19.0]" in text.getvalue()
 
 
 def test_wilson_interval() -> None:
