@@ -96,10 +96,11 @@ def build_policy(
     """
     from trainer.huggingface import load_weights
 
+    architecture = Architecture.read(model_dir)
     patch = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json")).token_to_id(AUDIO_PATCH)
     if patch is None:
         raise InputError(f"{model_dir}/tokenizer.json", f"has no token {AUDIO_PATCH}", "an audio model's tokenizer")
-    module = PolicyModel(Architecture.read(model_dir), patch, value_head=value_head, dtype=dtype)
+    module = PolicyModel(architecture, patch, value_head=value_head, dtype=dtype)
     load_weights(module, model_dir)
     if freeze_encoder and module.audio is not None:
         module.audio.encoder.requires_grad_(False)
