@@ -22,6 +22,7 @@ from vllm import SamplingParams
 from vllm.config.weight_transfer import WeightTransferConfig
 from vllm.distributed.weight_transfer.base import WeightTransferInitRequest, WeightTransferUpdateRequest
 from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.exceptions import VLLMClientError
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
@@ -151,7 +152,7 @@ class RolloutEngine:
         try:
             async for output in self._llm.generate(prompt, params, f"{prompt_id}-{next(self._requests)}"):
                 final = output
-        except ValueError as error:  # vLLM's class of all refusals of a request
+        except (VLLMClientError, ValueError) as error:  # how vLLM and its processors refuse a request
             raise InputError(f"prompt {prompt_id}", str(error), "a prompt that the model can take") from error
         except EngineDeadError as error:
             raise BrokenEngineError(f"the engine died while it generated for prompt {prompt_id}") from error

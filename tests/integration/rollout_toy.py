@@ -1,0 +1,144 @@
+"""A toy model, clips of several lengths and a weight plane, for the tests of the rollout worker.
+
+As a program it is the trainer's side of the parity test: `rollout_toy.py MODEL_DIR ROWS.json OUT.json` reads rows
+{tokens, prompt_tokens, audio, temperature} and writes the log-probs of each row's response, computed by the trainer's
+Megatron model. It runs in a process of its own: Megatron maps CUDA away on the CPU, vLLM must not see that.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from earwitness.chat import EOT, SPECIAL_TOKENS
+from earwitness.recipe.schema import ToyModel
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+ROOT = Path(__file__).resolve().parents[2]
+TOY = ToyModel(
+    hidden_size=128,
+    layers=2,
+    heads=4,
+    kv_heads=2,
+    intermediate_size=192,
+    vocab_size=400,
+    max_positions=512,
+    encoder_size=32,
+    encoder_layers=2,
+    encoder_heads=4,
+    adapter_size=48,
+    n_mels=128,
+)
+TEXTS = ["the pitch climbs from about 220 to 440 Hz, so it is rising", "two beeps, then silence; the second is louder"]
+CLIP_SECONDS = [0.02, 0.4, 1.0, 1.613, 7.3, 29.98]
+"""From one frame or two up to the longest clip, odd numbers of frames among them."""
+
+
+def make_model(path: Path, seed: int = 1) -> Path:
+    """A toy whose weights matter: fresh biases are 0 and logits nearly flat, which would hide mistakes."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from trainer.toy import make_toy
+
+    make_toy(str(path), TOY, TEXTS * 20, seed)
+    weights = load_file(path / "model.safetensors")
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in weights.items():
+        if tensor.dim() == 1:
+            tensor.add_(0.2 * torch.randn(tensor.shape, generator=generator))
+        elif name == "lm_head.weight":
+            tensor.mul_(8.0)  # a distribution with favourites,
+            tensor[SPECIAL_TOKENS.index(EOT)] = 0.0  # in which a turn ends now and then, whatever stands before
+        elif name.startswith("model.layers"):
+            tensor.mul_(4.0)
+    save_file(weights, path / "model.safetensors", metadata={"format": "pt"})
+    return path
+
+
+def make_clips(folder: Path) -> list[str]:
+    """One noisy tone for each of CLIP_SECONDS."""
+    rng = np.random.default_rng(7)
+    paths = []
+    for index, seconds in enumerate(CLIP_SECONDS):
+        time = np.arange(int(seconds * 16_000)) / 16_000
+        clip = 0.3 * np.sin(2 * np.pi * (200 + 90 * index) * time) + 0.05 * rng.standard_normal(time.size)
+        paths.append(str(folder / f"{index}.wav"))
+        soundfile.write(paths[-1], clip.astype(np.float32), 16_000)
+    return paths
+
+
+def prompt(number: int, audio_uri: str) -> trajectory_pb2.Prompt:
+    """A question about a clip, or a text-only one if there is none."""
+    return trajectory_pb2.Prompt(
+        id=f"p{number}",
+        question=f"Question {number}: what happens to the pitch?",
+        choices=["it rises", "it falls"],
+        answer="it rises",
+        verifier=trajectory_pb2.VERIFIER_CHOICE,
+        audio_uri=audio_uri,
+    )
+
+
+def sampling(samples: int = 2, temperature: float = 0.7, max_tokens: int = 24, seed: int = 11) -> Any:
+    """How to sample."""
+    return trajectory_pb2.Sampling(
+        samples=samples, temperature=temperature, top_p=1.0, max_tokens=max_tokens, seed=seed
+    )
+
+
+def weight_tensors(model_dir: Path) -> Iterator[tuple[str, str, tuple[int, ...], Any]]:
+    """The weights of a model directory as the weight plane takes them."""
+    from safetensors.numpy import load_file
+
+    for name, tensor in load_file(model_dir / "model.safetensors").items():
+        yield name, "float32", tensor.shape, np.ascontiguousarray(tensor).reshape(-1).view(np.uint8)
+
+
+def trainer_logprobs(model_dir: Path, rows: list[dict[str, Any]], folder: Path) -> list[list[float]]:
+    """Log-probs of each row's response under the trainer's model."""
+    given, answer = folder / "rows.json", folder / "logprobs.json"
+    given.write_text(json.dumps(rows))
+    command = [sys.executable, __file__, str(model_dir), str(given), str(answer)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=100)
+    found: list[list[float]] = json.loads(answer.read_text())
+    return found
+
+
+def main(model_dir: str, given: str, answer: str) -> None:
+    """The trainer's side."""
+    import torch
+
+    from earwitness.audio import read_audio
+    from earwitness.logmel import log_mel
+    from trainer.model.audio import AudioBatch
+    from trainer.model.logprobs import response_logprobs
+    from trainer.model.policy import build_policy
+    from trainer.parallel import initialize
+
+    torch.set_num_threads(1)
+    initialize(1, 1)
+    policy = build_policy(model_dir).eval()
+    results = []
+    for row in json.loads(Path(given).read_text()):
+        tokens = torch.tensor([row["tokens"]])
+        audio = index = None
+        if row["audio"]:
+            mel = torch.from_numpy(log_mel(read_audio(row["audio"]), TOY.n_mels))
+            audio = AudioBatch(mel[None], torch.tensor([mel.shape[-1]]))
+            index = torch.tensor([0])
+        with torch.no_grad():
+            found = response_logprobs(policy(tokens, audio, index), tokens, row["temperature"])
+        results.append(found[0, row["prompt_tokens"] :].tolist())
+    Path(answer).write_text(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,187 @@
+"""The rollout engine on a real vLLM: its log-probs are the trainer's, before and after a weight update."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from earwitness.audio import AudioError, read_audio
+from earwitness.chat import AUDIO_PATCH, EOT, SPECIAL_TOKENS
+from earwitness.errors import InputError
+from earwitness.logmel import audio_tokens, frames
+from earwitness.redis_server import RedisServer
+from earwitness.weights import WeightPublisher
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.contract import EngineConfig, FetchError, Served
+from rollout.engine import RolloutEngine
+from tests.integration.rollout_toy import make_clips, make_model, prompt, sampling, trainer_logprobs, weight_tensors
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+LINEAGE = "job/0"
+GAP_BOUND = 1e-3
+"""Mean |rollout - trainer log-prob| in fp32."""
+LARGEST_GAP = 1e-2
+PATCH_ID = SPECIAL_TOKENS.index(AUDIO_PATCH)
+
+Sampled = tuple[list[int], list[trajectory_pb2.Trajectory]]
+
+
+@dataclass
+class Setting:
+    """A running engine, and what it is fed with."""
+
+    engine: RolloutEngine
+    publisher: WeightPublisher
+    model_dir: Path
+    clips: list[str]
+    folder: Path
+
+    async def generate(self, number: int, audio: str, ordinal: int | None = None, **how: float) -> Sampled:
+        """One group."""
+        ordinal = number if ordinal is None else ordinal
+        return await self.engine.generate(prompt(number, audio), sampling(**how), ordinal=ordinal)
+
+    async def generate_all(self, **how: float) -> list[Sampled]:
+        """A group for each clip, and a text-only one, side by side."""
+        return await asyncio.gather(*[self.generate(i, clip, **how) for i, clip in enumerate([*self.clips, ""])])
+
+    def gaps(self, groups: list[Sampled], temperature: float, model_dir: Path) -> np.ndarray:
+        """|rollout - trainer log-prob| of every token of `generate_all`."""
+        rows, found = [], []
+        for audio, (prompt_ids, trajectories) in zip([*self.clips, ""], groups, strict=True):
+            for trajectory in trajectories:
+                # A toy may sample the audio placeholder itself; the trainer's forward takes it only in prompts.
+                response = list(itertools.takewhile(lambda token: token != PATCH_ID, trajectory.token_ids))
+                tokens = [*prompt_ids, *response]
+                rows.append(
+                    {"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": audio, "temperature": temperature}
+                )
+                found.extend(trajectory.logprobs[: len(response)])
+        wanted = [p for row in trainer_logprobs(model_dir, rows, self.folder) for p in row]
+        assert len(wanted) == len(found)
+        return np.abs(np.array(wanted) - np.array(found))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Setting]:
+    folder = tmp_path_factory.mktemp("parity")
+    model_dir = make_model(folder / "toy")
+    with RedisServer("weights", folder / "redis") as redis:
+        publisher = WeightPublisher([redis.url], LINEAGE)
+        publisher.publish_anchor(1, weight_tensors(model_dir))
+        engine = await RolloutEngine.start(EngineConfig(str(model_dir), weight_urls=(redis.url,)))
+        try:
+            await engine.serve(LINEAGE, 1)
+            yield Setting(engine, publisher, model_dir, make_clips(folder), folder)
+        finally:
+            engine.stop()
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0])
+async def test_logprobs_are_the_trainers(setting: Setting, temperature: float) -> None:
+    groups = await setting.generate_all(temperature=temperature)
+    gaps = setting.gaps(groups, temperature, setting.model_dir)
+    print(f"log-prob gap at temperature {temperature}: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
+    assert gaps.mean() <= GAP_BOUND
+    assert gaps.max() <= LARGEST_GAP
+
+
+async def test_prompt_has_one_placeholder_for_each_audio_token(setting: Setting) -> None:
+    for clip, (prompt_ids, _) in zip(setting.clips, await setting.generate_all(), strict=False):
+        assert prompt_ids.count(PATCH_ID) == audio_tokens(frames(len(read_audio(clip))))
+
+
+async def test_a_clip_does_not_depend_on_its_neighbours(setting: Setting) -> None:
+    together = await setting.generate_all(seed=21)
+    for number, clip in enumerate(setting.clips):
+        # a prompt that no cache has seen: another id of the clip's content would be the same clip
+        _, alone = await setting.generate(number, clip, seed=21)
+        for one, other in zip(alone, together[number][1], strict=True):
+            assert list(one.token_ids) == list(other.token_ids)
+            assert np.allclose(one.logprobs, other.logprobs, atol=1e-4)
+
+
+async def test_seeds_decide_the_samples(setting: Setting) -> None:
+    _, first = await setting.generate(0, setting.clips[2], ordinal=5, samples=4)
+    _, again = await setting.generate(0, setting.clips[2], ordinal=5, samples=4)
+    _, other = await setting.generate(0, setting.clips[2], ordinal=6, samples=4)
+    assert [list(t.token_ids) for t in first] == [list(t.token_ids) for t in again]
+    assert [list(t.token_ids) for t in first] != [list(t.token_ids) for t in other]
+    assert len({tuple(t.token_ids) for t in first}) == 4
+    assert [t.index for t in first] == [0, 1, 2, 3]
+
+
+async def test_the_end_of_turn_is_part_of_the_response(setting: Setting) -> None:
+    _, trajectories = await setting.generate(0, "", samples=64, max_tokens=200, temperature=2.0)
+    ended = [t for t in trajectories if t.finish_reason == trajectory_pb2.FINISH_REASON_STOP]
+    cut = [t for t in trajectories if t.finish_reason == trajectory_pb2.FINISH_REASON_LENGTH]
+    assert ended and cut and len(ended) + len(cut) == 64
+    for t in trajectories:
+        assert len(t.logprobs) == len(t.token_ids) == sum(span.tokens for span in t.versions)
+        assert max(t.logprobs) <= 0.0
+    stop = setting.engine.codec.stop_ids
+    assert all(t.token_ids[-1] in stop and not t.text.endswith(EOT) for t in ended)
+    assert all(len(t.token_ids) == 200 and t.token_ids[-1] not in stop for t in cut)
+
+
+async def test_a_bad_prompt_is_refused_and_the_engine_goes_on(setting: Setting) -> None:
+    with pytest.raises(AudioError, match="no such file"):
+        await setting.generate(0, str(setting.folder / "missing.wav"))
+    long = prompt(0, "")
+    long.question = "pitch? " * 2_000
+    with pytest.raises(InputError, match="p0"):
+        await setting.engine.generate(long, sampling(), ordinal=0)
+    setting.engine.check()
+    await setting.generate(0, setting.clips[1])
+
+
+async def test_a_version_that_is_not_there_changes_nothing(setting: Setting) -> None:
+    before = setting.engine.served
+    with pytest.raises(FetchError, match="MissingVersion"):
+        await setting.engine.serve(LINEAGE, 99)
+    with pytest.raises(FetchError, match="MissingVersion"):
+        await setting.engine.serve("other/0", 1)
+    assert setting.engine.served == before
+    await setting.generate(0, setting.clips[1])
+
+
+async def test_an_update_replaces_every_weight(setting: Setting) -> None:
+    """The same prompts, seen by every cache before, come out as the trainer's model with the new weights says."""
+    before = await setting.generate_all()
+    new = make_model(setting.folder / "toy2", seed=2)
+    shutil.copy(setting.model_dir / "tokenizer.json", new / "tokenizer.json")
+    setting.publisher.publish_anchor(2, weight_tensors(new))
+    await setting.engine.serve(LINEAGE, 2)
+    assert setting.engine.served == Served(LINEAGE, 2)
+    after = await setting.generate_all()
+    assert [t.token_ids for t in before[0][1]] != [t.token_ids for t in after[0][1]]
+    assert {span.version for _, ts in after for t in ts for span in t.versions} == {2}
+    gaps = setting.gaps(after, 0.7, new)
+    print(f"log-prob gap after an update: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
+    assert gaps.mean() <= GAP_BOUND
+    assert gaps.max() <= LARGEST_GAP
+
+
+async def test_requests_in_flight_go_on_under_the_new_weights(setting: Setting) -> None:
+    setting.publisher.publish_anchor(3, weight_tensors(setting.model_dir))
+    running = [asyncio.create_task(setting.generate(i, "", samples=8, max_tokens=400)) for i in range(4)]
+    await asyncio.sleep(0.5)
+    assert not any(task.done() for task in running), "the test's requests are too short to be in flight"
+    await setting.engine.serve(LINEAGE, 3)
+    spans = [[(s.version, s.tokens) for s in t.versions] for task in running for t in (await task)[1]]
+    crossed = [s for s in spans if [version for version, _ in s] == [2, 3]]
+    assert crossed, f"no trajectory has tokens of both versions: {spans}"
+    assert all(tokens > 0 for s in spans for _, tokens in s)
+    # one that finished before the update has the old version only, none has only the new one
+    assert all(s[0][0] == 2 for s in spans)
+    # and back on the first weights, the trainer agrees again
+    assert setting.gaps(await setting.generate_all(), 0.7, setting.model_dir).mean() <= GAP_BOUND
