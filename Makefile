@@ -3,6 +3,7 @@
 # make test         unit and integration tests
 # make lint         ruff, mypy, buf, generated code
 # make protos       generate earwitness/wire from protos/
+# make docs         generate docs/recipe.md from the recipe's models
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,9 +14,9 @@ EARWITNESS := $(VENV)/bin/earwitness
 BUF := @bufbuild/buf@1.75.0
 RECIPE := recipes/quickstart.yaml
 PYTEST_OPTIONS :=
-SOURCES := earwitness trainer rollout reward services tests benchmarks protos
+SOURCES := earwitness trainer rollout reward services tests benchmarks protos docs
 
-.PHONY: quickstart install test lint protos
+.PHONY: quickstart install test lint protos docs
 .DEFAULT_GOAL := quickstart
 
 install: $(VENV)/.stamp
@@ -29,7 +30,7 @@ $(VENV)/.stamp: requirements-cpu.lock pyproject.toml .ci/install
 # The mesh is stopped, silently, whatever becomes of the job: the last line is the folder of the report.
 quickstart: install
 	@export EW_INSTALL_SECONDS_FILE=$(CURDIR)/$(VENV)/.install-seconds; \
-	$(EARWITNESS) up --rollout 1 --detach; \
+	$(EARWITNESS) up --rollout 1 --detach --fresh; \
 	trap '$(EARWITNESS) down >/dev/null' EXIT; \
 	$(EARWITNESS) submit $(RECIPE) --follow
 
@@ -43,6 +44,10 @@ lint: install
 	@command -v npx >/dev/null || { echo "lint: npx (Node.js) is needed for buf and was not found on PATH" >&2; exit 1; }
 	cd protos && npx --yes $(BUF) lint
 	$(PYTHON) protos/generate.py --check
+	$(PYTHON) docs/generate.py --check
 
 protos: install
 	$(PYTHON) protos/generate.py
+
+docs: install
+	$(PYTHON) docs/generate.py

@@ -38,7 +38,8 @@ def report_metrics(report: Mapping[str, Any]) -> dict[str, float]:
     flat: dict[str, float] = {}
     for part in SHOWN:
         value = report.get(part)
-        for name, figure in value.items() if isinstance(value, Mapping) else [("", value)]:
+        named: Mapping[str, Any] = value if isinstance(value, Mapping) else {"": value}
+        for name, figure in named.items():
             if name == "interval":
                 for of, bounds in figure.items():
                     if bounds:
