@@ -52,7 +52,11 @@ def generate(target: Path) -> None:
 def differences(left: Path, right: Path) -> list[str]:
     """Relative paths that differ or exist on one side only, bytecode aside."""
     names = {p.relative_to(d) for d in (left, right) for p in d.rglob("*.py*") if "__pycache__" not in p.parts}
-    return sorted(str(n) for n in names if not (left / n).exists() or not (right / n).exists() or not filecmp.cmp(left / n, right / n, shallow=False))
+    return sorted(
+        str(n)
+        for n in names
+        if not (left / n).exists() or not (right / n).exists() or not filecmp.cmp(left / n, right / n, shallow=False)
+    )
 
 
 def main() -> int:
