@@ -52,9 +52,9 @@ def render(
             _headline(report),
             _evaluations(report, evaluations),
             _kinds(report),
+            clips_section(cold_start, final),
             _confusion(cold_start, final),
             _curves(steps),
-            clips_section(cold_start, final),
             _time(report),
             _ledger(report),
             _config(report),
@@ -93,7 +93,8 @@ def _headline(report: Mapping[str, Any]) -> str:
 
 
 def _before_after(label: str, cold_start: float | None, final: float | None, note: str) -> str:
-    value = percent(final) if cold_start is None else f"{percent(cold_start)} <small>→</small> {percent(final)}"
+    before = "" if cold_start is None else f"{percent(cold_start).removesuffix(' %')} <small>→</small> "
+    value = before + percent(final)
     return tile(label, value, note)
 
 
@@ -141,8 +142,10 @@ def _confusion(cold_start: Evaluation | None, final: Evaluation | None) -> str:
     cards = []
     for kind, rows in sorted(final.confusion().items()):
         sides = [("cold start", before[kind])] if kind in before else []
-        inner = "".join(f'<p class="quiet">{name}</p>{_heat(side)}' for name, side in [*sides, ("final", rows)])
-        cards.append(f'<div class="card"><h3>{esc(kind.replace("_", " "))}</h3><div class="scroll">{inner}</div></div>')
+        inner = "".join(
+            f'<div><p class="who">{name}</p>{_heat(side)}</div>' for name, side in [*sides, ("final", rows)]
+        )
+        cards.append(f'<div class="card"><h3>{esc(kind.replace("_", " "))}</h3><div class="pair">{inner}</div></div>')
     note = "Rows: the right answer. Columns: the answer given. A good listener fills the diagonal."
     return f'<h2>What is taken for what</h2><p>{note}</p><div class="grid2">{"".join(cards)}</div>'
 
