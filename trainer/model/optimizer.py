@@ -67,9 +67,8 @@ def wrap(module: nn.Module, config: Optimizer) -> tuple[DistributedDataParallel,
         [wrapped],
     )
     for group in optimizer.param_groups:
-        group["weight_decay"] *= group[
-            "wd_mult"
-        ]  # Megatron leaves this (biases and norms do not decay) to its scheduler
+        # Biases and norms do not decay; Megatron leaves that to its rate scheduler, which is not used here.
+        group["weight_decay"] *= group["wd_mult"]
         if not torch.cuda.is_available():
             group["fused"] = True  # Adam in one pass: a loop over many small tensors costs a toy more
     return wrapped, optimizer
