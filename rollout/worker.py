@@ -159,6 +159,7 @@ class Worker:
             "tasks": len(self.flights),
             "dropped": self.dropped,
             "tokens_per_second": round(self._rate.of(engine.tokens if engine else 0), 1),
+            "load_seconds": round(self._serving.load_seconds, 4),
         }
         await self._queue.announce(ROLE, self._name, status)
 
