@@ -41,6 +41,8 @@ MAX_SEQUENCES = 256
 """Most trajectories that are generated at a time."""
 BATCHED_TOKENS = 4096
 """Most tokens of one step, prefill included."""
+CPU_BATCHED_TOKENS = 96_000
+"""The same on the CPU, and most audio tokens held: MAX_SEQUENCES different clips of 375 tokens; see below."""
 CPU_KV_BYTES = 1 << 30
 """KV cache on the CPU; given so that vLLM does not run the model to find out what is left."""
 SEED_BITS = 62
@@ -231,5 +233,10 @@ def _arguments(config: EngineConfig) -> AsyncEngineArgs:
             "enforce_eager": True,
             "distributed_executor_backend": "uni",
             "kv_cache_memory_bytes": CPU_KV_BYTES,
+            # A prompt split over two steps kills the engine: vLLM then takes one draw of the request's seeded generator
+            # back, which torch's CPU generator cannot do. So prompts are never split, neither for the budget of a step
+            # nor for that of the audio tower.
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(CPU_BATCHED_TOKENS, config.max_model_len),
         }
     return AsyncEngineArgs(**arguments)

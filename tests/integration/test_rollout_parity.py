@@ -133,6 +133,14 @@ async def test_the_end_of_turn_is_part_of_the_response(setting: Setting) -> None
     assert all(len(t.token_ids) == 200 and t.token_ids[-1] not in stop for t in cut)
 
 
+async def test_more_prompts_than_fit_in_a_step(setting: Setting) -> None:
+    """A prompt that vLLM splits over steps kills the engine on the CPU: see the engine's arguments."""
+    longest = setting.clips[-1]
+    many = [setting.generate(i, longest, samples=32, max_tokens=4) for i in range(24)]
+    assert all(len(trajectories) == 32 for _, trajectories in await asyncio.gather(*many))
+    setting.engine.check()
+
+
 async def test_a_bad_prompt_is_refused_and_the_engine_goes_on(setting: Setting) -> None:
     with pytest.raises(AudioError, match="no such file"):
         await setting.generate(0, str(setting.folder / "missing.wav"))
