@@ -52,7 +52,8 @@ class PolicyModel(MegatronModule):
         none. Returns on the last pipeline stage the logits [batch, seq, vocab / tensor_parallel] or, with a value
         head, the values [batch, seq] fp32; on other stages the hidden states [seq, batch, hidden].
 
-        ValueError if a row's audio-patch tokens are not as many as its clip's embeddings.
+        A row's first audio patches take its clip's embeddings; later ones are the policy's own words (a sampled
+        response may hold the token), embedded like any token. ValueError if a row has too few.
         """
         embedded = self._embed(tokens, audio, audio_index) if self.pre_process else None
         output = self.language_model(input_ids=tokens, position_ids=None, attention_mask=None, decoder_input=embedded)
@@ -61,21 +62,20 @@ class PolicyModel(MegatronModule):
     def _embed(self, tokens: Tensor, audio: AudioBatch | None, audio_index: Tensor | None) -> Tensor:
         """Token embeddings with the clips' embeddings in place of the audio patches, [seq, batch, hidden]."""
         embedded = self.language_model.embedding(input_ids=tokens, position_ids=None)
-        patches = tokens == self.audio_patch_id  # [batch, seq]
         if audio is None or audio_index is None:
-            if bool(patches.any()):
-                raise ValueError("rows have audio-patch tokens but no audio was given")
             return embedded
         assert self.audio is not None, "the first pipeline stage has the listener"
         heard, counts = self.audio(audio)  # [clips, longest, hidden], [clips]
         expected = torch.where(audio_index == NO_AUDIO, 0, counts[audio_index.clamp(min=0)])
+        patches = tokens == self.audio_patch_id  # [batch, seq]
+        nth = patches.cumsum(dim=1) - 1  # [batch, seq]: which of its clip's embeddings a patch takes
+        patches &= nth < expected[:, None]
         found = patches.sum(dim=1)
         if not torch.equal(found, expected):
             row = int((found != expected).nonzero()[0])
             raise ValueError(
                 f"row {row} has {int(found[row])} audio-patch tokens, its clip has {int(expected[row])} embeddings"
             )
-        nth = patches.cumsum(dim=1) - 1  # [batch, seq]: which of its clip's embeddings a patch takes
         source = (audio_index[:, None] * heard.shape[1] + nth)[patches]
         row, column = patches.nonzero(as_tuple=True)
         seq, batch, hidden = embedded.shape

@@ -66,6 +66,7 @@ def test_audio_stands_where_the_patches_are(policy: PolicyModel, toy_dir: Path) 
     for row, clip in enumerate(index.tolist()):
         if clip != NO_AUDIO:
             tokens[row, starts[row] : starts[row] + int(counts[clip])] = policy.audio_patch_id
+    tokens[[1, 2], -1] = policy.audio_patch_id  # the policy's own words: a sampled response may hold the token
     model = qwen2(toy_dir)
     embedded = model.get_input_embeddings()(tokens).clone()
     for row, clip in enumerate(index.tolist()):
@@ -84,8 +85,8 @@ def test_padding_on_the_right_changes_nothing(policy: PolicyModel) -> None:
         torch.testing.assert_close(policy(padded)[:, :20], policy(tokens), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("patches", [0, 1, 30])
-def test_refuses_a_wrong_number_of_patches(policy: PolicyModel, patches: int) -> None:
+@pytest.mark.parametrize("patches", [0, 1])
+def test_refuses_too_few_patches(policy: PolicyModel, patches: int) -> None:
     tokens = torch.full((1, 40), 50)
     tokens[0, :patches] = policy.audio_patch_id
     audio = AudioBatch(torch.randn(1, 16, 80), torch.tensor([80]))
@@ -93,9 +94,10 @@ def test_refuses_a_wrong_number_of_patches(policy: PolicyModel, patches: int) ->
         policy(tokens, audio, torch.tensor([0]))
 
 
-def test_refuses_patches_without_audio(policy: PolicyModel) -> None:
-    with pytest.raises(ValueError, match="no audio was given"):
-        policy(torch.full((1, 4), policy.audio_patch_id))
+def test_a_sampled_patch_without_audio_is_a_token_like_any(policy: PolicyModel, toy_dir: Path) -> None:
+    tokens = torch.full((1, 4), policy.audio_patch_id)
+    with torch.no_grad():
+        torch.testing.assert_close(policy(tokens), qwen2(toy_dir)(tokens).logits, atol=1e-4, rtol=1e-4)
 
 
 def test_a_fresh_critic_says_zero_and_learns(toy_dir: Path) -> None:
