@@ -15,8 +15,11 @@ from earwitness.errors import DocumentError, EarwitnessError, InfrastructureErro
 DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata under which gRPC libraries look for a google.rpc.Status."""
 
-LONGEST_MESSAGE = 4000
-"""Characters; trailing metadata is limited to 8 KiB by default."""
+LONGEST_MESSAGE = 1000
+"""Bytes. Status and details travel as trailing metadata, which is limited to 8 KiB by default."""
+
+LONGEST_DETAILS = 3000
+"""Bytes; one and a third of it on the wire, beside the message twice."""
 
 
 class NotFoundError(EarwitnessError):
@@ -56,17 +59,26 @@ def trailing_details(error: BaseException) -> tuple[tuple[str, bytes], ...]:
         return ()
     bad = error_details_pb2.BadRequest()
     for field, description in violations:
-        bad.field_violations.add(field=field, description=description[:LONGEST_MESSAGE])
-        if bad.ByteSize() > LONGEST_MESSAGE:
+        bad.field_violations.add(
+            field=_cut(field, LONGEST_DETAILS // 8), description=_cut(description, LONGEST_DETAILS // 4)
+        )
+        if bad.ByteSize() > LONGEST_DETAILS:
+            del bad.field_violations[-1]
             break
     detail = any_pb2.Any()
     detail.Pack(bad)
-    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message_of(error)[:200], details=[detail])
+    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message_of(error), details=[detail])
     return ((DETAILS_KEY, status.SerializeToString()),)
 
 
 def message_of(error: BaseException) -> str:
     """What the caller reads. The inside of an unexpected error stays in the log."""
     if isinstance(error, EarwitnessError):
-        return str(error)[:LONGEST_MESSAGE]
+        return _cut(str(error), LONGEST_MESSAGE)
     return f"internal error ({type(error).__name__}); see the service's log"
+
+
+def _cut(text: str, nbytes: int) -> str:
+    """The text, cut to at most `nbytes` of UTF-8 with a mark where it was cut."""
+    data = text.encode()
+    return text if len(data) <= nbytes else data[: nbytes - 3].decode(errors="ignore") + "..."

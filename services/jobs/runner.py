@@ -40,6 +40,9 @@ IDLE_SECONDS = 0.3
 STOP_SECONDS = 7.0
 """A cancellation waits so long for the trainer; it then ends, and the next job waits for the trainer instead."""
 
+START_TRIES = 5
+"""So often a job that starts waits for the trainer as long as it takes to be called gone: ten minutes."""
+
 SAVE_SECONDS = 60.0
 """A pause waits so long for the checkpoint that saves the steps since the last one."""
 
@@ -272,7 +275,16 @@ class Runner:
         await job.tell("state", message, state=state, reason=reason, ended_at=time.time(), seconds_left=0.0)
 
     async def _settle_trainer(self, job: RunningJob) -> None:
-        """Stop what an earlier job left running."""
-        status = await job.trainer.status()
+        """Stop what an earlier job left running. A job that starts is patient: its mesh may just have come up."""
+        tries = START_TRIES if job.phase.name == "prepare" else 1
+        while True:
+            try:
+                status = await job.trainer.status()
+                break
+            except TrainerGone as error:
+                tries -= 1
+                if not tries:
+                    raise
+                await job.tell("worker", f"the trainer has not come up yet: {error}")
         if status.state == trainer_pb2.PHASE_STATE_RUNNING and status.job_id != job.record.job_id:
             await job.trainer.stop_phase(status.job_id)

@@ -307,6 +307,30 @@ def test_a_phase_that_fails_ends_the_job_with_its_reason(mesh: Mesh, recipe: dic
         assert "the loss is not finite" in end.reason
 
 
+def test_probe_data_is_written_by_the_job(mesh: Mesh, recipe: dict) -> None:
+    mesh.start_rest()
+    del recipe["data"]
+    recipe |= {"probe": {"lessons": 16, "cold_start": 16, "train": 16, "eval": 16}, "stages": recipe["stages"][:2]}
+    end = mesh.events(mesh.submit(recipe).job.job_id)[-1].job
+    assert end.state == wire.JOB_STATE_SUCCEEDED, end
+    written = sorted(p.name for p in Path(end.output_uri, "data").glob("*.jsonl"))
+    assert written == ["cold_start.jsonl", "eval.jsonl", "lessons.jsonl", "train.jsonl"]
+
+
+def test_cancel_while_probe_data_is_written(mesh: Mesh, recipe: dict) -> None:
+    mesh.start_rest()
+    del recipe["data"]
+    recipe |= {"probe": {"lessons": 100_000}}
+    job_id = mesh.submit(recipe).job.job_id
+    data = Path(mesh.get(job_id).output_uri, "data", "lessons")
+    wait_for("some clips", lambda: data.is_dir() and any(data.iterdir()), 60)
+    ended = mesh.stub.CancelJob(wire.CancelJobRequest(job_id=job_id), timeout=10).job
+    assert ended.state == wire.JOB_STATE_CANCELLED
+    clips = len(list(data.iterdir()))
+    time.sleep(1.5)
+    assert len(list(data.iterdir())) == clips  # nobody writes any more
+
+
 def test_too_few_selected_prompts_name_the_distribution(mesh: Mesh, recipe: dict) -> None:
     mesh.start_rest()
     recipe["stages"][3]["select"] |= {"min_correct": 8, "max_correct": 8}

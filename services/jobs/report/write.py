@@ -50,7 +50,7 @@ def report_metrics(report: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
-    record, recipe = job.record, job.recipe
+    record = job.record
     evaluations = _evaluations(job)
     sounding = [e for phase, e in evaluations if phase.name == "score"]
     silent = [e for phase, e in evaluations if phase.name == "score-silent"]
@@ -72,7 +72,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
             "weight_version": record.version,
             "lineage": record.lineage,
         },
-        "config": recipe.model_dump(mode="json"),
+        "config": job.submitted_recipe.model_dump(mode="json"),
     }
     artifacts.write_json(record.path("report.json"), report)
     artifacts.write_text(record.path("report.html"), render(report, steps, sounding, cold_start, final))

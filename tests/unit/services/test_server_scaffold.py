@@ -1,0 +1,128 @@
+"""Settings, tokens, statuses and logs, as every service of the mesh has them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+
+from earwitness.errors import DocumentError, InfrastructureError, InputError, Problem
+from earwitness.log import Logger
+from earwitness.wire.trainer.v1 import trainer_pb2 as wire
+from earwitness.wire.trainer.v1 import trainer_pb2_grpc
+from services.server import RunningServer, Settings, serve_in_thread
+from services.status import ConflictError, NotFoundError, code_of
+
+PROBLEMS = [Problem("a.b", "wrong", "right"), Problem("c", "ü" * 9000, "y"), *[Problem("d", "z" * 500, "y")] * 20]
+ERRORS = {
+    1: (InputError("step", "is negative", "0 or more"), grpc.StatusCode.INVALID_ARGUMENT),
+    2: (NotFoundError("no such job"), grpc.StatusCode.NOT_FOUND),
+    3: (ConflictError("it has ended"), grpc.StatusCode.FAILED_PRECONDITION),
+    4: (InfrastructureError("Redis", 5.0, "refused"), grpc.StatusCode.UNAVAILABLE),
+    5: (KeyError("secret"), grpc.StatusCode.INTERNAL),
+    6: (DocumentError(PROBLEMS), grpc.StatusCode.INVALID_ARGUMENT),
+}  # fmt: skip
+
+
+class Failing(trainer_pb2_grpc.TrainerServiceServicer):
+    def GetStatus(self, request, context):
+        if request.after_step:
+            raise ERRORS[request.after_step][0]
+        return wire.GetStatusResponse(step=3)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    settings = Settings(token="right", name="t")
+    running = serve_in_thread(
+        "trainer", settings, lambda s: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(Failing(), s)
+    )
+    yield running
+    running.stop()
+
+
+def status(server: RunningServer, after_step: int = 0, token: str = "right") -> wire.GetStatusResponse:
+    metadata = [("authorization", f"Bearer {token}")] if token else []
+    with grpc.insecure_channel(server.address) as channel:
+        stub = trainer_pb2_grpc.TrainerServiceStub(channel)
+        return stub.GetStatus(wire.GetStatusRequest(after_step=after_step), metadata=metadata, timeout=10)
+
+
+def test_the_token_opens(server: RunningServer) -> None:
+    assert status(server).step == 3
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "righ", "rightt"])
+def test_no_other_token_does(server: RunningServer, token: str) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        status(server, token=token)
+    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_health_needs_no_token(server: RunningServer) -> None:
+    with grpc.insecure_channel(server.address) as channel:
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.mark.parametrize("number", ERRORS)
+def test_errors_become_statuses(server: RunningServer, number: int) -> None:
+    error, code = ERRORS[number]
+    assert code_of(error) == code
+    with pytest.raises(grpc.RpcError) as raised:
+        status(server, number)
+    assert raised.value.code() == code
+    if code is grpc.StatusCode.INTERNAL:
+        assert "secret" not in raised.value.details()
+    elif number != 6:
+        assert raised.value.details() == str(error)
+
+
+@pytest.mark.parametrize(("number", "fields"), [(1, ["step"]), (6, ["a.b", "c", "d", "d", "d", "d"])])
+def test_mistakes_travel_by_field(server: RunningServer, number: int, fields: list[str]) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        status(server, number)
+    bad = error_details_pb2.BadRequest()
+    assert rpc_status.from_call(raised.value).details[0].Unpack(bad)
+    assert [v.field for v in bad.field_violations] == fields
+
+
+def test_settings_of_an_empty_environment_are_usable() -> None:
+    settings = Settings.from_env({})
+    assert (settings.listen, settings.token, settings.metrics_port) == ("127.0.0.1:0", "", 0)
+    assert settings.name
+
+
+@pytest.mark.parametrize(
+    ("environ", "field"),
+    [
+        ({"EW_LISTEN": "here"}, "EW_LISTEN"),
+        ({"EW_LISTEN": "127.0.0.1:99999"}, "EW_LISTEN"),
+        ({"EW_LISTEN": "0.0.0.0:70"}, "EW_TOKEN"),
+        ({"EW_METRICS_PORT": "-1"}, "EW_METRICS_PORT"),
+        ({"EW_CLAIM_IDLE_MS": "soon"}, "EW_CLAIM_IDLE_MS"),
+        ({"EW_TLS_CERT": "/a"}, "EW_TLS_CERT, EW_TLS_KEY"),
+        ({"EW_TLS_CA": "/no/such.pem"}, "EW_TLS_CA"),
+    ],
+)
+def test_wrong_settings_are_named(environ: dict[str, str], field: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Settings.from_env(environ)
+    assert refused.value.field == field
+
+
+def test_log_lines_are_json_with_bound_fields() -> None:
+    stream = io.StringIO()
+    log = Logger("jobs", stream=stream).bind(job="a\nb")
+    log.debug("not shown")
+    log.info("hello", step=1, odd={"x": {1}})
+    (line,) = stream.getvalue().splitlines()
+    assert {k: v for k, v in json.loads(line).items() if k != "time"} == {
+        "level": "info", "service": "jobs", "event": "hello", "job": "a\nb", "step": 1, "odd": {"x": "{1}"},
+    }  # fmt: skip
