@@ -118,8 +118,7 @@ class Serving:
         finally:
             await news.aclose()
             await shard.aclose()
-            if self.engine is not None:
-                self.engine.stop()
+            self._stop()
 
     async def _look(self) -> None:
         """Reads what the mesh wants served. Without a job the engine is kept: the next may well use the same model."""
@@ -148,15 +147,18 @@ class Serving:
         async with self._changed:
             self._config = config
             await self._changed.wait_for(lambda: self._users == 0)
-        if self.engine is not None:
-            self.engine.stop()
-            self.engine = None
+        self._stop()
         self.state = "loading"
         self._log.info("engine starts", model=config.model_dir, dtype=config.dtype, threads=config.threads)
         started = time.perf_counter()
         self.engine = await self._start(config)
         self.state = "idle"
         self._log.info("engine started", seconds=round(time.perf_counter() - started, 2))
+
+    def _stop(self) -> None:
+        engine, self.engine = self.engine, None
+        if engine is not None:
+            engine.stop()
 
     async def _serve(self, engine: Engine, lineage: str, version: int) -> None:
         started = time.perf_counter()

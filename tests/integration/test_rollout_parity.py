@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
+from vllm.model_executor.models import ModelRegistry
 
 from earwitness.audio import AudioError, read_audio
 from earwitness.chat import AUDIO_PATCH, EOT, SPECIAL_TOKENS
@@ -22,6 +22,8 @@ from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import EngineConfig, FetchError, Served
 from rollout.engine import RolloutEngine
+from rollout.model.step_audio import StepAudio2ForCausalLM
+from rollout.plugin import ARCHITECTURE, register
 from tests.integration.rollout_toy import make_clips, make_model, prompt, sampling, trainer_logprobs, weight_tensors
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -59,13 +61,11 @@ class Setting:
         rows, found = [], []
         for audio, (prompt_ids, trajectories) in zip([*self.clips, ""], groups, strict=True):
             for trajectory in trajectories:
-                # A toy may sample the audio placeholder itself; the trainer's forward takes it only in prompts.
-                response = list(itertools.takewhile(lambda token: token != PATCH_ID, trajectory.token_ids))
-                tokens = [*prompt_ids, *response]
+                tokens = [*prompt_ids, *trajectory.token_ids]
                 rows.append(
                     {"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": audio, "temperature": temperature}
                 )
-                found.extend(trajectory.logprobs[: len(response)])
+                found.extend(trajectory.logprobs)
         wanted = [p for row in trainer_logprobs(model_dir, rows, self.folder) for p in row]
         assert len(wanted) == len(found)
         return np.abs(np.array(wanted) - np.array(found))
@@ -84,6 +84,11 @@ async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Set
             yield Setting(engine, publisher, model_dir, make_clips(folder), folder)
         finally:
             engine.stop()
+
+
+async def test_the_plug_in_may_be_called_again(setting: Setting) -> None:
+    register()
+    assert ModelRegistry.models[ARCHITECTURE].model_cls is StepAudio2ForCausalLM
 
 
 @pytest.mark.parametrize("temperature", [0.7, 1.0])

@@ -1,0 +1,62 @@
+"""Prompts as token ids, and responses as text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from earwitness.audio import AudioError
+from earwitness.chat import AUDIO_PATCH, EOT, SPECIAL_TOKENS, THINK_END
+from earwitness.errors import InputError
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.prompts import PromptCodec
+from rollout.serving import local_path
+
+
+@pytest.fixture
+def model_dir(tmp_path: Path) -> Path:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=alphabet)
+    tokenizer.train_from_iterator(["which is higher"], trainer)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "config.json").write_text(json.dumps({"text_config": {"eos_token_id": [2, 299]}}))
+    return tmp_path
+
+
+def test_a_clip_has_one_placeholder_and_text_none(model_dir: Path) -> None:
+    codec = PromptCodec(str(model_dir))
+    patch = SPECIAL_TOKENS.index(AUDIO_PATCH)
+    spoken = codec.encode(trajectory_pb2.Prompt(question="higher?", audio_uri="unread.wav"), without_audio=True)
+    assert spoken.token_ids.count(patch) == 1 and spoken.samples is not None and not spoken.samples.any()
+    text = codec.encode(trajectory_pb2.Prompt(question="higher?"))
+    assert text.token_ids.count(patch) == 0 and text.samples is None and text.clip_id == ""
+
+
+def test_a_missing_clip_is_named(model_dir: Path) -> None:
+    with pytest.raises(AudioError, match=r"/nowhere\.wav"):
+        PromptCodec(str(model_dir)).encode(trajectory_pb2.Prompt(audio_uri="/nowhere.wav"))
+
+
+def test_the_checkpoints_end_tokens_end_a_turn_and_are_not_part_of_the_text(model_dir: Path) -> None:
+    codec = PromptCodec(str(model_dir))
+    end, think_end = SPECIAL_TOKENS.index(EOT), SPECIAL_TOKENS.index(THINK_END)
+    assert codec.stop_ids == [end, 299]
+    word = codec.encode(trajectory_pb2.Prompt(question="higher")).token_ids[3]
+    assert codec.decode([word, think_end, end]) == codec.decode([word, think_end, 299])
+    assert codec.decode([word, think_end, end]).endswith(THINK_END)
+
+
+@pytest.mark.parametrize(("uri", "path"), [("/models/toy", "/models/toy"), ("file:///models/a%20b", "/models/a b")])
+def test_model_directories_are_local(uri: str, path: str) -> None:
+    assert local_path(uri) == path
+
+
+def test_a_model_on_an_object_store_is_refused() -> None:
+    with pytest.raises(InputError, match="s3://bucket/model"):
+        local_path("s3://bucket/model")

@@ -1,0 +1,204 @@
+"""The worker's decisions, with an engine and a queue that only remember."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from earwitness.audio import AudioError
+from earwitness.errors import InputError
+from earwitness.log import get_logger
+from earwitness.queue import Taken
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.contract import BrokenEngineError
+from rollout.worker import Rate, Worker
+
+RUN = "job/0-eval/0"
+
+
+class FakeEngine:
+    """Answers at once, or as `answer` says."""
+
+    tokens = 0
+    served = None
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], Any] = lambda: None
+        self.started = 0
+
+    async def generate(self, prompt: Any, sampling: Any, *, ordinal: int, without_audio: bool) -> Any:
+        self.started += 1
+        result = self.answer()
+        if asyncio.iscoroutine(result):
+            await result
+        return [1, 2], [trajectory_pb2.Trajectory(index=0)]
+
+
+class FakeServing:
+    """Serves, unless told otherwise."""
+
+    state = "idle"
+    load_seconds = 0.0
+
+    def __init__(self) -> None:
+        self.engine = FakeEngine()
+        self.ready = True
+
+    @asynccontextmanager
+    async def use(self, min_version: int) -> AsyncIterator[FakeEngine]:
+        yield self.engine
+
+
+class FakeQueue:
+    """Holds tasks, remembers what became of them."""
+
+    def __init__(self, tasks: int) -> None:
+        self.waiting = [trajectory_pb2.GroupTask(run_id=RUN, ordinal=i) for i in range(tasks)]
+        self.held: set[str] = set()
+        self.done: dict[int, str] = {}
+        self.run = RUN
+        self.left = False
+
+    async def take(self, stream: str, consumer: str, count: int, block_ms: int) -> list[Taken]:
+        await asyncio.sleep(0.001)
+        tasks, self.waiting = self.waiting[:count], self.waiting[count:]
+        self.held |= {str(task.ordinal) for task in tasks}
+        return [Taken(str(task.ordinal), task.SerializeToString()) for task in tasks]
+
+    async def renew(self, stream: str, consumer: str, message_ids: list[str]) -> list[str]:
+        return [m for m in message_ids if m in self.held]
+
+    async def hand_off(self, stream: str, message_id: str, group: Any, stream_to: str) -> str:
+        self.done[group.task.ordinal] = "rolled"
+        return "ok"
+
+    async def drop(self, stream: str, message_id: str, run_id: str, ordinal: int, reason: str) -> str:
+        self.done[ordinal] = reason
+        return "ok"
+
+    async def current_run(self) -> str:
+        return self.run
+
+    async def announce(self, role: str, name: str, fields: Any) -> None:
+        assert set(fields) >= {"state", "version", "tasks", "tokens_per_second"}
+
+    async def forget(self, stream: str, consumer: str) -> None:
+        self.left = True
+
+
+def make(tasks: int, *, max_groups: int = 4, grace: float = 1.0) -> tuple[Worker, FakeQueue, FakeServing]:
+    queue, serving = FakeQueue(tasks), FakeServing()
+    worker = Worker(
+        queue,  # type: ignore[arg-type]
+        serving,  # type: ignore[arg-type]
+        "w",
+        get_logger("test"),
+        max_groups=max_groups,
+        claim_idle_ms=40,
+        grace_seconds=grace,
+    )
+    return worker, queue, serving
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the fakes have no events
+            await asyncio.sleep(0.005)
+
+
+async def end(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_every_task_ends_once_and_the_worker_leaves() -> None:
+    worker, queue, _ = make(9)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: len(queue.done) == 9)
+    await end(running)
+    assert set(queue.done.values()) == {"rolled"} and queue.left and worker.state == "leaving"
+
+
+async def test_no_more_groups_than_allowed_and_none_before_the_weights_are_there() -> None:
+    worker, queue, serving = make(9, max_groups=3)
+    serving.ready = False
+    gate = asyncio.Event()
+    serving.engine.answer = lambda: gate.wait()
+    running = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.05)
+    assert len(queue.waiting) == 9
+    serving.ready = True
+    await until(lambda: serving.engine.started == 3)
+    await asyncio.sleep(0.05)
+    assert len(worker.flights) == 3 and len(queue.waiting) == 6
+    gate.set()
+    await until(lambda: len(queue.done) == 9)
+    await end(running)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (AudioError("clip.wav", "no such file", "a file"), "bad audio: clip.wav: no such file; expected a file"),
+        (InputError("prompt p0", "is too long", "less"), "bad prompt: prompt p0: is too long; expected less"),
+    ],
+)
+async def test_a_prompt_that_cannot_be_used_is_dropped_with_the_reason(error: InputError, reason: str) -> None:
+    worker, queue, serving = make(1)
+
+    def refuse() -> None:
+        raise error
+
+    serving.engine.answer = refuse
+    running = asyncio.create_task(worker.run())
+    await until(lambda: bool(queue.done))
+    await end(running)
+    assert queue.done == {0: reason} and worker.dropped == 1
+
+
+@pytest.mark.parametrize("error", [BrokenEngineError("died"), KeyError("a bug")])
+async def test_any_other_error_ends_the_worker(error: Exception) -> None:
+    worker, queue, serving = make(1)
+
+    def fail() -> None:
+        raise error
+
+    serving.engine.answer = fail
+    async with asyncio.timeout(5):
+        with pytest.raises(type(error)):
+            await worker.run()
+    assert not queue.done and queue.left
+
+
+async def test_groups_of_another_run_and_groups_that_were_claimed_are_aborted() -> None:
+    worker, queue, serving = make(2)
+    serving.engine.answer = lambda: asyncio.sleep(60)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: len(worker.flights) == 2)
+    queue.held.discard("0")
+    await until(lambda: set(worker.flights) == {"1"})
+    queue.run = "job/0-eval/1"
+    await until(lambda: not worker.flights)
+    await end(running)
+    assert not queue.done
+
+
+@pytest.mark.parametrize(("grace", "finished"), [(5.0, True), (0.01, False)])
+async def test_on_leaving_groups_in_flight_get_the_grace(grace: float, finished: bool) -> None:
+    worker, queue, serving = make(6, max_groups=2, grace=grace)
+    serving.engine.answer = lambda: asyncio.sleep(0.2)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: serving.engine.started == 2)
+    await end(running)
+    assert (len(queue.done) == 2) is finished
+    assert len(queue.waiting) == 4 and queue.left
+
+
+def test_a_new_engine_counts_tokens_from_zero() -> None:
+    rate = Rate()
+    assert rate.of(1000) > 0
+    assert rate.of(10) == 0
