@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -15,7 +16,7 @@ import soundfile
 from earwitness.audio import SAMPLE_RATE
 from earwitness.manifest import Example, write_manifest
 from earwitness.probe.kinds import KINDS
-from earwitness.probe.sound import Rng, in_a_room
+from earwitness.probe.sound import in_a_room
 from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
@@ -27,6 +28,9 @@ SURROGATES = (
     "The question does not say, but the answer is typically {answer}, so I guess {answer}.",
 )
 """Reasoning from the words alone: the disease that the paper describes ("textual surrogate reasoning")."""
+
+CHUNK = 64
+"""Clips that a process makes before it reports: some tenths of a second of work."""
 
 Progress = Callable[[int, int], None]
 
@@ -68,53 +72,41 @@ def write_split(
     work = partial(make_example, str(clips), seed, split, surrogate_share)
     examples = []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        for example in pool.map(work, range(count), chunksize=64):
-            examples.append(example)
+        for prompt, *rest in pool.map(work, range(count), chunksize=CHUNK):
+            examples.append(Example(wire.Prompt.FromString(prompt), *rest))
             if progress is not None and len(examples) % 100 == 0:
                 progress(len(examples), count)
-    write_manifest(str(manifest), [from_plain(e) for e in examples])
+    write_manifest(str(manifest), examples)
     return str(manifest)
 
 
-def make_example(clips: str, seed: int, split: str, surrogate_share: float | None, index: int) -> dict:
-    """Write clip `index` of a split and return its example as plain values (protos do not cross processes)."""
+def make_example(
+    clips: str, seed: int, split: str, surrogate_share: float | None, index: int
+) -> tuple[bytes, str | None, str | None, dict[str, Any]]:
+    """Write clip `index` of a split; returns the fields of its example, the prompt as bytes to cross processes.
+
+    A surrogate trace answers what it guessed, right or wrong.
+    """
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     kind = KINDS[index % len(KINDS)]
     answer = str(rng.choice(kind.answers))
     scene = kind.make(rng, answer)
     path = Path(clips) / f"{index:06d}-{kind.name}.flac"
     soundfile.write(path, in_a_room(rng, scene.wave), SAMPLE_RATE, subtype="PCM_16")
-    example = {
-        "id": f"{split}-{index:06d}",
-        "audio_uri": str(path),
-        "question": str(rng.choice(kind.questions)),
-        "choices": [str(c) for c in rng.permutation(kind.answers)],
-        "answer": answer,
-        "kind": kind.name,
-        "reasoning": None,
-        "extra": {"facts": scene.facts},
-    }
-    if surrogate_share is not None:
-        surrogate = bool(rng.random() < surrogate_share)
-        example["extra"]["surrogate"] = surrogate
-        if surrogate:
-            example["said"] = str(rng.choice(kind.answers))
-            example["reasoning"] = str(rng.choice(SURROGATES)).format(answer=example["said"])
-        else:
-            example["reasoning"] = f"{scene.account}, so {scene.conclusion}."
-    return example
-
-
-def from_plain(fields: dict) -> Example:
-    """The example of plain values. A surrogate trace answers what it guessed, right or wrong."""
     prompt = wire.Prompt(
-        id=fields["id"],
-        question=fields["question"],
-        choices=fields["choices"],
-        answer=fields["answer"],
+        id=f"{split}-{index:06d}",
+        question=str(rng.choice(kind.questions)),
+        choices=[str(choice) for choice in rng.permutation(kind.answers)],
+        answer=answer,
         verifier=wire.VERIFIER_CHOICE,
-        audio_uri=fields["audio_uri"],
-        kind=fields["kind"],
+        audio_uri=str(path),
+        kind=kind.name,
     )
-    extra = fields["extra"]
-    return Example(prompt=prompt, reasoning=fields["reasoning"], response=fields.get("said"), extra=extra)
+    extra: dict[str, Any] = {"facts": scene.facts}
+    if surrogate_share is None:
+        return prompt.SerializeToString(), None, None, extra
+    extra["surrogate"] = bool(rng.random() < surrogate_share)
+    if not extra["surrogate"]:
+        return prompt.SerializeToString(), f"{scene.account}, so {scene.conclusion}.", None, extra
+    guess = str(rng.choice(kind.answers))
+    return prompt.SerializeToString(), str(rng.choice(SURROGATES)).format(answer=guess), guess, extra

@@ -140,7 +140,7 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
             step = self.status.step + 1
             self.queue.use(run_id, step, [(t.message_id, o) for t, o in zip(taken, ordinals, strict=True)])
             self.used |= dict.fromkeys(ordinals, step)
-            self._step(**{"reward__mean": 0.5, "logprob_gap__mean": 1e-5, "kl": 0.0, "think_tokens__mean": 3.0})
+            self._step(reward__mean=0.5, logprob_gap__mean=1e-5, kl=0.0, think_tokens__mean=3.0)
             self.status.version += 1
             if step % 2 == 0:
                 self._save()
