@@ -72,8 +72,8 @@ def write_split(
     work = partial(make_example, str(clips), seed, split, surrogate_share)
     examples = []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        for prompt, *rest in pool.map(work, range(count), chunksize=CHUNK):
-            examples.append(Example(wire.Prompt.FromString(prompt), *rest))
+        for prompt, reasoning, response, extra in pool.map(work, range(count), chunksize=CHUNK):
+            examples.append(Example(wire.Prompt.FromString(prompt), reasoning, response, extra))
             if progress is not None and len(examples) % 100 == 0:
                 progress(len(examples), count)
     write_manifest(str(manifest), examples)
