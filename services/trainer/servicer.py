@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from earwitness.chat import question_text
+from earwitness.chat import SPECIAL_TOKENS, render_prompt, render_response
 from earwitness.errors import InputError
 from earwitness.manifest import Example, read_manifest
 from earwitness.recipe.load import load_recipe
@@ -100,15 +101,22 @@ def _prepared(recipe: Recipe) -> Path:
     assert recipe.model.toy is not None, "the schema asks for exactly one of the two"
     folder = local_path(recipe.output) / "model"
     if not (folder / "config.json").is_file():
-        data = recipe.stages[0].data
-        if data not in recipe.data:
-            raise InputError(f"data.{data}", "is not known", "the manifest that the toy's tokenizer learns from")
-        make_toy(str(folder), recipe.model.toy, map(_text, read_manifest(recipe.data[data])), recipe.seed)
+        make_toy(str(folder), recipe.model.toy, map(_text, _supervised(recipe)), recipe.seed)
     return folder
 
 
+def _supervised(recipe: Recipe) -> Iterator[Example]:
+    """The examples of every supervised stage: the tokenizer should know the words of all of them."""
+    for data in dict.fromkeys(stage.data for stage in recipe.stages if isinstance(stage, ColdStartStage)):
+        if data not in recipe.data:
+            raise InputError(f"data.{data}", "is not known", "the manifest that the toy's tokenizer learns from")
+        yield from read_manifest(recipe.data[data])
+
+
 def _text(example: Example) -> str:
-    """What the tokenizer learns from: the words of an example."""
-    return "\n".join(
-        [question_text(example.prompt), example.reasoning or "", example.response or example.prompt.answer]
-    )
+    """What the tokenizer learns from: an example as the model reads it, without its clip."""
+    answer = example.prompt.answer if example.response is None else example.response
+    rendered = render_prompt(example.prompt, 0) + render_response(example.reasoning or "", answer)
+    for token in SPECIAL_TOKENS:
+        rendered = rendered.replace(token, "\n")
+    return rendered
