@@ -1,0 +1,129 @@
+"""The probe's promises: answers lie in the sound and never in the words, and traces are true."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earwitness.audio import read_audio
+from earwitness.chat import question_text
+from earwitness.manifest import read_manifest
+from earwitness.probe import write_probe, write_split
+from earwitness.probe.kinds import KINDS
+from earwitness.probe.write import make_example
+from earwitness.recipe import ProbeData
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.claims import extract_claims
+from reward.measure import measure
+from reward.verify import verify
+
+COUNT = 160
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("probe")
+    return write_probe(str(folder), ProbeData(lessons=COUNT, cold_start=COUNT, train=COUNT, eval=COUNT, seed=3))
+
+
+def made(folder: Path, split: str, index: int, share: float | None = None):
+    prompt, reasoning, response, extra = make_example(str(folder), 3, split, share, index)
+    return trajectory_pb2.Prompt.FromString(prompt), reasoning, response, extra
+
+
+def test_there_are_at_least_eight_kinds_of_question(splits):
+    assert len({e.prompt.kind for e in read_manifest(splits["eval"])}) == len(KINDS) >= 8
+
+
+def test_no_two_clips_are_the_same_in_any_split(splits):
+    clips = [e.prompt.audio_uri for uri in splits.values() for e in read_manifest(uri, check_audio=True)]
+    assert len({hashlib.sha256(Path(clip).read_bytes()).digest() for clip in clips}) == len(clips) == 4 * COUNT
+
+
+def test_the_same_seed_gives_the_same_clip_and_another_seed_another(tmp_path, splits):
+    again = write_split(str(tmp_path / "again"), 8, 3, "eval")
+    other = write_split(str(tmp_path / "other"), 8, 4, "eval")
+    for uri, equal in ((again, True), (other, False)):
+        for left, right in zip(read_manifest(splits["eval"]), read_manifest(uri), strict=False):
+            samples = [read_audio(e.prompt.audio_uri) for e in (left, right)]
+            assert np.array_equal(*samples) is equal
+
+
+def test_a_written_split_is_kept(splits):
+    before = Path(splits["train"]).stat().st_mtime_ns
+    folder = str(Path(splits["train"]).parent)
+    assert write_split(folder, COUNT, 99, "train") == splits["train"]
+    assert Path(splits["train"]).stat().st_mtime_ns == before
+
+
+def test_clips_fit_the_model_and_differ_in_length_and_level(splits):
+    clips = [read_audio(e.prompt.audio_uri) for e in read_manifest(splits["train"])]
+    seconds = [len(c) / 16_000 for c in clips]
+    levels = [20 * math.log10(float(np.sqrt(np.mean(np.square(c))))) for c in clips]
+    assert min(seconds) > 0.2 and max(seconds) < 2.5
+    assert np.std(seconds) > 0.1 and np.std(levels) > 3.0
+    assert max(float(np.abs(c).max()) for c in clips) <= 1.0
+
+
+def test_only_the_asked_share_of_traces_guesses(splits):
+    assert all(e.reasoning is None for e in read_manifest(splits["train"]))
+    assert not any(e.extra["surrogate"] for e in read_manifest(splits["lessons"]))
+    surrogates = [e.extra["surrogate"] for e in read_manifest(splits["cold_start"])]
+    assert np.mean(surrogates) == pytest.approx(0.5, abs=0.12)
+
+
+def test_a_surrogate_answers_what_it_guessed_and_is_right_by_chance(tmp_path):
+    examples = [made(tmp_path, "cold_start", i, 1.0) for i in range(320)]
+    right = []
+    for prompt, reasoning, response, _ in examples:
+        assert response in prompt.choices and response in reasoning
+        right.append((response == prompt.answer) - 1 / len(prompt.choices))
+    assert abs(np.mean(right)) < 3 * 0.5 / math.sqrt(len(right))
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)), ids=[k.name for k in KINDS])
+def test_what_a_trace_cites_is_in_the_clip_by_measurement(tmp_path, kind):
+    """Checked with the reward's own ears, which know nothing of the synthesis."""
+    for index in range(kind, kind + 8 * len(KINDS), len(KINDS)):
+        prompt, reasoning, _, _ = made(tmp_path, "lessons", index, 0.0)
+        heard = measure(read_audio(prompt.audio_uri))
+        verdicts = [verify(claim, heard).verdict for claim in extract_claims(reasoning, prompt)]
+        assert trajectory_pb2.VERDICT_SUPPORTED in verdicts, reasoning
+        assert trajectory_pb2.VERDICT_CONTRADICTED not in verdicts, reasoning
+
+
+def test_the_words_alone_give_nothing_away(tmp_path):
+    """A naive Bayes reader of question and choices, trained on 1,200 prompts, is at chance on 640 others."""
+
+    def words(index: int, split: str) -> tuple[list[str], trajectory_pb2.Prompt]:
+        prompt = made(tmp_path, split, index)[0]
+        tokens = re.findall(r"\w+", question_text(prompt).lower())
+        return tokens + [f"{a} {b}" for a, b in pairwise(tokens)], prompt
+
+    joint: Counter[tuple[str, str]] = Counter()
+    answers: Counter[str] = Counter()
+    for index in range(1200):
+        features, prompt = words(index, "train")
+        answers[prompt.answer] += 1
+        joint.update((prompt.answer, f) for f in set(features))
+
+    right = chance = variance = 0.0
+    for index in range(640):
+        features, prompt = words(index, "eval")
+
+        def score(choice: str, features: list[str] = features) -> float:
+            likelihood = sum(math.log((joint[choice, f] + 1) / (answers[choice] + 2)) for f in set(features))
+            return math.log(answers[choice] + 1) + likelihood
+
+        right += max(prompt.choices, key=score) == prompt.answer
+        share = 1 / len(prompt.choices)
+        chance += share
+        variance += share * (1 - share)
+    assert abs(right - chance) < 3 * math.sqrt(variance), f"{right} right, {chance:.0f} by chance"
