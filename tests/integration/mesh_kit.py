@@ -1,0 +1,227 @@
+"""A whole mesh of real processes, as `earwitness up` starts it, and a tiny recipe to run on it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import psutil
+import yaml
+
+from earwitness.client import TERMINAL, Mesh, ServerUnreachable, state_name
+from earwitness.local import control
+from earwitness.local.plan import Options
+from earwitness.local.process import tail
+from earwitness.local.state import MeshState, ProcessState, read_state
+from earwitness.local.sweep import alive, born, tagged
+from earwitness.probe.write import write_probe
+from earwitness.queue import Queue
+from earwitness.recipe.schema import ProbeData
+from earwitness.redis_client import connect
+from earwitness.weights import WeightReader
+from earwitness.wire.jobs.v1 import jobs_pb2
+from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
+from earwitness.wire.trainer.v1 import trainer_pb2, trainer_pb2_grpc
+
+POLL_SECONDS = 0.1
+BACK_SECONDS = 90.0
+"""Longest wait for a killed process: importing torch takes 10 s on two idle cores."""
+
+PROBE = ProbeData(lessons=1, cold_start=32, train=24, eval=8, seed=3)
+"""Clips of each manifest."""
+
+TOY = {
+    "hidden_size": 64,
+    "layers": 1,
+    "heads": 2,  # heads of 32: vLLM's attention on the CPU takes no smaller ones
+    "kv_heads": 2,
+    "intermediate_size": 128,
+    "vocab_size": 512,
+    "max_positions": 256,
+    "encoder_size": 64,
+    "encoder_layers": 1,
+    "encoder_heads": 2,
+    "adapter_size": 64,
+}
+
+T = TypeVar("T")
+
+
+def wait_for(what: str, found: Callable[[], T], seconds: float) -> T:
+    """What `found` returns once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(POLL_SECONDS)
+    return value
+
+
+def recipe(name: str, output: Path, data: dict[str, str], model: dict[str, Any], steps: int) -> dict[str, Any]:
+    """Cold start, `steps` steps of PPO and an evaluation."""
+    optimizer = {"learning_rate": 1.0e-3}
+    return {
+        "name": name,
+        "output": str(output),
+        "model": model,
+        "data": data,
+        "stages": [
+            {"type": "sft", "tune": {"steps": 15, "batch_size": 8, "micro_batch_size": 8, "optimizer": optimizer}},
+            {
+                "type": "rl",
+                "steps": steps,
+                "groups_per_step": 4,
+                "sampling": {"samples": 4, "max_tokens": 24},
+                "optimizer": optimizer,
+                "dynamic_filter": False,
+                "checkpoint_every": 2,
+            },
+            {"type": "eval", "name": "final", "sampling": {"samples": 1, "max_tokens": 24}},
+        ],
+    }
+
+
+class RealMesh:
+    """The mesh in `folder / "mesh"`, its client, and the hand that kills its processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = write_probe(str(folder / "data"), PROBE)
+        self.lines: list[str] = []
+        self.state: MeshState = control.start_detached(Options(folder / "mesh"), self.lines.append)
+        self.client = Mesh.connect(self.state.address, self.state.token)
+        self.redis = connect(self.state.queue_url)
+        self.queue = Queue(self.redis)
+
+    def submit(self, name: str, model: dict[str, Any], steps: int) -> jobs_pb2.Job:
+        """The job of this name; submitted again, it is the same."""
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(recipe(name, self.folder / "out", self.data, model, steps)))
+        return self.client.submit(path, request_id=name)
+
+    def until(
+        self, job_id: str, what: str, reached: Callable[[jobs_pb2.Job], bool], seconds: float = 120.0
+    ) -> jobs_pb2.Job:
+        """The job once it has `reached` something; fails at once if it ends before."""
+
+        def there() -> jobs_pb2.Job | None:
+            try:
+                job = self.client.get(job_id)
+            except ServerUnreachable:  # killed just now
+                return None
+            assert reached(job) or job.state not in TERMINAL, f"wanted {what}, but: {job}\n{self.logs()}"
+            return job if reached(job) else None
+
+        try:
+            return wait_for(what, there, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.logs()}") from error
+
+    def until_step(self, job_id: str, step: int, seconds: float = 120.0) -> jobs_pb2.Job:
+        """The job once `step` RL steps are done, and others are still to come."""
+        job = self.until(job_id, f"RL step {step}", lambda j: j.phase == "train" and j.step >= step, seconds)
+        assert job.step < job.steps, f"too late for a kill in the middle: {job}"
+        return job
+
+    def until_succeeded(self, job_id: str, seconds: float = 120.0) -> jobs_pb2.Job:
+        """The job at its good end."""
+        return self.until(job_id, "success", lambda j: state_name(j.state) == "succeeded", seconds)
+
+    def place(self, name: str) -> ProcessState:
+        """A process as the supervisor sees it now."""
+        return next(p for p in read_state(self.folder / "mesh").processes if p.name == name)
+
+    def pid(self, name: str) -> int:
+        """The service's process: for the trainer its only rank, not the launcher."""
+        launcher = self.place(name).pid
+        if name != "trainer":
+            return launcher
+        (rank,) = psutil.Process(launcher).children()
+        return rank.pid
+
+    @contextmanager
+    def killed(self, name: str) -> Iterator[None]:
+        """SIGKILL to one process; at the end it must be back, and everything that was there before gone."""
+        before = self.place(name)
+        there = {pid: born(pid) for pid in tagged(self.state.mesh, name)}
+        os.kill(self.pid(name), signal.SIGKILL)
+        yield
+
+        def back() -> bool:
+            now = self.place(name)
+            return now.restarts == before.restarts + 1 and now.state == "healthy"
+
+        wait_for(f"{name} to be back", back, BACK_SECONDS)
+        left = [pid for pid, since in there.items() if since and alive(pid, since)]
+        assert not left, f"outlived the kill of {name}: {[psutil.Process(pid).cmdline() for pid in left]}"
+
+    def freeze_at_work(self, name: str, stream: str, seconds: float = 30.0) -> None:
+        """Stop a worker so that it holds work of `stream`: what is killed afterwards is killed in the middle."""
+
+        def holds() -> bool:
+            os.kill(self.pid(name), signal.SIGSTOP)
+            with suppress(AssertionError):
+                return wait_for("work", lambda: self.pending(stream) > 0, 2.0)
+            os.kill(self.pid(name), signal.SIGCONT)  # stopped at a moment when it was not asking for work
+            return False
+
+        wait_for(f"{name} to hold work of {stream}", holds, seconds)
+
+    def pending(self, stream: str) -> int:
+        """Entries that consumers hold."""
+        return next(lag.pending for lag in self.queue.lag() if lag.stream == stream)
+
+    def trainer(self) -> trainer_pb2.GetStatusResponse:
+        """What the trainer says of itself."""
+        with grpc.insecure_channel(self.place("trainer").address) as channel:
+            stub = trainer_pb2_grpc.TrainerServiceStub(channel)
+            return stub.GetStatus(trainer_pb2.GetStatusRequest(), timeout=10, metadata=self._token)
+
+    def rollout(self) -> rollout_pb2.GetStatusResponse:
+        """What the rollout worker says of itself."""
+        with grpc.insecure_channel(self.place("rollout-0").address) as channel:
+            stub = rollout_pb2_grpc.RolloutServiceStub(channel)
+            return stub.GetStatus(rollout_pb2.GetStatusRequest(), timeout=10, metadata=self._token)
+
+    def logs(self) -> str:
+        """The end of every process's log."""
+        folder = self.folder / "mesh" / "logs"
+        return "\n".join(f"--- {log.stem}\n{tail(log)}" for log in sorted(folder.glob("*.log")))
+
+    def stop(self) -> list[int]:
+        """As `earwitness down`; returns who had to be killed."""
+        self.client.close()
+        return control.stop(self.folder / "mesh")
+
+    @property
+    def _token(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self.state.token}"),)
+
+
+@contextmanager
+def published_versions(mesh: RealMesh) -> Iterator[list[tuple[str, int]]]:
+    """Every (lineage, version) that the weight plane names meanwhile, in order, without repetitions."""
+    seen: list[tuple[str, int]] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        reader = WeightReader(mesh.state.weights_urls)
+        while not done.is_set():
+            latest = reader.latest()
+            if latest is not None and latest not in seen[-1:]:
+                seen.append(latest)
+            time.sleep(POLL_SECONDS / 4)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        watcher.join(10)

@@ -1,0 +1,154 @@
+"""Every process of a real mesh is killed in the middle of a job, and the job succeeds. One mesh, the tests in order."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from earwitness.local.state import NoMesh
+from earwitness.local.sweep import born, tagged
+from earwitness.queue import ROLLOUTS, TASKS
+from earwitness.wire.jobs.v1 import jobs_pb2
+from earwitness.wire.trainer.v1 import trainer_pb2
+from tests.integration.mesh_kit import PROBE, TOY, RealMesh, published_versions, wait_for
+
+pytestmark = pytest.mark.timeout(280)
+
+STEPS = 6
+GROUPS = 4
+CANCEL_SECONDS = 10.0
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
+    mesh = RealMesh(tmp_path_factory.mktemp("mesh"))
+    yield mesh
+    with suppress(NoMesh):  # stopped by the last test
+        mesh.stop()
+
+
+@pytest.fixture
+def first(mesh: RealMesh) -> jobs_pb2.Job:
+    return mesh.submit("workers", {"toy": TOY}, STEPS)
+
+
+@pytest.fixture
+def second(mesh: RealMesh, first: jobs_pb2.Job) -> jobs_pb2.Job:
+    """On the first one's model, so that the rollout worker keeps its engine."""
+    return mesh.submit("control", {"path": f"{first.output_uri}/model"}, STEPS)
+
+
+def test_the_same_request_is_one_job_and_a_second_one_waits(
+    mesh: RealMesh, first: jobs_pb2.Job, second: jobs_pb2.Job
+) -> None:
+    again = mesh.submit("workers", {"toy": TOY}, STEPS)
+    assert again.job_id == first.job_id != second.job_id
+    assert {j.job_id for j in mesh.client.list()} == {first.job_id, second.job_id}
+    mesh.until(first.job_id, "the first to start", lambda j: j.state != jobs_pb2.JOB_STATE_QUEUED)
+    assert mesh.client.get(second.job_id).state == jobs_pb2.JOB_STATE_QUEUED
+
+
+def test_a_job_survives_the_kill_of_each_worker(mesh: RealMesh, first: jobs_pb2.Job, second: jobs_pb2.Job) -> None:
+    with published_versions(mesh) as versions:
+        mesh.until_step(first.job_id, 1)
+        mesh.freeze_at_work("rollout-0", TASKS)
+        with mesh.killed("rollout-0"):
+            mesh.until_step(first.job_id, 2)
+        mesh.until_step(first.job_id, 3)
+        mesh.freeze_at_work("reward-0", ROLLOUTS)
+        with mesh.killed("reward-0"):
+            assert mesh.client.get(second.job_id).state == jobs_pb2.JOB_STATE_QUEUED
+        job = mesh.until_succeeded(first.job_id)
+    assert job.lineage == 0
+    check_ledger(mesh, job)
+    check_versions(versions, job)
+    check_steps(mesh, job)
+
+
+def test_a_job_survives_the_kill_of_jobs_service_and_trainer(mesh: RealMesh, second: jobs_pb2.Job) -> None:
+    with published_versions(mesh) as versions:
+        mesh.until_step(second.job_id, 1)
+        with mesh.killed("jobs"):
+            mesh.until_step(second.job_id, 3)
+        with mesh.killed("trainer"):
+            pass
+        job = mesh.until_succeeded(second.job_id)
+    assert job.lineage == 1
+    check_ledger(mesh, job)
+    check_versions(versions, job)
+    check_steps(mesh, job)
+
+
+def test_cancel_in_the_middle_leaves_nothing_running(mesh: RealMesh, first: jobs_pb2.Job) -> None:
+    job = mesh.submit("cancelled", {"path": f"{first.output_uri}/model"}, 50)
+    mesh.until_step(job.job_id, 1)
+    started = time.monotonic()
+    assert mesh.client.cancel(job.job_id).state == jobs_pb2.JOB_STATE_CANCELLED
+    assert time.monotonic() - started < CANCEL_SECONDS
+    assert mesh.queue.current_run() == ""
+    assert all(lag.waiting + lag.pending == 0 for lag in mesh.queue.lag())
+    running = trainer_pb2.PHASE_STATE_RUNNING
+    wait_for("the trainer to be idle", lambda: mesh.trainer().state != running, CANCEL_SECONDS)
+    wait_for("the rollout worker to be idle", lambda: mesh.rollout().groups == 0, CANCEL_SECONDS)
+    tokens = mesh.rollout().tokens
+    time.sleep(2.0)
+    assert mesh.rollout().tokens == tokens
+    assert mesh.queue.current_run() == ""
+    assert all(lag.waiting + lag.pending == 0 for lag in mesh.queue.lag())
+    ledger = mesh.queue.ledger(f"{job.job_id}/1-train/0")
+    assert ledger and all(state.startswith(("used:", "dropped:")) for state in ledger.values())
+
+
+def test_down_leaves_no_process(mesh: RealMesh) -> None:
+    supervisor = psutil.Process(mesh.state.pid)
+    there = {p.pid: born(p.pid) for p in [supervisor, *supervisor.children(recursive=True)]}
+    assert set(tagged(mesh.state.mesh)) < set(there)
+    assert mesh.stop() == []
+    assert tagged(mesh.state.mesh) == []
+    assert [pid for pid, since in there.items() if since and born(pid) == since] == []
+
+
+def check_ledger(mesh: RealMesh, job: jobs_pb2.Job) -> None:
+    """In the lineage that survived, each ordinal was used once or dropped with a reason, and each step had its fill."""
+    run_id = f"{job.job_id}/1-train/{job.lineage}"
+    ledger = mesh.queue.ledger(run_id)
+    written = json.loads(Path(job.output_uri, "ledger", "1-train.json").read_text())
+    assert written == {"run_id": run_id, "ordinals": {str(o): ledger[o] for o in sorted(ledger)}}
+    used = [state for state in ledger.values() if state.startswith("used:")]
+    dropped = [state for state in ledger.values() if state not in used]
+    assert all(state.startswith("dropped:") and state != "dropped:" for state in dropped), ledger
+    assert sorted(used) == sorted(f"used:{step}" for step in range(1, STEPS + 1) for _ in range(GROUPS))
+    evaluated = json.loads(Path(job.output_uri, "ledger", "2-score.json").read_text())["ordinals"]
+    assert evaluated == {str(ordinal): "used:0" for ordinal in range(PROBE.eval)}
+    assert mesh.queue.dead_letters() == []
+
+
+def check_versions(versions: list[tuple[str, int]], job: jobs_pb2.Job) -> None:
+    """Versions go up by one within a lineage, and a later lineage never ends behind an earlier one."""
+    by_lineage: dict[int, list[int]] = {}
+    for lineage, version in versions:
+        owner, _, number = lineage.rpartition("/")
+        if owner == job.job_id:
+            by_lineage.setdefault(int(number), []).append(version)
+    assert list(by_lineage) == list(range(job.lineage + 1))
+    for found in by_lineage.values():
+        assert found == list(range(found[0], found[0] + len(found))), versions
+    assert by_lineage[0][0] == 1  # the cold start
+    assert by_lineage[job.lineage][-1] == 1 + STEPS
+
+
+def check_steps(mesh: RealMesh, job: jobs_pb2.Job) -> None:
+    """Every step is told; the first has a first step's identities, and in all of them the workers held the policy."""
+    told = [e for e in mesh.client.watch(job.job_id) if e.kind == "step" and e.job.stage_type == "rl"]
+    assert {e.job.step for e in told} == set(range(1, STEPS + 1))
+    figures = {m.name: m.value for m in told[0].metrics}
+    assert told[0].job.step == 1
+    assert abs(figures["kl"]) <= 1e-6
+    assert abs(figures["ratio.mean"] - 1.0) <= 1e-6
+    assert all(m.value <= 1e-3 for e in told for m in e.metrics if m.name == "logprob_gap.mean")
