@@ -50,6 +50,7 @@ class ReadyGroups:
         run_id: str,
         consumer: str,
         count: int,
+        progress: Progress,
         control: Control,
         log: Logger,
         *,
@@ -57,11 +58,15 @@ class ReadyGroups:
         max_positions: int,
         think_end: int,
     ) -> None:
-        """`queue` is None on ranks other than 0; `think_end`: id of the token that closes the think block."""
+        """`queue` is None on ranks other than 0; `progress`: what the policy has learned from, kept current here.
+
+        `think_end`: id of the token that closes the think block.
+        """
         self._queue = queue
         self._run_id = run_id
         self._consumer = consumer
         self._count = count
+        self._progress = progress
         self._control = control
         self._log = log
         self._limits = {"vocab_size": vocab_size, "max_positions": max_positions}
@@ -87,12 +92,11 @@ class ReadyGroups:
                 samples = [samples_of(group, **self._limits) for group in groups]
                 return samples, group_metrics(groups, version, self._think_end)
 
-    def use(self, progress: Progress) -> None:
-        """Marks the groups taken last as used by `progress.step`."""
-        step = progress.step
+    def use(self, step: int) -> None:
+        """Marks the groups taken last as used by `step`, in the ledger and in the progress."""
         taken = [(message_id, ordinal) for ordinal, (message_id, _) in sorted(self._held.items())]
         agree(self._patiently, Queue.use, self._run_id, step, taken)
-        progress.used |= dict.fromkeys(self._held, step)
+        self._progress.used |= dict.fromkeys(self._held, step)
         self._held.clear()
 
     def dropped(self) -> dict[int, str]:
@@ -114,16 +118,26 @@ class ReadyGroups:
             return
         for message_id, data in self._patiently(Queue.take, READY, self._consumer, missing, BLOCK_MS) or []:
             group = trajectory_pb2.Group.FromString(data)
-            ordinal = group.task.ordinal
-            try:
-                if group.task.run_id != self._run_id:
-                    raise InputError(f"ordinal {ordinal}", f"is of run {group.task.run_id}", f"run {self._run_id}")
-                samples_of(group, **self._limits)
-            except (InputError, NonFiniteError) as error:
-                self._log.warning("group dropped", ordinal=ordinal, reason=str(error))
-                self._patiently(Queue.drop, READY, message_id, group.task.run_id, ordinal, str(error))
+            ordinal, run_id = group.task.ordinal, group.task.run_id
+            if run_id == self._run_id and (step := self._progress.used.get(ordinal)) is not None:
+                # The queue crashed, and the second in which the ordinal was used never reached its disk.
+                self._log.warning("group was used before", ordinal=ordinal, step=step)
+                self._patiently(Queue.use, run_id, step, [(message_id, ordinal)])
+            elif reason := self._refusal(group):
+                self._log.warning("group dropped", ordinal=ordinal, reason=reason)
+                self._patiently(Queue.drop, READY, message_id, run_id, ordinal, reason)
             else:
                 self._held[ordinal] = (message_id, group)
+
+    def _refusal(self, group: trajectory_pb2.Group) -> str:
+        """Why the group cannot be trained on; empty if it can."""
+        if group.task.run_id != self._run_id:
+            return f"of run {group.task.run_id}, not {self._run_id}"
+        try:
+            samples_of(group, **self._limits)
+        except (InputError, NonFiniteError) as error:
+            return str(error)
+        return ""
 
     def _pack(self, give_up: float) -> bytes:
         """The step's groups, each with its length in front; empty while some are missing, QUIET if that takes long."""

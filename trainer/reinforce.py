@@ -41,8 +41,8 @@ class Source(Protocol):
     def take(self, version: int) -> tuple[list[list[Sample]], dict[str, float]] | None:
         """The next step's groups, the same on all ranks, and figures. None if they take long or a wish came in."""
 
-    def use(self, progress: Progress) -> None:
-        """Records that the groups taken last were used by step `progress.step`, in the ledger and in `progress`."""
+    def use(self, step: int) -> None:
+        """Records that the groups taken last were used by `step`, in the ledger and in the progress."""
 
 
 def reinforce(
@@ -85,7 +85,7 @@ def reinforce(
         progress.step, progress.version = step, progress.version + 1
         publish(progress.version)
         clock.lap("seconds.publish")
-        source.use(progress)
+        source.use(step)
         progress.final = step == stage.steps
         if step % stage.checkpoint_every == 0 or progress.final:
             save()

@@ -116,6 +116,7 @@ class Phase:
             self._run_id,
             self._settings.name,
             stage.groups_per_step,
+            self._progress,
             self,
             self._log,
             vocab_size=self._architecture.decoder.vocab_size,

@@ -53,7 +53,7 @@ class Recorded:
         groups = [recorded_group("run", n, self._tokenizer, self._manifest) for n in numbers]
         return [samples_of(g, vocab_size=10_000, max_positions=256) for g in groups], group_metrics(groups, version, 7)
 
-    def use(self, progress: Progress) -> None:
+    def use(self, step: int) -> None:
         pass
 
 

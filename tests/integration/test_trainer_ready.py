@@ -1,0 +1,95 @@
+"""What the trainer takes from a real queue: each group once, whatever the queue remembers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from earwitness.log import Logger
+from earwitness.queue import READY, TASKS, Queue
+from earwitness.redis_server import RedisServer, connect
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from trainer import parallel
+from trainer.checkpoint import Progress
+from trainer.control import Wish
+from trainer.ready import ReadyGroups
+
+RUN = "job/1-train/0"
+AT_ONCE_MS = 1
+"""Whoever was silent for so long loses what it holds: nobody waits in these tests."""
+
+
+class NoWish:
+    """Control of a phase that nobody stops."""
+
+    def poll(self) -> Wish:
+        return Wish.NONE
+
+    def report(self, step: int, metrics: dict[str, float]) -> None:
+        raise AssertionError("the source reports nothing")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def alone() -> None:
+    parallel.initialize(1, 1)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer("queue", tmp_path / "queue") as running:
+        yield running
+
+
+def queue_of(server: RedisServer) -> Queue:
+    return Queue(connect(server.url), AT_ONCE_MS)
+
+
+def source(server: RedisServer, progress: Progress, count: int = 2) -> ReadyGroups:
+    limits = {"vocab_size": 100, "max_positions": 16, "think_end": 99}
+    return ReadyGroups(queue_of(server), RUN, "trainer", count, progress, NoWish(), Logger("trainer"), **limits)
+
+
+def feed(queue: Queue, ordinal: int, *versions: int) -> None:
+    """Puts a group of one trajectory, one token for each version, on `ready`."""
+    task = trajectory_pb2.GroupTask(run_id=RUN, ordinal=ordinal)
+    group = trajectory_pb2.Group(task=task, prompt_token_ids=[1])
+    trajectory = group.trajectories.add(token_ids=[7] * len(versions), logprobs=[-0.5] * len(versions))
+    for version in versions:
+        trajectory.versions.add(version=version, tokens=1)
+    assert queue.issue(task)
+    (taken,) = queue.take(TASKS, "feeder", 1, 0)
+    assert queue.hand_off(TASKS, taken.message_id, group, READY) == "ok"
+
+
+def ordinals(taken: object) -> list[int]:
+    assert isinstance(taken, tuple), "no groups within the wait"
+    return [group[0].ordinal for group in taken[0]]
+
+
+def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisServer, tmp_path: Path) -> None:
+    queue, progress = queue_of(server), Progress(version=10)
+    ready = source(server, progress)
+    queue.open_run(RUN)
+    for ordinal in (0, 1):
+        feed(queue, ordinal, 10)
+    assert ordinals(ready.take(10)) == [0, 1]
+    kept = shutil.copytree(server.directory, tmp_path / "kept")
+    ready.use(1)
+    assert queue.ledger(RUN) == {0: "used:1", 1: "used:1"}
+
+    server.kill()  # and its disk never saw the last second
+    shutil.rmtree(server.directory)
+    shutil.copytree(kept, server.directory)
+    server.start()
+    assert queue.ledger(RUN) == {0: "ready", 1: "ready"}
+    for ordinal in (2, 3):
+        feed(queue, ordinal, 11)
+    assert ordinals(ready.take(11)) == [2, 3]
+    assert queue.ledger(RUN) == {0: "used:1", 1: "used:1", 2: "ready", 3: "ready"}
+    ready.use(2)
+    assert progress.used == {0: 1, 1: 1, 2: 2, 3: 2}
+    assert queue.counts(RUN).used == 4
+    assert all(lag.waiting + lag.pending == 0 for lag in queue.lag())
