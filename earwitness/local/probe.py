@@ -10,12 +10,10 @@ ANSWER_SECONDS = 0.5
 
 
 def grpc_answers(address: str) -> bool:
-    """True if the service at `address` says SERVING."""
+    """True if the service at `address` says SERVING; false at once if it does not listen yet."""
     with grpc.insecure_channel(address) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(), timeout=ANSWER_SECONDS, wait_for_ready=True
-            )
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=ANSWER_SECONDS)
         except grpc.RpcError:
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -15,6 +15,8 @@ import sys
 import time
 from collections.abc import Callable
 
+import redis
+
 from earwitness.active import read_active
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.local import plan
@@ -169,7 +171,7 @@ class Supervisor:
         self._next_active = time.monotonic() + ACTIVE_SECONDS
         try:
             job = read_active(self._stores.client)
-        except InfrastructureError:  # Redis is starting again; the next look will tell
+        except (redis.ConnectionError, redis.TimeoutError):  # the next round starts Redis again
             return
         needed = job is not None and job.needs_reference
         running = [p for p in self._processes.values() if p.role == "reference"]
