@@ -80,6 +80,7 @@ class Serving:
         self._tensor_parallel = tensor_parallel
         self._config: EngineConfig | None = None
         self._target: Target | None = None
+        self._looked = False
         self._users = 0
         self._changed = asyncio.Condition()
 
@@ -87,6 +88,11 @@ class Serving:
     def ready(self) -> bool:
         """True while a verified version of the active job's weights is in use."""
         return self._serves(0)
+
+    @property
+    def settled(self) -> bool:
+        """True while it serves what the mesh wants: a verified version, or nothing as long as none is published."""
+        return self._looked and (self._target is None or self._target.weights is None or self._serves(0))
 
     @asynccontextmanager
     async def use(self, min_version: int) -> AsyncIterator[Engine]:
@@ -126,6 +132,7 @@ class Serving:
         latest = await asyncio.to_thread(self._weights.latest)
         async with self._changed:
             self._target = Target(job.job_id, self._config_of(job), latest) if job and job.model_uri else None
+            self._looked = True
             self._changed.notify_all()
 
     async def _follow(self) -> bool:

@@ -159,6 +159,7 @@ async def main() -> None:
         settings,
         lambda server: rollout_pb2_grpc.add_RolloutServiceServicer_to_server(service, server),
         [run(serving, worker)],
+        ready=lambda: serving.settled,
     )
 
 

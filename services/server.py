@@ -23,13 +23,16 @@ from earwitness.log import Logger, get_logger
 from services.interceptors import AsyncGuard, ThreadGuard
 from services.settings import Settings
 
-__all__ = ["RunningServer", "Settings", "open_channel", "serve", "serve_in_thread"]
+__all__ = ["RunningServer", "Settings", "open_channel", "serve", "serve_health", "serve_in_thread"]
 
 MESSAGE_LIMIT = 32 * 1024 * 1024
 """Bytes of the largest message: a group of 64 long trajectories is a few MiB."""
 
 GRACE_SECONDS = 5.0
 """Seconds that calls in progress get when the service stops."""
+
+READY_SECONDS = 1.0
+"""Between two looks at whether the service is ready."""
 
 OPTIONS = [
     ("grpc.max_receive_message_length", MESSAGE_LIMIT),
@@ -46,8 +49,11 @@ async def serve(
     settings: Settings,
     register: Callable[[grpc.aio.Server], None],
     background: Sequence[Coroutine[Any, Any, None]] = (),
+    ready: Callable[[], bool] = lambda: True,
 ) -> None:
     """Serve until SIGTERM or SIGINT, with `background` running beside.
+
+    Health answers for two names: "" while the process serves, and `name` while `ready` says so besides.
 
     A background coroutine that raises stops the service and raises here, so that the process
     exits with an error and is restarted; one that returns is done. On the signal they are cancelled
@@ -61,6 +67,11 @@ async def serve(
     address = _listen(server, settings)
     _start_metrics(settings, log)
     await server.start()
+    probed = grpc.aio.server(options=OPTIONS)
+    health_pb2_grpc.add_HealthServicer_to_server(state, probed)
+    if settings.health_port:
+        probed.add_insecure_port(_health_address(settings))
+        await probed.start()
     await state.set("", health_pb2.HealthCheckResponse.SERVING)
     log.info("listening", address=address)
 
@@ -71,6 +82,8 @@ async def serve(
     stop = asyncio.create_task(stopping.wait(), name="stop")
     tasks = {asyncio.create_task(work, name=f"{name}-{i}") for i, work in enumerate(background)}
     running: set[asyncio.Task[Any]] = set(tasks)
+    readiness = asyncio.create_task(_follow_readiness(name, state, ready), name="readiness")
+    running.add(readiness)
     try:
         while not stopping.is_set():
             done, _ = await asyncio.wait({stop, *running}, return_when=asyncio.FIRST_COMPLETED)
@@ -82,11 +95,13 @@ async def serve(
         raise
     finally:
         stop.cancel()
+        readiness.cancel()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(readiness, *tasks, return_exceptions=True)
         await state.enter_graceful_shutdown()
         await server.stop(GRACE_SECONDS)
+        await probed.stop(None)
         log.info("stopped")
 
 
@@ -97,6 +112,7 @@ class RunningServer:
     address: str
     """host:port it listens on."""
     _server: grpc.Server
+    _probed: grpc.Server
     _state: health.HealthServicer
     _log: Logger
 
@@ -104,6 +120,7 @@ class RunningServer:
         """Stop; calls in progress get GRACE_SECONDS."""
         self._state.enter_graceful_shutdown()
         self._server.stop(GRACE_SECONDS).wait()
+        self._probed.stop(None).wait()
         self._log.info("stopped")
 
 
@@ -123,9 +140,20 @@ def serve_in_thread(
     address = _listen(server, settings)
     _start_metrics(settings, log)
     server.start()
-    state.set("", health_pb2.HealthCheckResponse.SERVING)
+    probed = _probed_in_thread(name, settings, state)
+    for service in ("", name):
+        state.set(service, health_pb2.HealthCheckResponse.SERVING)
     log.info("listening", address=address)
-    return RunningServer(address, server, state, log)
+    return RunningServer(address, server, probed, state, log)
+
+
+def serve_health(name: str, settings: Settings) -> grpc.Server:
+    """Health and metrics alone, for a process of a group of which another one answers calls."""
+    state = health.HealthServicer()
+    for service in ("", name):
+        state.set(service, health_pb2.HealthCheckResponse.SERVING)
+    _start_metrics(settings, get_logger(name).bind(name=settings.name))
+    return _probed_in_thread(name, settings, state)
 
 
 def open_channel(address: str, settings: Settings) -> grpc.aio.Channel:
@@ -135,6 +163,27 @@ def open_channel(address: str, settings: Settings) -> grpc.aio.Channel:
         credentials = grpc.ssl_channel_credentials(Path(settings.tls_ca).read_bytes())
         return grpc.aio.secure_channel(address, credentials, options=OPTIONS, interceptors=interceptors)
     return grpc.aio.insecure_channel(address, options=OPTIONS, interceptors=interceptors)
+
+
+async def _follow_readiness(name: str, state: health.aio.HealthServicer, ready: Callable[[], bool]) -> None:
+    """Until cancelled, keep the health of `name` to what `ready` says."""
+    status = health_pb2.HealthCheckResponse
+    while True:
+        await state.set(name, status.SERVING if ready() else status.NOT_SERVING)
+        await asyncio.sleep(READY_SECONDS)
+
+
+def _probed_in_thread(name: str, settings: Settings, state: health.HealthServicer) -> grpc.Server:
+    server = grpc.server(ThreadPoolExecutor(1, thread_name_prefix=f"{name}-health"), options=OPTIONS)
+    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+    if settings.health_port:
+        server.add_insecure_port(_health_address(settings))
+        server.start()
+    return server
+
+
+def _health_address(settings: Settings) -> str:
+    return f"{settings.listen.rpartition(':')[0]}:{settings.health_port}"
 
 
 class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):

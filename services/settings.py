@@ -36,6 +36,8 @@ class Settings:
     """File of the authorities (PEM) that calls to other services trust."""
     metrics_port: int = 0
     """Port of the Prometheus endpoint; 0: none."""
+    health_port: int = 0
+    """Port that answers only grpc.health.v1, without TLS or token, which probes of Kubernetes cannot show; 0: none."""
     claim_idle_ms: int = 10_000
     """Milliseconds after which the queue lets another worker take over a silent worker's task."""
 
@@ -53,6 +55,7 @@ class Settings:
             tls_key=environ.get("EW_TLS_KEY", ""),
             tls_ca=environ.get("EW_TLS_CA", ""),
             metrics_port=_number(environ, "EW_METRICS_PORT", 0, 65_535),
+            health_port=_number(environ, "EW_HEALTH_PORT", 0, 65_535),
             claim_idle_ms=_number(environ, "EW_CLAIM_IDLE_MS", 10_000, 3_600_000),
         )
         settings.check()

@@ -82,8 +82,8 @@ def environment(place: Place, shared: Shared, inherited: Mapping[str, str] = os.
         # vLLM names its processes with setproctitle, which would overwrite the environment that `sweep` reads.
         "SPT_NOENV": "1",
     }
-    # On the loopback of one machine there is neither TLS nor one metrics port for all.
-    cluster_only = {"EW_TLS_CERT", "EW_TLS_KEY", "EW_TLS_CA", "EW_METRICS_PORT"}
+    # On the loopback of one machine there is neither TLS nor one metrics or health port for all.
+    cluster_only = {"EW_TLS_CERT", "EW_TLS_KEY", "EW_TLS_CA", "EW_METRICS_PORT", "EW_HEALTH_PORT"}
     kept = {k: v for k, v in inherited.items() if k not in cluster_only}
     return {**kept, **mesh_wide, **place.environment}
 

@@ -18,7 +18,7 @@ from earwitness.queue import Queue
 from earwitness.redis_client import connect
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
-from services.server import serve_in_thread
+from services.server import serve_health, serve_in_thread
 from services.settings import Settings
 from services.trainer.board import Board
 from services.trainer.phases import Phase
@@ -49,7 +49,13 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop(stopping, board))
     if board is None:
-        return _run_phases(None, settings, stopping, log)
+        # On a node without rank 0, local rank 0 answers the node's probes.
+        probed = serve_health("trainer", settings) if os.environ.get("LOCAL_RANK") == "0" else None
+        try:
+            return _run_phases(None, settings, stopping, log)
+        finally:
+            if probed is not None:
+                probed.stop(None)
     server = serve_in_thread(
         "trainer",
         settings,
