@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import redis
 import redis.asyncio
 
 from earwitness.active import ActiveJob, read_active_async
-from earwitness.errors import InputError
+from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import Logger
 from earwitness.redis_client import connect_async
 from earwitness.weights import NEWS, MissingVersion, WeightReader
@@ -110,17 +111,24 @@ class Serving:
                 self._changed.notify_all()
 
     async def run(self) -> None:
-        """Follows until cancelled. Raises BrokenEngineError when only a new process helps."""
+        """Follows until cancelled, also through the absence of a Redis: a new engine would take longer to start.
+
+        Raises BrokenEngineError when only a new process helps.
+        """
         shard = await connect_async(self._weight_urls[0])
         news = shard.pubsub(ignore_subscribe_messages=True)
         try:
             await news.subscribe(NEWS)
             while True:
-                await self._look()
-                if self.engine is not None:
-                    self.engine.check()
-                if not await self._follow():
-                    await news.get_message(timeout=POLL_SECONDS)
+                try:
+                    await self._look()
+                    if self.engine is not None:
+                        self.engine.check()
+                    if not await self._follow():
+                        await news.get_message(timeout=POLL_SECONDS)
+                except (InfrastructureError, redis.ConnectionError, redis.TimeoutError) as error:
+                    self._log.warning("Redis does not answer", error=str(error))
+                    await asyncio.sleep(POLL_SECONDS)
         finally:
             await news.aclose()
             await shard.aclose()

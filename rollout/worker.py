@@ -1,6 +1,7 @@
 """The loop of a rollout worker: takes tasks, generates their groups side by side, hands them on.
 
 A worker may be killed at any point: its tasks stay pending and another claims them. It may join and leave at any time.
+While the queue does not answer it goes on asking: its engine took longer to start than a Redis takes to come back.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from earwitness.audio import AudioError
-from earwitness.errors import InputError
+from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import Logger
 from earwitness.queue import ROLLOUTS, TASKS, AsyncQueue, Taken
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -26,6 +27,8 @@ RENEWALS_PER_CLAIM = 4
 """Heartbeats within the time after which another worker may claim a task: two may be lost."""
 ANNOUNCE_SECONDS = 2.0
 """Pause between announcements; the mesh forgets a worker after 15 s."""
+RETRY_SECONDS = 1.0
+"""Pause after the queue did not answer, which itself took seconds to say."""
 STALE_SECONDS = 1.0
 """Pause between two looks at which run is current: groups of others are aborted."""
 
@@ -79,7 +82,7 @@ class Worker:
             asyncio.create_task(self._every(STALE_SECONDS, self._abort_stale)),
             asyncio.create_task(self._every(ANNOUNCE_SECONDS, self._announce)),
         ]
-        taking = asyncio.create_task(self._take_tasks())
+        taking = asyncio.create_task(self._every(0, self._take_tasks))
         try:
             done, _ = await asyncio.wait({taking, *duties}, return_when=asyncio.FIRST_COMPLETED)
             for ended in done:  # they run for ever, so this is an error
@@ -90,15 +93,14 @@ class Worker:
             await self._leave(duties)
 
     async def _take_tasks(self) -> None:
-        while True:
-            self._collect()
-            room = self._max_groups - len(self.flights)
-            if not room or not self._serving.ready:
-                await self._wait_for_room(BLOCK_MS / 1_000)
-                continue
-            for taken in await self._queue.take(TASKS, self._name, count=min(room, TAKE), block_ms=BLOCK_MS):
-                task = trajectory_pb2.GroupTask.FromString(taken.data)
-                self.flights[taken.message_id] = Flight(task.run_id, asyncio.create_task(self._settle(taken, task)))
+        self._collect()
+        room = self._max_groups - len(self.flights)
+        if not room or not self._serving.ready:
+            await self._wait_for_room(BLOCK_MS / 1_000)
+            return
+        for taken in await self._queue.take(TASKS, self._name, count=min(room, TAKE), block_ms=BLOCK_MS):
+            task = trajectory_pb2.GroupTask.FromString(taken.data)
+            self.flights[taken.message_id] = Flight(task.run_id, asyncio.create_task(self._settle(taken, task)))
 
     async def _settle(self, taken: Taken, task: trajectory_pb2.GroupTask) -> None:
         """Generates one group and hands it on, or drops its ordinal with the reason."""
@@ -171,11 +173,15 @@ class Worker:
             await asyncio.sleep(seconds)
 
     def _collect(self) -> None:
-        """Forgets groups that ended; an error that is not the prompt's ends the worker."""
+        """Forgets groups that ended; an error that is not the prompt's or the queue's ends the worker."""
         for message_id in [m for m, flight in self.flights.items() if flight.work.done()]:
             work = self.flights.pop(message_id).work
-            if not work.cancelled():
+            if work.cancelled():
+                continue
+            try:
                 work.result()
+            except InfrastructureError as error:  # the task is still pending, so it will be claimed
+                self._log.warning("group lost", message_id=message_id, error=str(error))
 
     async def _leave(self, duties: list[asyncio.Task[None]]) -> None:
         """Within the grace heartbeats go on; then what is left becomes claimable at once."""
@@ -187,7 +193,11 @@ class Worker:
 
     async def _every(self, seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await duty()
+            try:
+                await duty()
+            except InfrastructureError as error:
+                self._log.warning("the queue does not answer", error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(seconds)
 
 

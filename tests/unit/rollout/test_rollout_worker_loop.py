@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from earwitness.audio import AudioError
-from earwitness.errors import InputError
+from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import get_logger
 from earwitness.queue import Taken
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout import worker as worker_module
 from rollout.contract import BrokenEngineError
 from rollout.worker import Rate, Worker
 
@@ -62,17 +63,25 @@ class FakeQueue:
         self.done: dict[int, str] = {}
         self.run = RUN
         self.left = False
+        self.away = False
+
+    def answer(self) -> None:
+        if self.away:
+            raise InfrastructureError("Redis", 4.0, "connection refused")
 
     async def take(self, stream: str, consumer: str, count: int, block_ms: int) -> list[Taken]:
         await asyncio.sleep(0.001)
+        self.answer()
         tasks, self.waiting = self.waiting[:count], self.waiting[count:]
         self.held |= {str(task.ordinal) for task in tasks}
         return [Taken(str(task.ordinal), task.SerializeToString()) for task in tasks]
 
     async def renew(self, stream: str, consumer: str, message_ids: list[str]) -> list[str]:
+        self.answer()
         return [m for m in message_ids if m in self.held]
 
     async def hand_off(self, stream: str, message_id: str, group: Any, stream_to: str) -> str:
+        self.answer()
         self.done[group.task.ordinal] = "rolled"
         return "ok"
 
@@ -172,6 +181,23 @@ async def test_any_other_error_ends_the_worker(error: Exception) -> None:
         with pytest.raises(type(error)):
             await worker.run()
     assert not queue.done and queue.left
+
+
+async def test_a_queue_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "RETRY_SECONDS", 0.01)
+    worker, queue, serving = make(6, max_groups=2)
+    gate = asyncio.Event()
+    serving.engine.answer = lambda: gate.wait()
+    running = asyncio.create_task(worker.run())
+    await until(lambda: serving.engine.started == 2)
+    queue.away = True
+    gate.set()
+    await until(lambda: not worker.flights)  # what was in flight stays pending in the queue
+    await asyncio.sleep(0.05)
+    queue.away = False
+    await until(lambda: len(queue.done) == 4)
+    assert set(queue.done) == {2, 3, 4, 5} and not running.done()
+    await end(running)
 
 
 async def test_groups_of_another_run_and_groups_that_were_claimed_are_aborted() -> None:
