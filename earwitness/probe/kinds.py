@@ -19,7 +19,7 @@ PITCH_LADDER = (200, 250, 310, 390, 490, 610, 760, 950)
 """Hz; neighbours are about four semitones apart."""
 DURATION_LADDER = (0.15, 0.25, 0.4, 0.6)
 """Seconds; each about 1.6 times the one before."""
-LEVEL_LADDER = (5, 9, 13)
+LEVEL_LADDER = (6, 11, 16)
 """Level differences in dB; well above the 1 dB at which a difference is just heard."""
 GAP_LADDER = (0.12, 0.16, 0.22, 0.3)
 """Seconds from onset to onset."""
