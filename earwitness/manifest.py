@@ -23,8 +23,13 @@ VERIFIERS = {
     "choice": trajectory_pb2.VERIFIER_CHOICE,
     "number": trajectory_pb2.VERIFIER_NUMBER,
     "text": trajectory_pb2.VERIFIER_TEXT,
+    "polar": trajectory_pb2.VERIFIER_POLAR,
+    "math": trajectory_pb2.VERIFIER_MATH,
+    "judge": trajectory_pb2.VERIFIER_JUDGE,
 }
 """The key `verifier`."""
+POLAR_ANSWERS = ("yes", "no", "true", "false", "valid", "invalid", "correct", "incorrect")
+"""Reference answers of the verifier polar."""
 _VERIFIER_NAMES = {value: name for name, value in VERIFIERS.items()}
 
 
@@ -186,6 +191,8 @@ def _answer_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
         return [Problem(f"{where}.choices", f"{len(choices)} choices", f"2 to {len(LETTERS)} for the verifier choice")]
     if verifier != "choice" and choices:
         return [Problem(f"{where}.choices", f"choices with the verifier {verifier}", "none, or the verifier choice")]
+    if verifier == "polar" and answer.casefold() not in POLAR_ANSWERS:
+        return [Problem(f"{where}.answer", f"{shown(answer)} takes no side", f"one of {', '.join(POLAR_ANSWERS)}")]
     if len(set(choices)) != len(choices):
         return [Problem(f"{where}.choices", "the same choice twice", "choices that differ")]
     if choices and answer not in choices:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.correctness import canonical, verify_answer
+from reward.correctness import canonical, read_answer
+from reward.correctness.polar import polar_answer
 from reward.numbers import SMALL, single_number
 
 MAX_CONCLUSION_CHARS = 2_000
@@ -37,7 +38,7 @@ def is_coherent(prompt: trajectory_pb2.Prompt, reasoning: str | None, answer: st
     """
     if not reasoning or not answer:
         return False
-    given = verify_answer(prompt, answer).answer
+    given = read_answer(prompt, answer)
     segments = [part for part in _SEGMENT.split(reasoning[-MAX_CONCLUSION_CHARS:]) if part and part.strip()]
     for segment in reversed(segments):
         if prompt.verifier == trajectory_pb2.VERIFIER_CHOICE:
@@ -48,7 +49,11 @@ def is_coherent(prompt: trajectory_pb2.Prompt, reasoning: str | None, answer: st
             value = single_number(segment)
             if value is not None:
                 return value == single_number(given)
-        elif given and re.search(rf"(?<!\w){re.escape(given)}(?!\w)", canonical(segment)):
+        elif prompt.verifier == trajectory_pb2.VERIFIER_POLAR:
+            side = polar_answer(segment, prompt.answer)
+            if side is not None:
+                return side == given
+        elif given and re.search(rf"(?<!\w){re.escape(canonical(given))}(?!\w)", canonical(segment)):
             return True
     return False
 

@@ -14,6 +14,7 @@ from earwitness.errors import InfrastructureError, InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.coherence import is_coherent
 from reward.correctness import verify_answer
+from reward.correctness.verify import Judge
 from reward.format import parse_response
 from reward.grounding import Grounding, check_claims
 from reward.measure import Measurement, measure_uri
@@ -26,8 +27,8 @@ UNVERIFIABLE = (OSError, InfrastructureError, InputError, MemoryError)
 """Failures of the surroundings, not of the trajectory: they drop it, they never score it."""
 
 
-def score_group(group: trajectory_pb2.Group) -> None:
-    """Fills `reward` of every trajectory in place.
+def score_group(group: trajectory_pb2.Group, judge: Judge | None = None) -> None:
+    """Fills `reward` of every trajectory in place; `judge` is asked where the prompt's verifier is the judge.
 
     The clip is the prompt's own even for the no-audio control, so that the control's supported share is what guessing
     earns. A trajectory that cannot be verified gets `drop_reason` and no other value.
@@ -42,7 +43,10 @@ def score_group(group: trajectory_pb2.Group) -> None:
                 trajectory.reward.CopyFrom(dropped(f"clip cannot be measured: {error}"))
             return
     for trajectory in group.trajectories:
-        trajectory.reward.CopyFrom(score(trajectory, prompt, rule, measurement))
+        try:
+            trajectory.reward.CopyFrom(score(trajectory, prompt, rule, measurement, judge))
+        except UNVERIFIABLE as error:
+            trajectory.reward.CopyFrom(dropped(f"answer cannot be verified: {error}"))
 
 
 def score(
@@ -50,13 +54,14 @@ def score(
     prompt: trajectory_pb2.Prompt,
     rule: trajectory_pb2.RewardRule,
     measurement: Measurement | None,
+    judge: Judge | None = None,
 ) -> trajectory_pb2.Reward:
     """The reward of one trajectory. `measurement` is None for text-only prompts.
 
-    Raises ValueError if prompt or rule leave out what scoring needs.
+    Raises ValueError if prompt or rule leave out what scoring needs, InfrastructureError if a verifier gave no verdict.
     """
     response = parse_response(trajectory.text, rule.min_think_chars)
-    verified = verify_answer(prompt, response.answer)
+    verified = verify_answer(prompt, response.answer, judge)
     truncated = trajectory.finish_reason == trajectory_pb2.FINISH_REASON_LENGTH
     reasoning = response.reasoning or ""
     grounding = check_claims(reasoning, prompt, measurement) if measurement is not None else Grounding()

@@ -45,7 +45,7 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
 def check_group(group: trajectory_pb2.Group) -> None:
     """Raises InputError if the group lacks what scoring needs."""
     if group.task.prompt.verifier == trajectory_pb2.VERIFIER_UNSPECIFIED:
-        raise InputError("group.task.prompt.verifier", "is not set", "choice, number or text")
+        raise InputError("group.task.prompt.verifier", "is not set", "one of the values of Verifier")
     if group.task.reward.reasoning_term == trajectory_pb2.REASONING_TERM_UNSPECIFIED:
         raise InputError("group.task.reward.reasoning_term", "is not set", "presence or grounded")
 

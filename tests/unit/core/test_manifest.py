@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from earwitness import manifest
 from earwitness.errors import InputError
-from earwitness.manifest import MAX_LINE_BYTES, VERIFIERS, Example, ManifestError, read_manifest, write_manifest
+from earwitness.manifest import (
+    MAX_LINE_BYTES,
+    POLAR_ANSWERS,
+    VERIFIERS,
+    Example,
+    ManifestError,
+    read_manifest,
+    write_manifest,
+)
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 GOOD: dict[str, Any] = {
@@ -124,7 +132,14 @@ def test_a_missing_clip_is_named_when_asked(tmp_path: Path) -> None:
         ({"choices": ["a", 2]}, "1.choices: ['a', 2] is not a list of texts; expected a list of texts, none empty"),
         ({"choices": ["a", " "]}, "1.choices: ['a', ' '] is not a list of texts; expected a list of texts, none empty"),
         ({"verifier": "number"}, "1.choices: choices with the verifier number; expected none, or the verifier choice"),
-        ({"verifier": "regex"}, "1.verifier: unknown verifier 'regex'; expected one of choice, number, text"),
+        (
+            {"verifier": "polar", "choices": [], "answer": "maybe"},
+            "1.answer: 'maybe' takes no side; expected one of yes, no, true, false, valid, invalid, correct, incorrect",
+        ),
+        (
+            {"verifier": "regex"},
+            "1.verifier: unknown verifier 'regex'; expected one of choice, number, text, polar, math, judge",
+        ),
         ({"question": 5}, "1.question: 5 is not text; expected text"),
         ({"question": " "}, "1.question: empty; expected text"),
         ({"id": None}, "1.id: None is not text; expected text"),
@@ -256,6 +271,7 @@ json_values = st.recursive(
 @st.composite
 def examples(draw: st.DrawFn) -> Example:
     verifier = draw(st.sampled_from(list(VERIFIERS.values())))
+    polar_or_choice = verifier in (trajectory_pb2.VERIFIER_POLAR, trajectory_pb2.VERIFIER_CHOICE)
     choices = []
     if verifier == trajectory_pb2.VERIFIER_CHOICE:
         choices = draw(st.lists(words, min_size=2, max_size=26, unique=True))
@@ -263,7 +279,7 @@ def examples(draw: st.DrawFn) -> Example:
         id=draw(words),
         question=draw(words),
         choices=choices,
-        answer=draw(st.sampled_from(choices) if choices else words),
+        answer=draw(st.sampled_from(choices or POLAR_ANSWERS) if polar_or_choice else words),
         verifier=verifier,
         audio_uri=draw(st.sampled_from(["", "/clips/a.wav", "s3://b/c.ogg"])),
         kind=draw(st.just("") | words),

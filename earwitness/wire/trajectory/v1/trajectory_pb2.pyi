@@ -21,6 +21,9 @@ class Verifier(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERIFIER_CHOICE: _ClassVar[Verifier]
     VERIFIER_NUMBER: _ClassVar[Verifier]
     VERIFIER_TEXT: _ClassVar[Verifier]
+    VERIFIER_POLAR: _ClassVar[Verifier]
+    VERIFIER_MATH: _ClassVar[Verifier]
+    VERIFIER_JUDGE: _ClassVar[Verifier]
 
 class ReasoningTerm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -49,6 +52,9 @@ VERIFIER_UNSPECIFIED: Verifier
 VERIFIER_CHOICE: Verifier
 VERIFIER_NUMBER: Verifier
 VERIFIER_TEXT: Verifier
+VERIFIER_POLAR: Verifier
+VERIFIER_MATH: Verifier
+VERIFIER_JUDGE: Verifier
 REASONING_TERM_UNSPECIFIED: ReasoningTerm
 REASONING_TERM_PRESENCE: ReasoningTerm
 REASONING_TERM_GROUNDED: ReasoningTerm
