@@ -10,6 +10,8 @@ reported for every audio prompt, whichever term the rule uses.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.coherence import is_coherent
@@ -22,6 +24,9 @@ from reward.surrogate import surrogate_phrase
 
 MIN_CLAIMS = 1
 """Fewest distinct checkable claims of a trace that earns the grounded term: none said, none earned."""
+
+JUDGED_AT_ONCE = 16
+"""Requests to a judge at a time: a group of the usual size takes as long as its slowest sample."""
 
 UNVERIFIABLE = (OSError, InfrastructureError, InputError, MemoryError)
 """Failures of the surroundings, not of the trajectory: they drop it, they never score it."""
@@ -42,11 +47,20 @@ def score_group(group: trajectory_pb2.Group, judge: Judge | None = None) -> None
             for trajectory in group.trajectories:
                 trajectory.reward.CopyFrom(dropped(f"clip cannot be measured: {error}"))
             return
-    for trajectory in group.trajectories:
+
+    def verified(trajectory: trajectory_pb2.Trajectory) -> trajectory_pb2.Reward:
         try:
-            trajectory.reward.CopyFrom(score(trajectory, prompt, rule, measurement, judge))
+            return score(trajectory, prompt, rule, measurement, judge)
         except UNVERIFIABLE as error:
-            trajectory.reward.CopyFrom(dropped(f"answer cannot be verified: {error}"))
+            return dropped(f"answer cannot be verified: {error}")
+
+    if prompt.verifier == trajectory_pb2.VERIFIER_JUDGE:
+        with ThreadPoolExecutor(JUDGED_AT_ONCE) as pool:
+            rewards = list(pool.map(verified, group.trajectories))
+    else:
+        rewards = [verified(trajectory) for trajectory in group.trajectories]
+    for trajectory, reward in zip(group.trajectories, rewards, strict=True):
+        trajectory.reward.CopyFrom(reward)
 
 
 def score(

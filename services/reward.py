@@ -16,6 +16,7 @@ from earwitness.queue import READY, ROLLOUTS, SCORED, AsyncQueue, Taken
 from earwitness.redis_server import connect_async
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from services.judge import judge_settings
 from services.scoring import ScoringProcess
 from services.server import serve
 from services.settings import Settings
@@ -115,6 +116,7 @@ async def _renew(queue: AsyncQueue, settings: Settings, message_ids: list[str]) 
 async def main() -> None:
     """Runs the service until SIGTERM."""
     settings = Settings.from_env()
+    judge_settings()  # a mistake in them ends the service here, not each sample later
     log = get_logger("reward").bind(name=settings.name)
     queue = AsyncQueue(await connect_async(settings.queue_url), settings.claim_idle_ms)
     with ScoringProcess(log) as scoring:

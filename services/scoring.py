@@ -12,6 +12,7 @@ from types import TracebackType
 from earwitness.log import Logger
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.score import dropped, score_group
+from services.judge import process_judge
 
 GROUP_SECONDS = 30.0
 """Time limit of one group: scoring takes milliseconds, reading a clip from slow storage may take seconds."""
@@ -24,7 +25,7 @@ ATTEMPTS = 2
 def score_bytes(data: bytes) -> bytes:
     """A serialised group, scored. Runs in the scoring process."""
     group = trajectory_pb2.Group.FromString(data)
-    score_group(group)
+    score_group(group, process_judge())
     return group.SerializeToString()
 
 

@@ -1,0 +1,128 @@
+"""The judge over real HTTP: verdicts, other words, slow and broken endpoints."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.judge import EndpointJudge, JudgeFailure, JudgeSettings, parse_verdict
+from reward.score import score_group
+
+
+class Endpoint(ThreadingHTTPServer):
+    """Replies with what `replies` holds, the last again and again: a verdict, a status, or seconds to wait."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Replies)
+        self.replies: list[str | int | float] = ["CORRECT"]
+        self.requests: list[dict] = []
+        self.lock = threading.Lock()
+
+
+class Replies(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.requests.append({"path": self.path, "key": self.headers["Authorization"], **body})
+            reply = self.server.replies.pop(0) if len(self.server.replies) > 1 else self.server.replies[0]
+        if isinstance(reply, float):
+            time.sleep(reply)
+            reply = "CORRECT"
+        if callable(reply):
+            reply = reply(json.loads(body["messages"][1]["content"]))
+        self.send_response(reply if isinstance(reply, int) else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"choices": [{"message": {"content": reply}}]}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def judge(endpoint: Endpoint) -> Iterator[EndpointJudge]:
+    endpoint.replies, endpoint.requests = ["CORRECT"], []
+    url = f"http://127.0.0.1:{endpoint.server_port}/v1"
+    with EndpointJudge(JudgeSettings(url, "small", "secret", seconds=0.5, wait_seconds=0.01)) as judge:
+        yield judge
+
+
+@pytest.mark.parametrize(("reply", "verdict"), [("CORRECT", True), ("INCORRECT", False), (" CORRECT.\n", True)])
+def test_a_verdict(endpoint, judge, reply, verdict):
+    endpoint.replies = [reply]
+    assert judge.agrees("What?", "a violin", "a fiddle") is verdict
+    (request,) = endpoint.requests
+    assert (request["path"], request["key"], request["model"]) == ("/v1/chat/completions", "Bearer secret", "small")
+    assert request["temperature"] == 0
+    assert json.loads(request["messages"][1]["content"])["given_answer"] == "a fiddle"
+
+
+@pytest.mark.parametrize("trouble", [503, 429, "I think it is CORRECT", "correct", "", 1.0])
+def test_trouble_is_retried(endpoint, judge, trouble):
+    endpoint.replies = [trouble, "INCORRECT"]
+    assert judge.agrees("What?", "a violin", "a drum") is False
+    assert len(endpoint.requests) == 2
+
+
+@pytest.mark.parametrize("trouble", [500, "CORRECT or INCORRECT", "Score: 1"])
+def test_lasting_trouble_is_an_infrastructure_failure(endpoint, judge, trouble):
+    endpoint.replies = [trouble]
+    with pytest.raises(JudgeFailure):
+        judge.agrees("What?", "a violin", "a drum")
+    assert len(endpoint.requests) == 3
+
+
+def test_a_refusal_is_not_retried(endpoint, judge):
+    endpoint.replies = [401]
+    with pytest.raises(JudgeFailure, match="status 401"):
+        judge.agrees("What?", "a violin", "a drum")
+    assert len(endpoint.requests) == 1
+
+
+def test_nobody_there():
+    settings = JudgeSettings("http://127.0.0.1:9", "m", seconds=0.5, wait_seconds=0.0)
+    with EndpointJudge(settings) as judge, pytest.raises(JudgeFailure, match="ConnectError"):
+        judge.agrees("What?", "a violin", "a drum")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b'{"choices": []}', b'{"choices": [{"message": {"content": 1}}]}', b"[" * 60_000]
+)
+def test_broken_replies_hold_no_verdict(body):
+    assert parse_verdict(body) is None
+
+
+def test_a_group_is_judged_and_a_failure_drops_its_sample_only(endpoint, judge, make_group):
+    def reply(record: dict) -> str | int:
+        return {"a fiddle": "CORRECT", "a drum": "INCORRECT"}.get(record["given_answer"], 400)
+
+    endpoint.replies = [reply]
+    answers = ["a fiddle", "a drum", "a crash", "The violin."]
+    group = make_group(*(f"It sounds like strings.</think>{answer}" for answer in answers), audio_uri="")
+    del group.task.prompt.choices[:]
+    group.task.prompt.answer, group.task.prompt.verifier = "a violin", trajectory_pb2.VERIFIER_JUDGE
+    score_group(group, judge)
+    rewards = [trajectory.reward for trajectory in group.trajectories]
+    assert [reward.correct for reward in rewards] == [True, False, False, True]
+    assert [bool(reward.drop_reason) for reward in rewards] == [False, False, True, False]
+
+
+def test_without_a_judge_samples_are_dropped_not_scored(make_group):
+    group = make_group("It sounds like strings.</think>a fiddle", audio_uri="")
+    del group.task.prompt.choices[:]
+    group.task.prompt.answer, group.task.prompt.verifier = "a violin", trajectory_pb2.VERIFIER_JUDGE
+    score_group(group)
+    assert "EW_JUDGE_URL" in group.trajectories[0].reward.drop_reason

@@ -1,0 +1,29 @@
+"""The judge's variables: off by default, and every mistake named."""
+
+import pytest
+
+from earwitness.errors import InputError
+from services.judge import judge_settings
+
+
+def test_off_by_default() -> None:
+    assert judge_settings({}) is None
+
+
+def test_on() -> None:
+    settings = judge_settings({"EW_JUDGE_URL": "http://judge:8000/v1", "EW_JUDGE_MODEL": "m", "EW_JUDGE_KEY": "k"})
+    assert settings is not None
+    assert (settings.url, settings.model, settings.key) == ("http://judge:8000/v1", "m", "k")
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        ({"EW_JUDGE_URL": "judge:8000"}, "EW_JUDGE_URL"),
+        ({"EW_JUDGE_URL": "file:///etc/passwd", "EW_JUDGE_MODEL": "m"}, "EW_JUDGE_URL"),
+        ({"EW_JUDGE_URL": "http://judge/v1"}, "EW_JUDGE_MODEL"),
+    ],
+)
+def test_mistakes_are_named(environ: dict[str, str], variable: str) -> None:
+    with pytest.raises(InputError, match=variable):
+        judge_settings(environ)
