@@ -15,7 +15,8 @@ import grpc
 import psutil
 import yaml
 
-from earwitness.client import TERMINAL, Mesh, ServerUnreachable, state_name
+from earwitness.client import TERMINAL, Mesh, ServerError, ServerUnreachable, state_name
+from earwitness.errors import InfrastructureError
 from earwitness.local import control
 from earwitness.local.plan import Options
 from earwitness.local.process import tail
@@ -113,7 +114,7 @@ class RealMesh:
         def there() -> jobs_pb2.Job | None:
             try:
                 job = self.client.get(job_id)
-            except ServerUnreachable:  # killed just now
+            except (ServerUnreachable, ServerError):  # it, or its Redis, was killed just now
                 return None
             assert reached(job) or job.state not in TERMINAL, f"wanted {what}, but: {job}\n{self.logs()}"
             return job if reached(job) else None
@@ -147,19 +148,22 @@ class RealMesh:
 
     @contextmanager
     def killed(self, name: str) -> Iterator[None]:
-        """SIGKILL to one process; at the end it must be back, and everything that was there before gone."""
-        before = self.place(name)
-        there = {pid: born(pid) for pid in tagged(self.state.mesh, name)}
+        """SIGKILL to one process; at the end it must be back, what was there before gone, and nobody else touched."""
+        before, restarts = self.place(name), self.restarts()
+        there = {pid: born(pid) for pid in [before.pid, *tagged(self.state.mesh, name)]}
         os.kill(self.pid(name), signal.SIGKILL)
         yield
-
-        def back() -> bool:
-            now = self.place(name)
-            return now.restarts == before.restarts + 1 and now.state == "healthy"
-
-        wait_for(f"{name} to be back", back, BACK_SECONDS)
+        restarts[name] += 1
+        wait_for(
+            f"{name} to be back", lambda: self.restarts() == restarts and self.place(name).state == "healthy",
+            BACK_SECONDS,
+        )  # fmt: skip
         left = [pid for pid, since in there.items() if since and alive(pid, since)]
         assert not left, f"outlived the kill of {name}: {[psutil.Process(pid).cmdline() for pid in left]}"
+
+    def restarts(self) -> dict[str, int]:
+        """How often each process was started again."""
+        return {p.name: p.restarts for p in read_state(self.folder / "mesh").processes}
 
     def freeze_at_work(self, name: str, stream: str, seconds: float = 30.0) -> None:
         """Stop a worker so that it holds work of `stream`: what is killed afterwards is killed in the middle."""
@@ -213,7 +217,9 @@ def published_versions(mesh: RealMesh) -> Iterator[list[tuple[str, int]]]:
     def watch() -> None:
         reader = WeightReader(mesh.state.weights_urls)
         while not done.is_set():
-            latest = reader.latest()
+            latest = None
+            with suppress(InfrastructureError):  # killed just now
+                latest = reader.latest()
             if latest is not None and latest not in seen[-1:]:
                 seen.append(latest)
             time.sleep(POLL_SECONDS / 4)

@@ -13,7 +13,7 @@ import pytest
 
 from earwitness.local.state import NoMesh
 from earwitness.local.sweep import born, tagged
-from earwitness.queue import ROLLOUTS, TASKS
+from earwitness.queue import READY, ROLLOUTS, TASKS
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2
 from tests.integration.mesh_kit import PROBE, TOY, RealMesh, published_versions, wait_for
@@ -71,11 +71,14 @@ def test_a_job_survives_the_kill_of_each_worker(mesh: RealMesh, first: jobs_pb2.
     check_steps(mesh, job)
 
 
-def test_a_job_survives_the_kill_of_jobs_service_and_trainer(mesh: RealMesh, second: jobs_pb2.Job) -> None:
+def test_a_job_survives_the_kill_of_everybody_else(mesh: RealMesh, second: jobs_pb2.Job) -> None:
     with published_versions(mesh) as versions:
         mesh.until_step(second.job_id, 1)
-        with mesh.killed("jobs"):
-            mesh.until_step(second.job_id, 3)
+        for name in ("jobs", "queue", "weights"):
+            with mesh.killed(name):
+                pass
+        mesh.until_step(second.job_id, 3)
+        mesh.freeze_at_work("trainer", READY)
         with mesh.killed("trainer"):
             pass
         job = mesh.until_succeeded(second.job_id)
