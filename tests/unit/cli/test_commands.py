@@ -11,7 +11,7 @@ from earwitness.cli.main import app
 RUN = CliRunner()
 COMMANDS = [
     ["up"], ["down"], ["status"], ["scale"], ["logs"], ["submit"], ["watch"], ["list"], ["cancel"], ["pause"],
-    ["resume"], ["validate"], ["listen"], ["data", "probe"],
+    ["resume"], ["validate"], ["listen"], ["score"], ["data", "probe"],
 ]  # fmt: skip
 RECIPE = """\
 name: small

@@ -1,0 +1,89 @@
+"""Rows of a benchmark's file, and what a model answered to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from earwitness import storage
+from earwitness.chat import THINK_END
+from earwitness.errors import InputError, shown
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+MAX_BYTES = 256 * 1024 * 1024
+"""Largest file: the 10,000 rows of the largest benchmark take 10 MB without audio."""
+MAX_PREDICTION_CHARS = 200_000
+"""Longer answers are cut: five times what 10,240 tokens hold."""
+PREDICTION = "prediction"
+"""Key of an answer in a file of answers; the key that the benchmark's own program writes is read too."""
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question of a benchmark."""
+
+    prompt: trajectory_pb2.Prompt
+    """Question, choices, reference answer, and the verifier of the strict score."""
+    category: str
+    """What scores are broken down by."""
+
+
+def read_records(uri: str) -> list[Record]:
+    """The objects of a JSON list or of JSON lines. Raises InputError naming the line."""
+    try:
+        data = storage.read_bytes(uri, MAX_BYTES)
+    except storage.StorageError as error:
+        raise InputError(uri, error.problem, error.expected) from error
+    if data.lstrip()[:1] == b"[":
+        found = [(1, data)]
+    else:
+        found = [(number, line) for number, line in enumerate(data.splitlines(), start=1) if line.strip()]
+    records: list[Record] = []
+    for number, text in found:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{uri}:{number}", f"not JSON ({error})", "a JSON list, or one object a line") from error
+        records += value if isinstance(value, list) else [value]
+    for number, record in enumerate(records, start=1):
+        if not isinstance(record, dict):
+            raise InputError(f"{uri}, row {number}", f"a JSON {type(record).__name__}", "a JSON object")
+    if not records:
+        raise InputError(uri, "is empty", "at least one row")
+    return records
+
+
+def text_of(record: Record, key: str, where: str) -> str:
+    """The text under `key`, also as {"text": ...}. Raises InputError if there is none."""
+    value = record.get(key)
+    if isinstance(value, Mapping):
+        value = value.get("text")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InputError(f"{where}.{key}", f"{shown(value)} is not text", "text")
+    return str(value)
+
+
+def identity(record: Record, number: int) -> str:
+    """The record's id; its number from 0 where a benchmark gives none."""
+    value = record.get("id")
+    return str(number) if value is None else str(value)
+
+
+def read_predictions(uri: str, key: str) -> dict[str, str | None]:
+    """Answers by id, without their thinking; None for rows that hold no answer. Raises InputError."""
+    predictions: dict[str, str | None] = {}
+    for number, record in enumerate(read_records(uri)):
+        name = identity(record, number)
+        if name in predictions:
+            raise InputError(f"{uri}, row {number + 1}.id", f"{shown(name)} a second time", "one answer for each id")
+        value = record.get(key, record.get(PREDICTION))
+        if isinstance(value, list) and value and isinstance(value[0], str):
+            value = value[0]  # some programs keep a list of samples
+        if value is not None and not isinstance(value, str):
+            raise InputError(f"{uri}, row {number + 1}", f"{shown(value)} is not text", f"text under {key!r}")
+        predictions[name] = None if value is None else value[-MAX_PREDICTION_CHARS:].rpartition(THINK_END)[2]
+    return predictions
