@@ -46,17 +46,30 @@ _DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS), re.IGNO
 _HABIT = re.compile(r"\b(?:usually|typically|commonly|generally|normally|often|mostly|tends? to)\b", re.IGNORECASE)
 _ABOUT_ANSWERS = re.compile(r"\b(?:questions?|answers?|options?|choices?|asked|asks?|means?|correct)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]+")
+_NEEDED = (
+    "question", "task", "test", "quiz", "puzzle", "riddle", "problem", "word", "phras", "the way", "text", "option",
+    "choice", "answer", "guess", "probably because", "as a rule", "often than", "common sense", "transcri",
+    "description", "the user", "the prompt", "hear", "listen", "perceive", "audio", "access", "way to", "language",
+    "imagine", "usually", "typically", "commonly", "generally", "normally", "often", "mostly", "tend",
+)  # fmt: skip
+"""Every pattern needs one of these: looking for them first makes an honest trace cost a tenth."""
 
 
 def surrogate_phrase(reasoning: str) -> str:
     """The first phrase of `reasoning` that guesses from words or denies hearing; empty if there is none."""
     text = reasoning[:MAX_TRACE_CHARS].replace("’", "'")
-    found = _SURROGATE.search(text) or _DENIAL.search(text)
-    if found:
-        return found.group(0)
-    for sentence in _SENTENCE.finditer(text):
+    sentences = [s for s in _SENTENCE.findall(text) if _may_match(s.lower())]
+    for pattern in (_SURROGATE, _DENIAL):
+        for sentence in sentences:
+            found = pattern.search(sentence)
+            if found:
+                return found.group(0)
+    for sentence in sentences:
         # A habit of questions ("the second is usually right"), not of sounds ("drums usually decay fast").
-        habit = _HABIT.search(sentence.group(0))
-        if habit and _ABOUT_ANSWERS.search(sentence.group(0)):
-            return sentence.group(0).strip()
+        if _HABIT.search(sentence) and _ABOUT_ANSWERS.search(sentence):
+            return sentence.strip()
     return ""
+
+
+def _may_match(lowered: str) -> bool:
+    return any(part in lowered for part in _NEEDED)

@@ -42,7 +42,7 @@ def claims_in(text: str, known: frozenset[Statement] = frozenset()) -> list[Clai
     claims: list[Claim] = []
     part: Part = None
     for sentence in parts:
-        if sentence.question or any(token.word in _ABOUT_WORDS for token in sentence.tokens):
+        if sentence.question or not _ABOUT_WORDS.isdisjoint([token.word for token in sentence.tokens]):
             continue
         carried = part if sentence.tokens[0].word in _PRONOUNS else None
         reader = Reader(items_of(sentence.tokens), carried)
@@ -51,7 +51,7 @@ def claims_in(text: str, known: frozenset[Statement] = frozenset()) -> list[Clai
         claims += [
             Claim(text[f.start : f.end].strip(" ,:-"), f.statement, f.uncertain)
             for f in _without_alternatives(found, reader)
-            if f.statement not in known
+            if not known or f.statement not in known  # hashing a statement costs as much as reading it
         ]
         if len(claims) >= MAX_CLAIMS:
             break

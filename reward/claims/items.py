@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reward.claims.lexicon import APPROXIMATIONS, LONGEST, MEANINGS, UNITS
+from reward.claims.lexicon import APPROXIMATIONS, MEANINGS, UNITS
 from reward.claims.meanings import Meaning
 from reward.claims.words import Token
 
-_FIRST_WORDS = {phrase[0] for phrase in MEANINGS}
+_LONGEST_FROM: dict[str, int] = {}
+for _phrase in MEANINGS:
+    _LONGEST_FROM[_phrase[0]] = max(len(_phrase), _LONGEST_FROM.get(_phrase[0], 0))
+"""Words of the longest phrase that begins with a word."""
 _JOINTS = frozenset({"to", "-", "and", "or", "up", "down", "through"}) | APPROXIMATIONS
 _JOINT_TOKENS = 4
 """Most tokens between the two numbers of a range: "0.30 s down to about 0.15 s"."""
@@ -33,30 +36,33 @@ class Item:
 def items_of(tokens: list[Token]) -> list[Item]:
     """The items of a sentence, longest phrases first."""
     items: list[Item] = []
-    position = 0
+    position, numbers = 0, 0
     while position < len(tokens):
-        token = tokens[position]
-        if token.number is not None and not _phrase_at(tokens, position)[0]:
+        word, start, end, number = tokens[position]
+        longest = _LONGEST_FROM.get(word)
+        meaning, length = _phrase_at(tokens, position, longest) if longest else (None, 1)
+        if meaning is None and number is not None:
             item, position = _number_at(tokens, position)
+            numbers += 1
         else:
-            meaning, length = _phrase_at(tokens, position)
-            last = tokens[position + max(length, 1) - 1]
-            item = Item(token.word, token.start, last.end, meaning)
-            position += max(length, 1)
+            item = Item(word, start, end if length == 1 else tokens[position + length - 1].end, meaning)
+            position += length
         items.append(item)
-    _share_units(items)
+    if numbers > 1:
+        _share_units(items)
     return items
 
 
-def _phrase_at(tokens: list[Token], position: int) -> tuple[Meaning | None, int]:
-    if tokens[position].word not in _FIRST_WORDS:
-        return None, 0
-    words = tuple(token.word for token in tokens[position : position + LONGEST])
+def _phrase_at(tokens: list[Token], position: int, longest: int) -> tuple[Meaning | None, int]:
+    """The longest phrase at `position` and its words; (None, 1) if none begins there."""
+    if longest == 1:
+        return MEANINGS[(tokens[position].word,)], 1
+    words = tuple([token.word for token in tokens[position : position + longest]])
     for length in range(len(words), 0, -1):
         meaning = MEANINGS.get(words[:length])
         if meaning is not None:
             return meaning, length
-    return None, 0
+    return None, 1
 
 
 def _number_at(tokens: list[Token], position: int) -> tuple[Item, int]:

@@ -9,9 +9,7 @@ MORE, LESS, SAME = Relation.MORE, Relation.LESS, Relation.SAME
 
 
 MEANINGS: dict[tuple[str, ...], Meaning] = {}
-"""Longest match wins; see `LONGEST`."""
-LONGEST = 4
-"""Words of the longest phrase."""
+"""Longest match wins."""
 
 
 def _add(meaning: Meaning, phrases: str) -> None:

@@ -30,6 +30,9 @@ MOST_EVENTS = 60
 """Larger counts are no counts of events in a clip of 30 s."""
 
 _TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET}
+_BREAKS = frozenset({",", "and", "(", ")", ":"})
+"""The words of a claim begin after these."""
+_TIMING_TOPICS = (Topic(Quantity.GAP), Topic(Quantity.TEMPO))
 _EDGED = {
     (Quantity.PITCH, Edge.START): Quantity.PITCH_START,
     (Quantity.PITCH, Edge.END): Quantity.PITCH_END,
@@ -68,12 +71,9 @@ class Reader:
         self._uncertain = False
         self._clause_part: Part = None
         self._text_start = items[0].start if items else 0
-        self._timing = any(
-            item.meaning is Word.PULSES
-            or (isinstance(item.meaning, Topic) and item.meaning.quantity in (Quantity.GAP, Quantity.TEMPO))
-            for item in items
-        )
-        self._moving = any(isinstance(item.meaning, Moves) for item in items)
+        meanings = [item.meaning for item in items if item.meaning is not None]
+        self._timing = any(meaning is Word.PULSES or meaning in _TIMING_TOPICS for meaning in meanings)
+        self._moving = any(isinstance(meaning, Moves) for meaning in meanings)
 
     def read(self) -> list[Found]:
         """The statements of the sentence."""
@@ -82,7 +82,7 @@ class Reader:
             item = self.items[position]
             if item.number is not None:
                 self._number(position, item)
-            elif item.word in (",", "and", "(", ")", ":"):
+            elif item.word in _BREAKS:
                 self._text_start = item.start if item.word == "and" else item.end
                 if item.word == ",":
                     self._negated = -NEGATION_REACH - 1
@@ -94,6 +94,8 @@ class Reader:
     def _phrase(self, position: int, item: Item, meaning: Meaning) -> int:
         """Reads a phrase; returns the position of the last item it used."""
         match meaning:
+            case Word():
+                self._word(position, item, meaning)
             case Ordinal(part):
                 self._ordinal(position, part)
             case Topic(quantity):
@@ -111,20 +113,18 @@ class Reader:
             case Evenness(even, timing_only):
                 if not self._around.is_partials(position + 1) and (self._timing or not timing_only):
                     self._state(Regular(even), position, item)
-            case Word():
-                self._word(position, item, meaning)
         return position
 
     def _word(self, position: int, item: Item, word: Word) -> None:
-        if word in (Word.EVENT, Word.PULSES):
+        if word is Word.NEGATION:
+            self._negated = position
+        elif word in (Word.EVENT, Word.PULSES):
             self._clip = False
             self._pulses = word is Word.PULSES
             if self._topic not in _TIMES:
                 self._topic = None
             if position and self.items[position - 1].word == "no" and item.word.endswith("s"):
                 self._found.append(Found(Count(0), self.items[position - 1].start, item.end, self._uncertain))
-        elif word is Word.NEGATION:
-            self._negated = position
         elif word is Word.UNCERTAIN:
             self._uncertain = True
         elif word is Word.SINGLE:
