@@ -1,0 +1,32 @@
+{{/* Who may connect to whom: YAML of a map, component -> port -> callers. The only place where this stands; ingress and
+     egress rules both come from it. Takes the root. */}}
+{{- define "ew.arrows" -}}
+jobs: {7070: [client]}
+# The ranks of a gang talk to each other on ports that NCCL, Gloo and torchrun choose.
+trainer: {7070: [jobs], 0: [trainer]}
+{{- if .Values.queue.enabled }}
+queue: {6379: [jobs, trainer, rollout, reward, reference]}
+{{- end }}
+{{- if .Values.weights.enabled }}
+weights: {6379: [trainer, rollout]}
+{{- end }}
+{{- end -}}
+
+{{/* YAML list of the components. Takes the root. */}}
+{{- define "ew.components" -}}
+- jobs
+- trainer
+- rollout
+- reward
+- reference
+{{- if .Values.queue.enabled }}
+- queue
+{{- end }}
+{{- if .Values.weights.enabled }}
+- weights
+{{- end }}
+- client
+{{- if and (gt (int .Values.rollout.initialReplicas) 1) (eq .Values.rollout.autoscaling.provider "none") }}
+- first-size
+{{- end }}
+{{- end -}}

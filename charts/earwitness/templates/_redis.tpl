@@ -1,0 +1,118 @@
+{{/* Configuration of a Redis (or Valkey). Takes root, role (queue or weights), values. */}}
+{{- define "ew.redisConf" -}}
+{{- if .root.Values.tls.enabled -}}
+port 0
+tls-port 6379
+tls-cert-file /etc/earwitness/tls/tls.crt
+tls-key-file /etc/earwitness/tls/tls.key
+tls-ca-cert-file /etc/earwitness/tls/ca.crt
+tls-auth-clients no
+{{ else -}}
+port 6379
+{{ end -}}
+aclfile /tmp/users.acl
+dir {{ ternary "/var/lib/redis" "/tmp" (eq .role "queue") }}
+save ""
+maxmemory {{ .values.maxMemory }}
+# An evicted task or chunk would be lost in silence; a refused write is loud.
+maxmemory-policy noeviction
+{{ if eq .role "queue" -}}
+appendonly yes
+appendfsync {{ .values.appendFsync }}
+{{- else -}}
+appendonly no
+# An old version's gigabytes are freed in the background.
+lazyfree-lazy-user-del yes
+io-threads {{ int .values.ioThreads }}
+{{- end }}
+{{- end -}}
+
+{{/* Starts the server. The password comes from the environment and never stands on a command line; the only user may
+     touch only our keys and may run neither admin nor dangerous commands. */}}
+{{- define "ew.redisStart" -}}
+set -eu
+umask 077
+printf 'user default off\nuser earwitness on >%s ~ew:* &ew:* +@all -@admin -@dangerous +info\n' "$EW_REDIS_PASSWORD" >/tmp/users.acl
+unset EW_REDIS_PASSWORD
+exec valkey-server /etc/redis/redis.conf
+{{- end -}}
+
+{{/* PING as our user: also fails while the append-only file is being read. */}}
+{{- define "ew.redisPing" -}}
+{{- $tls := ternary "--tls --cacert /etc/earwitness/tls/ca.crt --sni localhost" "" .Values.tls.enabled -}}
+test "$(valkey-cli --user earwitness --no-auth-warning {{ $tls }} ping)" = PONG
+{{- end -}}
+
+{{/* ConfigMap, Service and StatefulSet of a Redis. Takes root, component (queue or weights), replicas. */}}
+{{- define "ew.redis" -}}
+{{- $values := include "ew.values" . | fromYaml -}}
+{{- $redis := dict "root" .root "component" .component "values" $values -}}
+{{- $config := printf "%s\n%s" (include "ew.redisConf" (merge (dict "role" .component) $redis)) (include "ew.redisStart" .root) -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  {{- include "ew.metadata" $redis | nindent 2 }}
+data:
+  redis.conf: |
+    {{- include "ew.redisConf" (merge (dict "role" .component) $redis) | nindent 4 }}
+  start.sh: |
+    {{- include "ew.redisStart" .root | nindent 4 }}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "ew.metadata" $redis | nindent 2 }}
+spec:
+  {{- if eq .component "weights" }}
+  # Gives each shard a name.
+  clusterIP: None
+  {{- else }}
+  type: ClusterIP
+  {{- end }}
+  selector:
+    {{- include "ew.selectorLabels" $redis | nindent 4 }}
+  ports:
+    - {name: redis, port: 6379, targetPort: redis, protocol: TCP}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  {{- include "ew.metadata" $redis | nindent 2 }}
+spec:
+  serviceName: {{ include "ew.fullname" .root }}-{{ .component }}
+  replicas: {{ .replicas }}
+  revisionHistoryLimit: 3
+  podManagementPolicy: Parallel
+  selector:
+    matchLabels:
+      {{- include "ew.selectorLabels" $redis | nindent 6 }}
+  template:
+    {{- $env := printf "%s\n- name: REDISCLI_AUTH\n  valueFrom: {secretKeyRef: {name: %s, key: redis-password}}" (include "ew.redisPassword" .root) (include "ew.authSecret" .root) }}
+    {{- $mounts := "- {name: config, mountPath: /etc/redis, readOnly: true}" }}
+    {{- if eq .component "queue" }}
+    {{- $mounts = printf "%s\n- {name: queue, mountPath: /var/lib/redis}" $mounts }}
+    {{- end }}
+    {{- include "ew.pod" (merge (dict
+          "command" (list "sh" "/etc/redis/start.sh")
+          "ports" (dict "redis" 6379)
+          "env" $env
+          "annotations" (dict "checksum/redis" (sha256sum $config))
+          "probe" (dict "exec" (dict "command" (list "sh" "-c" (include "ew.redisPing" .root))))
+          "mounts" $mounts
+          "volumes" (printf "- name: config\n  configMap: {name: %s-%s}" (include "ew.fullname" .root) .component)) $redis) | nindent 4 }}
+  {{- if eq .component "queue" }}
+  volumeClaimTemplates:
+    - metadata:
+        name: queue
+        labels:
+          {{- include "ew.selectorLabels" $redis | nindent 10 }}
+      spec:
+        accessModes: [ReadWriteOnce]
+        {{- with $values.persistence.storageClassName }}
+        storageClassName: {{ . }}
+        {{- end }}
+        resources:
+          requests: {storage: {{ $values.persistence.size }}}
+  {{- end }}
+{{- include "ew.besides" $redis }}
+{{- end -}}

@@ -1,0 +1,97 @@
+"""The chart rendered by the real Helm engine, without a cluster. What Helm needs stands here and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import helm_python as helm
+import pytest
+import yaml
+
+CHART = Path(__file__).parents[3] / "charts" / "earwitness"
+PROFILES = ["default", *sorted(path.name.removesuffix("-values.yaml") for path in CHART.glob("ci/*-values.yaml"))]
+RELEASE, NAMESPACE = "ew", "mesh"
+
+Object = dict[str, Any]
+Render = Callable[[Object], list[Object]]
+
+
+@lru_cache(maxsize=64)
+def _render(values: str) -> str:
+    """JSON list of all objects. JSON in and out, so that no test sees what another one changed."""
+    with helm.Chart.load(CHART) as chart:
+        files = chart.render(json.loads(values), name=RELEASE, namespace=NAMESPACE)
+    objects = [
+        content
+        for name, text in sorted(files.items())
+        if name.endswith(".yaml")
+        for content in yaml.load_all(text, Loader=yaml.CSafeLoader)
+        if content
+    ]
+    return json.dumps(objects)
+
+
+@pytest.fixture(scope="session")
+def render() -> Render:
+    """Objects of the chart under some values. Raises helm_python.errors.HelmError."""
+    return lambda values: json.loads(_render(json.dumps(values)))
+
+
+def profile_values(profile: str) -> Object:
+    return {} if profile == "default" else yaml.safe_load((CHART / "ci" / f"{profile}-values.yaml").read_text())
+
+
+@pytest.fixture(params=PROFILES)
+def profile(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def values(profile: str) -> Object:
+    """Values of the profile."""
+    return profile_values(profile)
+
+
+@pytest.fixture
+def objects(values: Object, render: Render) -> list[Object]:
+    """Objects of the profile."""
+    return render(values)
+
+
+@pytest.fixture(scope="session")
+def of_kind() -> Callable[..., dict[str, Object]]:
+    """Objects of some kinds, by name."""
+
+    def choose(objects: list[Object], *kinds: str) -> dict[str, Object]:
+        return {o["metadata"]["name"]: o for o in objects if o["kind"] in kinds}
+
+    return choose
+
+
+@pytest.fixture(scope="session")
+def pods() -> Callable[[list[Object]], dict[str, Object]]:
+    """Pod templates (metadata and spec) by "Kind/name" of what makes them."""
+
+    def templates(objects: list[Object]) -> Iterator[tuple[str, Object]]:
+        for o in objects:
+            where = f"{o['kind']}/{o['metadata']['name']}"
+            if o["kind"] in ("Deployment", "StatefulSet", "Job"):
+                yield where, o["spec"]["template"]
+            elif o["kind"] == "Pod":
+                yield where, {"metadata": o["metadata"], "spec": o["spec"]}
+
+    return lambda objects: dict(templates(objects))
+
+
+@pytest.fixture(scope="session")
+def profile_of() -> Callable[[str], Object]:
+    return profile_values
+
+
+@pytest.fixture(scope="session")
+def chart_path() -> Path:
+    return CHART

@@ -1,0 +1,319 @@
+"""Pods of every profile: probes, resources, security contexts, references, and commands that the programs understand."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Object = dict[str, Any]
+Pods = Callable[[list[Object]], dict[str, Object]]
+OfKind = Callable[..., dict[str, Object]]
+
+WORKLOADS = ("Deployment", "StatefulSet")
+UNITS = {"": 1, "m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def amount(quantity: str | int) -> float:
+    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(quantity)).groups()  # type: ignore[union-attr]
+    return float(number) * UNITS[unit]
+
+
+def runs_on(name: str) -> bool:
+    """True for what runs until it is stopped; hooks end by themselves and have nothing to probe."""
+    return name.startswith(WORKLOADS)
+
+
+def test_every_container_is_probed(objects: list[Object], pods: Pods) -> None:
+    for name, pod in pods(objects).items():
+        for container in pod["spec"]["containers"]:
+            probes = [container.get(f"{kind}Probe") for kind in ("startup", "readiness", "liveness")]
+            assert all(probes) == runs_on(name), name
+            for probe in filter(None, probes):
+                assert ("grpc" in probe) != ("exec" in probe), name
+                if "grpc" in probe:
+                    assert probe["grpc"]["port"] in {p["containerPort"] for p in container["ports"]}
+
+
+def test_readiness_asks_the_service_and_liveness_the_process(objects: list[Object], pods: Pods) -> None:
+    container = pods(objects)["Deployment/ew-rollout"]["spec"]["containers"][0]
+    assert container["readinessProbe"]["grpc"]["service"] == "rollout"
+    assert container["livenessProbe"]["grpc"]["service"] == ""
+
+
+def test_every_container_has_resources(objects: list[Object], pods: Pods) -> None:
+    for name, pod in pods(objects).items():
+        for container in pod["spec"]["containers"]:
+            for kind in ("requests", "limits"):
+                assert {"cpu", "memory"} <= set(container["resources"][kind]), name
+            for key, least in container["resources"]["requests"].items():
+                assert amount(least) <= amount(container["resources"]["limits"][key]), (name, key)
+
+
+def test_gpus_leave_the_other_resources_alone(profile_of: Callable, render: Callable, pods: Pods) -> None:
+    values = profile_of("gpu")
+    resources = pods(render(values))["StatefulSet/ew-trainer"]["spec"]["containers"][0]["resources"]
+    for kind in ("requests", "limits"):
+        assert resources[kind] == {**values["trainer"]["resources"][kind], "nvidia.com/gpu": 8}
+
+
+def test_pods_meet_pod_security_restricted(objects: list[Object], pods: Pods) -> None:
+    for name, pod in pods(objects).items():
+        spec = pod["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["runAsUser"] > 0
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), name
+        for container in spec["containers"]:
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["capabilities"] == {"drop": ["ALL"]}
+        kinds = {kind for volume in spec.get("volumes", []) for kind in volume if kind != "name"}
+        assert kinds <= {"emptyDir", "persistentVolumeClaim", "configMap", "secret"}, name
+
+
+def test_only_the_first_size_hook_gets_a_token(objects: list[Object], pods: Pods, of_kind: OfKind) -> None:
+    with_token = [name for name, pod in pods(objects).items() if pod["spec"]["automountServiceAccountToken"]]
+    assert with_token in ([], ["Job/ew-first-size"])
+    for role in of_kind(objects, "Role").values():
+        assert role["rules"] == [
+            {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": ["ew-rollout"], "verbs": ["patch"]}  # fmt: skip
+        ]
+    assert not of_kind(objects, "ClusterRole", "ClusterRoleBinding")
+    assert not any(o["automountServiceAccountToken"] for o in of_kind(objects, "ServiceAccount").values())
+
+
+def test_rollout_replicas_are_never_rendered(objects: list[Object], of_kind: OfKind) -> None:
+    deployments = of_kind(objects, *WORKLOADS)
+    assert "replicas" not in deployments["ew-rollout"]["spec"]
+    assert all("replicas" in o["spec"] for name, o in deployments.items() if name != "ew-rollout")
+
+
+def test_gpu_pods_are_not_surged(objects: list[Object], of_kind: OfKind) -> None:
+    for name in ("ew-rollout", "ew-reward", "ew-reference"):
+        assert of_kind(objects, "Deployment")[name]["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
+    trainer = of_kind(objects, "StatefulSet")["ew-trainer"]["spec"]
+    assert trainer["podManagementPolicy"] == "Parallel"
+    assert trainer["updateStrategy"]["rollingUpdate"]["maxUnavailable"] == "100%"
+
+
+def test_selectors_are_immutable_and_match(objects: list[Object], of_kind: OfKind) -> None:
+    for name, o in of_kind(objects, *WORKLOADS).items():
+        selector = o["spec"]["selector"]["matchLabels"]
+        assert set(selector) == {f"app.kubernetes.io/{key}" for key in ("name", "instance", "component")}
+        assert selector.items() <= o["spec"]["template"]["metadata"]["labels"].items(), name
+        for claim in o["spec"].get("volumeClaimTemplates", []):
+            assert claim["metadata"]["labels"] == selector
+
+
+def test_no_workload_selects_anothers_pods(objects: list[Object], of_kind: OfKind, pods: Pods) -> None:
+    for o in of_kind(objects, *WORKLOADS, "PodDisruptionBudget").values():
+        selector = o["spec"]["selector"]["matchLabels"].items()
+        assert len([1 for pod in pods(objects).values() if selector <= pod["metadata"]["labels"].items()]) == 1
+
+
+def test_every_service_selects_a_pod_and_its_ports(objects: list[Object], of_kind: OfKind, pods: Pods) -> None:
+    for name, service in of_kind(objects, "Service").items():
+        selector = service["spec"]["selector"].items()
+        chosen = [p for p in pods(objects).values() if selector <= p["metadata"]["labels"].items()]
+        assert len(chosen) == 1, name
+        ports = {p["name"] for c in chosen[0]["spec"]["containers"] for p in c["ports"]}
+        assert {p["targetPort"] for p in service["spec"]["ports"]} <= ports
+    for name, o in of_kind(objects, "StatefulSet").items():
+        assert o["spec"]["serviceName"] in of_kind(objects, "Service"), name
+
+
+def test_disruption_budgets_never_block_a_drain(objects: list[Object], of_kind: OfKind) -> None:
+    budgets = of_kind(objects, "PodDisruptionBudget")
+    assert set(budgets) == set(of_kind(objects, *WORKLOADS))
+    for budget in budgets.values():
+        assert "minAvailable" not in budget["spec"]
+        assert budget["spec"]["maxUnavailable"] not in (0, "0%")
+
+
+def test_generations_have_the_time_to_be_handed_back(objects: list[Object], pods: Pods) -> None:
+    spec = pods(objects)["Deployment/ew-rollout"]["spec"]
+    environment = {e["name"]: e.get("value") for e in spec["containers"][0]["env"]}
+    pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert spec["terminationGracePeriodSeconds"] > pause + int(environment["EW_ROLLOUT_GRACE_SECONDS"])
+
+
+def test_what_is_mounted_exists_or_is_named_as_external(
+    values: Object, objects: list[Object], pods: Pods, of_kind: OfKind
+) -> None:
+    external = set(re.findall(r'"(?:existingSecret|existingClaim)": "([^"]+)"', json.dumps(values)))
+    external |= {secret["name"] for secret in values.get("imagePullSecrets", [])}
+    certificates = {o["spec"]["secretName"] for o in of_kind(objects, "Certificate").values()}
+    there = {
+        "secret": set(of_kind(objects, "Secret")) | certificates | external,
+        "configMap": set(of_kind(objects, "ConfigMap")),
+        "claim": set(of_kind(objects, "PersistentVolumeClaim")) | external,
+        "account": set(of_kind(objects, "ServiceAccount")) | {"default"},
+    }
+    for name, pod in pods(objects).items():
+        for kind, used in references(pod["spec"]):
+            assert used in there[kind], f"{name} uses {kind} {used}"
+    for o in of_kind(objects, "TriggerAuthentication").values():
+        assert {t["name"] for t in o["spec"]["secretTargetRef"]} <= there["secret"]
+
+
+def references(spec: Object) -> list[tuple[str, str]]:
+    found = [("account", spec.get("serviceAccountName", "default"))]
+    found += [("secret", s["name"]) for s in spec.get("imagePullSecrets", [])]
+    for volume in spec.get("volumes", []):
+        if "secret" in volume:
+            found.append(("secret", volume["secret"]["secretName"]))
+        if "configMap" in volume:
+            found.append(("configMap", volume["configMap"]["name"]))
+        if "persistentVolumeClaim" in volume:
+            found.append(("claim", volume["persistentVolumeClaim"]["claimName"]))
+    for container in spec["containers"]:
+        found += [("configMap", e["configMapRef"]["name"]) for e in container.get("envFrom", [])]
+        found += [
+            ("secret", e["valueFrom"]["secretKeyRef"]["name"])
+            for e in container.get("env", [])
+            if "secretKeyRef" in e.get("valueFrom", {})
+        ]
+    return found
+
+
+def test_every_volume_is_mounted_and_every_mount_is_a_volume(objects: list[Object], pods: Pods, of_kind: OfKind) -> None:
+    claimed = {
+        o["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"]: {
+            t["metadata"]["name"] for t in o["spec"].get("volumeClaimTemplates", [])
+        }
+        for o in of_kind(objects, "StatefulSet").values()
+    }
+    for name, pod in pods(objects).items():
+        component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        volumes = {v["name"] for v in pod["spec"].get("volumes", [])} | claimed.get(component, set())
+        mounts = [m for c in pod["spec"]["containers"] for m in c.get("volumeMounts", [])]
+        assert {m["name"] for m in mounts} == volumes, name
+        assert len({m["mountPath"] for m in mounts}) == len(mounts), name
+
+
+def test_no_password_stands_in_a_manifest(objects: list[Object], pods: Pods) -> None:
+    for pod in pods(objects).values():
+        for container in pod["spec"]["containers"]:
+            for variable in container.get("env", []):
+                if re.search("TOKEN|PASSWORD|AUTH$", variable["name"]):
+                    assert "secretKeyRef" in variable["valueFrom"]
+                elif "@" in variable.get("value", ""):
+                    assert all("$(EW_REDIS_PASSWORD)" in url for url in variable["value"].split(","))
+            names = [v["name"] for v in container.get("env", [])]
+            used = set(re.findall(r"\$\((\w+)\)", json.dumps(container.get("env", []))))
+            assert len(names) == len(set(names))
+            assert all(any(names.index(u) < i for i, v in enumerate(container["env"]) if f"$({u})" in str(v)) for u in used)  # fmt: skip
+
+
+def test_programs_know_every_variable_they_get(objects: list[Object], pods: Pods, of_kind: OfKind) -> None:
+    root = Path(__file__).parents[3]
+    sources = [p for folder in ("earwitness", "services", "trainer", "rollout", "reward") for p in (root / folder).rglob("*.py")]  # fmt: skip
+    known = set(re.findall(r"\bEW_[A-Z_]+\b", " ".join(p.read_text() for p in sources)))
+    known |= {f"EW_TLS_{suffix}" for suffix in ("CERT", "KEY", "CA")}
+    known |= {"EW_REDIS_PASSWORD"}  # only stands for itself in URLs
+    given = set(of_kind(objects, "ConfigMap")["ew-config"]["data"])
+    given |= {v["name"] for pod in pods(objects).values() for c in pod["spec"]["containers"] for v in c.get("env", [])}
+    assert {name for name in given if name.startswith("EW_")} <= known
+
+
+def test_programs_know_every_flag_they_get(objects: list[Object], pods: Pods) -> None:
+    for name, pod in pods(objects).items():
+        for container in pod["spec"]["containers"]:
+            command = container["command"]
+            if command[:3] == ["python", "-m", "torch.distributed.run"]:
+                understood_by_torchrun(command[3:], pod)
+            elif command[:2] == ["python", "-m"]:
+                assert len(command) == 3, name
+                assert importlib.util.find_spec(command[2]), name
+            elif command[0] == "earwitness":
+                assert command == ["earwitness", "submit", "/etc/earwitness/recipe.yaml", "--follow"], name
+            else:
+                assert command == ["sh", "/etc/redis/start.sh"], name
+
+
+def understood_by_torchrun(arguments: list[str], pod: Object) -> None:
+    from torch.distributed.run import get_args_parser
+
+    given = get_args_parser().parse_args(arguments)
+    assert (given.module, given.training_script, given.training_script_args) == (True, "services.trainer", [])
+    assert given.rdzv_endpoint.startswith("ew-trainer-0.ew-trainer.mesh.svc:")
+
+
+def test_the_trainer_is_one_gang(render: Callable, pods: Pods, of_kind: OfKind) -> None:
+    marks = {
+        "native": lambda pod: pod["spec"]["schedulingGroup"]["podGroupName"],
+        "volcano": lambda pod: pod["metadata"]["annotations"]["scheduling.k8s.io/group-name"],
+        "scheduler-plugins": lambda pod: pod["metadata"]["labels"]["scheduling.x-k8s.io/pod-group"],
+        "kai": lambda pod: pod["metadata"]["annotations"]["pod-group-name"],
+    }
+    for provider, mark in marks.items():
+        objects = render({"gang": {"provider": provider, "queue": "training"}, "trainer": {"nodes": 4}})
+        group = of_kind(objects, "PodGroup")[mark(pods(objects)["StatefulSet/ew-trainer"])]
+        spec = group["spec"]
+        assert spec.get("minMember", spec.get("schedulingPolicy", {}).get("gang", {}).get("minCount")) == 4
+    objects = render({"gang": {"provider": "kueue", "queue": "training"}})
+    assert of_kind(objects, "StatefulSet")["ew-trainer"]["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "training"
+
+
+def test_a_change_of_configuration_restarts_pods(render: Callable, pods: Pods) -> None:
+    def checksums(values: Object) -> dict[str, list[str]]:
+        return {
+            name: [v for k, v in pod["metadata"]["annotations"].items() if k.startswith("checksum/")]
+            for name, pod in pods(render(values)).items()
+            if runs_on(name)
+        }
+
+    before, after = checksums({}), checksums({"logLevel": "debug"})
+    assert all(before[name] != after[name] for name in before)
+    after = checksums({"queue": {"appendFsync": "always"}})
+    assert {name for name in before if before[name] != after[name]} == {"StatefulSet/ew-queue"}
+
+
+def test_false_and_zero_replace_what_defaults_say(render: Callable, pods: Pods, of_kind: OfKind) -> None:
+    objects = render({"jobs": {"podDisruptionBudget": {"enabled": False}, "preStopSeconds": 0, "securityContext": {"readOnlyRootFilesystem": False}}})  # fmt: skip
+    assert "ew-jobs" not in of_kind(objects, "PodDisruptionBudget")
+    jobs = pods(objects)["Deployment/ew-jobs"]["spec"]["containers"][0]
+    assert "lifecycle" not in jobs
+    assert jobs["securityContext"]["readOnlyRootFilesystem"] is False
+
+
+def test_a_digest_beats_the_tag(render: Callable, pods: Pods) -> None:
+    digest = "sha256:" + "a" * 64
+    image = {"registry": "registry.example.com", "repository": "r", "tag": "t", "digest": digest}
+    container = pods(render({"jobs": {"image": image}}))["Deployment/ew-jobs"]["spec"]["containers"][0]
+    assert container["image"] == f"registry.example.com/r@{digest}"
+
+
+def test_the_cpu_profile_fits_two_cores_and_six_gib(profile_of: Callable, render: Callable, of_kind: OfKind) -> None:
+    cores = memory = 0.0
+    for o in of_kind(render(profile_of("cpu")), *WORKLOADS).values():
+        replicas = o["spec"].get("replicas", 1)
+        for container in o["spec"]["template"]["spec"]["containers"]:
+            cores += replicas * amount(container["resources"]["requests"]["cpu"])
+            memory += replicas * amount(container["resources"]["limits"]["memory"])
+    # What a node of kind itself asks for is 0.95 cores.
+    assert cores <= 2 - 0.95
+    assert memory <= 6 * 2**30
+
+
+def test_claimed_volumes_outlive_the_release(render: Callable, of_kind: OfKind) -> None:
+    objects = render({})
+    kept = [o for o in objects if o["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"]
+    assert [o["kind"] for o in kept] == ["PersistentVolumeClaim"]
+
+
+@pytest.mark.parametrize("profile", ["gpu"], indirect=True)
+def test_the_certificate_names_every_host_that_is_called(objects: list[Object], of_kind: OfKind, pods: Pods) -> None:
+    names = of_kind(objects, "Certificate")["ew-tls"]["spec"]["dnsNames"]
+    text = json.dumps([pod["spec"]["containers"][0].get("env") for pod in pods(objects).values()])
+    hosts = set(re.findall(r"[a-z0-9.-]+\.mesh\.svc(?=:)", text))
+    assert len(hosts) >= 4
+    for host in hosts:
+        assert host in names or "*." + host.partition(".")[2] in names, host
