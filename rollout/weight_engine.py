@@ -1,8 +1,9 @@
 """vLLM's weight-transfer back end "redis": a worker pulls a version from the weight plane and loads whole tensors.
 
 A version is fetched and verified beside the running generation (`fetch_weights`, on a thread); only then does the
-caller pause, and `update_weights` loads what is in memory already. On the CPU vLLM repacks linear weights, so tensors
-are not written in place: they go through vLLM's layer-wise reload, which is right on every back end.
+caller pause, and `update_weights` loads what is in memory already. Deltas are applied to a copy in host memory, one for
+each process of the engine, since vLLM has repacked or split what it holds. For the same reason tensors are not written
+in place: they go through vLLM's layer-wise reload, which is right on every back end.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from vllm.config import VllmConfig
 from vllm.config.weight_transfer import WeightTransferConfig
 from vllm.distributed.weight_transfer.base import (
@@ -24,8 +23,7 @@ from vllm.distributed.weight_transfer.base import (
 from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
 
 from earwitness.errors import EarwitnessError
-from earwitness.weights import WeightReader
-from earwitness.wire.weights.v1 import weights_pb2
+from earwitness.weights import Held, HostCopy, WeightReader
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -49,15 +47,6 @@ class RedisUpdateInfo(WeightTransferUpdateInfo):
     version: int
 
 
-@dataclass
-class Fetched:
-    """A version in memory, verified."""
-
-    lineage: str
-    version: int
-    tensors: list[tuple[str, torch.Tensor]]
-
-
 class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateInfo]):
     """Loads versions of the weight plane into the worker's model."""
 
@@ -71,7 +60,7 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
         super().__init__(config, vllm_config, device, model)
         self._reader: WeightReader | None = None
         self._thread: threading.Thread | None = None
-        self._fetched: Fetched | None = None
+        self._copy = HostCopy()
         self._failure: tuple[str, str] | None = None
 
     def init_transfer_engine(self, init_info: RedisInitInfo) -> None:
@@ -82,7 +71,7 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
         """Starts to fetch and verify; `fetch_state` says how it went."""
         if self._thread is not None and self._thread.is_alive():
             raise RuntimeError("a fetch is under way")
-        self._fetched, self._failure = None, None
+        self._failure = None
         self._thread = threading.Thread(target=self._fetch, args=(lineage, version), name="fetch-weights", daemon=True)
         self._thread.start()
 
@@ -92,7 +81,7 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
             return FETCHING, ""
         if self._failure is not None:
             return self._failure
-        return (FETCHED, "") if self._fetched is not None else ("RuntimeError", "nothing was fetched")
+        return (FETCHED, "") if self._copy.held is not None else ("RuntimeError", "nothing was fetched")
 
     def start_weight_update(self) -> None:
         """Opens the model for whole tensors."""
@@ -106,13 +95,12 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
 
     def receive_weights(self, update_info: RedisUpdateInfo) -> None:
         """Loads the fetched tensors; every parameter of the model must be among them."""
-        fetched, self._fetched = self._fetched, None
-        if fetched is None or (fetched.lineage, fetched.version) != (update_info.lineage, update_info.version):
+        if self._copy.held != (update_info.lineage, update_info.version):
             raise RuntimeError(f"version {update_info.version} of {update_info.lineage} has not been fetched")
         expected = {name for name, _ in self.model.named_parameters()}
-        loaded = self.model.load_weights(iter(fetched.tensors))
+        loaded = self.model.load_weights((name, tensor_of(held)) for name, held in self._copy.tensors.items())
         if missing := expected - loaded:
-            raise RuntimeError(f"version {fetched.version} lacks weights: {', '.join(sorted(missing)[:5])}")
+            raise RuntimeError(f"version {update_info.version} lacks weights: {', '.join(sorted(missing)[:5])}")
 
     def finish_weight_update(self) -> None:
         """Closes the model again; on the CPU this repacks what is packed."""
@@ -125,12 +113,9 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
         try:
             if self._reader is None:
                 raise RuntimeError("init_transfer_engine was not called")
-            manifest = self._reader.manifest(lineage, version)
-            tensors = [(entry.name, tensor_of(entry, data)) for entry, data in self._reader.fetch(manifest)]
+            self._copy.catch_up(self._reader, lineage, version)
         except (EarwitnessError, RuntimeError, OSError) as error:
             self._failure = type(error).__name__, str(error)
-        else:
-            self._fetched = Fetched(lineage, version, tensors)
 
 
 class WeightFetching:
@@ -147,6 +132,6 @@ class WeightFetching:
         return self.weight_transfer_engine.fetch_state()
 
 
-def tensor_of(entry: weights_pb2.TensorEntry, data: NDArray[np.uint8]) -> torch.Tensor:
-    """The bytes as a tensor of the entry's type and shape, without a copy."""
-    return torch.from_numpy(data).view(DTYPES[entry.dtype]).reshape(tuple(entry.shape))
+def tensor_of(held: Held) -> torch.Tensor:
+    """The bytes as a tensor of their type and shape, without a copy: later versions are written into it."""
+    return torch.from_numpy(held.data).view(DTYPES[held.dtype]).reshape(held.shape)

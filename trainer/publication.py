@@ -32,6 +32,7 @@ RETRY_SECONDS = 2.0
 def publish_model(publisher: WeightPublisher | None, version: int, module: PolicyModel, log: Logger) -> None:
     """Publishes the module's weights as `version`. Every rank calls it; `publisher` is None on ranks other than 0.
 
+    A publisher's first version is an anchor, later ones are deltas as long as few bits change.
     Raises InfrastructureError, on all ranks, if the weight plane does not answer for minutes.
     """
     for attempt in range(1, ATTEMPTS + 1):
@@ -77,7 +78,7 @@ def _attempt(publisher: WeightPublisher | None, version: int, module: PolicyMode
     tensors = export_tensors(module)
     problem = ""
     try:
-        publisher.publish_anchor(version, _raw(tensors))
+        publisher.publish(version, _raw(tensors))
     except InfrastructureError as error:
         problem = str(error)
     for _ in tensors:

@@ -14,6 +14,7 @@ only. Readers write nothing but their lease.
 """
 
 from earwitness.weights.errors import ChecksumError, MissingVersion, WeightError, WrongBase
+from earwitness.weights.host_copy import Held, HostCopy
 from earwitness.weights.names import NEWS
 from earwitness.weights.publisher import WeightPublisher
 from earwitness.weights.reader import WeightReader
@@ -22,6 +23,8 @@ from earwitness.weights.shards import connect_shards
 __all__ = [
     "NEWS",
     "ChecksumError",
+    "Held",
+    "HostCopy",
     "MissingVersion",
     "WeightError",
     "WeightPublisher",

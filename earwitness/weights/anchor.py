@@ -1,16 +1,14 @@
-"""An anchor: whole tensors as one byte string in chunks. Pure: no connection.
-
-A delta would be a second module with the same two functions: tensors to chunks, chunks to tensors.
-"""
+"""An anchor: whole tensors as one byte string in chunks. Pure: no connection."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import xxhash
 
+from earwitness.weights.chunks import Joined, split
 from earwitness.weights.errors import ChecksumError
 from earwitness.weights.names import CHUNK_BYTES
 from earwitness.wire.weights.v1.weights_pb2 import Manifest, TensorEntry
@@ -30,12 +28,39 @@ def encode(
 ) -> Iterator[bytes | memoryview]:
     """The chunks, in order; each tensor's entry is appended to `entries` as it is drawn.
 
-    A chunk inside one tensor is a view of it; only one that spans tensors is copied. So a tensor's bytes must stay
-    as they are until its chunks have been sent. Raises `ValueError` for a tensor that is not what it says.
+    A tensor's bytes must stay as they are until its chunks have been sent. Raises `ValueError` for a tensor that is
+    not what it says.
     """
-    parts: list[memoryview] = []
-    room = chunk_bytes
-    offset = 0
+    return split(_bytes_of(tensors, entries), chunk_bytes)
+
+
+def decode(
+    manifest: Manifest, chunks: Iterable[bytes | memoryview], memory: Mapping[str, np.ndarray] | None = None
+) -> Iterator[tuple[TensorEntry, np.ndarray]]:
+    """The tensors, in order, as uint8 buffers [nbytes], each verified. Raises `ChecksumError`.
+
+    Where `memory` has a buffer of the tensor's name and size, the tensor comes into it: fresh pages are slow.
+    """
+    joined = Joined(chunks)
+    for entry in manifest.tensors:
+        buffer = memory.get(entry.name) if memory else None
+        if buffer is None or buffer.nbytes != entry.nbytes:
+            buffer = np.empty(entry.nbytes, np.uint8)
+        if not joined.fill(buffer):
+            problem = f"the chunks end before tensor {entry.name} does"
+            raise ChecksumError(manifest.lineage, manifest.version, problem)
+        verify(manifest, entry, buffer)
+        yield entry, buffer
+
+
+def verify(manifest: Manifest, entry: TensorEntry, buffer: np.ndarray) -> None:
+    """Raises `ChecksumError` unless the bytes of the tensor are the version's."""
+    if xxhash.xxh3_128_digest(buffer.data) != entry.xxh3_128:
+        raise ChecksumError(manifest.lineage, manifest.version, f"tensor {entry.name} does not match its xxh3-128")
+
+
+def checked(tensors: Iterable[Tensor]) -> Iterator[tuple[str, str, Sequence[int], memoryview]]:
+    """The tensors with their bytes as views of type "B". Raises `ValueError` for one that is not what it says."""
     names = set()
     for name, dtype, shape, buffer in tensors:
         view = _as_bytes(buffer)
@@ -46,6 +71,12 @@ def encode(
         if view.nbytes != math.prod(shape) * DTYPE_BYTES[dtype]:
             raise ValueError(f"tensor {name} has {view.nbytes} bytes; expected those of {dtype} {tuple(shape)}")
         names.add(name)
+        yield name, dtype, shape, view
+
+
+def _bytes_of(tensors: Iterable[Tensor], entries: list[TensorEntry]) -> Iterator[memoryview]:
+    offset = 0
+    for name, dtype, shape, view in checked(tensors):
         entries.append(
             TensorEntry(
                 name=name, dtype=dtype, shape=list(shape), offset=offset, nbytes=view.nbytes,
@@ -53,43 +84,7 @@ def encode(
             )
         )  # fmt: skip
         offset += view.nbytes
-        while view.nbytes:
-            part, view = view[:room], view[room:]
-            parts.append(part)
-            room -= part.nbytes
-            if room == 0:
-                yield parts[0] if len(parts) == 1 else b"".join(parts)
-                parts, room = [], chunk_bytes
-    if parts:
-        yield b"".join(parts)
-
-
-def decode(manifest: Manifest, chunks: Iterable[bytes | memoryview]) -> Iterator[tuple[TensorEntry, np.ndarray]]:
-    """The tensors, in order, as uint8 buffers [nbytes] of their own, each verified. Raises `ChecksumError`.
-
-    The next chunk is drawn when the one before has been copied whole.
-    """
-    arriving = iter(chunks)
-    chunk = memoryview(b"")
-    for entry in manifest.tensors:
-        buffer = np.empty(entry.nbytes, np.uint8)
-        filled = 0
-        while filled < entry.nbytes:
-            if not chunk.nbytes:
-                chunk = memoryview(_next(arriving, manifest, entry))
-            part, chunk = chunk[: entry.nbytes - filled], chunk[entry.nbytes - filled :]
-            buffer[filled : filled + part.nbytes] = np.frombuffer(part, np.uint8)
-            filled += part.nbytes
-        if xxhash.xxh3_128_digest(buffer.data) != entry.xxh3_128:
-            raise ChecksumError(manifest.lineage, manifest.version, f"tensor {entry.name} does not match its xxh3-128")
-        yield entry, buffer
-
-
-def _next(arriving: Iterator[bytes | memoryview], manifest: Manifest, entry: TensorEntry) -> bytes | memoryview:
-    for chunk in arriving:
-        if chunk:
-            return chunk
-    raise ChecksumError(manifest.lineage, manifest.version, f"the chunks end before tensor {entry.name} does")
+        yield view
 
 
 def _as_bytes(buffer: Buffer) -> memoryview:

@@ -16,6 +16,9 @@ VERSIONS = PREFIX + "versions"
 COMMITS = PREFIX + "commits"
 """Number of commits so far."""
 
+BASES = PREFIX + "bases"
+"""Hash of committed delta -> the version it applies to, both as in `VERSIONS`: whoever keeps one keeps the other."""
+
 LEASES = PREFIX + "leases"
 """Hash of worker -> `{expiry, seconds} {lineage} {version}`."""
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 
 import numpy as np
 
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights import anchor
+from earwitness.weights.chunks import Joined
 from earwitness.weights.errors import ChecksumError, MissingVersion, WrongBase
 from earwitness.weights.names import CHUNK_BYTES, LATEST, LEASES, manifest_key, parse_version, version_name
 from earwitness.weights.shards import connect_shards, get_bytes, in_parallel
-from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, ChunkEntry, Manifest, TensorEntry
+from earwitness.wire.weights.v1.weights_pb2 import (
+    VERSION_KIND_ANCHOR,
+    VERSION_KIND_DELTA,
+    ChunkEntry,
+    Manifest,
+    TensorEntry,
+)
 
 LEASE_SECONDS = 60
 """A worker that has not renewed its lease for so long is gone; workers renew every few seconds."""
@@ -53,15 +60,46 @@ class WeightReader:
         """Gives the worker's lease back."""
         self._shards[0].hdel(LEASES, worker)
 
-    def fetch(self, manifest: Manifest) -> Iterator[tuple[TensorEntry, np.ndarray]]:
-        """Every tensor in the manifest's order: its entry and its bytes, uint8 [nbytes], owned by the caller.
+    def chain(self, lineage: str, version: int, held: int | None = None) -> list[Manifest]:
+        """What to apply, in order, to get to `version`: from version `held` of the lineage if deltas lead on from it,
+        else from the newest anchor that is not newer. Empty if `version` is held. Raises `MissingVersion`.
+        """
+        chain: list[Manifest] = []
+        while version != held:
+            manifest = self.manifest(lineage, version)
+            chain.append(manifest)
+            if manifest.kind == VERSION_KIND_ANCHOR:
+                break
+            if manifest.kind != VERSION_KIND_DELTA or manifest.base_version >= version:
+                raise WrongBase(lineage, version, f"it is of kind {manifest.kind}, on version {manifest.base_version}")
+            version = manifest.base_version
+        return chain[::-1]
 
-        Chunks are fetched ahead over all shards. Raises `MissingVersion` if a chunk is gone, `ChecksumError` before
-        a tensor that does not match is given out, `WrongBase` for a version that is not whole.
+    def fetch(
+        self, manifest: Manifest, memory: Mapping[str, np.ndarray] | None = None
+    ) -> Iterator[tuple[TensorEntry, np.ndarray]]:
+        """Every tensor of an anchor in the manifest's order: its entry and its bytes, uint8 [nbytes], for the caller.
+
+        Chunks are fetched ahead over all shards. Tensors come into the buffers in `memory` that fit them by name and
+        size. Raises `MissingVersion` if a chunk is gone, `ChecksumError` before a tensor that does not match is given
+        out, `WrongBase` for a version that is not whole.
         """
         if manifest.kind != VERSION_KIND_ANCHOR:
             raise WrongBase(manifest.lineage, manifest.version, f"it applies to version {manifest.base_version} only")
-        return anchor.decode(manifest, self._chunks(manifest))
+        return anchor.decode(manifest, self._chunks(manifest), memory)
+
+    def records(self, manifest: Manifest) -> Iterator[tuple[TensorEntry, np.ndarray]]:
+        """Every tensor of a delta in the manifest's order: its entry and its record, uint8 [nbytes], see `delta`.
+
+        Raises as `fetch`; nothing is verified before the record has been applied.
+        """
+        joined = Joined(self._chunks(manifest))
+        for entry in manifest.tensors:
+            record = np.empty(entry.nbytes, np.uint8)
+            if not joined.fill(record):
+                problem = f"the chunks end before the record of tensor {entry.name} does"
+                raise ChecksumError(manifest.lineage, manifest.version, problem)
+            yield entry, record
 
     def _chunks(self, manifest: Manifest) -> Iterator[memoryview]:
         """Each chunk's bytes, valid until the next is drawn: the memory is used again, since fresh pages are slow."""

@@ -1,7 +1,9 @@
 -- The commit point. Publishing a version again changes nothing but the pointer, and that never goes back in a lineage.
--- KEYS: manifest, versions, commits, latest   ARGV: manifest, name, lineage, version, channel
+-- KEYS: manifest, versions, commits, latest, bases
+-- ARGV: manifest, name, lineage, version, channel, name of the base (empty for an anchor)
 if redis.call('SET', KEYS[1], ARGV[1], 'NX') then
   redis.call('ZADD', KEYS[2], redis.call('INCR', KEYS[3]), ARGV[2])
+  if ARGV[6] == '' then redis.call('HDEL', KEYS[5], ARGV[2]) else redis.call('HSET', KEYS[5], ARGV[2], ARGV[6]) end
 end
 local lineage, version = string.match(redis.call('GET', KEYS[4]) or '', '^(.*) (%d+)$')
 if lineage ~= ARGV[3] or tonumber(version) < tonumber(ARGV[4]) then

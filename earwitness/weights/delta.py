@@ -1,0 +1,190 @@
+"""A delta: what changed in a tensor since the version before, as overwrite records. Pure: no connection.
+
+A tensor is cut in segments, each with a record of its own: a head, the gaps between changed elements, and their new
+bits. A record says what the bits *are*, not how they differ, so applying it twice is harmless.
+
+    head     count of changed elements, flags, bytes of gaps, bytes of high bits (4 x uint32, little-endian)
+    gaps     see `gaps`; possibly zstd
+    high     the highest byte of every new element, zstd; only with the flag SPLIT
+    values   the new elements, or with SPLIT all but their highest byte
+
+With the flag WHOLE nothing but the segment's new bits follows the head. A tensor without a change has an empty record.
+The highest byte holds the sign and most of the exponent, which repeat; the rest of a float hardly compresses.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import xxhash
+import zstandard
+
+from earwitness.weights import gaps
+
+SEGMENT = 1 << 20
+"""Elements of a segment: old and new bits stay in the cache between compare, hash and copy, and memory for positions
+is bounded."""
+
+HEAD = struct.Struct("<4I")
+WHOLE, WIDE, SPLIT, PACKED_GAPS = 1, 2, 4, 8
+
+LEVEL = 1
+"""zstd level: higher ones cost more time than they save."""
+
+SAMPLE = 4096
+"""Bytes that are compressed to see whether it pays."""
+
+PAYS = 0.8
+"""Compressed to bytes: above, a loopback or a fast network moves them sooner than zstd does."""
+
+ELEMENTS: dict[str, np.dtype] = {"float32": np.dtype("<u4"), "bfloat16": np.dtype("<u2")}
+"""Bits of an element, by its type."""
+
+
+class BadRecord(ValueError):
+    """A record does not fit its tensor: damaged, or of another one."""
+
+
+def advance(base: np.ndarray, new: np.ndarray) -> tuple[list[bytes | memoryview], bytes]:
+    """The tensor's record, in parts, and its xxh3-128; `base` gets the bits of `new` on the way.
+
+    `base`, `new`: bits of the elements, contiguous, uint16 or uint32 [elements]. Parts may be views of `base`.
+    """
+    hashing = xxhash.xxh3_128()
+    parts: list[bytes | memoryview] = []
+    held: list[bytes | memoryview] = []  # heads of segments without a change, until there is one
+    for start in range(0, new.size, SEGMENT):
+        old_bits, new_bits = base[start : start + SEGMENT], new[start : start + SEGMENT]
+        positions = differing(old_bits, new_bits)
+        hashing.update(new_bits.data)
+        if positions.size == 0:
+            held.append(HEAD.pack(0, 0, 0, 0))
+            continue
+        if positions.size * (new.itemsize + 1) >= new_bits.nbytes:
+            old_bits[:] = new_bits
+            parts += [*held, HEAD.pack(positions.size, WHOLE, 0, 0), old_bits.view(np.uint8).data]
+        else:
+            old_bits[positions] = values = new_bits[positions]
+            parts += [*held, *_record(positions, values)]
+        held = []
+    if parts:
+        parts += held
+    return parts, hashing.digest()
+
+
+def apply(record: np.ndarray, target: np.ndarray) -> None:
+    """Writes the new bits into `target`, uint16 or uint32 [elements]. `record`: uint8. Raises `BadRecord`.
+
+    With an error, `target` may hold some of the changes.
+    """
+    if record.size == 0:
+        return
+    offset = 0
+    for start in range(0, target.size, SEGMENT):
+        offset = _apply(record, offset, target[start : start + SEGMENT])
+    if offset != record.size:
+        raise BadRecord(f"{record.size - offset} bytes too many")
+
+
+def differing(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Positions where the bits differ, ascending, int64.
+
+    Words of eight bytes are compared first: a tenth of the time where few elements differ.
+    """
+    per_word = 8 // old.itemsize
+    whole = old.size - old.size % per_word
+    old_words, new_words = old[:whole].view(np.uint64), new[:whole].view(np.uint64)
+    words = np.flatnonzero(old_words != new_words)
+    if words.size * per_word > old.size // 2:
+        return np.flatnonzero(old != new)
+    inside = np.flatnonzero(old_words[words].view(old.dtype) != new_words[words].view(old.dtype))
+    words *= per_word
+    positions = words[inside // per_word]
+    positions += inside % per_word
+    if whole < old.size:
+        positions = np.concatenate([positions, np.flatnonzero(old[whole:] != new[whole:]) + whole])
+    return positions
+
+
+def _record(positions: np.ndarray, values: np.ndarray) -> Iterator[bytes | memoryview]:
+    count, width = values.size, values.itemsize
+    packed = gaps.pack(positions)
+    flags = WIDE if packed.dtype == gaps.WIDE else 0
+    compressor = zstandard.ZstdCompressor(level=LEVEL)
+    gap_bytes: bytes | memoryview = packed.view(np.uint8).data
+    if _pays(compressor, gap_bytes):
+        gap_bytes = compressor.compress(gap_bytes)
+        flags |= PACKED_GAPS
+    planes = values.view(np.uint8).reshape(count, width)
+    high = np.ascontiguousarray(planes[:, -1]).data
+    if not _pays(compressor, high):
+        yield HEAD.pack(count, flags, len(gap_bytes), 0)
+        yield gap_bytes
+        yield planes.reshape(-1).data
+        return
+    packed_high = compressor.compress(high)
+    yield HEAD.pack(count, flags | SPLIT, len(gap_bytes), len(packed_high))
+    yield gap_bytes
+    yield packed_high
+    yield np.ascontiguousarray(planes[:, :-1]).reshape(-1).data
+
+
+def _pays(compressor: zstandard.ZstdCompressor, data: bytes | memoryview) -> bool:
+    sample = data[:SAMPLE]
+    return len(compressor.compress(sample)) <= PAYS * len(sample)
+
+
+def _apply(record: np.ndarray, offset: int, target: np.ndarray) -> int:
+    """Applies one segment's record; returns where the next begins."""
+    head, offset = _cut(record, offset, HEAD.size)
+    count, flags, gap_bytes, high_bytes = HEAD.unpack(head.data)
+    width = target.itemsize
+    if count > target.size:
+        raise BadRecord(f"{count} changes in {target.size} elements")
+    if flags & WHOLE:
+        bits, offset = _cut(record, offset, target.nbytes)
+        target.view(np.uint8)[:] = bits
+        return offset
+    stream, offset = _cut(record, offset, gap_bytes)
+    if flags & PACKED_GAPS:
+        stream = _unzip(stream, target.nbytes)
+    gap_width = gaps.WIDE if flags & WIDE else gaps.NARROW
+    if stream.size % gap_width.itemsize:
+        raise BadRecord("half a gap")
+    positions = gaps.unpack(stream.view(gap_width))
+    if positions.size != count or (count and positions[-1] >= target.size):
+        raise BadRecord(f"positions of {positions.size} elements, not of {count} among {target.size}")
+    if flags & SPLIT:
+        packed_high, offset = _cut(record, offset, high_bytes)
+        low, offset = _cut(record, offset, count * (width - 1))
+        high = _unzip(packed_high, count)
+        if high.size != count:
+            raise BadRecord(f"high bits of {high.size} elements, not of {count}")
+        planes = np.empty((count, width), np.uint8)
+        planes[:, -1] = high
+        planes[:, :-1] = low.reshape(count, width - 1)
+        values = planes.reshape(-1).view(target.dtype)
+    else:
+        plain, offset = _cut(record, offset, count * width)
+        values = plain.view(target.dtype)
+    target[positions] = values
+    return offset
+
+
+def _cut(record: np.ndarray, offset: int, nbytes: int) -> tuple[np.ndarray, int]:
+    if offset + nbytes > record.size:
+        raise BadRecord(f"ends after {record.size} bytes; expected at least {offset + nbytes}")
+    return record[offset : offset + nbytes], offset + nbytes
+
+
+def _unzip(data: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` bytes, uint8."""
+    try:
+        size = zstandard.frame_content_size(data.data)
+        if not 0 <= size <= most:
+            raise BadRecord(f"says that it unpacks to {size} bytes; expected at most {most}")
+        return np.frombuffer(zstandard.ZstdDecompressor().decompress(data.data, max_output_size=most), np.uint8)
+    except zstandard.ZstdError as error:
+        raise BadRecord(str(error)) from error

@@ -1,0 +1,117 @@
+"""A version's tensors in memory, which deltas are applied to.
+
+A reader keeps one to go on from; a publisher keeps one to tell what changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from earwitness.weights import delta
+from earwitness.weights.anchor import verify
+from earwitness.weights.errors import ChecksumError, WeightError, WrongBase
+from earwitness.weights.reader import WeightReader
+from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest, TensorEntry
+
+
+@dataclass(frozen=True)
+class Held:
+    """One tensor."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: np.ndarray
+    """uint8 [bytes]; written in place by later versions."""
+
+    @property
+    def elements(self) -> np.ndarray:
+        """The same memory as bits of the elements, uint16 or uint32."""
+        return self.data.view(delta.ELEMENTS[self.dtype])
+
+
+class HostCopy:
+    """Follows the versions of any lineage."""
+
+    def __init__(self) -> None:
+        self.held: tuple[str, int] | None = None
+        """(lineage, version) that the tensors are, verified; None before the first and after a failure."""
+        self.tensors: dict[str, Held] = {}
+        """By Hugging Face name."""
+
+    def catch_up(self, reader: WeightReader, lineage: str, version: int) -> set[str]:
+        """Becomes `version`: from what is held if deltas lead on from there, else, or if one of them is broken, from
+        the newest anchor. Returns the names of the tensors that were written.
+
+        Raises `MissingVersion` or `ChecksumError` if the anchor or a delta after it is broken too; what is held is then
+        unknown, and the next call starts from an anchor.
+        """
+        on = self.held[1] if self.held is not None and self.held[0] == lineage else None
+        if on is not None:
+            try:
+                return self._apply_all(reader, reader.chain(lineage, version, on))
+            except WeightError:
+                pass  # what follows tells the same error if it stands in the way again
+        return self._apply_all(reader, reader.chain(lineage, version))
+
+    def apply(self, reader: WeightReader, manifest: Manifest) -> set[str]:
+        """Becomes the manifest's version and returns the names of the tensors that were written.
+
+        Raises `WrongBase` for a delta on another version than the one held, before anything is written, and what
+        `fetch` raises.
+        """
+        return self._apply_all(reader, [manifest])
+
+    def _apply_all(self, reader: WeightReader, chain: list[Manifest]) -> set[str]:
+        """Tensors are verified once, when they are what the last manifest says."""
+        if not chain:
+            return set()
+        if chain[0].kind == VERSION_KIND_DELTA and self.held != (chain[0].lineage, chain[0].base_version):
+            raise WrongBase(
+                chain[0].lineage, chain[0].version, f"it applies to version {chain[0].base_version}, not {self.held}"
+            )
+        self.held = None
+        replaced: set[str] = set()
+        patched: set[str] = set()
+        for manifest in chain:
+            if manifest.kind == VERSION_KIND_DELTA:
+                patched |= self._apply_delta(reader, manifest)
+            else:
+                replaced = self._replace(reader, manifest)
+        last = chain[-1]
+        for entry in last.tensors:
+            if entry.name in patched:
+                verify(last, entry, self.tensors[entry.name].data)
+        self.held = (last.lineage, last.version)
+        return replaced | patched
+
+    def _replace(self, reader: WeightReader, manifest: Manifest) -> set[str]:
+        memory = {name: tensor.data for name, tensor in self.tensors.items()}
+        self.tensors = {
+            entry.name: Held(entry.dtype, tuple(entry.shape), data) for entry, data in reader.fetch(manifest, memory)
+        }
+        return set(self.tensors)
+
+    def _apply_delta(self, reader: WeightReader, manifest: Manifest) -> set[str]:
+        if len(manifest.tensors) != len(self.tensors):
+            problem = f"it has {len(manifest.tensors)} tensors; what it applies to has {len(self.tensors)}"
+            raise WrongBase(manifest.lineage, manifest.version, problem)
+        written = set()
+        for entry, record in reader.records(manifest):
+            held = self._tensor(manifest, entry)
+            try:
+                delta.apply(record, held.elements)
+            except delta.BadRecord as error:
+                problem = f"the record of tensor {entry.name} is damaged: {error}"
+                raise ChecksumError(manifest.lineage, manifest.version, problem) from error
+            if record.size:
+                written.add(entry.name)
+        return written
+
+    def _tensor(self, manifest: Manifest, entry: TensorEntry) -> Held:
+        held = self.tensors.get(entry.name)
+        if held is None or (held.dtype, held.shape) != (entry.dtype, tuple(entry.shape)):
+            problem = f"tensor {entry.name} is not what it applies to"
+            raise WrongBase(manifest.lineage, manifest.version, problem)
+        return held

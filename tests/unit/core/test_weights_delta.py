@@ -1,0 +1,164 @@
+"""Records of changes, without a server: what was advanced to is what is applied, to the bit."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import xxhash
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earwitness.weights import delta, gaps
+
+WIDTHS = [np.uint16, np.uint32]
+SMALL_SEGMENT = 256
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_segments():
+    """So that small tensors have several."""
+    whole, delta.SEGMENT = delta.SEGMENT, SMALL_SEGMENT
+    yield
+    delta.SEGMENT = whole
+
+
+def encoded(old, new):
+    """The record; the base has followed and the digest is that of the new bits."""
+    base = old.copy()
+    parts, digest = delta.advance(base, new)
+    record = np.frombuffer(b"".join(parts), np.uint8)
+    assert base.tobytes() == new.tobytes()
+    assert digest == xxhash.xxh3_128_digest(new.tobytes())
+    return record
+
+
+def bits(elements, width, seed=0):
+    return np.random.default_rng(seed).integers(0, np.iinfo(width).max, elements, width, endpoint=True)
+
+
+@given(
+    st.integers(0, 5 * SMALL_SEGMENT + 3),
+    st.sampled_from(WIDTHS),
+    st.floats(0, 1),
+    st.integers(0, 2**32),
+    st.booleans(),
+)
+def test_applying_gives_the_new_bits_however_often(elements, width, share, seed, alike):
+    numbers = np.random.default_rng(seed)
+    old = bits(elements, width, seed)
+    if alike:  # bits that compress
+        old &= width(3)
+    new = old.copy()
+    changed = numbers.random(elements) < share
+    new[changed] = bits(int(changed.sum()), width, seed + 1)
+    record = encoded(old, new)
+    target = old.copy()
+    for _ in range(2):
+        delta.apply(record, target)
+        assert target.tobytes() == new.tobytes()
+    heads = -(-elements // SMALL_SEGMENT) * delta.HEAD.size
+    assert record.nbytes <= new.nbytes + heads
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("elements", [1, 3, 4, 5, SMALL_SEGMENT - 1, SMALL_SEGMENT, SMALL_SEGMENT + 1])
+def test_each_single_change_is_found(elements, width):
+    old = np.zeros(elements, width)
+    for position in range(elements):
+        new = old.copy()
+        new[position] = 1
+        target = old.copy()
+        delta.apply(encoded(old, new), target)
+        assert np.flatnonzero(target).tolist() == [position]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_changed_is_no_bytes(width):
+    old = bits(1000, width)
+    record = encoded(old, old.copy())
+    assert record.size == 0
+    delta.apply(record, old)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_everything_changed_is_as_large_as_the_tensor(width):
+    old = bits(SMALL_SEGMENT, width)
+    new = ~old
+    record = encoded(old, new)
+    assert record.nbytes == new.nbytes + delta.HEAD.size
+    delta.apply(record, old)
+    assert old.tobytes() == new.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("width", "patterns"), [(np.uint16, [0x7FC0, 0x7FC1, 0xFF81]), (np.uint32, [0x7FC00000, 0x7F800001])]
+)
+def test_bits_of_nan_and_zero_are_bits(width, patterns):
+    """NaN differs from itself and 0 equals -0 only as numbers."""
+    negative_zero = 1 << (np.iinfo(width).bits - 1)
+    old = np.array([*patterns, 0, negative_zero, 0], width)
+    assert encoded(old, old.copy()).size == 0
+    new = np.array([*patterns[::-1], negative_zero, 0, 0], width)
+    target = old.copy()
+    delta.apply(encoded(old, new), target)
+    assert target.tobytes() == new.tobytes()
+
+
+def test_a_change_in_a_hundred_takes_less_than_a_fortieth():
+    numbers = np.random.default_rng(0)
+    old = (numbers.standard_normal(1 << 18, np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    new = old.copy()
+    new[numbers.random(old.size) < 0.01] ^= 1
+    delta.SEGMENT = 1 << 20
+    try:
+        record = encoded(old, new)
+    finally:
+        delta.SEGMENT = SMALL_SEGMENT
+    assert record.nbytes < new.nbytes / 60
+
+
+def test_overwriting_wins_over_what_was_there():
+    """A delta applied to something else still puts its own bits: only the checksum can tell the wrong base."""
+    old, other = bits(300, np.uint16), bits(300, np.uint16, 1)
+    new = old.copy()
+    new[[0, 7, 299]] = 1, 2, 3
+    delta.apply(encoded(old, new), other)
+    assert other[[0, 7, 299]].tolist() == [1, 2, 3]
+
+
+@given(st.lists(st.integers(0, 200_000), unique=True, max_size=50))
+def test_gaps_give_the_positions_back(positions):
+    ascending = np.array(sorted(positions), np.int64)
+    assert gaps.unpack(gaps.pack(ascending)).tolist() == sorted(positions)
+
+
+@pytest.mark.parametrize("first", [0, 254, 255, 256, 510, 511, 65534, 65535, 65536, 131070, 131071])
+def test_gaps_around_an_escape(first):
+    for positions in ([first], [first, first + 1], [0, first + 1, 3 * first + 5]):
+        assert gaps.unpack(gaps.pack(np.array(positions, np.int64))).tolist() == positions
+
+
+@given(st.data())
+def test_a_damaged_record_is_an_error_or_other_bits_but_never_a_crash(data):
+    old = bits(700, np.uint16) & np.uint16(0x3F0F)
+    new = old.copy()
+    new[::5] ^= 1
+    record = encoded(old, new).copy()
+    position = data.draw(st.integers(0, record.size - 1))
+    record[position] ^= data.draw(st.integers(1, 255))
+    with contextlib.suppress(delta.BadRecord):
+        delta.apply(record, old)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 100])
+def test_a_short_record_is_refused(cut):
+    old = bits(700, np.uint16)
+    new = old.copy()
+    new[::3] ^= 1
+    record = encoded(old, new)
+    with pytest.raises(delta.BadRecord, match="ends after"):
+        delta.apply(record[:-cut], old)
+    with pytest.raises(delta.BadRecord, match="too many"):
+        delta.apply(np.concatenate([record, record[:cut]]), old)
+    with pytest.raises(delta.BadRecord):
+        delta.apply(record, old[:100])
