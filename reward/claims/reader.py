@@ -32,7 +32,6 @@ MOST_EVENTS = 60
 _TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET}
 _BREAKS = frozenset({",", "and", "(", ")", ":"})
 """The words of a claim begin after these."""
-_TIMING_TOPICS = (Topic(Quantity.GAP), Topic(Quantity.TEMPO))
 _EDGED = {
     (Quantity.PITCH, Edge.START): Quantity.PITCH_START,
     (Quantity.PITCH, Edge.END): Quantity.PITCH_END,
@@ -71,9 +70,15 @@ class Reader:
         self._uncertain = False
         self._clause_part: Part = None
         self._text_start = items[0].start if items else 0
-        meanings = [item.meaning for item in items if item.meaning is not None]
-        self._timing = any(meaning is Word.PULSES or meaning in _TIMING_TOPICS for meaning in meanings)
-        self._moving = any(isinstance(meaning, Moves) for meaning in meanings)
+        self._timing = self._moving = False
+        for item in items:
+            meaning = item.meaning
+            if type(meaning) is Topic:
+                self._timing = self._timing or meaning.quantity in (Quantity.GAP, Quantity.TEMPO)
+            elif meaning is Word.PULSES:
+                self._timing = True
+            elif type(meaning) is Moves:
+                self._moving = True
 
     def read(self) -> list[Found]:
         """The statements of the sentence."""
