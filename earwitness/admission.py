@@ -3,7 +3,8 @@
 While `version` updates are published, no more than `(max_staleness + version + 1) * groups_per_step` groups may be
 accepted or running. With `max_staleness` 0 this is exactly on-policy, in whatever order groups finish: those admitted
 at a version are those its update consumes. Above 0, groups consumed in the order of their issue are at most
-`max_staleness` versions old; one that others overtake again and again can be older, and only its consumer sees that.
+`max_staleness` versions old; one that others overtake again and again can be older: its consumer, which alone sees
+that, drops it.
 """
 
 from __future__ import annotations

@@ -64,6 +64,12 @@ def samples_of(group: trajectory_pb2.Group, *, vocab_size: int, max_positions: i
     return samples
 
 
+def oldest_version(group: trajectory_pb2.Group) -> int:
+    """The oldest weight version of any token of the group's samples: of a group that `samples_of` accepts."""
+    samples = [trajectory for trajectory in group.trajectories if not trajectory.reward.drop_reason]
+    return min(span.version for trajectory in samples for span in trajectory.versions)
+
+
 def _check(name: str, trajectory: trajectory_pb2.Trajectory, needs_reference: bool) -> None:
     tokens = len(trajectory.token_ids)
     if tokens == 0:
@@ -78,6 +84,8 @@ def _check(name: str, trajectory: trajectory_pb2.Trajectory, needs_reference: bo
             raise InputError(f"{name}, {what}", f"{len(numbers)} numbers", f"one for each of {tokens} tokens")
         if not np.isfinite(numbers).all():
             raise NonFiniteError(what, name)
+    if (covered := sum(span.tokens for span in trajectory.versions)) != tokens:
+        raise InputError(f"{name}, versions", f"of {covered} tokens", f"one for each of {tokens} tokens")
     if not np.isfinite(trajectory.reward.total):
         raise NonFiniteError("reward", name)
 
@@ -100,7 +108,7 @@ def group_metrics(groups: Sequence[trajectory_pb2.Group], version: int, think_en
         "surrogate_share": _mean([r.surrogate for r in rewards]),
         "truncated_share": _mean([r.truncated for r in rewards]),
         "think_tokens.mean": _mean([_think_tokens(t.token_ids, think_end) for t in trajectories]),
-        "staleness.mean": _mean([version - t.versions[0].version for t in trajectories if t.versions]),
+        "staleness.mean": _mean([version - t.versions[0].version for t in trajectories]),
         "trajectories": len(trajectories),
         "seconds.generate": _mean([group.generate_seconds for group in groups]),
         "seconds.score": _mean([group.score_seconds for group in groups]),

@@ -15,7 +15,7 @@ from trainer.agreement import agree
 from trainer.checkpoint import Progress
 from trainer.control import Control, Wish
 from trainer.errors import NonFiniteError
-from trainer.groups import Sample, group_metrics, samples_of
+from trainer.groups import Sample, group_metrics, oldest_version, samples_of
 from trainer.parallel import broadcast_bytes, is_rank_zero
 
 P = ParamSpec("P")
@@ -54,13 +54,15 @@ class ReadyGroups:
         control: Control,
         log: Logger,
         *,
+        max_staleness: int,
         vocab_size: int,
         max_positions: int,
         think_end: int,
     ) -> None:
         """`queue` is None on ranks other than 0; `progress`: what the policy has learned from, kept current here.
 
-        `think_end`: id of the token that closes the think block.
+        `max_staleness`: versions that a token may be behind the policy that learns from it; `think_end`: id of the
+        token that closes the think block.
         """
         self._queue = queue
         self._run_id = run_id
@@ -69,21 +71,28 @@ class ReadyGroups:
         self._progress = progress
         self._control = control
         self._log = log
+        self._max_staleness = max_staleness
         self._limits = {"vocab_size": vocab_size, "max_positions": max_positions}
         self._think_end = think_end
         self._held: dict[int, tuple[str, trajectory_pb2.Group]] = {}
         self._renewed = 0.0
 
-    def take(self, version: int) -> tuple[list[list[Sample]], dict[str, float]] | None:
-        """The next step's groups in the order of their ordinals, and figures.
+    def open(self) -> None:
+        """Begins the run: from now on its tasks are issued. Its ledger starts with what the policy has learned from."""
+        progress = self._progress
+        agree(self._patiently, Queue.open_run, self._run_id, progress.used, progress.dropped)
 
-        None if a wish came in before, or after QUIET_SECONDS; what was taken so far is held for the next call.
+    def take(self, version: int) -> tuple[list[list[Sample]], dict[str, float]] | None:
+        """The next step's groups in the order of their ordinals, and figures. `version`: of the policy that learns.
+
+        None if a wish came in before, or after QUIET_SECONDS; what was taken so far is held for the next call, which
+        is for the same version: only `use` ends a step.
         """
         give_up = time.monotonic() + QUIET_SECONDS
         while True:
             if self._control.poll() is not Wish.NONE:
                 return None
-            agree(self._collect)
+            agree(self._collect, version)
             content = broadcast_bytes(self._pack(give_up) if is_rank_zero() else None)
             if content == QUIET:
                 return None
@@ -104,8 +113,8 @@ class ReadyGroups:
         ledger = agree(self._patiently, Queue.ledger, self._run_id) or {}
         return {o: state.removeprefix("dropped:") for o, state in ledger.items() if state.startswith("dropped:")}
 
-    def _collect(self) -> None:
-        """Takes what is there, up to what a step needs; refuses what cannot be trained on."""
+    def _collect(self, version: int) -> None:
+        """Takes what is there, up to what a step needs; refuses what `version` cannot be trained on."""
         if self._queue is None:
             return
         now = time.monotonic()
@@ -123,21 +132,23 @@ class ReadyGroups:
                 # The queue crashed, and the second in which the ordinal was used never reached its disk.
                 self._log.warning("group was used before", ordinal=ordinal, step=step)
                 self._patiently(Queue.use, run_id, step, [(message_id, ordinal)])
-            elif reason := self._refusal(group):
+            elif reason := self._refusal(group, version):
                 self._log.warning("group dropped", ordinal=ordinal, reason=reason)
                 self._patiently(Queue.drop, READY, message_id, run_id, ordinal, reason)
             else:
                 self._held[ordinal] = (message_id, group)
 
-    def _refusal(self, group: trajectory_pb2.Group) -> str:
-        """Why the group cannot be trained on; empty if it can."""
+    def _refusal(self, group: trajectory_pb2.Group, version: int) -> str:
+        """Why `version` cannot be trained on the group; empty if it can."""
         if group.task.run_id != self._run_id:
             return f"of run {group.task.run_id}, not {self._run_id}"
         try:
             samples_of(group, **self._limits)
         except (InputError, NonFiniteError) as error:
             return str(error)
-        return ""
+        oldest = oldest_version(group)
+        behind, bound = version - oldest, self._max_staleness
+        return f"stale: generated under version {oldest}, {behind} behind, bound {bound}" if behind > bound else ""
 
     def _pack(self, give_up: float) -> bytes:
         """The step's groups, each with its length in front; empty while some are missing, QUIET if that takes long."""

@@ -38,6 +38,9 @@ kernels may differ with and without gradients; one unit in the last place of a l
 class Source(Protocol):
     """Where groups come from."""
 
+    def open(self) -> None:
+        """Lets groups be generated for this phase."""
+
     def take(self, version: int) -> tuple[list[list[Sample]], dict[str, float]] | None:
         """The next step's groups, the same on all ranks, and figures. None if they take long or a wish came in."""
 
@@ -60,6 +63,8 @@ def reinforce(
 ) -> bool:
     """Steps until `stage.steps` are done; False if it was stopped before. `progress` is kept current."""
     publish(progress.version)
+    # Not before: workers would use the weights of an earlier start, whose version numbers this one gives out again.
+    source.open()
     waiting_since = time.perf_counter()
     while progress.step < stage.steps:
         wish = control.poll()

@@ -119,6 +119,7 @@ class Phase:
             self._progress,
             self,
             self._log,
+            max_staleness=stage.max_staleness,
             vocab_size=self._architecture.decoder.vocab_size,
             max_positions=self._architecture.decoder.max_positions,
             think_end=self._think_end(),
@@ -163,15 +164,13 @@ class Phase:
         )
 
     def _connect(self, lineage: str) -> tuple[Queue | None, WeightPublisher | None]:
-        """Rank 0's connections; the run is opened with what the checkpoint has learned from."""
+        """Rank 0's connections."""
         if self._board is None:
             return None, None
         if not self._settings.queue_url or not self._settings.weights_urls:
             raise InputError("EW_QUEUE_URL, EW_WEIGHTS_URLS", "are not set", "the Redis servers of the mesh")
         queue = Queue(connect(self._settings.queue_url), self._settings.claim_idle_ms)
-        publisher = WeightPublisher(self._settings.weights_urls, lineage)
-        queue.open_run(self._run_id, self._progress.used, self._progress.dropped)
-        return queue, publisher
+        return queue, WeightPublisher(self._settings.weights_urls, lineage)
 
     def _found(self) -> tuple[Checkpoint | None, int]:
         """The newest good checkpoint, and the number of this start: rank 0 looks, all ranks know."""

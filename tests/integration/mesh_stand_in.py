@@ -34,8 +34,8 @@ class Stopped(Exception):
 class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
     """Counts steps; in `train` it consumes groups like the real one."""
 
-    def __init__(self, queue: Queue, fail: str, step_seconds: float) -> None:
-        self.queue, self.fail, self.step_seconds = queue, fail, step_seconds
+    def __init__(self, queue: Queue, fail: str, step_seconds: float, stale: bool) -> None:
+        self.queue, self.fail, self.step_seconds, self.stale = queue, fail, step_seconds, stale
         self.status = wire.GetStatusResponse(state=wire.PHASE_STATE_IDLE)
         self.metrics: list[wire.StepMetrics] = []
         self.thread: threading.Thread | None = None
@@ -127,13 +127,18 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
         self.queue.open_run(run_id, used=self.used, dropped=self.dropped)
         self.status.run_id = run_id
         while self.status.step < self.status.steps:
-            taken, groups = [], []
+            taken, groups, stale = [], [], self.stale
             while len(taken) < stage.groups_per_step:
                 if self.stopping.is_set():
                     raise Stopped
                 for entry in self.queue.take(READY, "trainer", stage.groups_per_step - len(taken), 100):
+                    group = trajectory_pb2.Group.FromString(entry.data)
+                    if stale:
+                        self.queue.drop(READY, entry.message_id, run_id, group.task.ordinal, "stale")
+                        stale = False
+                        continue
                     taken.append(entry)
-                    groups.append(trajectory_pb2.Group.FromString(entry.data))
+                    groups.append(group)
             if self.stopping.wait(self.step_seconds):
                 raise Stopped
             ordinals = [g.task.ordinal for g in groups]
@@ -210,11 +215,14 @@ def main() -> None:
     parser.add_argument("queue_url")
     parser.add_argument("listen")
     parser.add_argument("--fail", default="")
+    parser.add_argument("--stale", action="store_true", help="every step refuses its first group")
     parser.add_argument("--step-seconds", type=float, default=0.02)
     args = parser.parse_args()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    trainer = ScriptedTrainer(Queue(connect(args.queue_url), claim_idle_ms=2000), args.fail, args.step_seconds)
+    trainer = ScriptedTrainer(
+        Queue(connect(args.queue_url), claim_idle_ms=2000), args.fail, args.step_seconds, args.stale
+    )
     settings = Settings(listen=args.listen, name="trainer")
     server = serve_in_thread(
         "trainer", settings, lambda s: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(trainer, s)

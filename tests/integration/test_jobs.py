@@ -298,6 +298,17 @@ def test_trainer_that_dies_goes_on_under_a_new_lineage(mesh: Mesh, recipe: dict)
     check_ledgers(mesh, job, recipe)
 
 
+def test_groups_that_the_trainer_refuses_are_replaced(mesh: Mesh, recipe: dict) -> None:
+    mesh.start_rest("--stale")
+    sft, rl = recipe["stages"][0], recipe["stages"][3]
+    del rl["select"]
+    job = mesh.events(mesh.submit(recipe | {"stages": [sft, rl]}).job.job_id)[-1].job
+    assert job.state == wire.JOB_STATE_SUCCEEDED, job
+    states = list(json.loads(Path(job.output_uri, "ledger", "1-train.json").read_text())["ordinals"].values())
+    assert states.count("dropped:stale") == rl["steps"]
+    assert sum(s.startswith("used:") for s in states) == rl["steps"] * rl["groups_per_step"]
+
+
 def test_a_phase_that_fails_ends_the_job_with_its_reason(mesh: Mesh, recipe: dict) -> None:
     mesh.start_rest("--fail", "tune")
     first, second = mesh.submit(recipe).job.job_id, mesh.submit(recipe).job.job_id

@@ -1,4 +1,4 @@
-"""What the trainer takes from a real queue: each group once, whatever the queue remembers."""
+"""What the trainer takes from a real queue: each group once, whatever the queue remembers, and none too stale."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from earwitness.admission import admit
 from earwitness.log import Logger
 from earwitness.queue import READY, TASKS, Queue
 from earwitness.redis_server import RedisServer, connect
@@ -19,7 +20,7 @@ from trainer.ready import ReadyGroups
 
 RUN = "job/1-train/0"
 AT_ONCE_MS = 1
-"""Whoever was silent for so long loses what it holds: nobody waits in these tests."""
+"""What was held through a crash is delivered again without a wait."""
 
 
 class NoWish:
@@ -43,13 +44,9 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
         yield running
 
 
-def queue_of(server: RedisServer) -> Queue:
-    return Queue(connect(server.url), AT_ONCE_MS)
-
-
-def source(server: RedisServer, progress: Progress, count: int = 2) -> ReadyGroups:
-    limits = {"vocab_size": 100, "max_positions": 16, "think_end": 99}
-    return ReadyGroups(queue_of(server), RUN, "trainer", count, progress, NoWish(), Logger("trainer"), **limits)
+def source(queue: Queue, progress: Progress, max_staleness: int = 0, count: int = 2) -> ReadyGroups:
+    limits = {"max_staleness": max_staleness, "vocab_size": 100, "max_positions": 16, "think_end": 99}
+    return ReadyGroups(queue, RUN, "trainer", count, progress, NoWish(), Logger("trainer"), **limits)
 
 
 def feed(queue: Queue, ordinal: int, *versions: int) -> None:
@@ -70,9 +67,9 @@ def ordinals(taken: object) -> list[int]:
 
 
 def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisServer, tmp_path: Path) -> None:
-    queue, progress = queue_of(server), Progress(version=10)
-    ready = source(server, progress)
-    queue.open_run(RUN)
+    queue, progress = Queue(connect(server.url), AT_ONCE_MS), Progress(version=10)
+    ready = source(queue, progress)
+    ready.open()
     for ordinal in (0, 1):
         feed(queue, ordinal, 10)
     assert ordinals(ready.take(10)) == [0, 1]
@@ -93,3 +90,36 @@ def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisSe
     assert progress.used == {0: 1, 1: 1, 2: 2, 3: 2}
     assert queue.counts(RUN).used == 4
     assert all(lag.waiting + lag.pending == 0 for lag in queue.lag())
+
+
+def test_groups_older_than_the_bound_are_dropped_and_others_issued(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.ready.QUIET_SECONDS", 0.0)
+    queue, used = Queue(connect(server.url)), {0: 1, 1: 1, 2: 2, 3: 2}
+    ready = source(queue, Progress(step=2, version=12, used=used), max_staleness=1)
+    ready.open()
+    feed(queue, 4, 10, 12)  # the first token alone is too old
+    feed(queue, 5, 11, 12)
+    assert ready.take(12) is None  # one is held
+    assert queue.ledger(RUN)[4] == "dropped:stale: generated under version 10, 2 behind, bound 1"
+    counts = queue.counts(RUN)
+    before_the_drop = admit(64, 0, 1, 2, 2, accepted=counts.accepted + counts.dropped)
+    assert admit(64, counts.running, 1, 2, 2, counts.accepted) == before_the_drop + 1
+    feed(queue, 6, 12)
+    assert ordinals(ready.take(12)) == [5, 6]
+    ready.use(3)
+    assert queue.ledger(RUN)[5] == queue.ledger(RUN)[6] == "used:3"
+
+
+def test_on_policy_means_the_version_that_learns(server: RedisServer) -> None:
+    queue = Queue(connect(server.url))
+    ready = source(queue, Progress(version=7), count=1)
+    ready.open()
+    feed(queue, 0, 7)
+    assert ordinals(ready.take(7)) == [0]
+    feed(queue, 1, 7)  # overtaken: it stays on `ready` while the step is trained
+    ready.use(1)
+    feed(queue, 2, 8)
+    assert ordinals(ready.take(8)) == [2]
+    assert queue.ledger(RUN)[1] == "dropped:stale: generated under version 7, 1 behind, bound 0"

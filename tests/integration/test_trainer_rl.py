@@ -24,6 +24,7 @@ from trainer.examples import load_tokenizer
 
 pytestmark = pytest.mark.timeout(900)
 
+BASE_VERSION = 10
 STEPS = 5
 GROUPS = 3
 BAD = {1: "logprobs", 4: "reward"}
@@ -61,10 +62,11 @@ class Feeder:
             if counts is None or counts.ready >= GROUPS or counts.accepted >= GROUPS * STEPS:
                 continue
             known = self._queue.ledger(run_id)
-            self._feed(run_id, next(n for n in range(10_000) if n not in known))
+            version = BASE_VERSION + counts.used // GROUPS
+            self._feed(run_id, next(n for n in range(10_000) if n not in known), version)
 
-    def _feed(self, run_id: str, ordinal: int) -> None:
-        group = recorded_group(run_id, ordinal, self._tokenizer, self._manifest)
+    def _feed(self, run_id: str, ordinal: int, version: int) -> None:
+        group = recorded_group(run_id, ordinal, self._tokenizer, self._manifest, version)
         if BAD.get(ordinal) == "logprobs":
             group.trajectories[2].logprobs[0] = math.nan
         if BAD.get(ordinal) == "reward":
@@ -87,7 +89,7 @@ def start_fields(folder: Path, manifest: str, recipe: bytes, model: str) -> dict
         "phase": "train",
         "model_uri": model,
         "checkpoint_uri": str(folder / "rl"),
-        "base_version": 10,
+        "base_version": BASE_VERSION,
     }
 
 
@@ -101,12 +103,12 @@ def test_killed_in_the_middle_every_ordinal_is_used_once_or_dropped(tmp_path, me
         with Feeder(mesh[0], model, manifest):
             trainer.call("StartPhase", **fields)
             first = trainer.wait(step=3, seconds=300)
-            assert first.run_id == "job/1-train/0" and first.version >= 13
+            assert first.run_id == "job/1-train/0" and first.version >= BASE_VERSION + 3
             trainer.kill()
             trainer.start()
             trainer.call("StartPhase", **fields)
             done = trainer.wait(state=wire.PHASE_STATE_DONE, seconds=300)
-        assert (done.step, done.version, done.lineage) == (STEPS, 10 + STEPS, 1)
+        assert (done.step, done.version, done.lineage) == (STEPS, BASE_VERSION + STEPS, 1)
         assert done.run_id == "job/1-train/1"
         assert min(losses(done, "loss.policy")) in (3, 5)  # it went on from a checkpoint
 
@@ -120,8 +122,8 @@ def test_killed_in_the_middle_every_ordinal_is_used_once_or_dropped(tmp_path, me
         assert all(state.startswith(("used:", "dropped:")) or o > max(used) for o, state in ledger.items())
 
         reader = WeightReader([mesh[1]])
-        assert reader.latest() == ("job/1", 10 + STEPS)
-        published = {e.name: b.tobytes() for e, b in reader.fetch(reader.manifest("job/1", 10 + STEPS))}
+        assert reader.latest() == ("job/1", BASE_VERSION + STEPS)
+        published = {e.name: b.tobytes() for e, b in reader.fetch(reader.manifest("job/1", BASE_VERSION + STEPS))}
         assert "lm_head.weight" in published and "encoder.conv1.weight" in published
         publication = {"version": 16, "lineage": 1, "checkpoint_uri": done.checkpoint_uri, "model_uri": model}
         answer = trainer.call("PublishWeights", job_id="job", recipe_yaml=recipe, **publication)
@@ -138,9 +140,9 @@ def test_a_stop_while_waiting_for_groups_is_quick_and_lost_weights_come_back(tmp
         model = trainer.call("PrepareModel", job_id="job", recipe_yaml=recipe).model_uri
         trainer.call("StartPhase", **start_fields(tmp_path, manifest, recipe, model))
         reader = WeightReader([mesh[1]])
-        wait_for(lambda: reader.latest() == ("job/0", 10), "the base version", 120)
+        wait_for(lambda: reader.latest() == ("job/0", BASE_VERSION), "the base version", 120)
         connect(mesh[1]).flushall()
-        wait_for(lambda: reader.latest() == ("job/0", 10), "the base version to come back", 120)
+        wait_for(lambda: reader.latest() == ("job/0", BASE_VERSION), "the base version to come back", 120)
         started = time.monotonic()
         trainer.call("StopPhase", job_id="job")
         seconds = time.monotonic() - started

@@ -17,9 +17,9 @@ from earwitness.recipe.schema import Recipe
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 TOY = {
-    "hidden_size": 32,
+    "hidden_size": 64,
     "layers": 2,
-    "heads": 4,
+    "heads": 2,
     "kv_heads": 2,
     "intermediate_size": 64,
     "vocab_size": 320,
@@ -85,7 +85,7 @@ def write_recipe(folder: Path, manifest: str, *, tensor: int = 1, pipeline: int 
 
 
 def recorded_group(
-    run_id: str, ordinal: int, tokenizer, manifest: str, samples: int = 4, version: int = 0
+    run_id: str, ordinal: int, tokenizer, manifest: str, version: int, samples: int = 4
 ) -> trajectory_pb2.Group:
     """A group as it stands on `ready`: made up, but the same for the same ordinal."""
     random = np.random.default_rng([7, ordinal])

@@ -48,9 +48,12 @@ class Recorded:
     def __init__(self, model: str, manifest: str, count: int) -> None:
         self._tokenizer, self._manifest, self._count = load_tokenizer(model), manifest, count
 
+    def open(self) -> None:
+        pass
+
     def take(self, version: int):
         numbers = range(version * self._count, (version + 1) * self._count)
-        groups = [recorded_group("run", n, self._tokenizer, self._manifest) for n in numbers]
+        groups = [recorded_group("run", n, self._tokenizer, self._manifest, version) for n in numbers]
         return [samples_of(g, vocab_size=10_000, max_positions=256) for g in groups], group_metrics(groups, version, 7)
 
     def use(self, step: int) -> None:

@@ -6,10 +6,11 @@ import pytest
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.errors import NonFiniteError
-from trainer.groups import samples_of
+from trainer.groups import oldest_version, samples_of
 from trainer.mels import SILENCE
 
 LIMITS = {"vocab_size": 100, "max_positions": 16}
+LONG = [trajectory_pb2.VersionSpan(version=3, tokens=14)]
 
 
 def group(**changes):
@@ -17,7 +18,9 @@ def group(**changes):
     task.prompt.audio_uri = "clip.wav"
     made = trajectory_pb2.Group(task=task, prompt_token_ids=[1, 2, 3])
     for index in range(2):
-        made.trajectories.add(index=index, token_ids=[7, 8], logprobs=[-0.5, -1.5]).reward.total = float(index)
+        trajectory = made.trajectories.add(index=index, token_ids=[7, 8], logprobs=[-0.5, -1.5])
+        trajectory.reward.total = float(index)
+        trajectory.versions.add(version=3, tokens=2)
     for path, value in changes.items():
         setattr(made.trajectories[1], path, value) if not isinstance(value, list) else _replace(made, path, value)
     return made
@@ -71,13 +74,23 @@ def test_what_the_reward_service_dropped_is_left_out():
         ({"logprobs": [-0.5]}, "logprobs: 1 numbers; expected one for each of 2 tokens"),
         ({"token_ids": [], "logprobs": []}, "token_ids: is empty"),
         ({"token_ids": [7, 100]}, "ids below 100"),
-        ({"token_ids": [7] * 14, "logprobs": [0.0] * 14}, "at most 16 tokens"),
+        ({"versions": []}, "versions: of 0 tokens; expected one for each of 2 tokens"),
+        ({"token_ids": [7] * 14, "logprobs": [0.0] * 14, "versions": LONG}, "at most 16 tokens"),
     ],
 )
 def test_malformed_trajectories_are_refused_by_name(change, message):
     with pytest.raises(InputError, match="ordinal 5, trajectory 1") as caught:
         samples_of(group(**change), **LIMITS)
     assert message in str(caught.value)
+
+
+def test_the_oldest_version_is_of_any_token_that_counts():
+    made = group()
+    made.trajectories[1].versions[0].tokens = 1
+    made.trajectories[1].versions.add(version=2, tokens=1)
+    assert oldest_version(made) == 2
+    made.trajectories[1].reward.drop_reason = "verifier timed out"
+    assert oldest_version(made) == 3
 
 
 def test_reference_logprobs_are_asked_for_only_if_needed():
@@ -97,8 +110,7 @@ def test_figures_of_groups():
     first, second = made.trajectories
     first.reward.supported, first.reward.contradicted, first.reward.surrogate = 3, 1, True
     second.token_ids[1] = 99
-    for trajectory, version in ((first, 4), (second, 6)):
-        trajectory.versions.add(version=version, tokens=2)
+    first.versions[0].version, second.versions[0].version = 4, 6
     made.generate_seconds = 2.0
     figures = group_metrics([made], 6, think_end=99)
     assert figures["reward.mean"] == 0.5
