@@ -14,6 +14,10 @@ PROBE_MANIFESTS = ("lessons", "cold_start", "train", "eval")
 """Manifests that `probe` provides."""
 
 
+HEAD_SIZES = (32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256)
+"""Sizes of an attention head that vLLM's kernels for the CPU are compiled for."""
+
+
 class Rule(NamedTuple):
     """A rule that is broken."""
 
@@ -41,6 +45,15 @@ class StageOutline:
     data: str | None
     name: str | None = None
     """Only eval stages have one."""
+
+
+def head_rules(hidden_size: int, heads: int, stages: Sequence[StageOutline]) -> list[tuple[bool, Rule]]:
+    """Whether a toy's decoder can generate, if a stage wants it to: the trainer alone takes heads of any even size."""
+    size = hidden_size // heads
+    sampling = next((f"stages[{i}] ({stage.type})" for i, stage in enumerate(stages) if stage.type != "sft"), None)
+    what = f"{heads} heads of size {size} (hidden_size {hidden_size}), with which {sampling} cannot sample"
+    expected = f"hidden_size / heads one of {', '.join(map(str, HEAD_SIZES))}"
+    return [(sampling is None or size in HEAD_SIZES, Rule("model.toy.heads", what, expected))]
 
 
 def order_rules(toy: bool, provided: Collection[str], stages: Sequence[StageOutline]) -> list[tuple[bool, Rule]]:

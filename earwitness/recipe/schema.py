@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from earwitness import storage
 from earwitness.errors import InputError
-from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, order_rules, require
+from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, head_rules, order_rules, require
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -47,15 +47,15 @@ class Strict(BaseModel):
 class ToyModel(Strict):
     """Dimensions of a Step-Audio-R1 model at toy size, made with random weights and its own tokenizer."""
 
-    hidden_size: Positive = 192
+    hidden_size: Positive = 128
     """Decoder width."""
-    layers: Positive = 4
+    layers: Positive = 3
     """Decoder layers."""
     heads: Positive = 4
-    """Decoder attention heads."""
+    """Decoder attention heads; stages that sample need hidden_size / heads of a size that vLLM has on the CPU."""
     kv_heads: Positive = 2
     """Decoder key-value groups."""
-    intermediate_size: Positive = 512
+    intermediate_size: Positive = 384
     """Width of the decoder's gated MLP."""
     vocab_size: Annotated[int, Field(ge=300, le=4096)] = 768
     """Tokens of the BPE tokenizer trained on the cold-start text, special tokens included (256 are bytes)."""
@@ -81,7 +81,8 @@ class ToyModel(Strict):
         head_size = self.hidden_size // self.heads
         even = Rule("heads", f"heads of size {head_size}, which rotary embedding cannot halve", "an even head size")
         pairs = [("heads", "hidden_size"), ("kv_heads", "heads"), ("encoder_heads", "encoder_size")]
-        require([*(divides(part, whole) for part, whole in pairs), (head_size % 2 == 0, even)])
+        exact = self.hidden_size % self.heads == 0
+        require([*(divides(part, whole) for part, whole in pairs), (not exact or head_size % 2 == 0, even)])
         return self
 
 
@@ -403,6 +404,7 @@ class Recipe(Strict):
             for name in both
         ]
         if (toy := self.model.toy) is not None:
+            rules += head_rules(toy.hidden_size, toy.heads, stages)
             for i, stage in enumerate(self.stages):
                 if not isinstance(stage, ColdStartStage):
                     tokens = stage.sampling.max_tokens

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from earwitness.errors import InputError
 from earwitness.recipe import ColdStartStage, RecipeError, RlStage, load_recipe, read_recipe
 from earwitness.recipe.load import absolute_paths, require_absolute
+from earwitness.recipe.schema import ToyModel
 from earwitness.recipe.yamltext import MAX_BYTES, MAX_NODES
 
 TUNE = {"steps": 10, "optimizer": {"learning_rate": 1e-3}}
@@ -97,7 +98,7 @@ def test_json_is_a_recipe_too() -> None:
         (recipe(model={"toy": {}, "path": "/m"}), "model: path and toy given; expected exactly one of path"),
         (
             recipe(model={"toy": {"heads": 5}}),
-            "model.toy.heads: 5 does not divide hidden_size 192; expected a divisor of",
+            "model.toy.heads: 5 does not divide hidden_size 128; expected a divisor of",
         ),
         (recipe(model={"toy": {}, "tensor_parallel": 3}), "model.tensor_parallel: 3 does not divide toy.heads 4"),
         (
@@ -153,6 +154,11 @@ def test_a_mistake_says_where_what_and_what_would_be_right(document: Any, proble
             "stages[1].select.max_correct: 9 is above samples 8; expected at most",
         ),
         (
+            recipe(EVAL, model={"toy": {"hidden_size": 64}}),
+            "model.toy.heads: 4 heads of size 16 (hidden_size 64), with which stages[1] (eval) cannot sample; expected "
+            "hidden_size / heads one of 32, 48, 64, 80,",
+        ),
+        (
             recipe(RL | {"sampling": {"max_tokens": 512}}),
             "stages[1].sampling.max_tokens: 512 leaves no place for the prompt in model.toy.max_positions 512",
         ),
@@ -164,6 +170,17 @@ def test_stages_that_cannot_work_are_refused(document: Any, problem: str) -> Non
 
 def test_a_model_with_a_path_may_start_with_any_stage() -> None:
     assert load_recipe(yaml.safe_dump(recipe(model={"path": "/m"}, stages=[RL]))).stages[0].type == "rl"
+
+
+def test_a_toy_that_is_only_tuned_may_have_heads_of_any_even_size() -> None:
+    toy = load_recipe(yaml.safe_dump(recipe(model={"toy": {"hidden_size": 64}}))).model.toy
+    assert toy is not None and toy.hidden_size // toy.heads == 16
+
+
+@pytest.mark.parametrize("stage", [EVAL, MGRD, RL])
+def test_the_toy_as_it_is_by_default_can_sample(stage: Any) -> None:
+    toy = load_recipe(yaml.safe_dump(recipe(stage))).model.toy
+    assert toy == ToyModel() and toy.hidden_size // toy.heads == 32
 
 
 def test_all_mistakes_come_at_once() -> None:

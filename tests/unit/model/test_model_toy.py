@@ -61,7 +61,7 @@ def test_fresh_weights_are_at_the_scale_of_their_kind() -> None:
     weights = random_weights(architecture, seed=1)
     assert abs(weights["model.embed_tokens.weight"].std() - 0.02) < 1e-3
     assert weights["model.layers.0.mlp.down_proj.weight"].std() < 0.01
-    assert torch.equal(weights["model.norm.weight"], torch.ones(192))
+    assert torch.equal(weights["model.norm.weight"], torch.ones(128))
     assert torch.equal(weights["encoder.blocks.0.attn_ln.bias"], torch.zeros(128))
     assert weights["encoder.conv1.weight"].abs().max() <= (128 * 3) ** -0.5
     table = weights["encoder.positional_embedding.weight"]
