@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 
 from earwitness.admission import admit
 from earwitness.queue import READY
@@ -78,12 +78,12 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
     came_back: set[int] = set(await store.result_ordinals(run_id))
     await queue.open_run(run_id, used=dict.fromkeys(came_back, 0))
     known = set(await queue.ledger(run_id))
-    waiting = [ordinal for ordinal in range(total) if ordinal not in known]
+    waiting = deque(ordinal for ordinal in range(total) if ordinal not in known)
     progress, told, last_result, last_done = Progress(), 0.0, time.monotonic(), -1
     while True:
         counts = await queue.counts(run_id)
         for _ in range(min(len(waiting), admit(MAX_RUNNING, counts.running, 0, 0, total, counts.accepted))):
-            ordinal = waiting.pop(0)
+            ordinal = waiting.popleft()
             await queue.issue(pass_.task(ordinal, job.record.version, time.time()))
         taken = await queue.take(READY, job.consumer, TAKE_COUNT, TAKE_BLOCK_MS)
         for message_id, data in taken:
