@@ -14,7 +14,7 @@ from reward.claims.facts import Quantity
 from reward.describe import show
 from reward.grounding import Grounding, check_claims
 from reward.measure import Measurement, measure
-from reward.surrogate import surrogate_phrase
+from reward.surrogate import denial_phrase, surrogate_phrase
 
 STDIN = "-"
 """Reasoning given so is read from standard input."""
@@ -40,8 +40,10 @@ def main(clip: str, reasoning: str = "", plot: str | None = None, console: Conso
     console.print(_summary(measurement))
     if reasoning.strip():
         console.print(_claims_table(grounding))
-        phrase = surrogate_phrase(reasoning)
-        if phrase:
+        denial, phrase = denial_phrase(reasoning), surrogate_phrase(reasoning)
+        if denial:
+            console.print(f"denies hearing: {denial!r}", style="red", markup=False)
+        elif phrase:
             console.print(f"guesses from words: {phrase!r}", style="red", markup=False)
     if plot:
         from reward.plot import draw  # matplotlib takes a second to load and most calls draw nothing

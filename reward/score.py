@@ -20,7 +20,7 @@ from reward.correctness.verify import Judge
 from reward.format import parse_response
 from reward.grounding import Grounding, check_claims
 from reward.measure import Measurement, measure_uri
-from reward.surrogate import surrogate_phrase
+from reward.surrogate import denial_phrase, surrogate_phrase
 
 MIN_CLAIMS = 1
 """Fewest distinct checkable claims of a trace that earns the grounded term: none said, none earned."""
@@ -80,6 +80,7 @@ def score(
     reasoning = response.reasoning or ""
     grounding = check_claims(reasoning, prompt, measurement) if measurement is not None else Grounding()
     phrase = surrogate_phrase(reasoning) if measurement is not None else ""
+    denial = (denial_phrase(reasoning) or denial_phrase(response.answer or "")) if measurement is not None else ""
     well_formed = response.well_formed and not truncated
     term = _reasoning_term(rule, well_formed, grounding)
     return trajectory_pb2.Reward(
@@ -92,6 +93,8 @@ def score(
         contradicted=grounding.contradicted,
         surrogate=bool(phrase),
         surrogate_phrase=phrase,
+        denial=bool(denial),
+        denial_phrase=denial,
         coherent=is_coherent(prompt, response.reasoning, response.answer),
         claims=grounding.claims,
         answer=verified.answer,

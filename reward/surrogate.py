@@ -33,13 +33,27 @@ _PATTERNS = (
     r"\b(?:text|description) (?:of the (?:audio|clip|recording|sound)|provided|says|mentions)\b",
     r"\bthe (?:user|prompt) (?:just |only )?(?:gave|provided|says|said|mentions|wrote)\b",
 )
+_CLIP = r"(?:audio|sounds?|clip|recording|file|music|speech|voices?|input)"
 _DENIALS = (
-    r"\b(?:can(?:not|'t| not)|could(?: not|n't)|unable to|not able to) (?:\w{4,10}ly )?[\"'“]?(?:hear|listen|perceive)",
-    r"\bwithout (?:actually |really )?(?:listening|hearing|any audio|the audio|access to (?:the )?audio)\b",
-    r"\b(?:do not have|don't have|have no|no) (?:access to|way to (?:hear|access)) (?:the )?(?:audio|sound|clip|it)\b",
-    r"\b(?:I am|I'm|as) (?:just |only )?an? (?:text|text-only|text-based|language) (?:model|ai|assistant)\b",
-    r"\b(?:no|not any) audio (?:was |is |has been )?(?:provided|given|attached|available)\b",
-    r"\bimagine (?:the|what the) (?:sound|clip|audio|recording)\b",
+    # Of the clip as such. "I cannot hear a second tone" and "no sound after 1 s" are statements about the clip.
+    r"\b(?:can(?:not|'t| not)|could(?: not|n't)|unable to|not able to|incapable of|not capable of|no ability to)"
+    r" (?:\w{4,10}ly )?[\"'“]?(?:hear(?:ing)?|listen(?:ing)?|perceiv(?:e|ing)|process(?:ing)?|play|access)[\"'”]?"
+    rf"(?: to)?(?: (?:it|this|them|anything|directly|myself|for myself)\b(?! (?:clearly|well))"
+    rf"| (?:(?:the|this|that|any|your|actual|real|raw) ){{0,2}}{_CLIP}\b"
+    r"(?! (?:after|before|between|in|of|at|but|other))"
+    r"|(?= ?(?:$|[,;:)])))",
+    r"\bwithout (?:actually |really |ever )?(?:listening|hearing (?:it|them|this|the|any|anything)|any audio|the audio"
+    r"|access to (?:the )?audio)\b",
+    r"\b(?:do not have|don't have|have no|lack|without|no) (?:direct )?"
+    r"(?:access to|way to (?:hear|access)|way of hearing)"
+    rf" (?:(?:the|this|any|actual) ){{0,2}}(?:{_CLIP}|it)\b",
+    r"\b(?:I am|I'm|as|being) (?:just |only |merely )?an? (?:text|text-only|text-based|large language|language)"
+    r"(?: based| only)? (?:model|ai|assistant)\b",
+    r"\b(?:I|we) (?:can |could )?(?:only |just )(?:read|see|have|process|receive|get|work with|handle) (?:the )?text\b",
+    r"\b(?:no|not any) (?:actual )?(?:audio|recording|sound file)(?: clip| file)? (?:was|is|has been|seems to be)"
+    r" (?:provided|given|attached|available|included|played)\b",
+    r"\b(?:do not|don't) have (?:ears|hearing|the ability to hear)\b",
+    rf"\bimagine (?:what )?(?:the|this) {_CLIP}\b",
 )
 _SURROGATE = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
 _DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS), re.IGNORECASE)
@@ -50,24 +64,40 @@ _NEEDED = (
     "question", "task", "test", "quiz", "puzzle", "riddle", "problem", "word", "phras", "the way", "text", "option",
     "choice", "answer", "guess", "probably because", "as a rule", "often than", "common sense", "transcri",
     "description", "the user", "the prompt", "hear", "listen", "perceive", "audio", "access", "way to", "language",
-    "imagine", "usually", "typically", "commonly", "generally", "normally", "often", "mostly", "tend",
+    "imagine", "ears", "sound", "process", "play", "recording", "usually", "typically", "commonly", "generally",
+    "normally", "often", "mostly", "tend",
 )  # fmt: skip
 """Every pattern needs one of these: looking for them first makes an honest trace cost a tenth."""
 
 
 def surrogate_phrase(reasoning: str) -> str:
     """The first phrase of `reasoning` that guesses from words or denies hearing; empty if there is none."""
-    text = reasoning[:MAX_TRACE_CHARS].replace("’", "'")
-    sentences = [s for s in _SENTENCE.findall(text) if _may_match(s.lower())]
-    for pattern in (_SURROGATE, _DENIAL):
-        for sentence in sentences:
-            found = pattern.search(sentence)
-            if found:
-                return found.group(0)
+    sentences = _sentences(reasoning)
+    phrase = _first(_SURROGATE, sentences) or _first(_DENIAL, sentences)
+    if phrase:
+        return phrase
     for sentence in sentences:
         # A habit of questions ("the second is usually right"), not of sounds ("drums usually decay fast").
         if _HABIT.search(sentence) and _ABOUT_ANSWERS.search(sentence):
             return sentence.strip()
+    return ""
+
+
+def denial_phrase(text: str) -> str:
+    """The first phrase of `text`, a trace or an answer, that denies hearing the clip; empty if there is none."""
+    return _first(_DENIAL, _sentences(text))
+
+
+def _sentences(text: str) -> list[str]:
+    """Those sentences of `text` in which a pattern can match at all."""
+    return [s for s in _SENTENCE.findall(text[:MAX_TRACE_CHARS].replace("’", "'")) if _may_match(s.lower())]
+
+
+def _first(pattern: re.Pattern[str], sentences: list[str]) -> str:
+    for sentence in sentences:
+        found = pattern.search(sentence)
+        if found:
+            return found.group(0).strip()
     return ""
 
 

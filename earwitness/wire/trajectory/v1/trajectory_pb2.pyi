@@ -151,7 +151,7 @@ class Claim(_message.Message):
     def __init__(self, text: _Optional[str] = ..., kind: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., claimed: _Optional[str] = ..., measured: _Optional[str] = ...) -> None: ...
 
 class Reward(_message.Message):
-    __slots__ = ("total", "correct", "well_formed", "truncated", "reasoning", "supported", "contradicted", "surrogate", "surrogate_phrase", "coherent", "claims", "answer", "drop_reason")
+    __slots__ = ("total", "correct", "well_formed", "truncated", "reasoning", "supported", "contradicted", "surrogate", "surrogate_phrase", "coherent", "claims", "answer", "drop_reason", "denial", "denial_phrase")
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     CORRECT_FIELD_NUMBER: _ClassVar[int]
     WELL_FORMED_FIELD_NUMBER: _ClassVar[int]
@@ -165,6 +165,8 @@ class Reward(_message.Message):
     CLAIMS_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     DROP_REASON_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_PHRASE_FIELD_NUMBER: _ClassVar[int]
     total: float
     correct: bool
     well_formed: bool
@@ -178,7 +180,9 @@ class Reward(_message.Message):
     claims: _containers.RepeatedCompositeFieldContainer[Claim]
     answer: str
     drop_reason: str
-    def __init__(self, total: _Optional[float] = ..., correct: _Optional[bool] = ..., well_formed: _Optional[bool] = ..., truncated: _Optional[bool] = ..., reasoning: _Optional[float] = ..., supported: _Optional[int] = ..., contradicted: _Optional[int] = ..., surrogate: _Optional[bool] = ..., surrogate_phrase: _Optional[str] = ..., coherent: _Optional[bool] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., answer: _Optional[str] = ..., drop_reason: _Optional[str] = ...) -> None: ...
+    denial: bool
+    denial_phrase: str
+    def __init__(self, total: _Optional[float] = ..., correct: _Optional[bool] = ..., well_formed: _Optional[bool] = ..., truncated: _Optional[bool] = ..., reasoning: _Optional[float] = ..., supported: _Optional[int] = ..., contradicted: _Optional[int] = ..., surrogate: _Optional[bool] = ..., surrogate_phrase: _Optional[str] = ..., coherent: _Optional[bool] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., answer: _Optional[str] = ..., drop_reason: _Optional[str] = ..., denial: _Optional[bool] = ..., denial_phrase: _Optional[str] = ...) -> None: ...
 
 class VersionSpan(_message.Message):
     __slots__ = ("version", "tokens")

@@ -1,0 +1,66 @@
+"""Self-cognition: a model that hears must not say that it cannot; a missing tone may be missed."""
+
+import pytest
+
+from reward.score import score_group
+from reward.surrogate import denial_phrase, surrogate_phrase
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I cannot hear sounds.",
+        "I am a text model.",
+        "I can't actually hear any audio.",
+        "Although we cannot directly 'hear' the sound, we may reason about it.",
+        "As a large language model I work with words.",
+        "I'm unable to listen to the recording.",
+        "Since I can't hear it, I choose B.",
+        "I can only read text.",
+        "No audio was provided.",
+        "I don't have ears.",
+        "I do not have access to the actual audio file.",
+        "I am not able to process audio.",
+        "I'm a text-based assistant, so the first.",
+        "I'm not capable of hearing.",
+        "I could not listen to this clip",
+        "Without hearing it I would say the second.",
+        "Let us imagine the sound.",
+    ],
+)
+def test_denials(text):
+    assert denial_phrase(text)
+    assert denial_phrase(text) in text.replace("’", "'")
+    assert surrogate_phrase(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "I cannot hear a second tone.",
+        "I cannot hear any sound after 1.2 s.",
+        "There is no sound between the beeps.",
+        "One cannot hear the pitch change.",
+        "I hear three beeps.",
+        "The fade is so slow that it cannot be heard at first.",
+        "I can not hear any difference between the two tones.",
+        "The noise has no clear pitch that I could hear as a tone.",
+        "The recording has access noise.",
+        "It plays without a pause.",
+        "No recording noise is audible.",
+    ],
+)
+def test_statements_about_the_clip_are_no_denials(text):
+    assert denial_phrase(text) == ""
+
+
+def test_a_denial_in_the_answer_counts(make_group):
+    group = make_group(
+        "The first tone is near 440 Hz.</think>I am sorry, I cannot hear audio.",
+        "The first tone is near 440 Hz.</think>second",
+    )
+    score_group(group)
+    denied, honest = (trajectory.reward for trajectory in group.trajectories)
+    assert (denied.denial, denied.denial_phrase) == (True, "cannot hear audio")
+    assert (honest.denial, honest.denial_phrase) == (False, "")
