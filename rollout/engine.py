@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+from collections.abc import Coroutine
 from typing import Any
 
 import torch
@@ -47,6 +48,8 @@ CPU_KV_BYTES = 1 << 30
 """KV cache on the CPU; given so that vLLM does not run the model to find out what is left."""
 SEED_BITS = 62
 """Bits of a group's seed: the index of the sample is added, and the sum must stay a signed 64-bit number."""
+ALIVE_SECONDS = 1.0
+"""Pause between two looks whether an engine that is waited for still lives."""
 FETCH_POLL_SECONDS = 0.02
 """Pause between two questions whether a fetch has ended; a toy's version takes about as long."""
 
@@ -71,7 +74,8 @@ class RolloutEngine:
         llm = await asyncio.to_thread(AsyncLLM.from_engine_args, _arguments(config))
         engine = cls(config, llm)
         if config.weight_urls:
-            await llm.init_weight_transfer_engine(WeightTransferInitRequest({"urls": list(config.weight_urls)}))
+            request = WeightTransferInitRequest({"urls": list(config.weight_urls)})
+            await engine._while_alive(llm.init_weight_transfer_engine(request))
         return engine
 
     async def generate(
@@ -106,6 +110,18 @@ class RolloutEngine:
 
     async def serve(self, lineage: str, version: int) -> None:
         """As `Engine.serve`."""
+        await self._while_alive(self._update(lineage, version))
+
+    def check(self) -> None:
+        """As `Engine.check`."""
+        if self._llm.errored:
+            raise BrokenEngineError("vLLM's process has died")
+
+    def stop(self) -> None:
+        """Ends the engine's process."""
+        self._llm.shutdown(timeout=0)
+
+    async def _update(self, lineage: str, version: int) -> None:
         llm = self._llm
         await self._fetch(lineage, version)
         await llm.pause_generation(mode="keep", clear_cache=False)
@@ -119,14 +135,16 @@ class RolloutEngine:
         self.served = Served(lineage, version)
         await llm.resume_generation()
 
-    def check(self) -> None:
-        """As `Engine.check`."""
-        if self._llm.errored:
-            raise BrokenEngineError("vLLM's process has died")
-
-    def stop(self) -> None:
-        """Ends the engine's process."""
-        self._llm.shutdown(timeout=0)
+    async def _while_alive(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does it. Raises BrokenEngineError if the engine dies meanwhile: vLLM lets such calls wait for ever."""
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=ALIVE_SECONDS))[0]:
+                self.check()
+            task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _fetch(self, lineage: str, version: int) -> None:
         """Waits until every worker holds the version in memory, verified."""

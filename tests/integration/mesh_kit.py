@@ -23,7 +23,7 @@ from earwitness.local.process import tail
 from earwitness.local.state import MeshState, ProcessState, read_state
 from earwitness.local.sweep import alive, born, tagged
 from earwitness.probe.write import write_probe
-from earwitness.queue import Queue
+from earwitness.queue import READY, Queue
 from earwitness.recipe.schema import ProbeData
 from earwitness.redis_client import connect
 from earwitness.weights import WeightReader
@@ -34,6 +34,9 @@ from earwitness.wire.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 POLL_SECONDS = 0.1
 BACK_SECONDS = 90.0
 """Longest wait for a killed process: importing torch takes 10 s on two idle cores."""
+
+STEP_SECONDS = 200.0
+"""Longest wait for a step: before it vLLM may have to start, 20 s on idle cores, 100 s beside others."""
 
 PROBE = ProbeData(lessons=1, cold_start=32, train=24, eval=8, seed=3)
 """Clips of each manifest."""
@@ -55,12 +58,12 @@ TOY = {
 T = TypeVar("T")
 
 
-def wait_for(what: str, found: Callable[[], T], seconds: float) -> T:
+def wait_for(what: str, found: Callable[[], T], seconds: float, poll_seconds: float = POLL_SECONDS) -> T:
     """What `found` returns once it is true."""
     deadline = time.monotonic() + seconds
     while not (value := found()):
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)
     return value
 
 
@@ -107,7 +110,7 @@ class RealMesh:
         return self.client.submit(path, request_id=name)
 
     def until(
-        self, job_id: str, what: str, reached: Callable[[jobs_pb2.Job], bool], seconds: float = 120.0
+        self, job_id: str, what: str, reached: Callable[[jobs_pb2.Job], bool], seconds: float = STEP_SECONDS
     ) -> jobs_pb2.Job:
         """The job once it has `reached` something; fails at once if it ends before."""
 
@@ -124,13 +127,13 @@ class RealMesh:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs()}") from error
 
-    def until_step(self, job_id: str, step: int, seconds: float = 120.0) -> jobs_pb2.Job:
+    def until_step(self, job_id: str, step: int, seconds: float = STEP_SECONDS) -> jobs_pb2.Job:
         """The job once `step` RL steps are done, and others are still to come."""
         job = self.until(job_id, f"RL step {step}", lambda j: j.phase == "train" and j.step >= step, seconds)
         assert job.step < job.steps, f"too late for a kill in the middle: {job}"
         return job
 
-    def until_succeeded(self, job_id: str, seconds: float = 120.0) -> jobs_pb2.Job:
+    def until_succeeded(self, job_id: str, seconds: float = STEP_SECONDS) -> jobs_pb2.Job:
         """The job at its good end."""
         return self.until(job_id, "success", lambda j: state_name(j.state) == "succeeded", seconds)
 
@@ -147,11 +150,14 @@ class RealMesh:
         return rank.pid
 
     @contextmanager
-    def killed(self, name: str) -> Iterator[None]:
-        """SIGKILL to one process; at the end it must be back, what was there before gone, and nobody else touched."""
+    def killed(self, name: str, victim: int = 0) -> Iterator[None]:
+        """SIGKILL to one service, or to its child `victim`.
+
+        At the end it must be back, what was there before gone, and nobody else touched.
+        """
         before, restarts = self.place(name), self.restarts()
         there = {pid: born(pid) for pid in [before.pid, *tagged(self.state.mesh, name)]}
-        os.kill(self.pid(name), signal.SIGKILL)
+        os.kill(victim or self.pid(name), signal.SIGKILL)
         yield
         restarts[name] += 1
         wait_for(
@@ -176,6 +182,29 @@ class RealMesh:
             return False
 
         wait_for(f"{name} to hold work of {stream}", holds, seconds)
+
+    def engine(self) -> int:
+        """vLLM's own process below the rollout worker."""
+        below = psutil.Process(self.place("rollout-0").pid).children(recursive=True)
+        (engine,) = [p.pid for p in below if "EngineCore" in p.name()]
+        return engine
+
+    def freeze_engine_in_update(self, seconds: float = 60.0) -> None:
+        """Stop vLLM's process at a moment when the next thing asked of it is to load a new weight version."""
+        reader = WeightReader(self.state.weights_urls)
+        engine = self.engine()
+
+        def asked() -> bool:
+            wait_for("a step's groups", lambda: self.pending(READY) > 0, seconds, poll_seconds=0.01)
+            known = reader.latest()
+            os.kill(engine, signal.SIGSTOP)
+            with suppress(AssertionError):
+                return wait_for("the step's version", lambda: reader.latest() != known, 3.0)
+            os.kill(engine, signal.SIGCONT)  # stopped too early or too late
+            return False
+
+        wait_for("a version published to a stopped engine", asked, seconds)
+        time.sleep(0.5)  # the news of the version, which was published in the same moment
 
     def pending(self, stream: str) -> int:
         """Entries that consumers hold."""

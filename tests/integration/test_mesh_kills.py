@@ -18,7 +18,7 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2
 from tests.integration.mesh_kit import PROBE, TOY, RealMesh, published_versions, wait_for
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(400)
 
 STEPS = 6
 GROUPS = 4
@@ -88,9 +88,22 @@ def test_a_job_survives_the_kill_of_everybody_else(mesh: RealMesh, second: jobs_
     check_steps(mesh, job)
 
 
-def test_cancel_in_the_middle_leaves_nothing_running(mesh: RealMesh, first: jobs_pb2.Job) -> None:
-    job = mesh.submit("cancelled", {"path": f"{first.output_uri}/model"}, 50)
-    mesh.until_step(job.job_id, 1)
+@pytest.fixture
+def long(mesh: RealMesh, first: jobs_pb2.Job) -> jobs_pb2.Job:
+    return mesh.submit("long", {"path": f"{first.output_uri}/model"}, 100)
+
+
+def test_an_engine_that_dies_in_a_weight_update_takes_its_worker_with_it(mesh: RealMesh, long: jobs_pb2.Job) -> None:
+    mesh.until_step(long.job_id, 1)
+    mesh.freeze_engine_in_update()
+    step = mesh.client.get(long.job_id).step
+    with mesh.killed("rollout-0", mesh.engine()):
+        pass
+    mesh.until_step(long.job_id, step + 1)
+
+
+def test_cancel_in_the_middle_leaves_nothing_running(mesh: RealMesh, long: jobs_pb2.Job) -> None:
+    job = mesh.until_step(long.job_id, 1)
     started = time.monotonic()
     assert mesh.client.cancel(job.job_id).state == jobs_pb2.JOB_STATE_CANCELLED
     assert time.monotonic() - started < CANCEL_SECONDS
