@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from concurrent.futures import Executor
 
 import numpy as np
 import xxhash
@@ -24,11 +25,13 @@ import zstandard
 from earwitness.weights import gaps
 
 SEGMENT = 1 << 20
-"""Elements of a segment: old and new bits stay in the cache between compare, hash and copy, and memory for positions
-is bounded."""
+"""Elements of a segment: its old and new bits stay in the cache, memory for positions is bounded, and a tensor's
+segments can be encoded side by side."""
 
 HEAD = struct.Struct("<4I")
 WHOLE, WIDE, SPLIT, PACKED_GAPS = 1, 2, 4, 8
+
+UNCHANGED = HEAD.pack(0, 0, 0, 0)
 
 LEVEL = 1
 """zstd level: higher ones cost more time than they save."""
@@ -47,31 +50,22 @@ class BadRecord(ValueError):
     """A record does not fit its tensor: damaged, or of another one."""
 
 
-def advance(base: np.ndarray, new: np.ndarray) -> tuple[list[bytes | memoryview], bytes]:
+def advance(
+    base: np.ndarray, new: np.ndarray, threads: Executor | None = None
+) -> tuple[list[bytes | memoryview], bytes]:
     """The tensor's record, in parts, and its xxh3-128; `base` gets the bits of `new` on the way.
 
     `base`, `new`: bits of the elements, contiguous, uint16 or uint32 [elements]. Parts may be views of `base`.
+    Segments are shared among the threads.
     """
-    hashing = xxhash.xxh3_128()
-    parts: list[bytes | memoryview] = []
-    held: list[bytes | memoryview] = []  # heads of segments without a change, until there is one
-    for start in range(0, new.size, SEGMENT):
-        old_bits, new_bits = base[start : start + SEGMENT], new[start : start + SEGMENT]
-        positions = differing(old_bits, new_bits)
-        hashing.update(new_bits.data)
-        if positions.size == 0:
-            held.append(HEAD.pack(0, 0, 0, 0))
-            continue
-        if positions.size * (new.itemsize + 1) >= new_bits.nbytes:
-            old_bits[:] = new_bits
-            parts += [*held, HEAD.pack(positions.size, WHOLE, 0, 0), old_bits.view(np.uint8).data]
-        else:
-            old_bits[positions] = values = new_bits[positions]
-            parts += [*held, *_record(positions, values)]
-        held = []
-    if parts:
-        parts += held
-    return parts, hashing.digest()
+    starts = range(0, new.size, SEGMENT)
+    several = threads is not None and len(starts) > 1
+    segments = (threads.map if threads is not None and several else map)(
+        lambda start: _advance(base[start : start + SEGMENT], new[start : start + SEGMENT]), starts
+    )
+    digest = xxhash.xxh3_128_digest(new.data)
+    records = list(segments)
+    return ([part for record in records for part in record or [UNCHANGED]] if any(records) else []), digest
 
 
 def apply(record: np.ndarray, target: np.ndarray) -> None:
@@ -106,6 +100,18 @@ def differing(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     if whole < old.size:
         positions = np.concatenate([positions, np.flatnonzero(old[whole:] != new[whole:]) + whole])
     return positions
+
+
+def _advance(base: np.ndarray, new: np.ndarray) -> list[bytes | memoryview]:
+    """One segment's record; empty without a change."""
+    positions = differing(base, new)
+    if positions.size == 0:
+        return []
+    if positions.size * (new.itemsize + 1) >= new.nbytes:
+        base[:] = new
+        return [HEAD.pack(positions.size, WHOLE, 0, 0), base.view(np.uint8).data]
+    base[positions] = values = new[positions]
+    return list(_record(positions, values))
 
 
 def _record(positions: np.ndarray, values: np.ndarray) -> Iterator[bytes | memoryview]:

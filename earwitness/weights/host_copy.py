@@ -13,6 +13,7 @@ from earwitness.weights import delta
 from earwitness.weights.anchor import verify
 from earwitness.weights.errors import ChecksumError, WeightError, WrongBase
 from earwitness.weights.reader import WeightReader
+from earwitness.weights.shards import CPU_THREADS, in_parallel
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest, TensorEntry
 
 
@@ -80,9 +81,9 @@ class HostCopy:
             else:
                 replaced = self._replace(reader, manifest)
         last = chain[-1]
-        for entry in last.tensors:
-            if entry.name in patched:
-                verify(last, entry, self.tensors[entry.name].data)
+        entries = [entry for entry in last.tensors if entry.name in patched]
+        for _ in in_parallel(lambda e: verify(last, e, self.tensors[e.name].data), entries, CPU_THREADS):
+            pass
         self.held = (last.lineage, last.version)
         return replaced | patched
 
@@ -97,17 +98,18 @@ class HostCopy:
         if len(manifest.tensors) != len(self.tensors):
             problem = f"it has {len(manifest.tensors)} tensors; what it applies to has {len(self.tensors)}"
             raise WrongBase(manifest.lineage, manifest.version, problem)
-        written = set()
-        for entry, record in reader.records(manifest):
-            held = self._tensor(manifest, entry)
+
+        def apply(received: tuple[TensorEntry, np.ndarray]) -> None:
+            entry, record = received
             try:
-                delta.apply(record, held.elements)
+                delta.apply(record, self._tensor(manifest, entry).elements)
             except delta.BadRecord as error:
                 problem = f"the record of tensor {entry.name} is damaged: {error}"
                 raise ChecksumError(manifest.lineage, manifest.version, problem) from error
-            if record.size:
-                written.add(entry.name)
-        return written
+
+        for _ in in_parallel(apply, reader.records(manifest), CPU_THREADS):
+            pass
+        return {entry.name for entry in manifest.tensors if entry.nbytes}
 
     def _tensor(self, manifest: Manifest, entry: TensorEntry) -> Held:
         held = self.tensors.get(entry.name)

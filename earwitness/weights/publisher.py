@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import cast
 
@@ -27,7 +28,7 @@ from earwitness.weights.names import (
     manifest_key,
     version_name,
 )
-from earwitness.weights.shards import connect_shards, get_bytes, in_parallel
+from earwitness.weights.shards import CPU_THREADS, STREAMS_PER_SHARD, connect_shards, get_bytes, in_parallel
 from earwitness.wire.weights.v1.weights_pb2 import (
     VERSION_KIND_ANCHOR,
     VERSION_KIND_DELTA,
@@ -147,20 +148,21 @@ class WeightPublisher:
         """The records of the tensors, which the copy follows. Raises `_NoDelta` after a tensor whose entry was added:
         when the records have more than `limit` bytes, or are not of the tensors that are held."""
         offset = 0
-        for name, dtype, shape, view in drawn:
-            held = self._committed.get(name)
-            if held is None or (held.dtype, held.shape) != (dtype, tuple(shape)):
-                entries.append(self._hold(name, dtype, shape, view))
-                raise _NoDelta
-            record, digest = delta.advance(held.elements, np.frombuffer(view, delta.ELEMENTS[dtype]))
-            nbytes = sum(map(len, record))
-            entries.append(
-                TensorEntry(name=name, dtype=dtype, shape=shape, offset=offset, nbytes=nbytes, xxh3_128=digest)
-            )
-            offset += nbytes
-            if offset > limit:
-                raise _NoDelta
-            yield from record
+        with ThreadPoolExecutor(CPU_THREADS, thread_name_prefix="encode") as threads:
+            for name, dtype, shape, view in drawn:
+                held = self._committed.get(name)
+                if held is None or (held.dtype, held.shape) != (dtype, tuple(shape)):
+                    entries.append(self._hold(name, dtype, shape, view))
+                    raise _NoDelta
+                record, digest = delta.advance(held.elements, np.frombuffer(view, delta.ELEMENTS[dtype]), threads)
+                nbytes = sum(map(len, record))
+                entries.append(
+                    TensorEntry(name=name, dtype=dtype, shape=shape, offset=offset, nbytes=nbytes, xxh3_128=digest)
+                )
+                offset += nbytes
+                if offset > limit:
+                    raise _NoDelta
+                yield from record
         if len(entries) != len(self._committed):
             raise _NoDelta
 
@@ -193,7 +195,8 @@ class WeightPublisher:
         return TensorEntry(name=name, dtype=dtype, shape=shape, nbytes=view.nbytes, xxh3_128=digest)
 
     def _send(self, version: int, chunks: Iterable[bytes | memoryview]) -> list[ChunkEntry]:
-        return list(in_parallel(lambda numbered: self._write(version, *numbered), enumerate(chunks), len(self._shards)))
+        threads = STREAMS_PER_SHARD * len(self._shards)
+        return list(in_parallel(lambda numbered: self._write(version, *numbered), enumerate(chunks), threads))
 
     def _finish(self, version: int, manifest: Manifest) -> Manifest:
         manifest.lineage, manifest.version, manifest.committed_at = self._lineage, version, time.time()

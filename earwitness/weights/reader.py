@@ -13,7 +13,7 @@ from earwitness.weights import anchor
 from earwitness.weights.chunks import Joined
 from earwitness.weights.errors import ChecksumError, MissingVersion, WrongBase
 from earwitness.weights.names import CHUNK_BYTES, LATEST, LEASES, manifest_key, parse_version, version_name
-from earwitness.weights.shards import connect_shards, get_bytes, in_parallel
+from earwitness.weights.shards import STREAMS_PER_SHARD, connect_shards, get_bytes, in_parallel
 from earwitness.wire.weights.v1.weights_pb2 import (
     VERSION_KIND_ANCHOR,
     VERSION_KIND_DELTA,
@@ -109,7 +109,7 @@ class WeightReader:
             memory = free.pop() if free else np.empty(CHUNK_BYTES, np.uint8)
             return memory, self._read(manifest, chunk, memory)
 
-        for memory, chunk in in_parallel(read, manifest.chunks, len(self._shards)):
+        for memory, chunk in in_parallel(read, manifest.chunks, STREAMS_PER_SHARD * len(self._shards)):
             yield chunk
             free.append(memory)
 

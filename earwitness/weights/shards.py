@@ -1,7 +1,8 @@
-"""The shards of the weight plane and how many values travel at once."""
+"""The shards of the weight plane, and work on many values at once."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,8 +18,11 @@ B = TypeVar("B")
 STREAMS_PER_SHARD = 2
 """Connections to one shard: while one value is on the wire the next is prepared."""
 
-WINDOW_PER_SHARD = 4
-"""Chunks of one shard that are under way or wait for their turn: bounds memory to 16 MiB a shard."""
+WINDOW_PER_THREAD = 2
+"""Items that are under way or wait for their turn: of chunks, 16 MiB a shard."""
+
+CPU_THREADS = min(4, os.cpu_count() or 1)
+"""Threads that compare, apply and hash: a few fill the memory's bandwidth."""
 
 
 def connect_shards(shards: Sequence[str | BulkClient]) -> list[BulkClient]:
@@ -33,17 +37,17 @@ def get_bytes(shard: redis.Redis, key: str) -> bytes | None:
     return cast("bytes | None", shard.get(key))
 
 
-def in_parallel(function: Callable[[A], B], items: Iterable[A], shards: int) -> Iterator[B]:
-    """`function` of each item, in order, with a bounded number under way.
+def in_parallel(function: Callable[[A], B], items: Iterable[A], threads: int) -> Iterator[B]:
+    """`function` of each item, in order, on so many threads and with a bounded number under way.
 
     `items` are drawn as room becomes free. The first error stops everything and is raised.
     """
     waiting: deque[Future[B]] = deque()
-    with ThreadPoolExecutor(STREAMS_PER_SHARD * shards, thread_name_prefix="weights") as threads:
+    with ThreadPoolExecutor(threads, thread_name_prefix="weights") as pool:
         try:
             for item in items:
-                waiting.append(threads.submit(function, item))
-                if len(waiting) >= WINDOW_PER_SHARD * shards:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= WINDOW_PER_THREAD * threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

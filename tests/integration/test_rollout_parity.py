@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
+from safetensors.numpy import load_file, save_file
 from vllm.model_executor.models import ModelRegistry
 
 from earwitness.audio import AudioError, read_audio
@@ -20,6 +21,7 @@ from earwitness.logmel import audio_tokens, frames
 from earwitness.redis_server import RedisServer
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
 from rollout.contract import EngineConfig, FetchError, Served
 from rollout.engine import RolloutEngine
 from rollout.model.step_audio import StepAudio2ForCausalLM
@@ -42,6 +44,7 @@ class Setting:
     """A running engine, and what it is fed with."""
 
     engine: RolloutEngine
+    urls: list[str]
     publisher: WeightPublisher
     model_dir: Path
     clips: list[str]
@@ -81,7 +84,7 @@ async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Set
         engine = await RolloutEngine.start(EngineConfig(str(model_dir), weight_urls=(redis.url,)))
         try:
             await engine.serve(LINEAGE, 1)
-            yield Setting(engine, publisher, model_dir, make_clips(folder), folder)
+            yield Setting(engine, [redis.url], publisher, model_dir, make_clips(folder), folder)
         finally:
             engine.stop()
 
@@ -182,6 +185,40 @@ async def test_an_update_replaces_every_weight(setting: Setting) -> None:
     print(f"log-prob gap after an update: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
     assert gaps.mean() <= GAP_BOUND
     assert gaps.max() <= LARGEST_GAP
+
+
+async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> None:
+    """A delta, then two more of which the engine loads only the second: the outputs are those of the new weights.
+
+    On the CPU vLLM computes with repacked copies, which a patch in place would not reach.
+    """
+    new = shutil.copytree(setting.model_dir, setting.folder / "toy-delta")
+    weights = load_file(new / "model.safetensors")
+    numbers = np.random.default_rng(4)
+    publisher = WeightPublisher(setting.urls, "job/delta")
+    publisher.publish(10, weight_tensors(new))
+    await setting.engine.serve("job/delta", 10)
+    before = await setting.generate_all()
+    for version in (11, 12, 13):
+        for name, tensor in weights.items():
+            chosen = numbers.random(tensor.shape) < 0.05
+            weights[name] = np.where(chosen, tensor * 1.5, tensor).astype(np.float32)
+        save_file(weights, new / "model.safetensors")
+        manifest = publisher.publish(version, weight_tensors(new))
+        assert (manifest.kind, manifest.base_version) == (VERSION_KIND_DELTA, version - 1)
+        if version == 12:
+            continue
+        await setting.engine.serve("job/delta", version)
+        after = await setting.generate_all()
+        assert {span.version for _, ts in after for t in ts for span in t.versions} == {version}
+        assert [list(t.token_ids) for t in before[0][1]] != [list(t.token_ids) for t in after[0][1]]
+        gaps = setting.gaps(after, 0.7, new)
+        print(f"log-prob gap after the delta to version {version}: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
+        assert gaps.mean() <= GAP_BOUND
+        assert gaps.max() <= LARGEST_GAP
+        before = after
+    setting.publisher.publish_anchor(2, weight_tensors(setting.folder / "toy2"))
+    await setting.engine.serve(LINEAGE, 2)  # back to where the next test goes on
 
 
 async def test_requests_in_flight_go_on_under_the_new_weights(setting: Setting) -> None:
