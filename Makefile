@@ -4,6 +4,8 @@
 # make lint         ruff, mypy, buf, generated code
 # make protos       generate earwitness/wire from protos/
 # make docs         generate docs/recipe.md from the recipe's models
+# make chart        generate the chart's schema and README from its values
+# make images       build the container images, IMAGE_TARGETS="cpu gpu", with docker, podman or buildah
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,9 +16,16 @@ EARWITNESS := $(VENV)/bin/earwitness
 BUF := @bufbuild/buf@1.75.0
 RECIPE := recipes/quickstart.yaml
 PYTEST_OPTIONS :=
-SOURCES := earwitness trainer rollout reward services tests benchmarks protos docs
+SOURCES := earwitness trainer rollout reward services tests benchmarks protos docs charts
 
-.PHONY: quickstart install test lint protos docs
+# The first of these that is there builds the images; IMAGE_OPTIONS go to it as they are (--build-arg BASE=... for another base).
+CONTAINER_BUILDER := $(firstword $(foreach tool,docker podman buildah,$(if $(shell command -v $(tool) 2>/dev/null),$(tool))))
+IMAGE := earwitness
+IMAGE_TAG := 0.1.0
+IMAGE_TARGETS := cpu
+IMAGE_OPTIONS :=
+
+.PHONY: quickstart install test lint protos docs chart images
 .DEFAULT_GOAL := quickstart
 
 install: $(VENV)/.stamp
@@ -45,9 +54,21 @@ lint: install
 	cd protos && npx --yes $(BUF) lint
 	$(PYTHON) protos/generate.py --check
 	$(PYTHON) docs/generate.py --check
+	$(PYTHON) charts/generate.py --check
 
 protos: install
 	$(PYTHON) protos/generate.py
 
 docs: install
 	$(PYTHON) docs/generate.py
+
+chart: install
+	$(PYTHON) charts/generate.py
+
+# The cpu image is $(IMAGE), the gpu one $(IMAGE)-gpu.
+images:
+	@test -n "$(CONTAINER_BUILDER)" || { echo "images: docker, podman or buildah is needed and none was found on PATH" >&2; exit 1; }
+	for target in $(IMAGE_TARGETS); do \
+		$(CONTAINER_BUILDER) build $(IMAGE_OPTIONS) -f images/Containerfile --target $$target \
+			-t $(IMAGE)$$([ $$target = cpu ] || echo -$$target):$(IMAGE_TAG) . ; \
+	done

@@ -45,6 +45,11 @@ def profile_values(profile: str) -> Object:
     return {} if profile == "default" else yaml.safe_load((CHART / "ci" / f"{profile}-values.yaml").read_text())
 
 
+@pytest.fixture(scope="session")
+def profiles() -> list[str]:
+    return PROFILES
+
+
 @pytest.fixture(params=PROFILES)
 def profile(request: pytest.FixtureRequest) -> str:
     return request.param

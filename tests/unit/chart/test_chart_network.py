@@ -60,7 +60,8 @@ def connections(policies: list[Object], pods: dict[str, dict[str, str]]) -> Iter
     for a, from_labels in pods.items():
         for b, to_labels in pods.items():
             for name, port in PORTS.items():
-                if may("Egress", "to", from_labels, to_labels, port) and may("Ingress", "from", to_labels, from_labels, port):  # fmt: skip
+                leaves = may("Egress", "to", from_labels, to_labels, port)
+                if leaves and may("Ingress", "from", to_labels, from_labels, port):
                     yield a, b, name
 
 
@@ -99,7 +100,9 @@ def test_external_redis_is_reached_where_it_is(profile_of: Callable, render: Cal
         assert [p["port"] for rule in rules for p in rule["ports"]] == wanted
 
 
-@pytest.mark.parametrize(("profile", "namespace"), [("gpu", "monitoring"), ("autoscaling", "keda")], indirect=["profile"])
+@pytest.mark.parametrize(
+    ("profile", "namespace"), [("gpu", "monitoring"), ("autoscaling", "keda")], indirect=["profile"]
+)
 def test_only_what_is_switched_on_reaches_in(objects: list[Object], render: Callable, namespace: str) -> None:
     mark = {"kubernetes.io/metadata.name": namespace}
     assert str(mark) in str(policies_of(objects))
@@ -107,5 +110,6 @@ def test_only_what_is_switched_on_reaches_in(objects: list[Object], render: Call
 
 
 def test_port_and_metrics_numbers_are_those_of_the_pods(objects: list[Object], pods: Callable) -> None:
-    ports = {p["name"]: p["containerPort"] for pod in pods(objects).values() for c in pod["spec"]["containers"] for p in c.get("ports", [])}  # fmt: skip
+    containers = [c for pod in pods(objects).values() for c in pod["spec"]["containers"]]
+    ports = {p["name"]: p["containerPort"] for c in containers for p in c.get("ports", [])}
     assert ports.items() <= PORTS.items()

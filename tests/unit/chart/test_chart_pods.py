@@ -1,4 +1,4 @@
-"""Pods of every profile: probes, resources, security contexts, references, and commands that the programs understand."""
+"""Pods of every profile: probes, resources, security contexts, references, and commands that programs know."""
 
 from __future__ import annotations
 
@@ -82,9 +82,8 @@ def test_only_the_first_size_hook_gets_a_token(objects: list[Object], pods: Pods
     with_token = [name for name, pod in pods(objects).items() if pod["spec"]["automountServiceAccountToken"]]
     assert with_token in ([], ["Job/ew-first-size"])
     for role in of_kind(objects, "Role").values():
-        assert role["rules"] == [
-            {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": ["ew-rollout"], "verbs": ["patch"]}  # fmt: skip
-        ]
+        rule = {"resources": ["deployments/scale"], "resourceNames": ["ew-rollout"], "verbs": ["patch"]}
+        assert role["rules"] == [{"apiGroups": ["apps"], **rule}]
     assert not of_kind(objects, "ClusterRole", "ClusterRoleBinding")
     assert not any(o["automountServiceAccountToken"] for o in of_kind(objects, "ServiceAccount").values())
 
@@ -183,7 +182,9 @@ def references(spec: Object) -> list[tuple[str, str]]:
     return found
 
 
-def test_every_volume_is_mounted_and_every_mount_is_a_volume(objects: list[Object], pods: Pods, of_kind: OfKind) -> None:
+def test_every_volume_is_mounted_and_every_mount_is_a_volume(
+    objects: list[Object], pods: Pods, of_kind: OfKind
+) -> None:
     claimed = {
         o["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"]: {
             t["metadata"]["name"] for t in o["spec"].get("volumeClaimTemplates", [])
@@ -206,15 +207,22 @@ def test_no_password_stands_in_a_manifest(objects: list[Object], pods: Pods) -> 
                     assert "secretKeyRef" in variable["valueFrom"]
                 elif "@" in variable.get("value", ""):
                     assert all("$(EW_REDIS_PASSWORD)" in url for url in variable["value"].split(","))
-            names = [v["name"] for v in container.get("env", [])]
-            used = set(re.findall(r"\$\((\w+)\)", json.dumps(container.get("env", []))))
-            assert len(names) == len(set(names))
-            assert all(any(names.index(u) < i for i, v in enumerate(container["env"]) if f"$({u})" in str(v)) for u in used)  # fmt: skip
+            assert_expands(container.get("env", []))
+
+
+def assert_expands(environment: list[Object]) -> None:
+    """Kubernetes replaces $(NAME) only by variables that stand before."""
+    before: set[str] = set()
+    for variable in environment:
+        assert set(re.findall(r"\$\((\w+)\)", variable.get("value", ""))) <= before
+        assert variable["name"] not in before
+        before.add(variable["name"])
 
 
 def test_programs_know_every_variable_they_get(objects: list[Object], pods: Pods, of_kind: OfKind) -> None:
     root = Path(__file__).parents[3]
-    sources = [p for folder in ("earwitness", "services", "trainer", "rollout", "reward") for p in (root / folder).rglob("*.py")]  # fmt: skip
+    folders = [root / name for name in ("earwitness", "services", "trainer", "rollout", "reward")]
+    sources = [path for folder in folders for path in folder.rglob("*.py")]
     known = set(re.findall(r"\bEW_[A-Z_]+\b", " ".join(p.read_text() for p in sources)))
     known |= {f"EW_TLS_{suffix}" for suffix in ("CERT", "KEY", "CA")}
     known |= {"EW_REDIS_PASSWORD"}  # only stands for itself in URLs
@@ -259,7 +267,9 @@ def test_the_trainer_is_one_gang(render: Callable, pods: Pods, of_kind: OfKind) 
         spec = group["spec"]
         assert spec.get("minMember", spec.get("schedulingPolicy", {}).get("gang", {}).get("minCount")) == 4
     objects = render({"gang": {"provider": "kueue", "queue": "training"}})
-    assert of_kind(objects, "StatefulSet")["ew-trainer"]["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "training"
+    assert (
+        of_kind(objects, "StatefulSet")["ew-trainer"]["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "training"
+    )
 
 
 def test_a_change_of_configuration_restarts_pods(render: Callable, pods: Pods) -> None:
@@ -277,11 +287,12 @@ def test_a_change_of_configuration_restarts_pods(render: Callable, pods: Pods) -
 
 
 def test_false_and_zero_replace_what_defaults_say(render: Callable, pods: Pods, of_kind: OfKind) -> None:
-    objects = render({"jobs": {"podDisruptionBudget": {"enabled": False}, "preStopSeconds": 0, "securityContext": {"readOnlyRootFilesystem": False}}})  # fmt: skip
+    jobs = {"podDisruptionBudget": {"enabled": False}, "preStopSeconds": 0}
+    objects = render({"jobs": {**jobs, "securityContext": {"readOnlyRootFilesystem": False}}})
     assert "ew-jobs" not in of_kind(objects, "PodDisruptionBudget")
-    jobs = pods(objects)["Deployment/ew-jobs"]["spec"]["containers"][0]
-    assert "lifecycle" not in jobs
-    assert jobs["securityContext"]["readOnlyRootFilesystem"] is False
+    container = pods(objects)["Deployment/ew-jobs"]["spec"]["containers"][0]
+    assert "lifecycle" not in container
+    assert container["securityContext"]["readOnlyRootFilesystem"] is False
 
 
 def test_a_digest_beats_the_tag(render: Callable, pods: Pods) -> None:
