@@ -24,6 +24,7 @@ from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, i
 
 from earwitness.errors import EarwitnessError
 from earwitness.weights import Held, HostCopy, WeightReader
+from rollout.loaded import check_loaded
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -103,8 +104,9 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
             raise RuntimeError(f"version {update_info.version} lacks weights: {', '.join(sorted(missing)[:5])}")
 
     def finish_weight_update(self) -> None:
-        """Closes the model again; on the CPU this repacks what is packed."""
+        """Closes the model again; on the CPU this repacks what is packed. What can be read of it is compared."""
         finalize_layerwise_reload(self.model, self.model_config)
+        check_loaded(self.model, {name: tensor_of(held) for name, held in self._copy.tensors.items()})
 
     def shutdown(self) -> None:
         """Nothing is held but connections, which end with the process."""
