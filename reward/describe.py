@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reward.claims.facts import Change, Comparison, Count, Not, Part, Quantity, Regular, Statement, Timbre, Value
+from reward.claims.facts import Change, Comparison, Count, Not, Part, Quantity, Regular, Side, Statement, Timbre, Value
 
 _TIMBRE = {
     "odd": "odd partials only",
@@ -10,6 +10,17 @@ _TIMBRE = {
     "unpitched": "no pitch",
     "pitched": "a clear pitch",
     "noise": "noise",
+    "bright": "bright",
+    "dull": "dull",
+    "high": "high-pitched",
+    "low": "low-pitched",
+}
+_SIDES = {
+    "left": "on the left",
+    "right": "on the right",
+    "middle": "in the middle",
+    "rightward": "moves from left to right",
+    "leftward": "moves from right to left",
 }
 _MOVES = {
     Quantity.PITCH: {"more": "pitch rises", "less": "pitch falls", "same": "pitch stays level"},
@@ -19,16 +30,17 @@ _MOVES = {
 _COMPARED = {
     Quantity.PITCH: {"more": "higher", "less": "lower", "same": "as high"},
     Quantity.LEVEL: {"more": "louder", "less": "quieter", "same": "as loud"},
+    Quantity.CENTROID: {"more": "brighter", "less": "duller", "same": "as bright"},
     Quantity.DURATION: {"more": "longer", "less": "shorter", "same": "as long"},
 }
-_UNITS = {"pitch": "Hz", "loudness": "dBFS", "tempo": "BPM"}
+_UNITS = {"pitch": "Hz", "loudness": "dBFS", "tempo": "BPM", "brightness": "Hz", "speaking rate": "syllables/s"}
 _AMOUNTS = {Quantity.PITCH: "semitones", Quantity.LEVEL: "dB", Quantity.DURATION: "s"}
 
 
 def show(quantity: Quantity, value: float) -> str:
     """A value with its unit, to the digits that its error allows."""
-    unit = _UNITS.get(quantity.kind, "s")
-    digits = {"Hz": 0, "BPM": 0, "dBFS": 1}.get(unit, 2)
+    unit = "LUFS" if quantity is Quantity.LOUDNESS else _UNITS.get(quantity.kind, "s")
+    digits = {"Hz": 0, "BPM": 0, "dBFS": 1, "LUFS": 1, "syllables/s": 1}.get(unit, 2)
     return f"{value:.{digits}f} {unit}"
 
 
@@ -48,6 +60,8 @@ def describe(statement: Statement) -> str:
             return f"{_part(part)}{_MOVES[quantity][relation]}"
         case Regular(even):
             return "even gaps" if even else "uneven gaps"
+        case Side(where):
+            return _SIDES[where]
         case Timbre(what, part):
             return f"{_part(part)}{_TIMBRE.get(what, f'{what} wave')}"
 

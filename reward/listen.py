@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from earwitness.audio import read_audio
+from earwitness.audio import decode_audio, read_clip
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.claims.facts import Quantity
 from reward.describe import show
 from reward.grounding import Grounding, check_claims
 from reward.measure import Measurement, measure
+from reward.measure.cache import MAX_SECONDS
+from reward.measure.stereo import measure_balance
 from reward.surrogate import denial_phrase, surrogate_phrase
 
 STDIN = "-"
@@ -33,8 +35,9 @@ def main(clip: str, reasoning: str = "", plot: str | None = None, console: Conso
     console = console or Console()
     if reasoning == STDIN:
         reasoning = sys.stdin.read()
-    samples = read_audio(clip)
-    measurement = measure(samples)
+    data = read_clip(clip)
+    samples = decode_audio(data, clip, max_seconds=MAX_SECONDS)
+    measurement = measure(samples, measure_balance(data))
     grounding = check_claims(reasoning, trajectory_pb2.Prompt(), measurement)
     console.print(_events_table(measurement))
     console.print(_summary(measurement))
@@ -73,6 +76,12 @@ def _events_table(measurement: Measurement) -> Table:
 
 def _summary(measurement: Measurement) -> str:
     parts = [f"{measurement.duration:.2f} s", f"background {measurement.background:.0f} dBFS"]
+    if measurement.loudness is not None:
+        parts.append(show(Quantity.LOUDNESS, measurement.loudness))
+    if measurement.balance is not None:
+        parts.append(f"right over left {measurement.balance.whole:+.1f} dB")
+    if measurement.syllable_rate is not None:
+        parts.append(f"{show(Quantity.SYLLABLES, measurement.syllable_rate)} if it is speech")
     if measurement.rhythm is not None:
         gaps = measurement.rhythm.gaps
         parts.append(f"gaps {min(gaps):.2f} to {max(gaps):.2f} s, vary by {measurement.rhythm.variation:.0%}")

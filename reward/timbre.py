@@ -1,4 +1,4 @@
-"""Claims about waveform and partials."""
+"""Claims about waveform, partials, and qualities with a scale."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def _check(what: str, event: Event) -> Answer:
     pitched = event.pitch is not None
     if what in ("pitched", "unpitched"):
         return pitched == (what == "pitched"), f"{event.pitch:.0f} Hz" if event.pitch else "no pitch"
+    if what in ("bright", "dull"):
+        holds = _on_scale(event.centroid, t.BRIGHT_HZ, what == "bright")
+        if what == "bright" and holds is False and (event.overtones or 0.0) >= t.OVERTONES:
+            holds = None  # overtones make a low note bright for its pitch
+        return holds, f"centroid {event.centroid:.0f} Hz"
+    if what in ("high", "low"):
+        if event.pitch is None:
+            return False, "no pitch"
+        return _on_scale(event.pitch, t.HIGH_HZ, what == "high"), f"{event.pitch:.0f} Hz"
     if what == "noise":
         return event.wave == "noise", _words(event)
     if not pitched:
@@ -35,6 +44,13 @@ def _check(what: str, event: Event) -> Answer:
         holds = event.even_share <= t.ODD_ONLY if what == "odd" else event.even_share >= t.ALL_PARTIALS
         return holds, _words(event)
     return event.wave == what, _words(event)
+
+
+def _on_scale(value: float, scale: tuple[float, float], upper: bool) -> bool | None:
+    """Whether `value` is at the upper (or lower) end of `scale`; None between its two marks."""
+    if scale[0] < value < scale[1]:
+        return None
+    return (value >= scale[1]) == upper
 
 
 def _words(event: Event) -> str:

@@ -49,3 +49,19 @@ OVERTONES = 0.01
 """Overtone energy (-20 dB) from which harmonics besides the fundamental are heard."""
 BORDER = 0.3
 """Around a step, this share of it on either side is open: there both "more" and "the same" are right."""
+LOUDNESS_LU = 2.0
+"""Integrated loudness: twice the just noticeable difference; filters and gates of meters differ by less."""
+CENTROID = 0.25
+"""Spectral centroid: meters differ in window and weighting; the just noticeable difference is 5 to 15 %."""
+CENTROID_STEP_OCTAVES = 0.2
+"""Two sounds whose centroids differ by less than 15 % are equally bright."""
+SYLLABLES = 0.25
+"""Speaking rate: twice the error of the measurement, and counts of syllables differ between listeners."""
+BRIGHT_HZ = (1_500.0, 2_200.0)
+"""Scale of brightness: bright from the second on, dull up to the first, in between neither can be told."""
+HIGH_HZ = (250.0, 500.0)
+"""Scale of pitch: low up to the first (B3), high from the second on (B4, above most speech), in between neither."""
+SIDE_DB = 3.0
+"""A sound is on a side if that channel is louder by this much: it is heard off the middle from about 2 dB on."""
+MOVE_DB = 6.0
+"""A sound moves if the balance between its first and last third changes by this much."""

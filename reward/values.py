@@ -30,6 +30,12 @@ def measured_values(quantity: Quantity, events: list[Event], measurement: Measur
             return [measurement.duration]
         case Quantity.ONSET:
             return [e.start for e in events]
+        case Quantity.LOUDNESS:
+            return _present([measurement.loudness]) or None
+        case Quantity.SYLLABLES:
+            return _present([measurement.syllable_rate]) or None
+        case Quantity.CENTROID:
+            return [e.centroid for e in events if e.centroid > 0]
         case Quantity.PAUSE:
             return [b.start - a.end for a, b in pairwise(events)]
         case _:
@@ -42,7 +48,11 @@ def tolerance(quantity: Quantity, claimed: float) -> float:
         case "pitch":
             return t.PITCH * claimed
         case "loudness":
-            return t.LEVEL_DB
+            return t.LOUDNESS_LU if quantity is Quantity.LOUDNESS else t.LEVEL_DB
+        case "brightness":
+            return t.CENTROID * claimed
+        case "speaking rate":
+            return t.SYLLABLES * claimed
         case "tempo":
             return t.TEMPO * claimed
         case "duration":

@@ -18,6 +18,7 @@ from reward.claims.facts import (
     Quantity,
     Regular,
     Relation,
+    Side,
     Statement,
     Timbre,
     Value,
@@ -75,6 +76,8 @@ def check(statement: Statement, measurement: Measurement) -> Finding:
             return _check_regular(even, measurement)
         case Timbre(what, part):
             return Finding(*check_timbre(what, parts(measurement, part)))
+        case Side(where):
+            return _check_side(where, measurement)
 
 
 def parts(measurement: Measurement, part: Part) -> list[Event]:
@@ -121,7 +124,7 @@ def _check_comparison(claim: Comparison, measurement: Measurement) -> Finding:
     measure, step, unit = _COMPARED[claim.quantity]
     here, there = measure(subject[0]), [measure(event) for event in others]
     if here is None or None in there:
-        return Finding(False, "no pitch")
+        return Finding(False, "no pitch" if claim.quantity is Quantity.PITCH else "silence")
     known = [value for value in there if value is not None]
     differences = [here - value for value in known]
     holds = all(claim.relation in holding(difference, step) for difference in differences)
@@ -169,6 +172,20 @@ def _check_regular(even: bool, measurement: Measurement) -> Finding:
     return Finding(holds, f"gaps {min(rhythm.gaps):.2f} to {max(rhythm.gaps):.2f} s, vary by {rhythm.variation:.0%}")
 
 
+def _check_side(where: str, measurement: Measurement) -> Finding:
+    balance = measurement.balance
+    if balance is None:
+        return Finding(None, "not a stereo clip")
+    words = f"right over left: {balance.whole:+.1f} dB"
+    moves = balance.end - balance.start
+    if where in ("rightward", "leftward"):
+        toward = moves if where == "rightward" else -moves
+        return Finding(toward >= t.MOVE_DB, f"right over left: {balance.start:+.1f} to {balance.end:+.1f} dB")
+    if where == "middle":
+        return Finding(abs(balance.whole) < t.SIDE_DB and abs(moves) < t.MOVE_DB, words)
+    return Finding((balance.whole if where == "right" else -balance.whole) >= t.SIDE_DB, words)
+
+
 def _no_such_part(measurement: Measurement) -> Finding:
     count = len(measurement.events)
     return Finding(False, f"only {count} event{'' if count == 1 else 's'}" if count else "silence")
@@ -182,6 +199,10 @@ def _amount_tolerance(claim: Comparison) -> float:
     return math.inf
 
 
+def _octaves(hertz: float) -> float | None:
+    return math.log2(hertz) if hertz > 0 else None
+
+
 def _semitones(event: Event) -> float | None:
     return None if event.pitch is None else t.SEMITONE * math.log2(event.pitch)
 
@@ -189,9 +210,10 @@ def _semitones(event: Event) -> float | None:
 _COMPARED: dict[Quantity, tuple[Callable[[Event], float | None], float, str]] = {
     Quantity.PITCH: (_semitones, t.PITCH_STEP_SEMITONES, "semitones"),
     Quantity.LEVEL: (lambda event: event.level, t.LEVEL_STEP_DB, "dB"),
+    Quantity.CENTROID: (lambda event: _octaves(event.centroid), t.CENTROID_STEP_OCTAVES, "octaves"),
     # Weber's fraction: lengths are compared by their ratio.
     Quantity.DURATION: (lambda event: math.log(event.duration), math.log1p(t.DURATION_STEP), "%"),
 }
 """Measure, least step that counts, and unit."""
-_SHOWN = {Quantity.PITCH: 1.0, Quantity.LEVEL: 1.0, Quantity.DURATION: 100.0}
+_SHOWN = {Quantity.PITCH: 1.0, Quantity.LEVEL: 1.0, Quantity.CENTROID: 1.0, Quantity.DURATION: 100.0}
 """Factor from the compared measure to the unit shown."""

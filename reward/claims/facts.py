@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+_TIMBRE_KIND = {"bright": "brightness", "dull": "brightness", "high": "pitch", "low": "pitch"}
 Part = int | None
 """Which sound a statement speaks of: the n-th event from 1, -1 for the last, None for the clip as a whole."""
 
@@ -57,6 +58,12 @@ class Quantity(StrEnum):
     """Seconds."""
     TEMPO = "tempo"
     """Beats (events) a minute."""
+    LOUDNESS = "integrated loudness"
+    """LUFS, of the clip."""
+    CENTROID = "spectral centroid"
+    """Hz."""
+    SYLLABLES = "speaking rate"
+    """Syllables a second, of the clip."""
 
     @property
     def kind(self) -> str:
@@ -81,6 +88,9 @@ _KIND = {
     Quantity.GAP_SHORTEST: "timing",
     Quantity.GAP_LONGEST: "timing",
     Quantity.TEMPO: "tempo",
+    Quantity.LOUDNESS: "loudness",
+    Quantity.CENTROID: "brightness",
+    Quantity.SYLLABLES: "speaking rate",
 }
 
 
@@ -134,7 +144,8 @@ class Regular:
 class Timbre:
     """ "like a square wave": waveform or harmonic structure of a part.
 
-    `what`: sine, triangle, square, sawtooth, noise; odd (odd partials only), all (all partials), unpitched, pitched.
+    `what`: sine, triangle, square, sawtooth, noise; odd (odd partials only), all (all partials), unpitched, pitched;
+    bright, dull, high, low on the scales that `reward.tolerances` states.
     """
 
     what: str
@@ -142,13 +153,23 @@ class Timbre:
 
 
 @dataclass(frozen=True)
+class Side:
+    """ "on the left": where the sound of a stereo clip is.
+
+    `where`: left, right, middle; rightward, leftward (it moves there).
+    """
+
+    where: str
+
+
+@dataclass(frozen=True)
 class Not:
     """The opposite of a statement: "does not rise"."""
 
-    statement: Count | Comparison | Change | Regular | Timbre
+    statement: Count | Comparison | Change | Regular | Timbre | Side
 
 
-Statement = Count | Value | Comparison | Change | Regular | Timbre | Not
+Statement = Count | Value | Comparison | Change | Regular | Timbre | Side | Not
 
 
 @dataclass(frozen=True)
@@ -163,14 +184,17 @@ class Claim:
 
     @property
     def kind(self) -> str:
-        """Family for reports: pitch, loudness, count, duration, timing, tempo, regularity, timbre."""
+        """Family for reports: pitch, loudness, count, duration, timing, tempo, regularity, timbre, brightness,
+        speaking rate, stereo."""
         statement = self.statement.statement if isinstance(self.statement, Not) else self.statement
         match statement:
             case Count():
                 return "count"
             case Regular():
                 return "regularity"
-            case Timbre():
-                return "timbre"
+            case Timbre(what):
+                return _TIMBRE_KIND.get(what, "timbre")
+            case Side():
+                return "stereo"
             case _:
                 return statement.quantity.kind

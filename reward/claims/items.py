@@ -30,7 +30,7 @@ class Item:
     meaning: Meaning | None = None
     number: float | None = None
     unit: str = ""
-    """Hz, dB, s, bpm, st (semitones), % or "" of a number."""
+    """Hz, dB, s, bpm, st (semitones), LUFS, syl (syllables a second), % or "" of a number."""
 
 
 def items_of(tokens: list[Token]) -> list[Item]:
@@ -71,7 +71,9 @@ def _number_at(tokens: list[Token], position: int) -> tuple[Item, int]:
     value, unit, last = token.number or 0.0, "", position
     following = [t.word for t in tokens[position + 1 : position + 4]]
     per = following.index("per") if "per" in following[:2] else len(following)
-    if following[per + 1 : per + 2] in (["minute"], ["second"]):  # "5 per second", "120 beats per minute"
+    if following[:1] in (["syllable"], ["syllables"]) and following[1:3] in (["per", "second"], ["a", "second"]):
+        unit, last = "syl", position + 3
+    elif following[per + 1 : per + 2] in (["minute"], ["second"]):  # "5 per second", "120 beats per minute"
         unit, last = "bpm", position + per + 2
         value *= 60.0 if following[per + 1] == "second" else 1.0
     elif following and following[0] in UNITS:

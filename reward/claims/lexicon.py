@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from reward.claims.facts import Quantity, Relation
-from reward.claims.meanings import Compares, Edge, EdgeWord, Evenness, Meaning, Moves, Ordinal, Sounds, Topic, Word
+from reward.claims.meanings import (
+    Compares,
+    Edge,
+    EdgeWord,
+    Evenness,
+    Meaning,
+    Moves,
+    Ordinal,
+    Place,
+    Sounds,
+    Topic,
+    Word,
+)
 
 MORE, LESS, SAME = Relation.MORE, Relation.LESS, Relation.SAME
 
@@ -39,7 +51,8 @@ _add(Ordinal(-1), "last,final")
 _add(Ordinal(1), "tone|beep|burst|note|sound one|1")
 _add(Ordinal(2), "tone|beep|burst|note|sound two|2")
 
-_add(Topic(Quantity.PITCH), "pitch,pitches,frequency,frequencies,fundamental,f0,pitched,high pitched,low pitched")
+_add(Topic(Quantity.PITCH), "pitch,pitches,frequency,frequencies,fundamental,f0,pitched")
+_add(Topic(Quantity.CENTROID), "centroid,spectral centroid|brightness,brightness,spectral center|centre")
 _add(Topic(Quantity.LEVEL), "level,levels,loudness,volume,amplitude,intensity")
 _add(
     Topic(Quantity.DURATION),
@@ -121,6 +134,8 @@ _add(Compares(Quantity.LEVEL, MORE), "louder,stronger")
 _add(Compares(Quantity.LEVEL, LESS), "quieter,softer,weaker,fainter")
 _add(Compares(Quantity.DURATION, MORE), "longer")
 _add(Compares(Quantity.DURATION, LESS), "shorter,briefer")
+_add(Compares(Quantity.CENTROID, MORE), "brighter")
+_add(Compares(Quantity.CENTROID, LESS), "duller,darker")
 _add(Compares(Quantity.PITCH, MORE, True), "highest")
 _add(Compares(Quantity.PITCH, LESS, True), "lowest,deepest")
 _add(Compares(Quantity.LEVEL, MORE, True), "loudest,strongest")
@@ -138,6 +153,21 @@ _add(
     "just the fundamental,no|without overtones,no|without harmonics,"
     f"no|without higher|upper|further {_PARTIALS},no|without other|audible {_PARTIALS}",
 )
+# Qualities, on the scales of reward.tolerances.
+_add(Sounds("bright"), "bright,brilliant,piercing,shrill")
+_add(Sounds("dull"), "dull,dark,muffled,mellow")
+_add(Sounds("high"), "high pitched,high in pitch,high register,high tone|note|pitch")
+_add(Sounds("low"), "low pitched,low in pitch,low register,low tone|note|pitch,deep tone|note|pitch")
+_SIDE = "side|channel|speaker|ear"
+for _where in ("left", "right"):
+    _add(
+        Place(_where),
+        f"on|from the {_where},on|from|in the {_where} {_SIDE},{_where} {_SIDE} is|was louder|stronger,panned {_where},"
+        f"panned to|hard the|{_where} {_where},panned to {_where},louder on|in the {_where},hard {_where}",
+    )
+_add(Place("middle"), "in the middle|center|centre,centered,centred,equally loud on both,equal in both channels")
+_add(Place("rightward"), "left to right,the left to the right")
+_add(Place("leftward"), "right to left,the right to the left")
 _add(Sounds("square"), "square,square wave,square like")
 _add(Sounds("sawtooth"), "sawtooth,saw tooth,saw like,sawtooth wave,saw wave")
 _add(Sounds("triangle"), "triangle wave,triangle,triangular")
@@ -209,6 +239,7 @@ UNITS: dict[str, tuple[str, float]] = {
     "db": ("dB", 1.0), "dbfs": ("dB", 1.0), "decibel": ("dB", 1.0), "decibels": ("dB", 1.0),
     "s": ("s", 1.0), "sec": ("s", 1.0), "secs": ("s", 1.0), "second": ("s", 1.0), "seconds": ("s", 1.0),
     "ms": ("s", 0.001), "msec": ("s", 0.001), "millisecond": ("s", 0.001), "milliseconds": ("s", 0.001),
+    "lufs": ("LUFS", 1.0), "lkfs": ("LUFS", 1.0),
     "bpm": ("bpm", 1.0), "semitone": ("st", 1.0), "semitones": ("st", 1.0), "octave": ("st", 12.0),
     "octaves": ("st", 12.0), "percent": ("%", 1.0),
 }  # fmt: skip

@@ -63,6 +63,13 @@ class Sounds:
 
 
 @dataclass(frozen=True)
+class Place:
+    """ "on the left", "from left to right"."""
+
+    where: str
+
+
+@dataclass(frozen=True)
 class Evenness:
     """ "regular". With `timing_only` it means timing only where gaps or pulses are spoken of ("even", "uniform")."""
 
@@ -90,4 +97,4 @@ class Word(StrEnum):
     SINGLE = "single"
 
 
-Meaning = Ordinal | Topic | EdgeWord | Moves | Compares | Sounds | Evenness | Word
+Meaning = Ordinal | Topic | EdgeWord | Moves | Compares | Sounds | Place | Evenness | Word

@@ -14,13 +14,26 @@ from reward.claims.facts import (
     Quantity,
     Regular,
     Relation,
+    Side,
     Statement,
     Timbre,
     Value,
 )
 from reward.claims.items import Item
 from reward.claims.lexicon import NOT_A_COUNTED_ADJECTIVE
-from reward.claims.meanings import Compares, Edge, EdgeWord, Evenness, Meaning, Moves, Ordinal, Sounds, Topic, Word
+from reward.claims.meanings import (
+    Compares,
+    Edge,
+    EdgeWord,
+    Evenness,
+    Meaning,
+    Moves,
+    Ordinal,
+    Place,
+    Sounds,
+    Topic,
+    Word,
+)
 
 NEGATION_REACH = 5
 """Items after a negation that it still negates: "does not seem to be any higher"."""
@@ -30,6 +43,10 @@ MOST_EVENTS = 60
 """Larger counts are no counts of events in a clip of 30 s."""
 
 _TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET}
+_CLIP_UNITS = {"bpm": Quantity.TEMPO, "LUFS": Quantity.LOUDNESS, "syl": Quantity.SYLLABLES}
+"""Units that say what a number speaks of."""
+_OF_PARTS = ("pitch", "loudness", "duration", "brightness")
+"""Families whose numbers can be of one event."""
 _BREAKS = frozenset({",", "and", "(", ")", ":"})
 """The words of a claim begin after these."""
 _EDGED = {
@@ -115,6 +132,8 @@ class Reader:
             case Sounds(what):
                 if what != "noise" or not self._around.is_background(position):
                     self._state(Timbre(what, self.part), position, item)
+            case Place(where):
+                self._state(Side(where), position, item)
             case Evenness(even, timing_only):
                 if not self._around.is_partials(position + 1) and (self._timing or not timing_only):
                     self._state(Regular(even), position, item)
@@ -204,19 +223,21 @@ class Reader:
             return
         edge = self._edge_of(position, item)
         quantity: Quantity | None = None
-        if item.unit == "Hz":
+        if item.unit == "Hz" and self._topic is Quantity.CENTROID:
+            quantity = Quantity.CENTROID
+        elif item.unit == "Hz":
             quantity = _EDGED.get((Quantity.PITCH, edge), Quantity.PITCH) if edge else Quantity.PITCH
         elif item.unit == "dB":
             quantity = Quantity.LEVEL if edge is None else None
-        elif item.unit == "bpm":
-            quantity = Quantity.TEMPO
+        elif item.unit in _CLIP_UNITS:
+            quantity = _CLIP_UNITS[item.unit]
         elif item.unit == "s":
             quantity = self._time(position, edge)
         if quantity is not None and not self._is_negated(position):
-            part = self.part if quantity.kind in ("pitch", "loudness", "duration") else None
+            part = self.part if quantity.kind in _OF_PARTS else None
             if quantity is Quantity.ONSET:
                 part = self.part
-            if quantity is Quantity.CLIP:
+            if quantity in (Quantity.CLIP, Quantity.LOUDNESS):
                 part = None
             self._state(Value(quantity, part, item.number or 0.0), position, item)
 

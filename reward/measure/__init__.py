@@ -2,6 +2,6 @@
 
 from reward.measure.cache import measure_uri
 from reward.measure.clip import measure
-from reward.measure.facts import Contour, Event, Measurement, Rhythm
+from reward.measure.facts import Balance, Contour, Event, Measurement, Rhythm
 
-__all__ = ["Contour", "Event", "Measurement", "Rhythm", "measure", "measure_uri"]
+__all__ = ["Balance", "Contour", "Event", "Measurement", "Rhythm", "measure", "measure_uri"]

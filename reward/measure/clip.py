@@ -6,16 +6,21 @@ import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.events import find_events
-from reward.measure.facts import Contour, Event, Measurement, Rhythm, Samples
+from reward.measure.facts import Balance, Contour, Event, Measurement, Rhythm, Samples
 from reward.measure.level import measure_levels
+from reward.measure.loudness import integrated_loudness
 from reward.measure.pitch import measure_pitch
+from reward.measure.syllables import syllable_rate
 
 SHORTEST = 800
 """Samples (50 ms); shorter clips are padded with silence, because F0 needs a few periods around it."""
 
 
-def measure(samples: Samples) -> Measurement:
-    """Measures `samples` `[samples]` at 16 kHz. About 15 ms for a clip of 2 s on one core."""
+def measure(samples: Samples, balance: Balance | None = None) -> Measurement:
+    """Measures `samples` `[samples]` at 16 kHz, already mixed down; `balance` is what was lost by that.
+
+    About 10 ms for each second on one core.
+    """
     duration = len(samples) / SAMPLE_RATE
     peak = 20 * float(np.log10(max(float(np.max(np.abs(samples), initial=0.0)), 1e-6)))
     samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
@@ -30,6 +35,9 @@ def measure(samples: Samples) -> Measurement:
         rhythm=_rhythm(events),
         level=Contour(levels.times, levels.db),
         pitch=pitch,
+        loudness=integrated_loudness(samples),
+        syllable_rate=syllable_rate(samples, pitch),
+        balance=balance,
     )
 
 

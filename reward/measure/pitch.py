@@ -22,6 +22,8 @@ PERIOD_MS = 5.0
 """Milliseconds between F0 frames."""
 DECIMATION = 2
 """DIO looks for F0 at 8 kHz: four times as fast, and equally exact up to the ceiling (StoneMask refines at 16 kHz)."""
+REFINED_HZ = SAMPLE_RATE / 12
+"""StoneMask gives no F0 from here (1333 Hz) on; DIO's own is within 0.5 % there, having many periods in a frame."""
 JUMP_OCTAVES = 1 / 12
 """A step of one semitone within 15 ms is a new tone; the fastest glide (2 octaves/s) moves a third of that."""
 STABLE_OCTAVES = 0.03
@@ -33,10 +35,11 @@ STABLE_FRAMES = 6
 def measure_pitch(samples: Samples) -> Contour:
     """F0 contour; NaN where DIO finds none. Noise gives stray frames: ask `events` whether a sound has a pitch."""
     x = samples.astype(np.float64)
-    f0, times = pyworld.dio(
+    coarse, times = pyworld.dio(
         x, SAMPLE_RATE, f0_floor=FLOOR_HZ, f0_ceil=CEILING_HZ, frame_period=PERIOD_MS, speed=DECIMATION
     )
-    f0 = pyworld.stonemask(x, f0, times, SAMPLE_RATE)
+    refined = pyworld.stonemask(x, coarse, times, SAMPLE_RATE)
+    f0 = np.where(coarse > REFINED_HZ, coarse, refined)
     return Contour(times, np.where(f0 > 0, f0, np.nan))
 
 

@@ -17,6 +17,10 @@ TOP_HZ = 7600.0
 """Partials above it are touched by anti-aliasing filters."""
 REPEAT_SAMPLES = 240
 """Least samples (15 ms) compared with those one period later: longer, and the end of a glide has left its F0."""
+SHORT_PERIOD = 32.0
+"""Samples of a period (500 Hz) below which several are looked ahead."""
+MAX_PERIODS = 4
+"""Most periods: in 8 ms even a fast glide moves little."""
 MAX_PARTIALS = 16
 """More partials do not change a verdict."""
 
@@ -44,7 +48,8 @@ def periodicity(samples: Samples, f0: Frames) -> float:
     """
     found = []
     for place in np.linspace(0, 1, PLACES + 2)[1:-1]:
-        lag = SAMPLE_RATE / float(f0[round(place * (len(f0) - 1))])
+        period = SAMPLE_RATE / float(f0[round(place * (len(f0) - 1))])
+        lag = period * _periods(period)
         whole = int(lag)
         length = max(REPEAT_SAMPLES, whole) + whole + 1
         if length > len(samples):
@@ -59,6 +64,16 @@ def periodicity(samples: Samples, f0: Frames) -> float:
         scale = float(np.sqrt(np.dot(here, here) * np.dot(later, later)))
         found.append(max(0.0, float(np.dot(here, later)) / scale) if scale > 0 else 0.0)
     return float(np.mean(found)) if found else 0.0
+
+
+def _periods(period: float) -> int:
+    """How many periods of `period` samples to look ahead: of a high note as many as come nearest to whole samples.
+
+    Between samples the waveform is taken as straight, which the upper partials of a short period are far from.
+    """
+    if period >= SHORT_PERIOD:
+        return 1
+    return min(range(1, MAX_PERIODS + 1), key=lambda count: abs(count * period - round(count * period)))
 
 
 def measure_partials(samples: Samples, f0: Frames) -> Partials | None:

@@ -1,0 +1,36 @@
+"""Where the sound comes from in a file with two channels."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import soundfile
+
+from reward.measure.facts import Balance
+
+BLOCK_SECONDS = 0.25
+"""Levels are compared in blocks: a sound that moves changes little in one."""
+QUIET_DB = 40.0
+"""Blocks so far below the loudest do not tell where the sound is."""
+
+
+def measure_balance(data: bytes) -> Balance | None:
+    """The balance of an audio file that `decode_audio` has accepted; None unless it has two channels."""
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        if file.channels != 2:
+            return None
+        block = max(1, round(BLOCK_SECONDS * file.samplerate))
+        powers = np.array([np.mean(np.square(b, dtype=np.float64), axis=0) for b in file.blocks(block, always_2d=True)])
+    if len(powers) == 0 or powers.max() <= 0:
+        return None
+    loud = powers.sum(axis=1) > powers.sum(axis=1).max() * 10 ** (-QUIET_DB / 10)
+    powers = powers[loud]
+    third = max(1, len(powers) // 3)
+    return Balance(_right_db(powers), _right_db(powers[:third]), _right_db(powers[-third:]))
+
+
+def _right_db(powers: np.ndarray) -> float:
+    """Level of the right channel over the left, dB, at most 60 either way. `powers` is [blocks, 2]."""
+    left, right = powers.mean(axis=0) + 1e-12 * powers.max()
+    return float(np.clip(10 * np.log10(right / left), -60.0, 60.0))
