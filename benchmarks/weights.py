@@ -107,7 +107,7 @@ class Sync:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--millions", type=int, nargs="+", default=[25, 100], help="parameters, 10^6")
+    options.add_argument("--millions", type=int, nargs="*", default=[25, 100], help="parameters, 10^6")
     options.add_argument("--shards", type=int, default=2, help="Redis servers")
     options.add_argument("--ppo-steps", type=int, default=4, help="real PPO updates of 50 million parameters")
     options.add_argument("--json", action="store_true", help="print one JSON object")

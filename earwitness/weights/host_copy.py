@@ -40,6 +40,8 @@ class HostCopy:
         """(lineage, version) that the tensors are, verified; None before the first and after a failure."""
         self.tensors: dict[str, Held] = {}
         """By Hugging Face name."""
+        self._verified: dict[str, bytes] = {}
+        """xxh3-128 of each tensor when it was verified last."""
 
     def catch_up(self, reader: WeightReader, lineage: str, version: int) -> set[str]:
         """Becomes `version`: from what is held if deltas lead on from there, else, or if one of them is broken, from
@@ -81,9 +83,14 @@ class HostCopy:
             else:
                 replaced = self._replace(reader, manifest)
         last = chain[-1]
+        for entry in last.tensors:
+            if entry.name not in patched and entry.xxh3_128 != self._verified[entry.name]:
+                problem = f"tensor {entry.name} should have been changed"
+                raise ChecksumError(last.lineage, last.version, problem)
         entries = [entry for entry in last.tensors if entry.name in patched]
         for _ in in_parallel(lambda e: verify(last, e, self.tensors[e.name].data), entries, CPU_THREADS):
             pass
+        self._verified = {entry.name: entry.xxh3_128 for entry in last.tensors}
         self.held = (last.lineage, last.version)
         return replaced | patched
 
@@ -92,6 +99,7 @@ class HostCopy:
         self.tensors = {
             entry.name: Held(entry.dtype, tuple(entry.shape), data) for entry, data in reader.fetch(manifest, memory)
         }
+        self._verified = {entry.name: entry.xxh3_128 for entry in manifest.tensors}
         return set(self.tensors)
 
     def _apply_delta(self, reader: WeightReader, manifest: Manifest) -> set[str]:

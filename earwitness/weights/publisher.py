@@ -99,7 +99,8 @@ class WeightPublisher:
             chunks = self._send(version, split(self._whole(drawn, entries)))
             manifest = Manifest(kind=VERSION_KIND_ANCHOR, base_version=version, tensors=entries, chunks=chunks)
         committed = self._finish(version, manifest)
-        self._chain = [*chain, committed]
+        if committed == manifest:  # else another's version, of other bits, was there first
+            self._chain = [*chain, committed]
         return committed
 
     def publish_anchor(self, version: int, tensors: Iterable[Tensor]) -> Manifest:

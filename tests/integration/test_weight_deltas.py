@@ -410,6 +410,45 @@ def test_what_was_drawn_may_change_while_it_is_sent(publisher, reader):
         assert held(copy) == policy.bytes()
 
 
+def test_two_publishers_of_one_version_never_make_a_third(publisher, shards, reader):
+    """A lineage has one writer. Where there are two all the same, a reader gets one's weights or an error."""
+    policy, copy = Policy(), HostCopy()
+    published(publisher, policy, [0])
+    copy.catch_up(reader, LINEAGE, 0)
+    other = Policy(seed=9)
+
+    def overtaken():
+        yield from list(policy.step().tensors())[:5]
+        WeightPublisher(shards, LINEAGE).publish(1, other.tensors())
+        yield from list(policy.tensors())[5:]
+
+    publisher.publish(1, overtaken())
+    try:
+        copy.catch_up(reader, LINEAGE, 1)
+        assert held(copy) == other.bytes()  # the first manifest is the version
+    except ChecksumError:
+        assert copy.held is None
+    for version in (2, 3):
+        history = published(publisher, policy, [version])
+        copy.catch_up(reader, LINEAGE, version)
+        assert held(copy) == history[version]
+    assert kinds(reader, [2, 3]) == "ad"
+
+
+def test_a_tensor_that_should_have_changed_is_told(publisher, reader, shards):
+    """A wrong base shows in the tensors that the delta does not touch, too."""
+    policy, copy = Policy(), HostCopy()
+    published(publisher, policy, [0])
+    copy.catch_up(reader, LINEAGE, 0)
+    published(publisher, policy, [1])
+    manifest = reader.manifest(LINEAGE, 1)
+    entry = next(entry for entry in manifest.tensors if entry.name == "frozen")
+    entry.xxh3_128 = bytes(16)
+    with pytest.raises(ChecksumError, match="frozen should have been changed"):
+        copy.apply(reader, manifest)
+    assert copy.held is None
+
+
 def test_manifests_that_go_in_circles_are_refused(publisher, shards, reader):
     published(publisher, Policy(), range(3))
     manifest = reader.manifest(LINEAGE, 1)
