@@ -2,13 +2,15 @@
 
     python benchmarks/reward.py [--json]
 
-CPU time of one core, so that other work on the machine does not count; medians.
+CPU time of one core, so that other work on the machine does not count, except for the rate over gRPC; medians.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -16,20 +18,27 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import numpy as np
 import soundfile
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # else this file would hide the package `reward`
 
 from earwitness.audio import SAMPLE_RATE  # noqa: E402
+from earwitness.log import get_logger  # noqa: E402
+from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
 from reward.claims import extract_claims  # noqa: E402
 from reward.measure import measure  # noqa: E402
 from reward.measure.facts import Samples  # noqa: E402
 from reward.score import score, score_group  # noqa: E402
+from services.reward import RewardService  # noqa: E402
+from services.scoring import ScoringProcess  # noqa: E402
 
 REPEATS = 15
 """Median of so many."""
+GROUPS_AT_ONCE = 4
+"""Requests in flight."""
 TRACE = (
     "I listen closely to the recording from its beginning to its end. The first tone is near 440 Hz and lasts about "
     "0.30 s, and the second is near 620 Hz and lasts about 0.60 s, so the second is higher and longer. "
@@ -82,6 +91,7 @@ def figures() -> dict[str, object]:
         "trace_500_words_ms": _ms(lambda: extract_claims(" ".join(trace), prompt)),
         "score_trajectory_ms": _ms(lambda: score(trajectory, prompt, rule, measurement)),
         "trajectories_per_second": round(_rate(prompt, rule, trajectory, two)),
+        "grpc_trajectories_per_second": round(asyncio.run(_grpc_rate(prompt, rule, trajectory, two))),
         "hostile_ms": {
             str(kb): max(_ms(lambda t=pattern * (kb * 1000 // len(pattern)): _score_text(t, prompt, rule, measurement))
                          for pattern in HOSTILE.values())
@@ -110,6 +120,41 @@ def _rate(
         group = trajectory_pb2.Group(task=task, trajectories=[trajectory] * 16)
         score_group(group)
         return 16 * 1000 / _ms(lambda: score_group(group))
+
+
+async def _grpc_rate(
+    prompt: trajectory_pb2.Prompt,
+    rule: trajectory_pb2.RewardRule,
+    trajectory: trajectory_pb2.Trajectory,
+    samples: Samples,
+) -> float:
+    """Trajectories a second of wall time through RewardService.Score, in groups of 16, the measurement cached.
+
+    Client, server and scoring process share one core.
+    """
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory() as folder, ScoringProcess(get_logger("benchmark")) as scoring:
+        path = Path(folder) / "clip.flac"
+        soundfile.write(path, samples, SAMPLE_RATE)
+        group = trajectory_pb2.Group(trajectories=[trajectory] * 16)
+        group.task.prompt.CopyFrom(prompt)
+        group.task.reward.CopyFrom(rule)
+        group.task.prompt.audio_uri = str(path)
+        server = grpc.aio.server()
+        reward_pb2_grpc.add_RewardServiceServicer_to_server(RewardService(scoring), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = reward_pb2_grpc.RewardServiceStub(channel)
+            request = reward_pb2.ScoreRequest(group=group)
+            await stub.Score(request)
+            rates = []
+            for _ in range(REPEATS):
+                started = time.perf_counter()
+                await asyncio.gather(*(stub.Score(request) for _ in range(GROUPS_AT_ONCE)))
+                rates.append(16 * GROUPS_AT_ONCE / (time.perf_counter() - started))
+        await server.stop(None)
+        return statistics.median(rates)
 
 
 def _clip(seconds: float, rng: np.random.Generator) -> Samples:
