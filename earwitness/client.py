@@ -139,14 +139,17 @@ class Mesh:
             raise ServerUnreachable(address, seconds) from error
         return cls(channel, address, token)
 
-    def submit(self, recipe: str | Path, *, request_id: str | None = None) -> jobs_pb2.Job:
+    def submit(
+        self, recipe: str | Path, *, request_id: str | None = None, base: str | Path | None = None
+    ) -> jobs_pb2.Job:
         """Submit the recipe file `recipe`; the same `request_id` submits only once.
 
-        Relative paths in the recipe are taken from the current directory. Raises RecipeError with every mistake found
-        here, Refused with those the server found.
+        Relative paths in the recipe are taken from the folder `base`, by default the current one; for a mesh on other
+        machines it is a folder of theirs. Raises RecipeError with every mistake found here, Refused with those the
+        server found.
         """
         read_recipe(str(recipe))
-        text = absolute_paths(Path(recipe).read_bytes(), str(Path.cwd()))
+        text = absolute_paths(Path(recipe).read_bytes(), str(base or Path.cwd()))
         request = jobs_pb2.SubmitJobRequest(request_id=request_id or uuid.uuid4().hex, recipe_yaml=text)
         return self._call(self._stub.SubmitJob, request, SUBMIT_SECONDS).job
 

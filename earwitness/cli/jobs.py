@@ -27,6 +27,12 @@ def submit(
     recipe: Annotated[str, typer.Argument(help="File of a recipe; relative paths in it start here.")],
     follow_it: Annotated[bool, typer.Option("--follow", help="Watch the job until it ends.")] = False,
     request_id: Annotated[str | None, typer.Option(help="The same id submits only once.")] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder that relative paths start in instead: of the mesh's volume if it is not on this machine."
+        ),
+    ] = None,
     state: Folder = FOLDER,
     address: Address = None,
     token: Token = None,
@@ -40,9 +46,11 @@ def submit(
         earwitness submit recipes/quickstart.yaml --follow
 
         earwitness submit my.yaml --request-id monday-1
+
+        earwitness submit recipes/quickstart.yaml --base /data --address localhost:7070
     """
     with connect(address, token, state) as mesh:
-        job = mesh.submit(recipe, request_id=request_id)
+        job = mesh.submit(recipe, request_id=request_id, base=base)
         if follow_it:
             err.print(f"job {job.job_id}; Ctrl-C stops watching, not the job", markup=False)
             _follow(mesh, job.job_id)

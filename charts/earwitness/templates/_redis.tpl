@@ -32,7 +32,7 @@ io-threads {{ int .values.ioThreads }}
 {{- define "ew.redisStart" -}}
 set -eu
 umask 077
-printf 'user default off\nuser earwitness on >%s ~ew:* &ew:* +@all -@admin -@dangerous +info\n' "$EW_REDIS_PASSWORD" >/tmp/users.acl
+printf 'user default off\nuser earwitness on >%s ~ew:* resetchannels &ew:* +@all -@admin -@dangerous +info\n' "$EW_REDIS_PASSWORD" >/tmp/users.acl
 unset EW_REDIS_PASSWORD
 exec valkey-server /etc/redis/redis.conf
 {{- end -}}

@@ -130,6 +130,11 @@ def test_submit_sends_absolute_paths_the_token_and_the_request_id(mesh: Mesh, jo
     assert jobs.metadata["authorization"] == "Bearer token-1"
 
 
+def test_submit_takes_paths_from_a_folder_of_the_mesh(mesh: Mesh, jobs: Jobs, recipe: Path) -> None:
+    mesh.submit(recipe, base="/data")
+    assert yaml.safe_load(jobs.submitted[0].recipe_yaml)["output"] == "/data/runs/small"
+
+
 def test_two_submissions_without_a_request_id_are_two(mesh: Mesh, jobs: Jobs, recipe: Path) -> None:
     mesh.submit(recipe)
     mesh.submit(recipe)

@@ -1,0 +1,125 @@
+"""The Redis that the chart starts: its own script and configuration, run here, serve the queue and the weights."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import helm_python as helm
+import numpy as np
+import pytest
+import redis
+import yaml
+
+from earwitness.local.ports import free_ports
+from earwitness.queue import READY, TASKS, Queue
+from earwitness.redis_server import RedisServer, connect, connect_bulk
+from earwitness.weights import WeightPublisher, WeightReader
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+CHART = Path(__file__).parents[2] / "charts" / "earwitness"
+PASSWORD = "letters0digits"
+START_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, dict[str, str]]:
+    """Files of the ConfigMaps, by component."""
+    with helm.Chart.load(CHART) as chart:
+        files = chart.render({}, name="ew", namespace="ns")
+    objects = [
+        o for role in ("queue", "weights") for o in yaml.safe_load_all(files[f"earwitness/templates/{role}/redis.yaml"])
+    ]
+    return {o["metadata"]["name"].removeprefix("ew-"): o["data"] for o in objects if o["kind"] == "ConfigMap"}
+
+
+@pytest.fixture(params=["queue", "weights"])
+def role(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def url(role: str, rendered: dict[str, dict[str, str]], tmp_path: Path) -> Iterator[str]:
+    """URL of the server, as our user. Only paths and the port differ from what a pod runs."""
+    port, folder = free_ports(1)[0], tmp_path / "redis"
+    for place in ("etc", "tmp", "data", "bin"):
+        (folder / place).mkdir(parents=True)
+    places = {"/etc/redis": f"{folder}/etc", "/var/lib/redis": f"{folder}/data", "/tmp": f"{folder}/tmp"}
+    for name, text in rendered[role].items():
+        here = re.sub("/etc/redis|/var/lib/redis|/tmp", lambda found: places[found.group()], text)
+        (folder / "etc" / name).write_text(here.replace("port 6379", f"port {port}\nbind 127.0.0.1"))
+    (folder / "bin" / "valkey-server").symlink_to(server_program(tmp_path))
+    environment = {"PATH": f"{folder}/bin:{os.environ['PATH']}", "EW_REDIS_PASSWORD": PASSWORD}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(["sh", f"{folder}/etc/start.sh"], env=environment, stdout=log, stderr=log)
+    try:
+        address = f"redis://earwitness:{PASSWORD}@127.0.0.1:{port}/0"
+        wait_for(address, process, folder / "log")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def server_program(folder: Path) -> str:
+    """The redis-server that the tests have: found as `earwitness up` finds it."""
+    with RedisServer("weights", folder / "probe") as server:
+        return str(Path(f"/proc/{server.pid}/exe").readlink())
+
+
+def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            redis.Redis.from_url(address, socket_timeout=1).ping()
+            return
+        except redis.ConnectionError:
+            time.sleep(0.05)
+    pytest.fail(f"no PONG within {START_SECONDS} s: {log.read_text()}")
+
+
+def test_the_queue_and_the_weights_work_as_our_user(role: str, url: str) -> None:
+    if role == "queue":
+        queue = Queue(connect(url))
+        queue.open_run("job/0-train/1", {}, {})
+        task = trajectory_pb2.GroupTask(run_id="job/0-train/1", ordinal=0)
+        assert queue.issue(task)
+        (taken,) = queue.take(TASKS, "worker", block_ms=100)
+        queue.renew(TASKS, "worker", [taken.message_id])
+        assert queue.hand_off(TASKS, taken.message_id, trajectory_pb2.Group(task=task), READY) == "ok"
+        (ready,) = queue.take(READY, "trainer", block_ms=100)
+        queue.use("job/0-train/1", 1, [(ready.message_id, 0)])
+        queue.announce("rollout", "worker", {"state": "working"})
+        assert queue.ledger("job/0-train/1") == {0: "used:1"}
+        assert len(queue.workers()) == 1
+        assert queue.lag()
+    else:
+        tensor = np.arange(250, dtype=np.float32).view(np.uint8)
+        with connect(url).pubsub() as news:
+            news.subscribe("ew:w:news")
+            publisher = WeightPublisher([connect_bulk(url)], "job/1")
+            publisher.publish_anchor(1, [("a.weight", "float32", (250,), memoryview(tensor))])
+        reader = WeightReader([url])
+        assert reader.latest() == ("job/1", 1)
+        reader.lease("worker", "job/1", 1)
+        reader.release("worker")
+
+
+def test_nobody_else_gets_in_and_our_user_stays_within_our_keys(url: str) -> None:
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis.from_url(url.replace(f"earwitness:{PASSWORD}@", "")).ping()
+    client = redis.Redis.from_url(url)
+    for forbidden in [("SET", "other", "1"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("ACL", "LIST")]:
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            client.execute_command(*forbidden)
+
+
+def test_nothing_is_evicted_and_only_the_queue_is_durable(role: str, url: str) -> None:
+    facts = {section: redis.Redis.from_url(url).info(section) for section in ("memory", "persistence")}
+    assert facts["memory"]["maxmemory_policy"] == "noeviction"
+    assert facts["memory"]["maxmemory"] > 0
+    assert facts["persistence"]["aof_enabled"] == (1 if role == "queue" else 0)
