@@ -1,6 +1,6 @@
 """How often the verdict on a claim is right: labelled pairs of clip and sentence, as many false as true, by family.
 
-    python benchmarks/grounding.py [--clips 60] [--json]
+    python benchmarks/grounding.py [--clips 60] [--misses] [--json]
 
 Clips come from the tests' synthesiser, which shares no code with the measurements. A pair counts as supported or
 contradicted if every checkable claim of its sentence agrees; a false sentence differs by more than twice a tolerance.
@@ -21,6 +21,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # else reward.py beside this file would hide the package `reward`
 
+from benchmarks import grounding_free  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
 from reward.grounding import check_claims  # noqa: E402
 from reward.measure import measure  # noqa: E402
@@ -34,20 +35,21 @@ Family = Callable[[ModuleType, np.random.Generator], tuple[Samples, Pairs]]
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--clips", type=int, default=60, help="clips of each family")
+    options.add_argument("--misses", action="store_true", help="name every pair that was judged wrongly, on stderr")
     options.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = options.parse_args()
-    result = figures(arguments.clips)
+    result = figures(arguments.clips, arguments.misses)
     if arguments.json:
         print(json.dumps(result))
         return
-    print(f"{result['pairs']} pairs\n{'family':14} {'supported':>20} {'contradicted':>20}")
-    print(f"{'':14} {'precision':>10}{'recall':>10} {'precision':>10}{'recall':>10}")
+    print(f"{result['pairs']} pairs\n{'family':18} {'supported':>20} {'contradicted':>20}")
+    print(f"{'':18} {'precision':>10}{'recall':>10} {'precision':>10}{'recall':>10}")
     for name, family in result["families"].items():
         figures_ = [family[v][m] for v in ("supported", "contradicted") for m in ("precision", "recall")]
-        print(f"{name:14} {figures_[0]:10.3f}{figures_[1]:10.3f} {figures_[2]:10.3f}{figures_[3]:10.3f}")
+        print(f"{name:18} {figures_[0]:10.3f}{figures_[1]:10.3f} {figures_[2]:10.3f}{figures_[3]:10.3f}")
 
 
-def figures(count: int) -> dict:
+def figures(count: int, misses: bool = False) -> dict:
     """Precision and recall of both verdicts, by family."""
     clips = _clips()
     pairs, families = 0, {}
@@ -60,6 +62,8 @@ def figures(count: int) -> dict:
                 found = check_claims(sentence, trajectory_pb2.Prompt(), measurement)
                 verdict = None if not found.supported + found.contradicted else not found.contradicted
                 tally[truth, verdict] += 1
+                if misses and verdict != truth:
+                    print(f"{name}: {sentence!r} is {truth}, found {verdict}", file=sys.stderr)
                 pairs += 1
         families[name] = {
             "supported": _scores(tally[True, True], tally[False, True], tally[True, False] + tally[True, None]),
@@ -201,6 +205,8 @@ FAMILIES: dict[str, Family] = {
     "regularity": regularity,
     "timbre": timbre,
 }
+
+FAMILIES |= {f"{name} (free)": family for name, family in grounding_free.FAMILIES.items()}
 
 if __name__ == "__main__":
     main()
