@@ -1,6 +1,6 @@
 """Full syncs and deltas through the weight plane: bytes and seconds, part by part.
 
-    python benchmarks/weights.py [--millions 25 100] [--shards 2] [--ppo-steps 4] [--json]
+    python benchmarks/weights.py [--millions 25 100] [--changed 0.001 0.01 0.03 0.1] [--shards 2] [--ppo-steps 4] [--json]
 
 One sync is everything between the trainer's tensors and the worker's parameters: diff, encode, publish, fetch, apply,
 verify, load. Publisher and reader follow one another in one process. `load` copies whole tensors into parameters, as a
@@ -34,9 +34,6 @@ from earwitness.redis_bulk import BulkClient
 from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, WeightPublisher, WeightReader, delta
 from earwitness.weights.anchor import Tensor
-
-SHARES = (0.001, 0.01, 0.03, 0.1)
-"""Changed elements of all."""
 
 MATRIX = 4_000_000
 """Elements of a matrix; between two lies a vector."""
@@ -108,12 +105,13 @@ class Sync:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--millions", type=int, nargs="*", default=[25, 100], help="parameters, 10^6")
+    options.add_argument("--changed", type=float, nargs="*", default=[0.001, 0.01, 0.03, 0.1], help="changed shares")
     options.add_argument("--shards", type=int, default=2, help="Redis servers")
     options.add_argument("--ppo-steps", type=int, default=4, help="real PPO updates of 50 million parameters")
     options.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = options.parse_args()
     rows = []
-    for row in measured(arguments.millions, arguments.shards, arguments.ppo_steps):
+    for row in measured(arguments.millions, arguments.changed, arguments.shards, arguments.ppo_steps):
         rows.append(row)
         if not arguments.json:
             print("  ".join(f"{name} {row[name]}" for name in COLUMNS), flush=True)
@@ -121,14 +119,14 @@ def main() -> None:
         print(json.dumps({"shards": arguments.shards, "rows": rows}))
 
 
-def measured(millions: list[int], shards: int, ppo_steps: int) -> Iterator[dict[str, Any]]:
+def measured(millions: list[int], shares: list[float], shards: int, ppo_steps: int) -> Iterator[dict[str, Any]]:
     """The rows."""
     with ExitStack() as stack:
         folders = [stack.enter_context(tempfile.TemporaryDirectory()) for _ in range(shards)]
         urls = [stack.enter_context(RedisServer("weights", folder)).url for folder in folders]
         for number in millions:
             bits = make_bits(number * 1_000_000)
-            for share in SHARES:
+            for share in shares:
                 yield measure(urls, f"{number}m", [bits, changed(bits, share)], share)
         if ppo_steps:
             bits, *later = ppo_versions(ppo_steps)

@@ -13,20 +13,20 @@ WIDE = np.dtype("<u2")
 
 
 def pack(positions: np.ndarray) -> np.ndarray:
-    """Ascending positions, int64 [count], as gaps: of type NARROW or WIDE, whichever takes fewer bytes."""
-    gaps = np.diff(positions, prepend=-1)
+    """Ascending positions below 2^31, int64 [count], as gaps: of type NARROW or WIDE, whichever takes fewer bytes."""
+    gaps = np.diff(positions.astype(np.int32), prepend=np.int32(-1))
     gaps -= 1
-    narrow, wide = _length(gaps, NARROW), _length(gaps, WIDE)
-    width, length = (NARROW, narrow) if narrow * NARROW.itemsize <= wide * WIDE.itemsize else (WIDE, wide)
-    if length == gaps.size:
+    long = np.flatnonzero(gaps >= _escape(NARROW))
+    sizes = {width: (gaps.size + int((gaps[long] // _escape(width)).sum())) for width in (NARROW, WIDE)}
+    width = min(sizes, key=lambda w: sizes[w] * w.itemsize)
+    if sizes[width] == gaps.size:
         return gaps.astype(width)
-    stream = np.full(length, _escape(width), width)
-    ends = np.arange(gaps.size)
-    long = np.flatnonzero(gaps >= _escape(width))
+    steps = np.ones(gaps.size, np.int32)
     escapes, gaps[long] = np.divmod(gaps[long], _escape(width))
-    before = np.zeros(gaps.size, np.int64)
-    before[long] = escapes
-    ends += np.cumsum(before)
+    steps[long] += escapes
+    ends = np.cumsum(steps, dtype=np.int32)
+    ends -= 1
+    stream = np.full(sizes[width], _escape(width), width)
     stream[ends] = gaps
     return stream
 
@@ -41,11 +41,6 @@ def unpack(stream: np.ndarray) -> np.ndarray:
     passed = np.cumsum(stream + ends.astype(np.int64))
     passed -= 1
     return passed[ends]
-
-
-def _length(gaps: np.ndarray, width: np.dtype) -> int:
-    long = gaps[gaps >= _escape(width)]
-    return gaps.size + int((long // _escape(width)).sum())
 
 
 def _escape(width: np.dtype) -> int:
