@@ -9,6 +9,7 @@ from reward.claims.meanings import Compares, Meaning, Ordinal, Topic, Word
 
 THAN_REACH = 4
 """Items between a comparative and what it compares with: "louder in level than the second"."""
+_JOINS = frozenset({"and", "but", ",", "while"})
 _UNIT = {Quantity.PITCH: "st", Quantity.LEVEL: "dB", Quantity.DURATION: "s"}
 """Unit of the amount of a comparison."""
 
@@ -45,8 +46,8 @@ class Around:
 
     def is_amount(self, position: int) -> bool:
         """True for the number of "9 dB louder" and "rises by 9 dB": a difference, not a value."""
-        after = [self.meaning(index) for index in (position + 1, position + 2)]
-        if any(isinstance(meaning, Compares) for meaning in after):
+        joined = self.word(position + 1) in _JOINS  # "near 660 Hz and louder" states a value
+        if not joined and any(isinstance(self.meaning(position + ahead), Compares) for ahead in (1, 2)):
             return True
         words = {item.word for item in self.items[max(0, position - 4) : position + 3]}
         return self.word_before(position) == "by" or bool(words & {"difference", "differ", "differs"})
