@@ -9,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 
+from prometheus_client import Counter
+
 from earwitness.log import Logger
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.score import dropped, score_group
@@ -27,6 +29,10 @@ def score_bytes(data: bytes) -> bytes:
     group = trajectory_pb2.Group.FromString(data)
     score_group(group, process_judge())
     return group.SerializeToString()
+
+
+RETRIED = Counter("ew_reward_retried", "Trajectories scored a second time because something broke")
+DROPPED = Counter("ew_reward_dropped", "Trajectories that could not be scored twice")
 
 
 class ScorerError(Exception):
@@ -63,7 +69,12 @@ class ScoringProcess:
             self._log.warning("scorer failed", ordinal=group.task.ordinal, reason=str(error))
             scored, failed = group, list(range(len(group.trajectories)))
         for index in failed:
+            RETRIED.inc()
             scored.trajectories[index].CopyFrom(await self._alone(group, index))
+            reason = scored.trajectories[index].reward.drop_reason
+            if reason:
+                DROPPED.inc()
+                self._log.warning("trajectory dropped", ordinal=group.task.ordinal, index=index, reason=reason)
         return scored
 
     async def _alone(self, group: trajectory_pb2.Group, index: int) -> trajectory_pb2.Trajectory:
@@ -73,7 +84,6 @@ class ScoringProcess:
         try:
             return (await self._attempt(single)).trajectories[0]
         except ScorerError as error:
-            self._log.warning("trajectory dropped", ordinal=group.task.ordinal, index=index, reason=str(error))
             single.trajectories[0].reward.CopyFrom(dropped(str(error)))
             return single.trajectories[0]
 
