@@ -1,6 +1,7 @@
 """Full syncs and deltas through the weight plane: bytes and seconds, part by part.
 
-    python benchmarks/weights.py [--millions 25 100] [--changed 0.001 0.01 0.03 0.1] [--shards 2] [--ppo-steps 4] [--json]
+    python benchmarks/weights.py [--millions 25 100] [--changed 0.001 0.01 0.03 0.1] [--shards 2] [--ppo-steps 4]
+        [--json]
 
 One sync is everything between the trainer's tensors and the worker's parameters: diff, encode, publish, fetch, apply,
 verify, load. Publisher and reader follow one another in one process. `load` copies whole tensors into parameters, as a

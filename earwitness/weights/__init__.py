@@ -8,7 +8,7 @@ version. The manifest carries an xxh3-128 of every tensor, and a reader gives ou
 version that got lost is published again under its own name.
 
 **Owners:** one publisher, the trainer's rank 0, writes and deletes; a lineage (`<job>/<n>`) is written by one process
-only. Readers write nothing but their lease.
+only. Readers write nothing but their lease, and which version they found damaged.
 
 **Not promised:** that an old version stays. The newest two do, and any that a lease names.
 """

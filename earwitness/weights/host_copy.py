@@ -48,7 +48,7 @@ class HostCopy:
         the newest anchor. Returns the names of the tensors that were written.
 
         Raises `MissingVersion` or `ChecksumError` if the anchor or a delta after it is broken too; what is held is then
-        unknown, and the next call starts from an anchor.
+        unknown, and the next call starts from an anchor. The publisher sees both and writes the version again, whole.
         """
         on = self.held[1] if self.held is not None and self.held[0] == lineage else None
         if on is not None:
@@ -56,7 +56,12 @@ class HostCopy:
                 return self._apply_all(reader, reader.chain(lineage, version, on))
             except WeightError:
                 pass  # what follows tells the same error if it stands in the way again
-        return self._apply_all(reader, reader.chain(lineage, version))
+        chain = reader.chain(lineage, version)
+        try:
+            return self._apply_all(reader, chain)
+        except ChecksumError:
+            reader.report_damage(chain[-1])
+            raise
 
     def apply(self, reader: WeightReader, manifest: Manifest) -> set[str]:
         """Becomes the manifest's version and returns the names of the tensors that were written.

@@ -19,6 +19,10 @@ COMMITS = PREFIX + "commits"
 BASES = PREFIX + "bases"
 """Hash of committed delta -> the version it applies to, both as in `VERSIONS`: whoever keeps one keeps the other."""
 
+DAMAGED = PREFIX + "damaged"
+"""Set of versions, with the times of their commits, that a reader could fetch whole but not verify: the publisher
+writes them again."""
+
 LEASES = PREFIX + "leases"
 """Hash of worker -> `{expiry, seconds} {lineage} {version}`."""
 
@@ -29,6 +33,11 @@ CHUNK_BYTES = 4 * 1024 * 1024
 def version_name(lineage: str, version: int) -> str:
     """How pointers, leases and the list of versions name a version."""
     return f"{lineage} {version}"
+
+
+def damage_name(lineage: str, version: int, committed_at: float) -> str:
+    """How `DAMAGED` names a version; written again, it is another."""
+    return f"{version_name(lineage, version)} {committed_at!r}"
 
 
 def parse_version(name: str) -> tuple[str, int]:

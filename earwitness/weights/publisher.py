@@ -19,12 +19,14 @@ from earwitness.weights.host_copy import Held
 from earwitness.weights.names import (
     BASES,
     COMMITS,
+    DAMAGED,
     LATEST,
     LEASES,
     NEWS,
     PREFIX,
     VERSIONS,
     chunk_key,
+    damage_name,
     manifest_key,
     version_name,
 )
@@ -120,7 +122,8 @@ class WeightPublisher:
         return self._finish(version, manifest)
 
     def has(self, version: int) -> bool:
-        """True if the version can be read whole; false after a shard restarted: then publish it again."""
+        """True if the version can be read whole; false after a shard restarted, or if a reader found it damaged: then
+        publish it again."""
         chain: list[Manifest] = []
         while not chain or chain[-1].kind == VERSION_KIND_DELTA:
             manifest = self._manifest(chain[-1].base_version if chain else version)
@@ -136,6 +139,7 @@ class WeightPublisher:
         if existing is None or self.has(version):
             return existing
         self._shards[0].delete(manifest_key(self._lineage, version))
+        self._shards[0].srem(DAMAGED, *_damage_names([existing]))
         self._chain = []
         return None
 
@@ -210,9 +214,13 @@ class WeightPublisher:
         return Manifest.FromString(stored) if stored else None
 
     def _is_whole(self, chain: Sequence[Manifest]) -> bool:
-        manifests = [manifest_key(self._lineage, manifest.version) for manifest in chain]
-        return self._shards[0].exists(*manifests) == len(manifests) and all(
-            shard.exists(*keys) == len(keys) for shard, keys in self._keys_by_shard(chain)
+        """True if everything is there and no reader has found it damaged."""
+        first = self._shards[0]
+        manifests = [manifest_key(manifest.lineage, manifest.version) for manifest in chain]
+        return (
+            first.exists(*manifests) == len(manifests)
+            and not any(cast(list[int], first.smismember(DAMAGED, _damage_names(chain))))
+            and all(shard.exists(*keys) == len(keys) for shard, keys in self._keys_by_shard(chain))
         )
 
     def _write(self, version: int, index: int, chunk: bytes | memoryview) -> ChunkEntry:
@@ -232,8 +240,11 @@ class WeightPublisher:
     def _retire(self) -> None:
         """Deletes versions that are neither among the newest nor leased: first what names them, then their bytes."""
         stored = self._retire_script([VERSIONS, LEASES, BASES], [KEPT_VERSIONS, PREFIX])
-        for shard, keys in self._keys_by_shard([Manifest.FromString(manifest) for manifest in stored]):
+        retired = [Manifest.FromString(manifest) for manifest in stored]
+        for shard, keys in self._keys_by_shard(retired):
             shard.unlink(*keys)
+        if retired:
+            self._shards[0].srem(DAMAGED, *_damage_names(retired))
 
     def _sweep(self) -> None:
         """Once per publisher: deletes chunks of versions that were never committed or whose deletion was cut short."""
@@ -263,3 +274,7 @@ class _NoDelta(Exception):
 
 def _nbytes(manifest: Manifest) -> int:
     return sum(chunk.nbytes for chunk in manifest.chunks)
+
+
+def _damage_names(manifests: Sequence[Manifest]) -> list[str]:
+    return [damage_name(manifest.lineage, manifest.version, manifest.committed_at) for manifest in manifests]

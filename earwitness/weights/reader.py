@@ -12,7 +12,16 @@ from earwitness.redis_bulk import BulkClient
 from earwitness.weights import anchor
 from earwitness.weights.chunks import Joined
 from earwitness.weights.errors import ChecksumError, MissingVersion, WrongBase
-from earwitness.weights.names import CHUNK_BYTES, LATEST, LEASES, manifest_key, parse_version, version_name
+from earwitness.weights.names import (
+    CHUNK_BYTES,
+    DAMAGED,
+    LATEST,
+    LEASES,
+    damage_name,
+    manifest_key,
+    parse_version,
+    version_name,
+)
 from earwitness.weights.shards import STREAMS_PER_SHARD, connect_shards, get_bytes, in_parallel
 from earwitness.wire.weights.v1.weights_pb2 import (
     VERSION_KIND_ANCHOR,
@@ -55,6 +64,10 @@ class WeightReader:
         name = version_name(lineage, version)
         if not self._lease_script([manifest_key(lineage, version), LEASES], [worker, name, LEASE_SECONDS]):
             raise MissingVersion(lineage, version, "no manifest to lease")
+
+    def report_damage(self, manifest: Manifest) -> None:
+        """Tells the publisher that the version's bytes are not what its manifest says."""
+        self._shards[0].sadd(DAMAGED, damage_name(manifest.lineage, manifest.version, manifest.committed_at))
 
     def release(self, worker: str) -> None:
         """Gives the worker's lease back."""

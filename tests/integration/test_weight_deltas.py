@@ -312,6 +312,25 @@ def test_a_damaged_delta_is_told_and_the_next_anchor_helps(publisher, shards, re
     assert held(copy) == history[5]
 
 
+@pytest.mark.parametrize("damaged", [0, 1, 2])
+def test_a_damaged_version_is_written_again_whole(publisher, shards, reader, damaged):
+    """The trainer asks `has` while it waits for groups, so a mesh that cannot load a version does not wait for ever."""
+    policy, copy = Policy(), HostCopy()
+    history = published(publisher, policy, range(3))
+    chunk = reader.manifest(LINEAGE, damaged).chunks[0]
+    shards[chunk.shard].setrange(chunk.key, chunk.nbytes // 2, b"damaged")
+    assert publisher.has(2)
+    with pytest.raises(ChecksumError):
+        copy.catch_up(reader, LINEAGE, 2)
+    assert not publisher.has(2)
+    publisher.publish(2, policy.tensors())
+    assert publisher.has(2) and kinds(reader, [2]) == "a"
+    copy.catch_up(reader, LINEAGE, 2)
+    assert held(copy) == history[2]
+    published(publisher, policy, range(3, 5))
+    assert kinds(reader, range(2, 5)) == "add" and publisher.has(4)
+
+
 def test_a_failed_publish_is_followed_by_an_anchor(publisher, reader):
     policy, copy = Policy(), HostCopy()
     published(publisher, policy, range(2))
