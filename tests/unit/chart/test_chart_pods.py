@@ -236,7 +236,7 @@ def test_programs_know_every_flag_they_get(objects: list[Object], pods: Pods) ->
         for container in pod["spec"]["containers"]:
             command = container["command"]
             if command[:3] == ["python", "-m", "torch.distributed.run"]:
-                understood_by_torchrun(command[3:], pod)
+                understood_by_torchrun(command[3:])
             elif command[:2] == ["python", "-m"]:
                 assert len(command) == 3, name
                 assert importlib.util.find_spec(command[2]), name
@@ -246,12 +246,16 @@ def test_programs_know_every_flag_they_get(objects: list[Object], pods: Pods) ->
                 assert command == ["sh", "/etc/redis/start.sh"], name
 
 
-def understood_by_torchrun(arguments: list[str], pod: Object) -> None:
+def understood_by_torchrun(arguments: list[str]) -> None:
     from torch.distributed.run import get_args_parser
 
     given = get_args_parser().parse_args(arguments)
     assert (given.module, given.training_script, given.training_script_args) == (True, "services.trainer", [])
-    assert given.rdzv_endpoint.startswith("ew-trainer-0.ew-trainer.mesh.svc:")
+    if given.nnodes == "1:1":
+        assert given.standalone
+    else:
+        assert given.rdzv_backend == "c10d"
+        assert given.rdzv_endpoint.startswith("ew-trainer-0.ew-trainer.mesh.svc:")
 
 
 def test_the_trainer_is_one_gang(render: Callable, pods: Pods, of_kind: OfKind) -> None:
