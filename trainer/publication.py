@@ -14,6 +14,7 @@ from torch import Tensor
 from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.weights import WeightPublisher
+from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
 from trainer.huggingface import export_tensors
 from trainer.model.policy import PolicyModel
 from trainer.parallel import broadcast_bytes, is_rank_zero
@@ -38,7 +39,7 @@ def publish_model(publisher: WeightPublisher | None, version: int, module: Polic
     for attempt in range(1, ATTEMPTS + 1):
         if _told(_is_there(publisher, version)) == THERE:
             return
-        problem = _attempt(publisher, version, module) if is_rank_zero() else _take_part(module)
+        problem = _attempt(publisher, version, module, log) if is_rank_zero() else _take_part(module)
         told = _told(problem)
         if not told:
             return
@@ -72,15 +73,18 @@ def _told(words: str) -> str:
     return broadcast_bytes(words.encode() if is_rank_zero() else None).decode()
 
 
-def _attempt(publisher: WeightPublisher | None, version: int, module: PolicyModel) -> str:
+def _attempt(publisher: WeightPublisher | None, version: int, module: PolicyModel, log: Logger) -> str:
     """What went wrong; empty if nothing. Other ranks are in the middle of the export, so it is run to its end."""
     assert publisher is not None, "rank 0 has the publisher"
     tensors = export_tensors(module)
     problem = ""
     try:
-        publisher.publish(version, _raw(tensors))
+        manifest = publisher.publish(version, _raw(tensors))
     except InfrastructureError as error:
         problem = str(error)
+    else:
+        kind = "anchor" if manifest.kind == VERSION_KIND_ANCHOR else "delta"
+        log.info("weights published", version=version, kind=kind, bytes=sum(chunk.nbytes for chunk in manifest.chunks))
     for _ in tensors:
         pass
     return problem

@@ -50,7 +50,8 @@ ANCHOR_EVERY = 20
 """Every so many versions are whole: bounds what a joining worker has to apply, and how long a damaged delta hurts."""
 
 DELTA_SHARE = 1 / 3
-"""Of the model's bytes: a larger delta saves too little to keep the chain growing."""
+"""Of the model's bytes, for the deltas since the last anchor together: bounds what a joining worker fetches and what
+the shards hold, and a single delta of that size saves too little."""
 
 
 class WeightPublisher:
@@ -88,7 +89,7 @@ class WeightPublisher:
         manifest = None
         if 0 < len(chain) < self._anchor_every and self._is_whole(chain):
             size = sum(held.data.nbytes for held in self._committed.values())
-            limit = min(size * DELTA_SHARE, size - sum(map(_nbytes, chain[1:])))
+            limit = size * DELTA_SHARE - sum(map(_nbytes, chain[1:]))
             try:
                 chunks = self._send(version, split(self._changes(drawn, entries, limit)))
                 manifest = Manifest(

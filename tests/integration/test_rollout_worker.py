@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import psutil
 import pytest
 
@@ -21,8 +22,10 @@ from earwitness.active import ActiveJob, write_active
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
 from earwitness.redis_server import RedisServer, connect
 from earwitness.weights import WeightPublisher
+from earwitness.weights.anchor import Tensor
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest
 from tests.integration.rollout_toy import ROOT, make_clips, make_model, prompt, sampling, weight_tensors
 
 pytestmark = pytest.mark.timeout(300)
@@ -133,9 +136,18 @@ class Mesh:
         """What a worker last said."""
         return next((w.fields for w in self.queue.workers() if (w.role, w.name) == ("rollout", name)), {})
 
-    def publish(self, version: int) -> None:
-        """The same weights under another version."""
-        self.publisher.publish_anchor(version, weight_tensors(self.model_dir))
+    def publish(self, version: int, seed: int | None = None) -> Manifest:
+        """The model's weights under another version; with a seed, 2 % of them are others."""
+        return self.publisher.publish(version, _patched(weight_tensors(self.model_dir), seed))
+
+
+def _patched(tensors: Iterator[Tensor], seed: int | None) -> Iterator[Tensor]:
+    for number, (name, dtype, shape, data) in enumerate(tensors):
+        if seed is not None:
+            bits = np.array(data).view(np.uint32)
+            bits[np.random.default_rng((seed, number)).random(bits.size) < 0.02] ^= 0x40000
+            data = bits.view(np.uint8)
+        yield name, dtype, shape, data
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +267,26 @@ def test_generate_and_status_by_rpc(mesh: Mesh) -> None:
             stub.Generate(request, timeout=10)
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert "sampling.samples" in refused.value.details()
+
+
+def test_workers_that_missed_versions_catch_up_without_a_restart(mesh: Mesh) -> None:
+    """They stand still while three deltas are published, then go on from the version they hold."""
+    engines = {name: worker.events("engine started") for name, worker in mesh.workers.items()}
+    for worker in mesh.workers.values():
+        worker.process.send_signal(signal.SIGSTOP)
+    manifests = [mesh.publish(version, seed=version) for version in (4, 5, 6)]
+    assert [(m.kind, m.base_version) for m in manifests] == [(VERSION_KIND_DELTA, base) for base in (3, 4, 5)]
+    for worker in mesh.workers.values():
+        worker.process.send_signal(signal.SIGCONT)
+    mesh.open_run()
+    for ordinal in range(4):
+        mesh.issue(ordinal, min_version=6)
+    versions = {s.version for g in mesh.collect(4).values() for t in g.trajectories for s in t.versions}
+    assert versions == {6}
+    for name, worker in mesh.workers.items():
+        wait_for("the newest weights", lambda w=worker: w.events("weights loaded")[-1]["version"] == 6)
+        assert worker.events("engine started") == engines[name]
+        assert not worker.events("weights not loaded")
 
 
 def test_the_tasks_of_a_killed_worker_are_claimed(mesh: Mesh) -> None:
