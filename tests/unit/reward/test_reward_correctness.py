@@ -135,7 +135,7 @@ def test_a_dead_server_is_replaced(strict_sandbox):
 
 
 def test_a_stopped_server_is_killed_and_replaced(strict_sandbox, monkeypatch):
-    monkeypatch.setattr("reward.correctness.sandbox.GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("reward.correctness.sandbox.WALL_PER_CPU", 1.0)
     assert strict_sandbox.equal("$2$", "$1+1$")
     stopped = strict_sandbox._server.pid
     os.kill(stopped, signal.SIGSTOP)
