@@ -5,6 +5,7 @@
 # make protos       generate earwitness/wire from protos/
 # make docs         generate docs/recipe.md from the recipe's models
 # make chart        generate the chart's schema and README from its values
+# make scan         policy scan of the rendered chart
 # make images       build the container images, IMAGE_TARGETS="cpu gpu", with docker, podman or buildah
 
 SHELL := bash
@@ -20,12 +21,13 @@ SOURCES := earwitness trainer rollout reward services tests benchmarks protos do
 
 # The first of these that is there builds the images; IMAGE_OPTIONS go to it as they are (--build-arg BASE=... for another base).
 CONTAINER_BUILDER := $(firstword $(foreach tool,docker podman buildah,$(if $(shell command -v $(tool) 2>/dev/null),$(tool))))
+CHECKOV := checkov==3.3.30
 IMAGE := earwitness
 IMAGE_TAG := 0.1.0
 IMAGE_TARGETS := cpu
 IMAGE_OPTIONS :=
 
-.PHONY: quickstart install test lint protos docs chart images
+.PHONY: quickstart install test lint protos docs chart scan images
 .DEFAULT_GOAL := quickstart
 
 install: $(VENV)/.stamp
@@ -64,6 +66,11 @@ docs: install
 
 chart: install
 	$(PYTHON) charts/generate.py
+
+# checkov and what it needs do not go with our packages, so it has an environment of its own.
+scan: install
+	$(PYTHON) charts/render.py charts/earwitness/ci/cpu-values.yaml >$(VENV)/chart.yaml
+	$(VENV)/bin/uv tool run --from $(CHECKOV) checkov --config-file charts/checkov.yaml --file $(VENV)/chart.yaml
 
 # The cpu image is $(IMAGE), the gpu one $(IMAGE)-gpu.
 images:
