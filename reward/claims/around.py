@@ -10,6 +10,8 @@ from reward.claims.meanings import Compares, Meaning, Ordinal, Topic, Word
 THAN_REACH = 4
 """Items between a comparative and what it compares with: "louder in level than the second"."""
 _JOINS = frozenset({"and", "but", ",", "while"})
+OWNER_REACH = 3
+"""Items between "of" and its noun: "the pitch of the second tone"."""
 _UNIT = {Quantity.PITCH: "st", Quantity.LEVEL: "dB", Quantity.DURATION: "s"}
 """Unit of the amount of a comparison."""
 
@@ -73,6 +75,10 @@ class Around:
         while position > 0 and self.word(position - 1) in APPROXIMATIONS:
             position -= 1
         return self.meaning(position - 1) in (Word.UNEQUAL, Word.THAN)
+
+    def is_owner(self, position: int) -> bool:
+        """True for the noun at `position` of "the pitch of the sound": it does not end what is spoken of."""
+        return any(item.word == "of" for item in self.items[max(0, position - OWNER_REACH) : position])
 
     def is_background(self, position: int) -> bool:
         """True if the noise named at `position` is that under the sound: "in faint noise"."""

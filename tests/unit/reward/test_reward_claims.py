@@ -59,6 +59,7 @@ SENTENCES = [
     ("The clicks come at 300 BPM.", [Value(Q.TEMPO, None, 300)]),
     ("The clicks come at 5 per second.", [Value(Q.TEMPO, None, 300)]),
     ("The tone has only odd harmonics, like a square wave.", [Timbre("odd", None), Timbre("square", None)]),
+    ("The pitch of the sound decreases.", [Change(Q.PITCH, None, LESS)]),
     ("It has all harmonics, bright, like a sawtooth.",
      [Timbre("all", None), Timbre("bright", None), Timbre("sawtooth", None)]),
     ("There is a single partial of 200 Hz, so it is a sine wave.",
