@@ -145,7 +145,7 @@ class Reader:
         elif word in (Word.EVENT, Word.PULSES):
             self._clip = False
             self._pulses = word is Word.PULSES
-            if self._topic not in _TIMES and not self._around.is_owner(position):
+            if self._topic and self._topic not in _TIMES and not self._around.is_owner(position):
                 self._topic = None
             if position and self.items[position - 1].word == "no" and item.word.endswith("s"):
                 self._found.append(Found(Count(0), self.items[position - 1].start, item.end, self._uncertain))
