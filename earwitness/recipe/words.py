@@ -173,9 +173,12 @@ def _order_rules(data: object) -> list[tuple[bool, Rule]]:
 
 
 def _outline(stage: object) -> StageOutline:
-    if not isinstance(stage, dict) or stage.get("type") not in STAGE_TYPES:
+    if not isinstance(stage, dict):
         return StageOutline(None, None)
-    model = STAGE_TYPES[stage["type"]]
+    kind = stage.get("type")
+    if not isinstance(kind, str) or kind not in STAGE_TYPES:
+        return StageOutline(None, None)
+    model = STAGE_TYPES[kind]
     data = stage.get("data", model.model_fields["data"].default)
     name = stage.get("name") if model is EvalStage else None
-    return StageOutline(stage["type"], *(value if isinstance(value, str) else None for value in (data, name)))
+    return StageOutline(kind, *(value if isinstance(value, str) else None for value in (data, name)))

@@ -349,3 +349,8 @@ def test_any_document_is_a_recipe_or_a_recipe_error(change: dict[str, Any]) -> N
 def test_any_text_is_a_recipe_or_a_recipe_error(text: str | bytes) -> None:
     with pytest.raises(RecipeError):
         load_recipe(text)
+
+
+def test_a_stage_whose_type_is_not_a_name_is_a_mistake_like_any_other() -> None:
+    with pytest.raises(RecipeError, match=r"stages\[0\]"):
+        load_recipe(json.dumps(recipe() | {"stages": [{"type": [], "name": None}]}))
