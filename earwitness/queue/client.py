@@ -47,7 +47,7 @@ class Queue:
     def take(self, stream: str, consumer: str, count: int = 1, block_ms: int = 1000) -> list[Taken]:
         """Up to `count` entries: first those whose holder went silent, then new ones.
 
-        Waits up to `block_ms` (at most 3500) for the first new one. Work delivered three times without a result is not
+        Waits up to `block_ms` (at most 2500) for the first new one. Work delivered three times without a result is not
         given out again but put on `ew:dead`.
         """
         return self._run(commands.take(stream, consumer, count, block_ms, self._claim_idle_ms))

@@ -53,7 +53,7 @@ MAX_DELIVERIES = 3
 CLAIM_IDLE_MS = 10_000
 """Work whose holder has not renewed it for so long is given to another."""
 
-LONGEST_BLOCK_MS = int(SOCKET_SECONDS * 1000) - 1000
+LONGEST_BLOCK_MS = int(SOCKET_SECONDS * 1000) - 2000
 """A blocking read ends before the connection counts as dead."""
 
 RUN_KEPT_SECONDS = 7 * 24 * 3600
