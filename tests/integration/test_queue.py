@@ -5,6 +5,8 @@ import inspect
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
@@ -283,11 +285,20 @@ def test_silent_work_comes_before_new_work(queue):
     assert ordinals == [0, 1]
 
 
+@contextmanager
+def later(seconds: float, action: Callable[[], object]) -> Iterator[None]:
+    """The action on another thread; it has ended when the block has, and so cannot reach into the next test."""
+    timer = threading.Timer(seconds, action)
+    timer.start()
+    yield
+    timer.join()
+
+
 def test_a_blocking_take_wakes_when_work_arrives(queue, client):
     Queue(client).open_run(RUN)
-    threading.Timer(0.2, lambda: Queue(client).issue(task(0))).start()
     started = time.monotonic()
-    assert len(queue.take(TASKS, "w", 1, 3000)) == 1
+    with later(0.2, lambda: Queue(client).issue(task(0))):
+        assert len(queue.take(TASKS, "w", 1, 3000)) == 1
     assert time.monotonic() - started < 2
     assert queue.take(TASKS, "w", 1, 100) == []
 
@@ -295,9 +306,15 @@ def test_a_blocking_take_wakes_when_work_arrives(queue, client):
 def test_a_blocking_take_survives_a_new_run(queue, client):
     """Opening a run empties the streams under the feet of those that wait on them."""
     Queue(client).open_run("older")
-    threading.Timer(0.1, lambda: Queue(client).open_run(RUN)).start()
-    threading.Timer(0.2, lambda: Queue(client).issue(task(0))).start()
-    found = queue.take(TASKS, "w", 1, 3000) or queue.take(TASKS, "w", 1, 1000)
+
+
+    def new_run() -> None:
+        Queue(client).open_run(RUN)
+        time.sleep(0.1)
+        Queue(client).issue(task(0))
+
+    with later(0.1, new_run):
+        found = queue.take(TASKS, "w", 1, 3000) or queue.take(TASKS, "w", 1, 1000)
     assert len(found) == 1
 
 
