@@ -307,7 +307,6 @@ def test_a_blocking_take_survives_a_new_run(queue, client):
     """Opening a run empties the streams under the feet of those that wait on them."""
     Queue(client).open_run("older")
 
-
     def new_run() -> None:
         Queue(client).open_run(RUN)
         time.sleep(0.1)
