@@ -22,6 +22,7 @@ from earwitness.redis_client import connect_async
 from earwitness.wire.reference.v1 import reference_pb2, reference_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.frozen import FrozenPolicy
+from services.heartbeat import renewed
 from services.server import Settings, serve
 from services.status import ConflictError
 
@@ -33,9 +34,6 @@ BLOCK_MS = 500
 
 POLL_SECONDS = 1.0
 """Between two looks at the active job while there is nothing to do."""
-
-RENEWALS_PER_CLAIM = 4
-"""Heartbeats within the time after which another worker may claim a task: two may be lost."""
 
 
 class Reference:
@@ -110,12 +108,9 @@ async def _load(reference: Reference, job: ActiveJob, log: Logger) -> bool:
 
 async def _score_some(queue: AsyncQueue, reference: Reference, settings: Settings, log: Logger) -> None:
     batch = await queue.take(SCORED, settings.name, count=TAKE, block_ms=BLOCK_MS)
-    heartbeat = asyncio.create_task(_renew(queue, settings, [taken.message_id for taken in batch]))
-    try:
+    async with renewed(queue, SCORED, settings, batch):
         for taken in batch:
             await settle(queue, reference, taken, log)
-    finally:
-        heartbeat.cancel()
 
 
 async def settle(queue: AsyncQueue, reference: Reference, taken: Taken, log: Logger) -> None:
@@ -131,13 +126,6 @@ async def settle(queue: AsyncQueue, reference: Reference, taken: Taken, log: Log
         return
     group.reference_seconds = time.perf_counter() - started
     await queue.hand_off(SCORED, taken.message_id, group, READY)
-
-
-async def _renew(queue: AsyncQueue, settings: Settings, message_ids: list[str]) -> None:
-    """Until cancelled, say that this worker still works on these; those settled already are no longer there."""
-    while True:
-        await asyncio.sleep(settings.claim_idle_ms / 1000 / RENEWALS_PER_CLAIM)
-        await queue.renew(SCORED, settings.name, message_ids)
 
 
 async def run(settings: Settings) -> None:

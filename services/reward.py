@@ -16,6 +16,7 @@ from earwitness.queue import READY, ROLLOUTS, SCORED, AsyncQueue, Taken
 from earwitness.redis_server import connect_async
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from services.heartbeat import renewed
 from services.judge import judge_settings
 from services.scoring import ScoringProcess
 from services.server import serve
@@ -25,8 +26,6 @@ TAKE = 4
 """Groups taken at a time: scoring one costs milliseconds, so a round trip for each would show."""
 BLOCK_MS = 1_000
 """Milliseconds to wait for work before presence is renewed."""
-RENEWALS_PER_CLAIM = 4
-"""Heartbeats within the time after which another worker may claim a task: two may be lost."""
 
 
 class RewardService(reward_pb2_grpc.RewardServiceServicer):
@@ -58,12 +57,9 @@ async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, l
         while True:
             await queue.announce("reward", settings.name, {"state": "working", "groups": scored})
             batch = await queue.take(ROLLOUTS, settings.name, count=TAKE, block_ms=BLOCK_MS)
-            heartbeat = asyncio.create_task(_renew(queue, settings, [taken.message_id for taken in batch]))
-            try:
+            async with renewed(queue, ROLLOUTS, settings, batch):
                 for taken in batch:
                     await settle(queue, scoring, taken, log)
-            finally:
-                heartbeat.cancel()
             scored += len(batch)
     finally:
         await asyncio.shield(queue.forget(ROLLOUTS, settings.name))
@@ -104,13 +100,6 @@ def filtered(group: trajectory_pb2.Group) -> str:
         return ""
     correct = [t.reward.correct for t in group.trajectories]
     return "all correct" if all(correct) else "" if any(correct) else "all wrong"
-
-
-async def _renew(queue: AsyncQueue, settings: Settings, message_ids: list[str]) -> None:
-    """Until cancelled, says that this worker still works on these; those settled already are no longer there."""
-    while True:
-        await asyncio.sleep(settings.claim_idle_ms / 1_000 / RENEWALS_PER_CLAIM)
-        await queue.renew(ROLLOUTS, settings.name, message_ids)
 
 
 async def main() -> None:
