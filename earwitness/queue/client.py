@@ -68,11 +68,21 @@ class Queue:
         """Ends an ordinal with a reason and removes the entry it came from."""
         return self._run(commands.drop(stream_from, message_id, run_id, ordinal, reason))
 
-    def use(self, run_id: str, step: int, taken: Sequence[tuple[str, int]]) -> None:
-        """Marks ready groups, (message id, ordinal) each, as used by `step`: all of them or, on an error, none.
+    def hand_back(self, consumer: str, message_id: str, task: trajectory_pb2.GroupTask) -> bool:
+        """For a clean leave: the task can be claimed at once, and who takes it finds `task.begun` in it.
 
-        Those used by the same step already are only removed from the stream, so that a repetition is harmless.
-        Raises `AlreadyUsedError` if one is not ready (or comes twice), `StaleRunError` if the run is not current.
+        The ordinal stays issued and this does not count as a failed delivery. False, and nothing kept, if the consumer
+        no longer holds the task or its run is over. Raises `PayloadTooLargeError`.
+        """
+        return self._run(commands.hand_back(consumer, message_id, task))
+
+    def use(self, run_id: str, step: int, taken: Sequence[tuple[str, int]]) -> None:
+        """Marks groups that the caller holds, (message id, ordinal) each, as used by `step`: all or, on an error, none.
+
+        Those used by the same step already are only removed from the stream, so that a repetition is harmless. One
+        whose ledger went back a second in a crash of the server moves forward from wherever it is.
+        Raises `AlreadyUsedError` if one is dropped, used by another step, or comes twice; `StaleRunError` if the run is
+        not current.
         """
         self._run(commands.use(run_id, step, taken))
 

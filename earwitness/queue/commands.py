@@ -90,7 +90,7 @@ def issue(task: trajectory_pb2.GroupTask) -> Commands[bool]:
 
 
 def take(stream: str, consumer: str, count: int, block_ms: int, claim_idle_ms: int) -> Commands[list[Taken]]:
-    arguments = (CONSUMERS, consumer, count, claim_idle_ms, MAX_DELIVERIES, LEDGER, COUNTS, DEAD_KEPT)
+    arguments = (CONSUMERS, consumer, count, claim_idle_ms, MAX_DELIVERIES, LEDGER, COUNTS, DEAD_KEPT, TASKS)
     found = yield from _with_group(stream, lambda: _script("take", [stream, RUN, DEAD], arguments))
     if found or block_ms <= 0:
         return [Taken(message_id.decode(), data) for message_id, data in found]
@@ -121,6 +121,14 @@ def drop(stream_from: str, message_id: str, run_id: str, ordinal: int, reason: s
     arguments = (run_id, ordinal, CONSUMERS, message_id, reason, STATE_OF[stream_from])
     outcome = yield from _script("drop", [*_run_keys(run_id), stream_from], arguments)
     return _outcome(outcome)
+
+
+def hand_back(consumer: str, message_id: str, task: trajectory_pb2.GroupTask) -> Commands[bool]:
+    begun = _payload("what was generated", trajectory_pb2.GroupTask(begun=task.begun))
+    keys = [RUN, LEDGER + task.run_id, TASKS]
+    arguments = (task.run_id, task.ordinal, CONSUMERS, consumer, message_id, PARKED, PARKED_IDLE_MS, begun)
+    reply = yield from _with_group(TASKS, lambda: _script("hand_back", keys, arguments))
+    return bool(reply == b"ok")
 
 
 def use(run_id: str, step: int, taken: Sequence[tuple[str, int]]) -> Commands[None]:

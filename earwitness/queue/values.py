@@ -114,7 +114,7 @@ class StaleRunError(QueueError):
 
 
 class AlreadyUsedError(QueueError):
-    """An ordinal that is not ready cannot be used: using it would break the promise of exactly one effect."""
+    """An ordinal at its end cannot be used: using it would break the promise of exactly one effect."""
 
     def __init__(self, run_id: str, ordinal: int, state: str) -> None:
         super().__init__(run_id, ordinal, state)
@@ -123,4 +123,4 @@ class AlreadyUsedError(QueueError):
         self.state = state
 
     def __str__(self) -> str:
-        return f"ordinal {self.ordinal} of run {self.run_id!r} cannot be used: its state is {self.state!r}, not 'ready'"
+        return f"ordinal {self.ordinal} of run {self.run_id!r} cannot be used: its state is {self.state!r}"

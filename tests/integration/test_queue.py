@@ -218,7 +218,9 @@ def test_use_is_all_or_nothing(queue):
     queue.open_run(RUN)
     first, second = bring_to_ready(queue, 0), bring_to_ready(queue, 1)
     queue.issue(task(2))
-    with pytest.raises(AlreadyUsedError, match=r"ordinal 2 .* 'issued'"):
+    (taken,) = queue.take(TASKS, "w", 1, 0)
+    queue.drop(TASKS, taken.message_id, RUN, 2, "bad clip")
+    with pytest.raises(AlreadyUsedError, match=r"ordinal 2 .* 'dropped:bad clip'"):
         queue.use(RUN, 1, [first, second, ("1-1", 2)])
     with pytest.raises(AlreadyUsedError, match="twice in one step"):
         queue.use(RUN, 1, [first, first])
@@ -227,7 +229,7 @@ def test_use_is_all_or_nothing(queue):
     queue.use(RUN, 1, [first, second])  # a repetition after a lost reply
     with pytest.raises(AlreadyUsedError, match="'used:1'"):
         queue.use(RUN, 2, [second])
-    assert queue.counts(RUN) == Counts(issued=1, used=2)
+    assert queue.counts(RUN) == Counts(dropped=1, used=2)
     assert_consistent(queue)
 
 

@@ -5,8 +5,7 @@ local moved = 0
 repeat
   local pending = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 100, ARGV[2])
   for _, entry in ipairs(pending) do
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[3], 0, entry[1], 'IDLE', ARGV[4],
-               'RETRYCOUNT', math.max(entry[4] - 1, 0), 'JUSTID')
+    park(KEYS[1], ARGV[1], ARGV[3], entry, ARGV[4])
     moved = moved + 1
   end
 until #pending == 0

@@ -8,9 +8,13 @@ local END = 5
 local function kind(state) return string.match(state, '^%a+') end
 local function rank(state) return RANK[kind(state)] end
 
+-- What workers that left had generated for ordinals that are issued still: beside the ledger of the same run.
+local function begun_of(ledger) return (string.gsub(ledger, '^ew:ledger:', 'ew:begun:')) end
+
 -- Puts an ordinal in a state; the only place that writes a ledger or its counts.
 local function move(ledger, counts, ordinal, from, to)
   redis.call('HSET', ledger, ordinal, to)
+  if from == 'issued' then redis.call('HDEL', begun_of(ledger), ordinal) end
   if from then redis.call('HINCRBY', counts, kind(from), -1) end
   redis.call('HINCRBY', counts, kind(to), 1)
 end
@@ -33,4 +37,10 @@ end
 local function settle(stream, group, id)
   redis.call('XACK', stream, group, id)
   redis.call('XDEL', stream, id)
+end
+
+-- Makes a pending entry claimable at once and takes its delivery back: it was no failure.
+local function park(stream, group, parking, pending, idle_ms)
+  redis.call('XCLAIM', stream, group, parking, 0, pending[1], 'IDLE', idle_ms,
+             'RETRYCOUNT', math.max(pending[4] - 1, 0), 'JUSTID')
 end

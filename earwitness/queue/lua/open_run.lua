@@ -7,7 +7,7 @@ if current ~= ARGV[1] then
     redis.call('EXPIRE', ledger, ARGV[6])
     redis.call('EXPIRE', counts, ARGV[6])
   end
-  redis.call('DEL', KEYS[2], KEYS[3])
+  redis.call('DEL', KEYS[2], KEYS[3], begun_of(KEYS[2]))
   for i = 4, #KEYS do wipe(KEYS[i], ARGV[2]) end
   redis.call('SET', KEYS[1], ARGV[1])
 end

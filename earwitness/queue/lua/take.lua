@@ -1,4 +1,4 @@
--- KEYS: stream, run, dead   ARGV: group, consumer, count, idle ms, deliveries, ledger prefix, counts prefix, dead kept
+-- KEYS: stream, run, dead   ARGV: group, consumer, count, idle ms, deliveries, ledger prefix, counts prefix, dead kept, tasks
 local stream, group, consumer, count = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local found = {}
 
@@ -23,6 +23,13 @@ local function bury(id, entry)
   settle(stream, group, id)
 end
 
+-- An entry's payload. What a worker that left had generated is put behind it: protobuf merges messages that follow
+-- one another, so together they are one task.
+local function payload(entry)
+  local begun = redis.call('HGET', begun_of(ARGV[6] .. entry.run), entry.ordinal)
+  return entry.data .. (stream == ARGV[9] and begun or '')
+end
+
 -- First what another left behind: it is the oldest work.
 local cursor = '0-0'
 repeat
@@ -31,7 +38,7 @@ repeat
   for _, claimed in ipairs(reply[2]) do
     local id, entry = claimed[1], fields(claimed)
     local deliveries = redis.call('XPENDING', stream, group, id, id, 1)[1][4]
-    if deliveries > tonumber(ARGV[5]) then bury(id, entry) else found[#found + 1] = {id, entry.data} end
+    if deliveries > tonumber(ARGV[5]) then bury(id, entry) else found[#found + 1] = {id, payload(entry)} end
   end
 until cursor == '0-0' or #found >= count
 

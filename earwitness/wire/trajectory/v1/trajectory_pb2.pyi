@@ -111,7 +111,7 @@ class RewardRule(_message.Message):
     def __init__(self, correct_weight: _Optional[float] = ..., reasoning_weight: _Optional[float] = ..., reasoning_term: _Optional[_Union[ReasoningTerm, str]] = ..., min_think_chars: _Optional[int] = ...) -> None: ...
 
 class GroupTask(_message.Message):
-    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "purpose", "min_version", "needs_reference", "needs_spread", "without_audio", "issued_at")
+    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "purpose", "min_version", "needs_reference", "needs_spread", "without_audio", "issued_at", "begun")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +123,7 @@ class GroupTask(_message.Message):
     NEEDS_SPREAD_FIELD_NUMBER: _ClassVar[int]
     WITHOUT_AUDIO_FIELD_NUMBER: _ClassVar[int]
     ISSUED_AT_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     ordinal: int
     prompt: Prompt
@@ -134,7 +135,8 @@ class GroupTask(_message.Message):
     needs_spread: bool
     without_audio: bool
     issued_at: float
-    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., issued_at: _Optional[float] = ...) -> None: ...
+    begun: _containers.RepeatedCompositeFieldContainer[Trajectory]
+    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., issued_at: _Optional[float] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("text", "kind", "verdict", "claimed", "measured")
