@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from prometheus_client import REGISTRY
+
 from earwitness.errors import EarwitnessError, InputError
 from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
 from earwitness.redis_client import connect_async
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
 from services.jobs.mesh import Mesh
+from services.jobs.metrics import MeshMetrics
 from services.jobs.runner import Runner
 from services.jobs.service import JobService
 from services.jobs.store import JobStore
@@ -28,9 +31,14 @@ async def run(settings: Settings) -> None:
     queue, store = AsyncQueue(redis, settings.claim_idle_ms), JobStore(redis)
     async with open_channel(settings.trainer, settings) as channel:
         runner = Runner(store, queue, redis, TrainerClient(channel, log), settings.name, log)
-        service = JobService(store, Mesh(store, queue, redis))
+        mesh = Mesh(store, queue, redis)
+        service, metrics = JobService(store, mesh), MeshMetrics(mesh)
+        REGISTRY.register(metrics)
         await serve(
-            "jobs", settings, lambda s: jobs_pb2_grpc.add_JobServiceServicer_to_server(service, s), [runner.run()]
+            "jobs",
+            settings,
+            lambda s: jobs_pb2_grpc.add_JobServiceServicer_to_server(service, s),
+            [runner.run(), metrics.follow()],
         )
     await redis.aclose()
 

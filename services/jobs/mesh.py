@@ -1,17 +1,32 @@
-"""How the mesh is: who is here, and what waits where."""
+"""How the mesh is: who is here, what waits where and for how long, whether the job gets on."""
 
 from __future__ import annotations
+
+import time
+from typing import Any
 
 import redis.asyncio
 
 from earwitness.queue import DEAD, AsyncQueue
 from earwitness.queue import Worker as Announced
 from earwitness.queue.commands import WORKER_SECONDS
-from earwitness.queue.names import WORKER
+from earwitness.queue.names import STREAMS, WORKER
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from services.jobs.store import JobStore
 
 PREFIX = "ew:"
+
+_AGES = """
+-- KEYS: streams. Milliseconds that the oldest entry of each has been there; 0 if it is empty. An entry's id begins with
+-- its time, and its payload, which may be megabytes, stays here.
+local now = redis.call('TIME')
+local ages = {}
+for i, stream in ipairs(KEYS) do
+  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  ages[i] = first and now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(string.match(first[1], '^%d+')) or 0
+end
+return ages
+"""
 
 
 class Mesh:
@@ -21,6 +36,7 @@ class Mesh:
         self._store = store
         self._queue = queue
         self._redis = redis
+        self._ages: Any = redis.register_script(_AGES)
 
     async def describe(self) -> wire.GetMeshResponse:
         """The mesh now."""
@@ -30,11 +46,15 @@ class Mesh:
             for lag in await self._queue.lag()
         ]
         streams.append(wire.StreamLag(stream=DEAD.removeprefix(PREFIX), waiting=await self._redis.xlen(DEAD)))
+        for stream, milliseconds in zip(streams, await self._ages([*STREAMS, DEAD]), strict=True):
+            stream.oldest_seconds = max(0, milliseconds) / 1000
+        moved_at = 0.0 if active is None else await self._store.moved_at(active.job_id)
         return wire.GetMeshResponse(
             workers=[await self._worker(w) for w in await self._queue.workers()],
             streams=streams,
             active=None if active is None else active.wire(),
             version=0 if active is None else active.published,
+            still_seconds=max(0.0, time.time() - moved_at) if moved_at else 0.0,
         )
 
     async def _worker(self, worker: Announced) -> wire.Worker:

@@ -20,6 +20,12 @@ from services.jobs.record import JobRecord
 from services.jobs.states import Wish
 from services.status import NotFoundError
 
+WAITING = "worker"
+"""Kind of event that says what a job waits for; every other kind says that it got on."""
+
+EVENTS_LOOKED_AT = 50
+"""A job that waits says so every half minute or less often."""
+
 
 class LeadershipLost(EarwitnessError):
     """Another jobs service has taken over; what this one was doing must stop."""
@@ -186,6 +192,12 @@ class JobStore:
         """At most `count` events behind sequence number `after`, in order."""
         entries = await self._redis.xrange(keys.events(job_id), min=f"{after + 1}-0", count=count)
         return [_read(entry_id, fields) for entry_id, fields in entries]
+
+    async def moved_at(self, job_id: str) -> float:
+        """When the job last got on, seconds since the Unix epoch; 0 if the newest events only say what it waits for."""
+        entries = await self._redis.xrevrange(keys.events(job_id), count=EVENTS_LOOKED_AT)
+        told = (_read(entry_id, fields) for entry_id, fields in entries)
+        return next((e.time for e in told if e.kind != WAITING), 0.0)
 
     async def all_events(self, job_id: str) -> list[jobs_pb2.Event]:
         """Every event of a job."""

@@ -11,6 +11,9 @@
 metadata:
   labels:
     {{- include "ew.labels" . | nindent 4 }}
+    {{- if hasKey .ports "metrics" }}
+    earwitness.io/metrics: "true"
+    {{- end }}
     {{- with merge (dict) (default (dict) .labels) $values.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

@@ -67,7 +67,7 @@ def test_names_are_unique_and_in_the_release(objects: list[Object]) -> None:
         ({"jobs": {"imag": {}}}, "imag"),
         ({"defaults": {"probes": {"startup": {"period": 2}}}}, "period"),
         ({"trainer": {"nodes": "two"}}, "/trainer/nodes"),
-        ({"metrics": {"podMonitor": {"enabled": "yes"}}}, "/metrics/podMonitor/enabled"),
+        ({"metrics": {"serviceMonitor": {"enabled": "yes"}}}, "/metrics/serviceMonitor/enabled"),
         ({"trainer": {"nodes": -1}}, "/trainer/nodes"),
         ({"rollout": {"initialReplicas": -2}}, "/rollout/initialReplicas"),
         ({"queue": {"persistence": {"size": "-1Gi"}}}, "/queue/persistence/size"),

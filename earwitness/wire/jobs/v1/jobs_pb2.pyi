@@ -205,23 +205,27 @@ class Worker(_message.Message):
     def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., seen_seconds_ago: _Optional[float] = ..., tasks: _Optional[int] = ..., tokens_per_second: _Optional[float] = ...) -> None: ...
 
 class StreamLag(_message.Message):
-    __slots__ = ("stream", "waiting", "pending")
+    __slots__ = ("stream", "waiting", "pending", "oldest_seconds")
     STREAM_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_SECONDS_FIELD_NUMBER: _ClassVar[int]
     stream: str
     waiting: int
     pending: int
-    def __init__(self, stream: _Optional[str] = ..., waiting: _Optional[int] = ..., pending: _Optional[int] = ...) -> None: ...
+    oldest_seconds: float
+    def __init__(self, stream: _Optional[str] = ..., waiting: _Optional[int] = ..., pending: _Optional[int] = ..., oldest_seconds: _Optional[float] = ...) -> None: ...
 
 class GetMeshResponse(_message.Message):
-    __slots__ = ("workers", "streams", "active", "version")
+    __slots__ = ("workers", "streams", "active", "version", "still_seconds")
     WORKERS_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    STILL_SECONDS_FIELD_NUMBER: _ClassVar[int]
     workers: _containers.RepeatedCompositeFieldContainer[Worker]
     streams: _containers.RepeatedCompositeFieldContainer[StreamLag]
     active: Job
     version: int
-    def __init__(self, workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamLag, _Mapping]]] = ..., active: _Optional[_Union[Job, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+    still_seconds: float
+    def __init__(self, workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamLag, _Mapping]]] = ..., active: _Optional[_Union[Job, _Mapping]] = ..., version: _Optional[int] = ..., still_seconds: _Optional[float] = ...) -> None: ...

@@ -1,0 +1,155 @@
+"""Rules and dashboard ask for figures that the services export, under names and labels that they have."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+Object = dict[str, Any]
+
+EXPORT = """
+from types import SimpleNamespace
+from prometheus_client import REGISTRY, generate_latest
+from prometheus_client.registry import Collector
+
+import services.interceptors, services.scoring, services.trainer.__main__, services.rollout
+from earwitness.wire.jobs.v1 import jobs_pb2 as wire
+from services.jobs.metrics import MeshMetrics
+
+mesh = MeshMetrics(None)
+mesh._seen = wire.GetMeshResponse(
+    workers=[wire.Worker(name="rollout-0", role="rollout")],
+    streams=[wire.StreamLag(stream="tasks"), wire.StreamLag(stream="dead")],
+    active=wire.Job(job_id="j", state=wire.JOB_STATE_RUNNING),
+)
+REGISTRY.register(mesh)
+services.rollout.measure(
+    SimpleNamespace(engine=None, load_seconds=0.0), SimpleNamespace(flights=[], dropped=0)
+)
+services.interceptors.CALLS.labels("m", "OK").inc()
+services.interceptors.SECONDS.labels("m").observe(1.0)
+services.trainer.__main__.FIGURE.labels("loss").set(1.0)
+print(generate_latest().decode())
+"""
+"""Every service's figures as its /metrics shows them; in a process of its own, since the registry is one for all."""
+
+SAMPLE = re.compile(r"^(ew_[a-z_]+)(?:\{(.*)\})? ", re.MULTILINE)
+USED = re.compile(r"(ew_[a-z_]+)(?:\{([^}]*)\})?")
+ADDED = {"namespace", "service"}
+"""Labels that Prometheus adds to what a ServiceMonitor finds."""
+
+
+def labels_of(text: str | None) -> set[str]:
+    return set(re.findall(r"([a-z_]+)=", text or ""))
+
+
+@pytest.fixture(scope="module")
+def exported() -> dict[str, set[str]]:
+    """Labels by name of every sample that a service exports."""
+    run = subprocess.run([sys.executable, "-c", EXPORT], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return {name: labels_of(labels) for name, labels in SAMPLE.findall(run.stdout)}
+
+
+@pytest.fixture
+def rules(profile_of: Callable[[str], Object], render: Callable[[Object], list[Object]]) -> list[Object]:
+    objects = render(profile_of("gpu"))
+    return [
+        rule
+        for o in objects
+        if o["kind"] == "PrometheusRule"
+        for group in o["spec"]["groups"]
+        for rule in group["rules"]
+    ]
+
+
+@pytest.fixture
+def dashboard(profile_of: Callable[[str], Object], render: Callable[[Object], list[Object]]) -> Object:
+    return next(
+        json.loads(o["data"]["earwitness.json"])
+        for o in render(profile_of("gpu"))
+        if o["kind"] == "ConfigMap" and o["metadata"]["name"] == "ew-dashboard"
+    )
+
+
+def used(expressions: list[str]) -> Iterator[tuple[str, set[str]]]:
+    """Name and labels of every figure that PromQL expressions read."""
+    for expression in expressions:
+        for name, matchers in USED.findall(expression):
+            yield name, labels_of(matchers)
+
+
+def test_rules_read_what_is_exported(rules: list[Object], exported: dict[str, set[str]]) -> None:
+    found = list(used([rule["expr"] for rule in rules]))
+    assert len(found) >= 8
+    for name, labels in found:
+        assert name in exported
+        assert labels <= exported[name] | ADDED, name
+        assert labels >= ADDED, f"{name} is read of every release"
+
+
+def test_the_dashboard_reads_what_is_exported(dashboard: Object, exported: dict[str, set[str]]) -> None:
+    found = list(used([t["expr"] for panel in dashboard["panels"] for t in panel["targets"]]))
+    assert len(found) >= 12
+    for name, labels in found:
+        assert name in exported
+        assert labels <= exported[name] | ADDED, name
+    (variable,) = re.findall(r"label_values\((ew_[a-z_]+),", dashboard["templating"]["list"][1]["query"])
+    assert variable in exported
+
+
+def test_panels_lie_beside_each_other(dashboard: Object) -> None:
+    taken: set[tuple[int, int]] = set()
+    for place in (panel["gridPos"] for panel in dashboard["panels"]):
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken
+        assert place["x"] + place["w"] <= 24
+        taken |= cells
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+def test_what_can_go_wrong_has_an_alert(rules: list[Object]) -> None:
+    assert {"JobStuck", "QueueLags", "QueueGrows", "DeadLetters", "WeightVersionSkew"} <= {
+        rule["alert"].removeprefix("Earwitness") for rule in rules
+    }
+
+
+def test_every_alert_says_what_to_see_and_how_bad_it_is(rules: list[Object]) -> None:
+    for rule in rules:
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"]["summary"]
+
+
+def test_the_limits_of_alerts_are_values(render: Callable[[Object], list[Object]]) -> None:
+    alerts = {"enabled": True, "stuckSeconds": 111, "lagSeconds": 222, "lagEntries": 333, "skewVersions": 4}
+    text = json.dumps(render({"metrics": {"alerts": alerts}}))
+    assert all(f"> {limit}" in text for limit in (111, 222, 333, 4))
+
+
+def test_prometheus_finds_every_service_and_nothing_else(
+    profile_of: Callable[[str], Object],
+    render: Callable[[Object], list[Object]],
+    pods: Callable[[list[Object]], dict[str, Object]],
+) -> None:
+    objects = render(profile_of("gpu"))
+    named = {o["kind"]: o for o in objects if o["metadata"]["name"] == "ew-metrics"}
+    monitor, service = named["ServiceMonitor"]["spec"], named["Service"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    chosen = {
+        name
+        for name, pod in pods(objects).items()
+        if service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    }
+    scraped = {"Deployment/ew-jobs", "StatefulSet/ew-trainer", "Deployment/ew-rollout", "Deployment/ew-reward"}
+    assert chosen == scraped | {"Deployment/ew-reference"}
