@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from earwitness.recipe.schema import Optimizer
-from trainer.errors import CheckpointError, NonFiniteError
+from trainer.checkpoint.pieces import Piece, Pieces
+from trainer.checkpoint.state import pieces_of, restore
+from trainer.errors import NonFiniteError
 from trainer.figures import everywhere, first_bad_row
 from trainer.model.optimizer import Rows, accumulate, wrap
 from trainer.model.policy import PolicyModel
-from trainer.parallel import parallel_state
 
-Loss = Callable[[Tensor, Any], tuple[Tensor, dict[str, Tensor]]]
+Loss = Callable[[Any, Any], tuple[Tensor, dict[str, Tensor]]]
 """From the model's output and the micro-batch to a scalar and figures, among them BAD_ROW."""
 
 
 class Learner:
     """Takes optimizer steps on one model."""
 
-    def __init__(self, module: PolicyModel, config: Optimizer, steps: int) -> None:
-        self.model, self._optimizer = wrap(module, config)
+    def __init__(
+        self, module: PolicyModel, config: Optimizer, steps: int, *, distributed_optimizer: bool = False
+    ) -> None:
+        """`steps`: when the rate ends, if it falls. With `distributed_optimizer`, replicas share Adam's state."""
+        self.model, self._optimizer = wrap(module, config, distributed=distributed_optimizer)
         self._config = config
         self._steps = steps
 
@@ -48,18 +52,13 @@ class Learner:
         _, norm, _ = self._optimizer.step()
         return figures, float(norm)
 
-    def state(self) -> dict[str, Any]:
-        """This rank's weights and optimizer state."""
-        weights = {k: v for k, v in self.model.module.state_dict().items() if isinstance(v, Tensor)}
-        return {"weights": weights, "optimizer": self._optimizer.state_dict()}
+    def pieces(self, name: str) -> Iterator[Piece]:
+        """This rank's weights and optimizer state, copied to the host, as the pieces of `name` in a checkpoint."""
+        return pieces_of(name, self.model.module, self._optimizer)
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` gave, bit by bit."""
-        missing, unexpected = self.model.module.load_state_dict(state["weights"], strict=False)
-        missing = [name for name in missing if not name.endswith("_extra_state")]  # Transformer Engine's: FP8 only
-        if missing or unexpected:
-            raise CheckpointError("weights", f"missing {missing}, unexpected {unexpected}")
-        self._optimizer.load_state_dict(state["optimizer"])
+    def restore(self, name: str, pieces: Pieces) -> None:
+        """Takes over what `pieces` gave, bit by bit, at whatever layout it was written."""
+        restore(name, self.model.module, self._optimizer, pieces)
 
 
 def learning_rate(config: Optimizer, step: int, steps: int) -> float:
@@ -69,16 +68,3 @@ def learning_rate(config: Optimizer, step: int, steps: int) -> float:
     if config.schedule == "constant":
         return config.learning_rate
     return config.learning_rate * (steps + 1 - step) / max(steps - config.warmup_steps, 1)
-
-
-def shard_name() -> str | None:
-    """Name of this rank's part of a checkpoint; None if another replica holds the same."""
-    if parallel_state.get_data_parallel_rank() != 0:
-        return None
-    return shard_to_load()
-
-
-def shard_to_load() -> str:
-    """Name of the part of a checkpoint that this rank starts from."""
-    tensor = parallel_state.get_tensor_model_parallel_rank()
-    return f"tp{tensor}-pp{parallel_state.get_pipeline_model_parallel_rank()}"

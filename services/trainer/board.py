@@ -5,10 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from services.status import ConflictError
+from trainer.checkpoint.writer import Write
 from trainer.control import Wish
 
 STEPS_KEPT = 10_000
@@ -29,6 +32,12 @@ class Board:
     _status: wire.GetStatusResponse = field(default_factory=wire.GetStatusResponse)
     _steps: deque[wire.StepMetrics] = field(default_factory=lambda: deque(maxlen=STEPS_KEPT))
     _wish: Wish = Wish.NONE
+    _wished_step: int = 0
+    """Steps that were done when a checkpoint was wished."""
+    _saved: int = -1
+    """Step of the newest checkpoint; -1 if there is none."""
+    _write: Write | None = None
+    """The checkpoint begun last."""
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
@@ -58,7 +67,7 @@ class Board:
                     ranks=self.ranks,
                 )
                 self._steps.clear()
-                self._wish = Wish.NONE
+                self._wish, self._saved, self._write = Wish.NONE, -1, None
                 self.started.put(request)
             return self._status.step
 
@@ -71,12 +80,15 @@ class Board:
             return self._status.step if self._status.job_id == job_id else 0
 
     def save(self, job_id: str, seconds: float) -> str:
-        """Wishes a checkpoint and waits for it; returns where it is. ConflictError if no phase of the job runs."""
+        """Wishes a checkpoint of this step or a later one and waits until it counts; returns where it is.
+
+        ConflictError if no phase of the job runs.
+        """
         with self._changed:
             if not self._runs(job_id):
                 raise ConflictError(f"no phase of job {job_id!r} runs")
-            if self._wish is Wish.NONE:
-                self._wish = Wish.SAVE
+            if self._wish is Wish.NONE and not self._saved >= self._status.step > 0:
+                self._wish, self._wished_step = Wish.SAVE, self._status.step
             self._changed.wait_for(lambda: self._wish is Wish.NONE or not self._runs(job_id), seconds)
             return self._status.checkpoint_uri
 
@@ -90,11 +102,12 @@ class Board:
         with self._changed:
             return self._wish
 
-    def saved(self, checkpoint_uri: str) -> None:
-        """A checkpoint was written."""
+    def saved(self, checkpoint: Path, step: int) -> None:
+        """The checkpoint of `step` counts now."""
         with self._changed:
-            self._status.checkpoint_uri = checkpoint_uri
-            if self._wish is Wish.SAVE:
+            self._status.checkpoint_uri = str(checkpoint)
+            self._saved = step
+            if self._wish is Wish.SAVE and step >= self._wished_step:
                 self._wish = Wish.NONE
             self._changed.notify_all()
 
@@ -103,6 +116,16 @@ class Board:
         with self._changed:
             self._status.step, self._status.version = step, version
             self._status.lineage, self._status.run_id = lineage, run_id
+
+    def saving(self, write: Write) -> None:
+        """A checkpoint is being written."""
+        with self._changed:
+            self._write = write
+
+    def passed_over(self, problems: Sequence[str]) -> None:
+        """Checkpoints that were not resumed from, and why."""
+        with self._changed:
+            self._status.passed_over[:] = problems
 
     def step_done(self, step: int, version: int, metrics: dict[str, float]) -> None:
         """The figures of a step."""
@@ -124,6 +147,11 @@ class Board:
         with self._changed:
             answer = wire.GetStatusResponse()
             answer.CopyFrom(self._status)
+            if self._write is not None:
+                answer.saving.step = self._write.step
+                answer.saving.bytes = self._write.bytes
+                answer.saving.bytes_written = self._write.bytes_written
+                answer.saving.seconds = self._write.seconds
             new = [step for step in self._steps if step.step > after_step]
             answer.steps_done.extend(new[:STEPS_TOLD])
             return answer

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from earwitness.chat import THINK_END
 from earwitness.errors import InputError
@@ -24,11 +22,13 @@ from services.trainer.board import Board
 from services.trainer.servicer import stage_of
 from trainer import parallel
 from trainer.agreement import agree
-from trainer.checkpoint import Checkpoint, Checkpoints, Progress, verify, weights_of
+from trainer.checkpoint import Checkpoint, Checkpoints, Progress, weights_of
+from trainer.checkpoint.pieces import Piece
+from trainer.checkpoint.state import restore_rng, rng_pieces
 from trainer.control import Wish
 from trainer.examples import Examples, load_tokenizer
 from trainer.huggingface import save_pretrained
-from trainer.learner import Learner, shard_name, shard_to_load
+from trainer.learner import Learner
 from trainer.mels import MelCache
 from trainer.model.architecture import Architecture
 from trainer.model.policy import build_policy
@@ -55,7 +55,7 @@ class Phase:
         self._weights = weights_of(request.init_uri or request.model_uri)
         self._architecture = Architecture.read(self._weights)
         keep = self._stage.keep_checkpoints if isinstance(self._stage, RlStage) else TUNE_CHECKPOINTS
-        self._checkpoints = Checkpoints(request.checkpoint_uri, keep, log)
+        self._checkpoints = Checkpoints(request.checkpoint_uri, keep, log, board.saved if board else None)
         self._progress = Progress(version=request.base_version)
         self._saved_step = 0
         self._policy: Learner
@@ -68,30 +68,45 @@ class Phase:
         model = self._recipe.model
         parallel.initialize(model.tensor_parallel, model.pipeline_parallel, self._recipe.seed)
         torch.manual_seed(self._recipe.seed)
-        checkpoint, lineage = self._found()
+        checkpoint = self._checkpoints.newest()
+        if self._board:
+            self._board.passed_over(self._checkpoints.passed_over)
         if checkpoint is not None:
             self._progress = checkpoint.progress
             self._saved_step = self._progress.step
-            self._tell_saved(checkpoint.path)
-            self._log.info("resuming", checkpoint=str(checkpoint.path), step=self._progress.step, lineage=lineage)
-        self._progress.lineage = lineage
+            if self._board:
+                self._board.saved(checkpoint.path, self._saved_step)
+        if not self._progress.final:
+            self._progress.lineage = self._checkpoints.next_lineage()
+        if checkpoint is not None:
+            self._log.info(
+                "resuming", checkpoint=str(checkpoint.path), step=self._saved_step, lineage=self._progress.lineage
+            )
         if isinstance(self._stage, RlStage):
-            self._run_id = f"{self._request.job_id}/{self._request.stage_index}-train/{lineage}"
+            self._run_id = f"{self._request.job_id}/{self._request.stage_index}-train/{self._progress.lineage}"
         self._show()
         if self._progress.final:
             return True
-        finished = self._train(checkpoint) if isinstance(self._stage, RlStage) else self._tune(checkpoint)
+        try:
+            finished = self._train(checkpoint) if isinstance(self._stage, RlStage) else self._tune(checkpoint)
+            self._checkpoints.finish()
+        finally:
+            self._checkpoints.close()
         self._show()
         return finished
 
     def poll(self) -> Wish:
-        """What is wished now, on every rank."""
-        return Wish(parallel.broadcast_bytes(self._board.wish().value if self._board else None))
+        """What is wished now, on every rank. Raises CheckpointError on all of them if a checkpoint failed."""
+        self._checkpoints.check()
+        wish = self._board.wish() if self._board else Wish.NONE
+        if wish is Wish.SAVE and self._checkpoints.saving:
+            wish = Wish.NONE  # one after the other: the step need not wait for the disk
+        return Wish(parallel.broadcast_bytes(wish.value if self._board else None))
 
     def report(self, step: int, metrics: dict[str, float]) -> None:
         """Rank 0 shows the figures."""
         if self._board:
-            self._board.step_done(step, self._progress.version, metrics)
+            self._board.step_done(step, self._progress.version, metrics | self._checkpoints.figures())
 
     def _tune(self, checkpoint: Checkpoint | None) -> bool:
         config: Tune = self._stage.tune
@@ -172,56 +187,35 @@ class Phase:
         queue = Queue(connect(self._settings.queue_url), self._settings.claim_idle_ms)
         return queue, WeightPublisher(self._settings.weights_urls, lineage)
 
-    def _found(self) -> tuple[Checkpoint | None, int]:
-        """The newest good checkpoint, and the number of this start: rank 0 looks, all ranks know."""
-
-        def look() -> bytes:
-            newest = self._checkpoints.newest()
-            lineage = newest.progress.lineage if newest and newest.progress.final else self._checkpoints.next_lineage()
-            return json.dumps([str(newest.path) if newest else "", lineage]).encode()
-
-        answer = agree(look) if self._board else agree(lambda: None)
-        path, lineage = json.loads(parallel.broadcast_bytes(answer))
-        return (Checkpoint(Path(path), verify(Path(path))) if path else None), lineage
-
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
             return
-        state = checkpoint.load(shard_to_load())
-        self._policy.restore(state["policy"])
-        if self._critic is not None:
-            self._critic.restore(state["critic"])
-        torch.set_rng_state(state["rng"])
+        with checkpoint.pieces() as pieces:
+            for name, learner in self._learners().items():
+                learner.restore(name, pieces)
+            restore_rng(pieces)
 
     def _save(self) -> None:
-        """Writes a checkpoint unless this step has one; the phase's last also holds the Hugging Face directory."""
+        """Begins a checkpoint unless this step has one; the phase's last also holds the Hugging Face directory."""
         if self._saved_step == self._progress.step:
-            if self._board:
-                self._board.saved(self._board.status().checkpoint_uri)
             return
         if self._ready is not None:
             self._progress.dropped = self._ready.dropped()
-        state = {"policy": self._policy.state(), "rng": torch.get_rng_state()}
-        if self._critic is not None:
-            state["critic"] = self._critic.state()
 
         def export(folder: Path) -> None:
             save_pretrained(self._policy.model.module, self._weights, folder)
 
-        path = self._checkpoints.write(
-            self._progress,
-            shard_name(),
-            state,
-            lead=self._board is not None,
-            barrier=dist.barrier,
-            export=export if self._progress.final else None,
-        )
+        write = self._checkpoints.save(self._progress, self._pieces, export if self._progress.final else None)
         self._saved_step = self._progress.step
-        self._tell_saved(path)
-
-    def _tell_saved(self, path: Path) -> None:
         if self._board:
-            self._board.saved(str(path))
+            self._board.saving(write)
+
+    def _pieces(self) -> list[Piece]:
+        learners = [piece for name, learner in self._learners().items() for piece in learner.pieces(name)]
+        return [*learners, *rng_pieces()]
+
+    def _learners(self) -> dict[str, Learner]:
+        return {"policy": self._policy} | ({"critic": self._critic} if self._critic else {})
 
     def _show(self) -> None:
         progress = self._progress

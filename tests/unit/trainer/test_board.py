@@ -1,4 +1,6 @@
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,14 +71,30 @@ def test_stop_waits_until_the_phase_is_over():
     assert board.stop("a", 5) == 3
 
 
-def test_save_waits_for_the_checkpoint_and_a_stop_is_not_forgotten_over_it():
+def test_save_waits_for_a_checkpoint_of_what_was_done_and_a_stop_is_not_forgotten_over_it():
     board = Board(ranks=1)
     with pytest.raises(ConflictError, match="no phase of job 'a' runs"):
         board.save("a", 5)
     start(board)
-    threading.Timer(0.1, lambda: board.saved("there")).start()
+    board.step_done(3, 0, {})
+    threading.Timer(0.05, lambda: board.saved(Path("begun before"), 2)).start()
+    threading.Timer(0.1, lambda: board.saved(Path("there"), 3)).start()
     assert board.save("a", 5) == "there"
     assert board.wish() is Wish.NONE
+    assert board.save("a", 0) == "there" and board.wish() is Wish.NONE  # nothing was learned since
     board.stop_any()
-    board.saved("again")
+    board.saved(Path("again"), 4)
     assert board.wish() is Wish.STOP
+
+
+def test_a_checkpoint_on_its_way_and_damaged_ones_are_in_the_status():
+    board = Board(ranks=1)
+    start(board)
+    assert not board.status().HasField("saving")
+    write = SimpleNamespace(step=4, bytes=100, bytes_written=40, seconds=0.0)
+    board.saving(write)
+    board.passed_over(["checkpoint 3: x is corrupt"])
+    assert board.status().saving == wire.CheckpointWrite(step=4, bytes=100, bytes_written=40)
+    write.bytes_written, write.seconds = 110, 1.5
+    assert board.status().saving == wire.CheckpointWrite(step=4, bytes=100, bytes_written=110, seconds=1.5)
+    assert list(board.status().passed_over) == ["checkpoint 3: x is corrupt"]

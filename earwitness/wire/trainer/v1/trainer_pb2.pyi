@@ -123,7 +123,7 @@ class StepMetrics(_message.Message):
     def __init__(self, step: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("job_id", "stage_index", "phase", "state", "reason", "step", "steps", "version", "checkpoint_uri", "lineage", "steps_done", "run_id", "ranks")
+    __slots__ = ("job_id", "stage_index", "phase", "state", "reason", "step", "steps", "version", "checkpoint_uri", "lineage", "steps_done", "run_id", "ranks", "saving", "passed_over")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     STAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -137,6 +137,8 @@ class GetStatusResponse(_message.Message):
     STEPS_DONE_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     RANKS_FIELD_NUMBER: _ClassVar[int]
+    SAVING_FIELD_NUMBER: _ClassVar[int]
+    PASSED_OVER_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     stage_index: int
     phase: str
@@ -150,7 +152,21 @@ class GetStatusResponse(_message.Message):
     steps_done: _containers.RepeatedCompositeFieldContainer[StepMetrics]
     run_id: str
     ranks: int
-    def __init__(self, job_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., phase: _Optional[str] = ..., state: _Optional[_Union[PhaseState, str]] = ..., reason: _Optional[str] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., version: _Optional[int] = ..., checkpoint_uri: _Optional[str] = ..., lineage: _Optional[int] = ..., steps_done: _Optional[_Iterable[_Union[StepMetrics, _Mapping]]] = ..., run_id: _Optional[str] = ..., ranks: _Optional[int] = ...) -> None: ...
+    saving: CheckpointWrite
+    passed_over: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, job_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., phase: _Optional[str] = ..., state: _Optional[_Union[PhaseState, str]] = ..., reason: _Optional[str] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., version: _Optional[int] = ..., checkpoint_uri: _Optional[str] = ..., lineage: _Optional[int] = ..., steps_done: _Optional[_Iterable[_Union[StepMetrics, _Mapping]]] = ..., run_id: _Optional[str] = ..., ranks: _Optional[int] = ..., saving: _Optional[_Union[CheckpointWrite, _Mapping]] = ..., passed_over: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CheckpointWrite(_message.Message):
+    __slots__ = ("step", "bytes", "bytes_written", "seconds")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    bytes: int
+    bytes_written: int
+    seconds: float
+    def __init__(self, step: _Optional[int] = ..., bytes: _Optional[int] = ..., bytes_written: _Optional[int] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class SaveCheckpointRequest(_message.Message):
     __slots__ = ("job_id",)

@@ -1,0 +1,190 @@
+"""The folders of a phase's checkpoints: one per step, whole or not at all.
+
+A checkpoint is written to a hidden folder; every file is flushed to disk and leaves its xxh3-128; MANIFEST.json with
+all of those is written last, and the folder is renamed into place. So a folder that is there is complete, and bytes
+that rotted later are recognised by their checksum.
+
+    lineage  step-00000010/  state.json  rank-00000.safetensors ...  [hf/...]  MANIFEST.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import xxhash
+
+from earwitness.errors import InputError
+from trainer.errors import CheckpointError
+
+MANIFEST = "MANIFEST.json"
+STATE = "state.json"
+HF = "hf"
+"""Sub-folder of a phase's last checkpoint: a Hugging Face directory, for later stages and for people."""
+LINEAGE = "lineage"
+"""File beside the checkpoints: how often the phase was started."""
+BLOCK_BYTES = 4 << 20
+"""Hashed, and written, at a time."""
+_FOLDER = re.compile(r"step-(\d{8})")
+_HIDDEN = re.compile(r"\.step-\d{8}\.partial")
+
+
+@dataclass
+class Progress:
+    """Where a phase stands: what a checkpoint holds beside tensors."""
+
+    step: int = 0
+    """Updates (supervised) or published versions (RL) so far."""
+    version: int = 0
+    """Weight version of the policy."""
+    lineage: int = 0
+    """Lineage that wrote it."""
+    final: bool = False
+    """True if the phase has ended."""
+    used: dict[int, int] = field(default_factory=dict)
+    """Step that used the group, by ordinal: what this policy has learned from."""
+    dropped: dict[int, str] = field(default_factory=dict)
+    """Why the group was dropped, by ordinal."""
+
+    def to_json(self) -> str:
+        """The content of STATE."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Progress:
+        """Raises ValueError, TypeError, KeyError or AttributeError if `text` is not what `to_json` gives."""
+        state = json.loads(text)
+        state["used"] = {int(ordinal): step for ordinal, step in state["used"].items()}
+        state["dropped"] = {int(ordinal): reason for ordinal, reason in state["dropped"].items()}
+        return cls(**state)
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """Where the checkpoint of `step` stands once it counts."""
+    return folder / f"step-{step:08d}"
+
+
+def partial_of(folder: Path, step: int) -> Path:
+    """Where it is written."""
+    return folder / f".{path_of(folder, step).name}.partial"
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _FOLDER.fullmatch(path.name) and path.is_dir())
+
+
+def begin(folder: Path, step: int) -> Path:
+    """An empty folder to write the checkpoint of `step` in; what an interrupted attempt left is removed."""
+    partial = partial_of(folder, step)
+    if folder.is_dir():
+        for left in [path for path in folder.iterdir() if _HIDDEN.fullmatch(path.name)]:
+            shutil.rmtree(left)
+    partial.mkdir(parents=True)
+    return partial
+
+
+def commit(partial: Path, progress: Progress, digests: Mapping[str, str], keep: int) -> Path:
+    """Makes what stands in `partial` the checkpoint of its step. `digests`: checksum of each file by relative name.
+
+    Afterwards the newest `keep` are left; what a lineage that was given up wrote for later steps is gone.
+    """
+    folder, path = partial.parent, path_of(partial.parent, progress.step)
+    write_durably(partial / STATE, progress.to_json().encode())
+    files = {**digests, STATE: hash_of(partial / STATE)}
+    write_durably(partial / MANIFEST, json.dumps(dict(sorted(files.items())), indent=1).encode())
+    for inner in [partial, *(p for p in partial.rglob("*") if p.is_dir())]:
+        flush(inner)
+    if path.exists():  # only if it was passed over as corrupt
+        shutil.rmtree(path)
+    partial.rename(path)
+    flush(folder)
+    there = checkpoints_in(folder)
+    older = [p for p in there if p < path]
+    for old in [*older[: max(len(older) + 1 - keep, 0)], *(p for p in there if p > path)]:
+        shutil.rmtree(old)
+    return path
+
+
+def verify(path: Path, part: int = 0, parts: int = 1) -> Progress:
+    """The progress that the checkpoint holds. Raises CheckpointError unless its files are as they were written.
+
+    Reads every `parts`-th file from the `part`-th on, so that ranks can share the work; the manifest always.
+    """
+    try:
+        files: dict[str, str] = json.loads((path / MANIFEST).read_text())
+        names = sorted(files)
+        if STATE not in names:
+            raise CheckpointError(str(path), f"is torn: its manifest names no {STATE}")
+        for name in names:
+            (path / name).stat()
+        for name in {STATE, *names[part::parts]}:
+            if hash_of(path / name) != files[name]:
+                raise CheckpointError(str(path), f"{name} is corrupt: its checksum is not the manifest's")
+        return Progress.from_json((path / STATE).read_text())
+    except FileNotFoundError as error:
+        raise CheckpointError(str(path), f"is torn: {Path(error.filename).name} is missing") from error
+    except OSError as error:
+        raise CheckpointError(str(path), f"cannot be read ({error})") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(str(path), f"cannot be read ({error})") from error
+
+
+def next_lineage(folder: Path) -> int:
+    """Counts a start of the phase, durably: 0, 1, 2, ... Only one rank may call it."""
+    file = folder / LINEAGE
+    lineage = int(file.read_text()) + 1 if file.exists() else 0
+    folder.mkdir(parents=True, exist_ok=True)
+    write_durably(file, str(lineage).encode())
+    flush(folder)
+    return lineage
+
+
+def weights_of(uri: str) -> Path:
+    """The Hugging Face directory that `uri` means: a phase's last checkpoint, or a Hugging Face directory itself."""
+    path = local_path(uri)
+    for candidate in (path / HF, path):
+        if (candidate / "config.json").is_file():
+            return candidate
+    raise InputError(str(uri), "is no Hugging Face directory", "a phase's last checkpoint, or a model directory")
+
+
+def local_path(uri: str | Path) -> Path:
+    """The path of a `file://` URI or a plain path: ranks write checkpoints to a disk or a shared volume."""
+    text = str(uri).removeprefix("file://")
+    if "://" in text:
+        raise InputError(str(uri), "is not on a file system", "a path on a volume that all ranks share")
+    return Path(text)
+
+
+def hash_of(path: Path) -> str:
+    """xxh3-128 of a file."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """The file is there with the whole content, on disk, or as it was before."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    flush(partial)
+    partial.replace(path)
+
+
+def flush(path: Path) -> None:
+    """fsync of a file or folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
