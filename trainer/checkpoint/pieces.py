@@ -65,7 +65,7 @@ def write_pieces(path: Path, pieces: Sequence[Piece], wrote: Callable[[int], Non
     """Writes and flushes a safetensors file; its xxh3-128. `wrote` hears the bytes as they are written."""
     digest = xxhash.xxh3_128()
     with path.open("wb") as file:
-        for content in (_header(pieces), *(_bytes(piece.tensor) for piece in pieces)):
+        for content in (memoryview(_header(pieces)), *(_bytes(piece.tensor) for piece in pieces)):
             for start in range(0, len(content), BLOCK_BYTES):
                 block = content[start : start + BLOCK_BYTES]
                 file.write(block)
@@ -127,8 +127,12 @@ class Pieces:
             return self._shard(name, 0)
         if shards == size:
             return self._shard(name, rank)
-        full = slot.join([self._shard(name, number) for number in range(shards)])
-        return slot.shard(full, rank, size)
+        full = dict(zip(slot.names, slot.join([self._shard(name, n) for n in range(shards)]), strict=True))
+        shard = torch.zeros(slot.parameter.shape, dtype=full[slot.names[0]].dtype)  # rows that pad the vocabulary: 0
+        for part in slot.pieces(shard, rank, size):
+            rows = full[part.name][slice(*part.rows)]
+            part.target.copy_(rows if part.columns is None else rows[:, slice(*part.columns)])
+        return shard
 
     def _shard(self, name: str, number: int) -> Tensor:
         """One shard as it was cut when it was written."""

@@ -41,10 +41,19 @@ def write(checkpoints, step, **progress):
     return checkpoints.folder / f"step-{step:08d}"
 
 
-def slot(cut="rows"):
-    """Stands for a slot of one tensor that is cut by rows."""
+def slot(cut="rows", shape=(4,)):
+    """Stands for a slot of this shape, of one tensor that is cut by rows."""
+
+    def pieces(target, rank, size):
+        span = (rank * shape[0], (rank + 1) * shape[0])
+        return [SimpleNamespace(name="w", rows=span, columns=None, target=target)]
+
     return SimpleNamespace(
-        cut=cut, join=lambda shards: [torch.cat(shards)], shard=lambda full, rank, size: full[0].chunk(size)[rank]
+        cut=cut,
+        names=("w",),
+        parameter=torch.empty(shape),
+        join=lambda shards: [torch.cat(shards)],
+        pieces=pieces,
     )
 
 
@@ -243,14 +252,14 @@ def test_runs_of_shards_come_together_at_any_size(tmp_path, seed):
     with Pieces(tmp_path) as pieces:
         for size in (1, 2, 4):
             for rank in range(size):
-                assert torch.equal(pieces.shard("w", slot(), rank, size), full.chunk(size)[rank])
+                assert torch.equal(pieces.shard("w", slot(shape=(8 // size, 3)), rank, size), full.chunk(size)[rank])
     gone = tmp_path / file_of(int(random.integers(shards * replicas)))
     with Pieces(tmp_path) as pieces:
         empty = not any(place for file, place in pieces._where["w"] if file is pieces._files[gone.name])
     gone.unlink()
     if not empty:
         with Pieces(tmp_path) as pieces, pytest.raises(CheckpointError, match=r"holds (only a part of|no) w"):
-            pieces.shard("w", slot(), 0, 1 if shards > 1 else 2)
+            pieces.shard("w", slot(shape=(8, 3)), 0, 1 if shards > 1 else 2)
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path, log):
