@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,25 +18,22 @@ from earwitness.redis_bulk import BulkClient
 from earwitness.weights.names import CHUNK_BYTES
 from earwitness.weights.shards import STREAMS_PER_SHARD
 
-REPEATS = 5
-"""The best of so many: the machine's noise only ever slows things down."""
-
 MOST_RAW_BYTES = 512_000_000
 """Longer transfers are no faster, and the servers would have to hold them."""
 
 
 class Link:
-    """A wire of so many bytes a second in one direction, which all connections share."""
+    """A wire of so many bytes a second in one direction, which all connections share: a token bucket without depth."""
 
-    def __init__(self, bytes_per_second: float) -> None:
-        self._rate = bytes_per_second
+    def __init__(self) -> None:
+        self.bytes_per_second = math.inf
         self._free_at = 0.0
         self._lock = threading.Lock()
 
     def carry(self, nbytes: int) -> None:
         """Returns when the bytes would have arrived."""
         with self._lock:
-            self._free_at = max(self._free_at, time.perf_counter()) + nbytes / self._rate
+            self._free_at = max(self._free_at, time.perf_counter()) + nbytes / self.bytes_per_second
             wait = self._free_at - time.perf_counter()
         if wait > 0:
             time.sleep(wait)
@@ -49,16 +46,23 @@ class HeldClient(BulkClient):
         super().__init__(url)
         self._link = link
 
-    def set(self, name: Any, value: Any, *args: Any, **options: Any) -> Any:
-        self._link.carry(len(value))
-        return super().set(name, value, *args, **options)
+    def put(self, key: str, parts: Sequence[memoryview]) -> None:
+        self._link.carry(sum(part.nbytes for part in parts))
+        super().put(key, parts)
 
-    def get_into(self, key: str, buffer: memoryview) -> int | None:
-        self._link.carry(buffer.nbytes)
-        return super().get_into(key, buffer)
+    def get_into(self, key: str, parts: Sequence[memoryview]) -> int | None:
+        self._link.carry(sum(part.nbytes for part in parts))
+        return super().get_into(key, parts)
 
 
-def best(action: Callable[[], object], repeats: int = REPEATS) -> float:
+class Nowhere(BulkClient):
+    """A client that drops what it is given: what is left is the work before the wire."""
+
+    def put(self, key: str, parts: Sequence[memoryview]) -> None:
+        pass
+
+
+def best(action: Callable[[], object], repeats: int) -> float:
     """Seconds of the fastest."""
     seconds = []
     for _ in range(repeats):
@@ -87,25 +91,40 @@ def plain_seconds(urls: Sequence[str], total: int) -> float:
     return seconds * total / (count * CHUNK_BYTES)
 
 
-def raw_seconds(urls: Sequence[str], total: int) -> tuple[float, float]:
-    """Seconds to SET and to GET `total` bytes in 4 MiB values over bare sockets: fresh keys, as a new version has."""
-    count = max(1, min(total, MOST_RAW_BYTES) // CHUNK_BYTES)
-    value = memoryview(np.random.default_rng(1).bytes(CHUNK_BYTES))
-    lanes = len(urls) * STREAMS_PER_SHARD
-    set_seconds = get_seconds = float("inf")
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(_open(urls[lane % len(urls)])) for lane in range(lanes)]
-        threads = stack.enter_context(ThreadPoolExecutor(lanes))
+class Raw:
+    """The ceiling: the same servers over bare sockets. Fresh keys, as a new version has, and as many bytes of memory as
+    a version takes: one value sent over and over would come from the processor's cache."""
 
-        def all_lanes(work: Callable[[socket.socket, Iterator[int]], None]) -> None:
-            list(threads.map(lambda lane: work(sockets[lane], iter(range(lane, count, lanes))), range(lanes)))
+    def __init__(self, urls: Sequence[str], total: int) -> None:
+        self.set_seconds = self.get_seconds = math.inf
+        self._lanes = len(urls) * STREAMS_PER_SHARD
+        self._count = max(1, min(total, MOST_RAW_BYTES) // CHUNK_BYTES)
+        self._scale = total / (self._count * CHUNK_BYTES)
+        self._memory = np.random.default_rng(1).integers(0, 2**64, self._count * CHUNK_BYTES // 8, np.uint64)
+        self._closing = ExitStack()
+        self._sockets = [self._closing.enter_context(_open(urls[lane % len(urls)])) for lane in range(self._lanes)]
+        self._threads = self._closing.enter_context(ThreadPoolExecutor(self._lanes))
 
-        for _ in range(REPEATS):
-            set_seconds = min(set_seconds, best(lambda: all_lanes(lambda link, keys: _set(link, keys, value)), 1))
-            get_seconds = min(get_seconds, best(lambda: all_lanes(_get), 1))
-            all_lanes(_delete)
-    scale = total / (count * CHUNK_BYTES)
-    return set_seconds * scale, get_seconds * scale
+    def measure(self) -> None:
+        """Seconds to SET and to GET the bytes in 4 MiB values; the lowest of all measurements are kept."""
+        values = self._memory.view(np.uint8).reshape(-1, CHUNK_BYTES)
+        self.set_seconds = min(self.set_seconds, self._scale * self._time(_set, values))
+        self.get_seconds = min(self.get_seconds, self._scale * self._time(_get, values))
+        self._time(_delete, values)
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self._closing.close()
+
+    def _time(self, work: Callable[[socket.socket, Iterator[int], np.ndarray], None], values: np.ndarray) -> float:
+        lanes = range(self._lanes)
+        started = time.perf_counter()
+        list(
+            self._threads.map(
+                lambda lane: work(self._sockets[lane], iter(range(lane, self._count, self._lanes)), values), lanes
+            )
+        )
+        return time.perf_counter() - started
 
 
 def _open(url: str) -> socket.socket:
@@ -116,28 +135,33 @@ def _open(url: str) -> socket.socket:
     return link
 
 
-def _set(link: socket.socket, indices: Iterator[int], value: memoryview) -> None:
+def _set(link: socket.socket, indices: Iterator[int], values: np.ndarray) -> None:
     for index in indices:
         key = f"raw:{index}"
-        link.sendall(f"*3\r\n$3\r\nSET\r\n${len(key)}\r\n{key}\r\n${value.nbytes}\r\n".encode())
-        link.sendall(value)
+        link.sendall(f"*3\r\n$3\r\nSET\r\n${len(key)}\r\n{key}\r\n${CHUNK_BYTES}\r\n".encode())
+        link.sendall(values[index].data)
         link.sendall(b"\r\n")
         assert link.recv(64) == b"+OK\r\n"
 
 
-def _get(link: socket.socket, indices: Iterator[int]) -> None:
+def _get(link: socket.socket, indices: Iterator[int], values: np.ndarray) -> None:
     head = f"${CHUNK_BYTES}\r\n".encode()
-    reply = memoryview(bytearray(len(head) + CHUNK_BYTES + 2))
     for index in indices:
         key = f"raw:{index}"
         link.sendall(f"*2\r\n$3\r\nGET\r\n${len(key)}\r\n{key}\r\n".encode())
-        received = 0
-        while received < reply.nbytes:
-            received += link.recv_into(reply[received:])
-        assert reply[: len(head)] == head
+        start = b""
+        while len(start) < len(head):
+            start += link.recv(len(head) - len(start))
+        assert start == head
+        rest = values[index].data
+        while rest:
+            rest = rest[link.recv_into(rest) :]
+        end = b""
+        while len(end) < 2:
+            end += link.recv(2 - len(end))
 
 
-def _delete(link: socket.socket, indices: Iterator[int]) -> None:
+def _delete(link: socket.socket, indices: Iterator[int], values: np.ndarray) -> None:
     for index in indices:
         key = f"raw:{index}"
         link.sendall(f"*2\r\n$3\r\nDEL\r\n${len(key)}\r\n{key}\r\n".encode())

@@ -1,17 +1,20 @@
 """Full syncs and deltas through the weight plane: bytes and seconds, part by part.
 
-    python benchmarks/weights.py [--millions 25 100] [--changed 0.001 0.01 0.03 0.1] [--shards 2] [--ppo-steps 4]
+    python benchmarks/weights.py [--millions 100 1000] [--changed 0.001 0.01 0.03 0.1] [--shards 2] [--ppo-steps 4]
         [--json]
 
 One sync is everything between the trainer's tensors and the worker's parameters: diff, encode, publish, fetch, apply,
 verify, load. Publisher and reader follow one another in one process. `load` copies whole tensors into parameters, as a
-loader of vLLM does; what vLLM does to them afterwards (repacking on the CPU) is left out of both sides. Figures are
-the best of five, except through the held link. GB = 10^9 bytes.
+loader of vLLM does; what vLLM does to them afterwards (repacking on the CPU) is left out of both sides. So is the
+trainer's snapshot, which both need (`snapshot`: one copy of the tensors). Figures are the best of several, except over
+the held link. GB = 10^9 bytes. A billion parameters take 16 GB of memory.
 
 `bytes_over_full`, `time_over_full`: of the delta over a full sync of the same tensors. `time_over_full_1gbit`: the
 same with both directions held to 1 Gbit/s. `full_over_ceiling`: the slower of publish and fetch of a full sync, as a
-share of the rate at which the same servers take and give the same values over bare sockets. `encode_over_floor` and
-`apply_over_floor`: diff and encode over one pass that compares old and new, apply and verify over one that hashes.
+share of the rate at which the same servers take and give as many bytes over bare sockets. `full_over_plain`: publish
+and fetch, over the same through redis-py as it comes. `encode_over_floor`: diff and encode over one pass that reads old
+and new; `apply_over_floor`: apply and verify over one pass that reads the copy. A pass is xxh3-128, the fastest reader
+of memory here. `load` is one pass itself.
 """
 
 from __future__ import annotations
@@ -29,12 +32,12 @@ import torch
 import xxhash
 from ppo_updates import LEARNING_RATE
 from ppo_updates import versions as ppo_versions
-from redis_links import REPEATS, HeldClient, Link, best, plain_seconds, raw_seconds
+from redis_links import HeldClient, Link, Nowhere, Raw, best, plain_seconds
 
 from earwitness.redis_bulk import BulkClient
 from earwitness.redis_server import RedisServer
-from earwitness.weights import HostCopy, WeightPublisher, WeightReader, delta
-from earwitness.weights.anchor import Tensor
+from earwitness.weights import HostCopy, WeightPart, WeightPublisher, WeightReader
+from earwitness.weights.tensors import Tensor
 
 MATRIX = 4_000_000
 """Elements of a matrix; between two lies a vector."""
@@ -43,13 +46,16 @@ VECTOR = 3584
 GIGABIT = 125_000_000
 """Bytes per second."""
 
+REPEATS, LARGE_REPEATS, LARGE_BYTES = 5, 3, 1_000_000_000
+"""The best of so many, as noise only ever slows things down; fewer of versions that are large."""
+
 Bits = dict[str, np.ndarray]
 """bfloat16 bits, uint16 [elements], by name."""
 
 COLUMNS = (
     "millions", "changed", "megabytes", "delta_megabytes", "bytes_over_full", "time_over_full", "time_over_full_1gbit",
-    "full_over_ceiling", "full_over_plain", "full_publish", "full_fetch", "full_load", "encode", "publish", "fetch",
-    "apply", "load", "encode_over_floor", "apply_over_floor", "bit_equal",
+    "full_over_ceiling", "full_over_plain", "raw_set", "raw_get", "full_publish", "full_fetch", "full_load", "snapshot",
+    "encode", "publish", "fetch", "apply", "load", "encode_over_floor", "apply_over_floor", "bit_equal",
 )  # fmt: skip
 
 
@@ -63,6 +69,7 @@ class Sync:
         self.parameters = {name: torch.zeros(b.size, dtype=torch.bfloat16) for name, b in bits.items()}
         self.lineage = lineage
         self.version = -1
+        self.bit_equal = True
 
     def full(self, bits: Bits) -> dict[str, float]:
         """Seconds by part."""
@@ -82,14 +89,6 @@ class Sync:
         for _ in self.reader.records(self.reader.manifest(self.lineage, self.version)):
             pass
 
-    def equal(self, bits: Bits) -> bool:
-        """True if the copy and the parameters are the published bits."""
-        return all(
-            self.copy.tensors[name].data.tobytes() == b.tobytes()
-            and self.parameters[name].view(torch.int16).numpy().tobytes() == b.tobytes()
-            for name, b in bits.items()
-        )
-
     def _sync(self, publish: Callable[[int, Iterator[Tensor]], Any], bits: Bits) -> dict[str, float]:
         self.version += 1
         times = [time.perf_counter()]
@@ -100,12 +99,17 @@ class Sync:
         for name, held in self.copy.tensors.items():
             self.parameters[name].copy_(torch.from_numpy(held.data).view(torch.bfloat16))
         times.append(time.perf_counter())
+        self.bit_equal &= all(
+            np.array_equal(self.copy.tensors[name].elements, b)
+            and np.array_equal(self.parameters[name].view(torch.int16).numpy().view(np.uint16), b)
+            for name, b in bits.items()
+        )
         return dict(zip(("publish", "fetch", "load"), np.diff(times).tolist(), strict=True))
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--millions", type=int, nargs="*", default=[25, 100], help="parameters, 10^6")
+    options.add_argument("--millions", type=int, nargs="*", default=[100, 1000], help="parameters, 10^6")
     options.add_argument("--changed", type=float, nargs="*", default=[0.001, 0.01, 0.03, 0.1], help="changed shares")
     options.add_argument("--shards", type=int, default=2, help="Redis servers")
     options.add_argument("--ppo-steps", type=int, default=4, help="real PPO updates of 50 million parameters")
@@ -138,27 +142,34 @@ def measured(millions: list[int], shares: list[float], shards: int, ppo_steps: i
 def measure(urls: list[str], name: str, history: list[Bits], share: float) -> dict[str, Any]:
     """One row: the versions of `history` in turn, over and over, full and as deltas."""
     total = sum(b.nbytes for b in history[0].values())
-    lineage = f"{name}-{share}"
-    raw_set, raw_get = raw_seconds(urls, total)
-    whole = Sync(urls, f"{lineage}/full", history[0])
-    equal = True
+    repeats = LARGE_REPEATS if total > LARGE_BYTES else REPEATS
+    link = Link()
+    shards = [HeldClient(url, link) for url in urls]
+    sync = Sync(shards, f"{name}-{share}/0", history[0])
+    raw = Raw(urls, total)
     fulls = []
-    for number in range(REPEATS + 1):  # the first pays for fresh memory
-        fulls.append(whole.full(history[number % len(history)]))
-        equal &= whole.equal(history[number % len(history)])
+    for number in range(repeats + 1):  # the first pays for fresh memory
+        raw.measure()
+        fulls.append(sync.full(history[number % len(history)]))
+    raw.close()
     full = lowest(fulls[1:])
-    changes = Sync(urls, f"{lineage}/delta", history[0])
-    changes.delta(history[0])
+    plain = plain_seconds(urls, total)
+    sync.delta(history[0])
+    later = [history[number % len(history)] for number in range(1, max(repeats + 1, len(history)))]
     deltas, fetches, nbytes = [], [], []
-    for number in range(1, max(REPEATS + 1, len(history))):
-        bits = history[number % len(history)]
-        deltas.append(changes.delta(bits))
-        equal &= changes.equal(bits)
-        fetches.append(best(changes.fetch_only, 1))
-        nbytes.append(changes.delta_bytes)
-    part = lowest(deltas)
-    fetch = min(fetches)
-    encode, encode_floor, apply_floor = encoding(history[0], history[1])
+    for bits in later:
+        deltas.append(sync.delta(bits))
+        fetches.append(best(sync.fetch_only, 1))
+        nbytes.append(sync.delta_bytes)
+    part, fetch = lowest(deltas), min(fetches)
+    link.bytes_per_second = GIGABIT
+    at = (len(later)) % len(history)
+    held = min(sum(sync.delta(history[(at + number) % len(history)]).values()) for number in range(1, repeats + 1))
+    held_full = sum(sync.full(history[0]).values())
+    for shard in shards:
+        shard.flushall()
+    encode = encode_seconds(urls[0], history[0], history[1], repeats)
+    read = best(lambda: [xxhash.xxh3_128_digest(bits.data) for bits in history[0].values()], repeats)
     return {
         "parameters": total // 2,
         "millions": total // 2_000_000,
@@ -167,45 +178,32 @@ def measure(urls: list[str], name: str, history: list[Bits], share: float) -> di
         "delta_megabytes": round(float(np.mean(nbytes)) / 1e6, 3),
         "bytes_over_full": round(float(np.mean(nbytes)) / total, 5),
         "time_over_full": round(sum(part.values()) / sum(full.values()), 3),
-        "time_over_full_1gbit": round(held_ratio(urls, lineage, history), 4),
-        "full_over_ceiling": round(min(raw_set / full["publish"], raw_get / full["fetch"]), 2),
-        "full_over_plain": round((full["publish"] + full["fetch"]) / plain_seconds(urls, total), 2),
+        "time_over_full_1gbit": round(held / held_full, 4),
+        "full_over_ceiling": round(min(raw.set_seconds / full["publish"], raw.get_seconds / full["fetch"]), 2),
+        "full_over_plain": round((full["publish"] + full["fetch"]) / plain, 2),
         "full_publish": round(full["publish"], 4),
         "full_fetch": round(full["fetch"], 4),
         "full_load": round(full["load"], 4),
-        "raw_set": round(raw_set, 4),
-        "raw_get": round(raw_get, 4),
+        "raw_set": round(raw.set_seconds, 4),
+        "raw_get": round(raw.get_seconds, 4),
+        "snapshot": round(best(lambda: [b.copy() for b in history[0].values()], repeats), 4),
         "encode": round(encode, 4),
         "publish": round(part["publish"], 4),
         "fetch": round(fetch, 4),
         "apply": round(max(0.0, part["fetch"] - fetch), 4),
         "load": round(part["load"], 4),
-        "encode_over_floor": round(encode / encode_floor, 2),
-        "apply_over_floor": round((part["fetch"] - fetch) / apply_floor, 2),
-        "bit_equal": bool(equal),
+        "encode_over_floor": round(encode / (2 * read), 2),
+        "apply_over_floor": round((part["fetch"] - fetch) / read, 2),
+        "bit_equal": bool(sync.bit_equal),
     }
 
 
-def held_ratio(urls: list[str], lineage: str, history: list[Bits]) -> float:
-    """Seconds of a delta over those of a full sync, both over a link of 1 Gbit/s."""
-    link = Link(GIGABIT)
-    shards = [HeldClient(url, link) for url in urls]
-    whole, changes = Sync(shards, f"{lineage}/held", history[0]), Sync(urls, f"{lineage}/held-delta", history[0])
-    full = sum(whole.full(history[0]).values())
-    changes.delta(history[0])  # the anchor, not measured, over the bare wire
-    changes.publisher._shards = changes.reader._shards = shards
-    later = [history[number % len(history)] for number in range(1, REPEATS + 1)]
-    return min(sum(changes.delta(bits).values()) for bits in later) / full
-
-
-def encoding(old: Bits, new: Bits) -> tuple[float, float, float]:
-    """Seconds of diff and encode without a server; of one pass that compares; of one that hashes."""
-    seconds = []
-    for _ in range(REPEATS):
-        bases = {name: bits.copy() for name, bits in old.items()}
-        seconds.append(best(lambda: [delta.advance(base, new[name]) for name, base in bases.items()], 1))  # noqa: B023
-    compare = best(lambda: [np.array_equal(old[name], bits) for name, bits in new.items()])
-    return min(seconds), compare, best(lambda: [xxhash.xxh3_128_digest(bits.data) for bits in new.values()])
+def encode_seconds(url: str, old: Bits, new: Bits, repeats: int) -> float:
+    """Seconds of diff and encode, without a server."""
+    part = WeightPart([Nowhere(url)], "encode/0")
+    part.whole(0, tensors(old), keep=True)
+    part.settle(committed=True)
+    return best(lambda: part.delta(1, tensors(new)), repeats)
 
 
 def lowest(parts: list[dict[str, float]]) -> dict[str, float]:

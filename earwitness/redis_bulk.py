@@ -1,18 +1,23 @@
 """A Redis connection for values of megabytes.
 
 redis-py copies a received value several times and, with hiredis, a sent one too. Here a value goes out from the
-caller's memory and comes in to it: about twice as fast. TLS, passwords and connecting stay redis-py's.
+caller's memory and comes in to it, even where it lies there in several pieces: about twice as fast. TLS, passwords and
+connecting stay redis-py's.
 """
 
 from __future__ import annotations
 
 import socket
-from typing import cast
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar, cast
 
 import redis
 from redis.connection import AbstractConnection, PythonRespSerializer
 
 from earwitness.redis_client import Client
+
+T = TypeVar("T")
 
 PACKED_BYTES = 6000
 """Longer arguments are sent as they are instead of being copied into one buffer (redis-py's own limit)."""
@@ -29,31 +34,32 @@ class BulkClient(Client):
         packer = PythonRespSerializer(PACKED_BYTES, self.connection_pool.get_encoder().encode)
         self.connection_pool.connection_kwargs["command_packer"] = packer
 
-    def get_into(self, key: str, buffer: memoryview) -> int | None:
-        """GET into `buffer`: the value's length in bytes, or None if there is no such key.
+    def put(self, key: str, parts: Sequence[memoryview]) -> None:
+        """SET to the parts one after another."""
+        self.repeat(lambda: self._on_connection("SET", key, lambda connection: _set(connection, key, parts)))
 
-        A value of another length than the buffer's is not read; its length is returned all the same.
+    def get_into(self, key: str, parts: Sequence[memoryview]) -> int | None:
+        """GET into the parts, one after another: the value's length in bytes, or None if there is no such key.
+
+        A value of another length than theirs is not read; its length is returned all the same.
         """
-        return self.repeat(lambda: self._get_into(key, buffer))
+        return self.repeat(lambda: self._on_connection("GET", key, lambda connection: _get(connection, key, parts)))
 
-    def _get_into(self, key: str, buffer: memoryview) -> int | None:
+    def _on_connection(self, command: str, key: str, action: Callable[[AbstractConnection], T]) -> T:
         connection = self.connection_pool.get_connection()
         try:
-            connection.send_command("GET", key)
-            nbytes = _read_value(connection, buffer)
+            return action(connection)
+        except redis.ResponseError:
+            raise  # the reply was read whole: the connection is as good as before
         except TimeoutError as error:
             connection.disconnect()
-            raise redis.TimeoutError(f"no answer to GET {key}") from error
+            raise redis.TimeoutError(f"no answer to {command} {key}") from error
         except OSError as error:
             connection.disconnect()
             raise redis.ConnectionError(str(error)) from error
         except BaseException:
             connection.disconnect()
             raise
-        else:
-            if nbytes is not None and nbytes != buffer.nbytes:
-                connection.disconnect()  # with the rest unread it is of no more use
-            return nbytes
         finally:
             self.connection_pool.release(connection)
 
@@ -65,8 +71,24 @@ def connect_bulk(url: str) -> BulkClient:
     return client
 
 
-def _read_value(connection: AbstractConnection, buffer: memoryview) -> int | None:
-    link = cast(socket.socket, connection._sock)  # redis-py has no public way to read into memory
+def _set(connection: AbstractConnection, key: str, parts: Sequence[memoryview]) -> None:
+    link, name = _link(connection), key.encode()
+    nbytes = sum(part.nbytes for part in parts)
+    try:
+        link.sendall(b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n" % (len(name), name, nbytes))
+        for part in parts:
+            link.sendall(part)
+        link.sendall(b"\r\n")
+    except ConnectionError:  # a server that refuses, say for want of a password, may tell why before it hangs up
+        with suppress(OSError, redis.ConnectionError):
+            connection.read_response()
+        raise
+    connection.read_response()
+
+
+def _get(connection: AbstractConnection, key: str, parts: Sequence[memoryview]) -> int | None:
+    link, name = _link(connection), key.encode()
+    link.sendall(b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name))
     head = b""
     while b"\r\n" not in head:
         head += _received(link.recv(HEAD_BYTES))
@@ -77,18 +99,30 @@ def _read_value(connection: AbstractConnection, buffer: memoryview) -> int | Non
     nbytes = int(line[1:])
     if nbytes < 0:
         return None
-    if nbytes == buffer.nbytes:
-        value, end = start[:nbytes], start[nbytes:]
-        filled = len(value)
-        buffer[:filled] = value
-        while filled < nbytes:
-            count = link.recv_into(buffer[filled:])
-            if count == 0:
-                raise ConnectionResetError("closed within a value")
-            filled += count
-        while len(end) < len(b"\r\n"):
-            end += _received(link.recv(len(b"\r\n") - len(end)))
+    if nbytes != sum(part.nbytes for part in parts):
+        connection.disconnect()  # with the rest unread it is of no more use
+        return nbytes
+    for part in parts:
+        start = _fill(link, part, start)
+    while len(start) < len(b"\r\n"):
+        start += _received(link.recv(len(b"\r\n") - len(start)))
     return nbytes
+
+
+def _fill(link: socket.socket, part: memoryview, start: bytes) -> bytes:
+    """Fills the part, first with `start`; returns what is left of that."""
+    filled = min(part.nbytes, len(start))
+    part[:filled] = start[:filled]
+    while filled < part.nbytes:
+        count = link.recv_into(part[filled:])
+        if count == 0:
+            raise ConnectionResetError("closed within a value")
+        filled += count
+    return start[part.nbytes :]
+
+
+def _link(connection: AbstractConnection) -> socket.socket:
+    return cast(socket.socket, connection._sock)  # redis-py has no public way to memory
 
 
 def _received(data: bytes) -> bytes:

@@ -106,6 +106,6 @@ def _stored(model_dir: Path, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]
 def _raw(tensors: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, str, tuple[int, ...], np.ndarray]]:
     """Name, type, shape and bytes of each tensor, as the weight plane wants them."""
     for name, tensor in tensors:
-        whole = tensor.detach().cpu().contiguous()
+        whole = tensor.detach().cpu().contiguous().clone()  # kept by the publisher, while parameters change
         content = whole.flatten().view(torch.uint8).numpy()
         yield name, str(whole.dtype).removeprefix("torch."), tuple(whole.shape), content

@@ -7,8 +7,9 @@ version. The manifest carries an xxh3-128 of every tensor, and a reader gives ou
 **Durable:** nothing. The shards keep versions in memory only; what outlives them are the trainer's checkpoints. A
 version that got lost is published again under its own name.
 
-**Owners:** one publisher, the trainer's rank 0, writes and deletes; a lineage (`<job>/<n>`) is written by one process
-only. Readers write nothing but their lease, and which version they found damaged.
+**Owners:** the trainer's ranks write chunks, each its own part; one publisher, on rank 0, commits and deletes. A
+lineage (`<job>/<n>`) is written by one trainer only. Readers write nothing but their lease, and which version they
+found damaged.
 
 **Not promised:** that an old version stays. The newest two do, and any that a lease names.
 """
@@ -16,6 +17,7 @@ only. Readers write nothing but their lease, and which version they found damage
 from earwitness.weights.errors import ChecksumError, MissingVersion, WeightError, WrongBase
 from earwitness.weights.host_copy import Held, HostCopy
 from earwitness.weights.names import NEWS
+from earwitness.weights.part import WeightPart
 from earwitness.weights.publisher import WeightPublisher
 from earwitness.weights.reader import WeightReader
 from earwitness.weights.shards import connect_shards
@@ -27,6 +29,7 @@ __all__ = [
     "HostCopy",
     "MissingVersion",
     "WeightError",
+    "WeightPart",
     "WeightPublisher",
     "WeightReader",
     "WrongBase",

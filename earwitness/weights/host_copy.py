@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from earwitness.weights import delta
-from earwitness.weights.anchor import verify
 from earwitness.weights.errors import ChecksumError, WeightError, WrongBase
 from earwitness.weights.reader import WeightReader
 from earwitness.weights.shards import CPU_THREADS, in_parallel
+from earwitness.weights.tensors import ELEMENTS, verify
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest, TensorEntry
 
 
@@ -29,7 +29,7 @@ class Held:
     @property
     def elements(self) -> np.ndarray:
         """The same memory as bits of the elements, uint16 or uint32."""
-        return self.data.view(delta.ELEMENTS[self.dtype])
+        return self.data.view(ELEMENTS[self.dtype])
 
 
 class HostCopy:
@@ -80,21 +80,18 @@ class HostCopy:
                 chain[0].lineage, chain[0].version, f"it applies to version {chain[0].base_version}, not {self.held}"
             )
         self.held = None
+        last = chain[-1]
         replaced: set[str] = set()
         patched: set[str] = set()
         for manifest in chain:
             if manifest.kind == VERSION_KIND_DELTA:
-                patched |= self._apply_delta(reader, manifest)
+                patched |= self._apply_delta(reader, manifest, patched if manifest is last else None)
             else:
                 replaced = self._replace(reader, manifest)
-        last = chain[-1]
         for entry in last.tensors:
             if entry.name not in patched and entry.xxh3_128 != self._verified[entry.name]:
                 problem = f"tensor {entry.name} should have been changed"
                 raise ChecksumError(last.lineage, last.version, problem)
-        entries = [entry for entry in last.tensors if entry.name in patched]
-        for _ in in_parallel(lambda e: verify(last, e, self.tensors[e.name].data), entries, CPU_THREADS):
-            pass
         self._verified = {entry.name: entry.xxh3_128 for entry in last.tensors}
         self.held = (last.lineage, last.version)
         return replaced | patched
@@ -107,18 +104,23 @@ class HostCopy:
         self._verified = {entry.name: entry.xxh3_128 for entry in manifest.tensors}
         return set(self.tensors)
 
-    def _apply_delta(self, reader: WeightReader, manifest: Manifest) -> set[str]:
+    def _apply_delta(self, reader: WeightReader, manifest: Manifest, patched: set[str] | None) -> set[str]:
+        """The names of the tensors that it changes. With `patched`, the last of a chain, which verifies these and those
+        while they are still in the cache."""
         if len(manifest.tensors) != len(self.tensors):
             problem = f"it has {len(manifest.tensors)} tensors; what it applies to has {len(self.tensors)}"
             raise WrongBase(manifest.lineage, manifest.version, problem)
 
         def apply(received: tuple[TensorEntry, np.ndarray]) -> None:
             entry, record = received
+            held = self._tensor(manifest, entry)
             try:
-                delta.apply(record, self._tensor(manifest, entry).elements)
+                delta.apply(record, held.elements)
             except delta.BadRecord as error:
                 problem = f"the record of tensor {entry.name} is damaged: {error}"
                 raise ChecksumError(manifest.lineage, manifest.version, problem) from error
+            if patched is not None and (entry.nbytes or entry.name in patched):
+                verify(manifest, entry, held.data)
 
         for _ in in_parallel(apply, reader.records(manifest), CPU_THREADS):
             pass

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 
 import numpy as np
 
 from earwitness.redis_bulk import BulkClient
-from earwitness.weights import anchor
-from earwitness.weights.chunks import Joined
+from earwitness.weights.chunks import Parts, spread
 from earwitness.weights.errors import ChecksumError, MissingVersion, WrongBase
+from earwitness.weights.manifest import unseal
 from earwitness.weights.names import (
-    CHUNK_BYTES,
     DAMAGED,
     LATEST,
     LEASES,
@@ -23,6 +21,7 @@ from earwitness.weights.names import (
     version_name,
 )
 from earwitness.weights.shards import STREAMS_PER_SHARD, connect_shards, get_bytes, in_parallel
+from earwitness.weights.tensors import verify
 from earwitness.wire.weights.v1.weights_pb2 import (
     VERSION_KIND_ANCHOR,
     VERSION_KIND_DELTA,
@@ -50,11 +49,11 @@ class WeightReader:
         return parse_version(stored.decode()) if stored else None
 
     def manifest(self, lineage: str, version: int) -> Manifest:
-        """The manifest of a committed version. Raises `MissingVersion`."""
+        """The manifest of a committed version. Raises `MissingVersion`, or `ChecksumError` if it is damaged."""
         stored = get_bytes(self._shards[0], manifest_key(lineage, version))
         if stored is None:
             raise MissingVersion(lineage, version, "no manifest")
-        return Manifest.FromString(stored)
+        return unseal(lineage, version, stored)
 
     def lease(self, worker: str, lineage: str, version: int) -> None:
         """Keeps a version from being deleted for 60 s, in place of the worker's lease before. Raises `MissingVersion`.
@@ -93,51 +92,63 @@ class WeightReader:
     ) -> Iterator[tuple[TensorEntry, np.ndarray]]:
         """Every tensor of an anchor in the manifest's order: its entry and its bytes, uint8 [nbytes], for the caller.
 
-        Chunks are fetched ahead over all shards. Tensors come into the buffers in `memory` that fit them by name and
-        size. Raises `MissingVersion` if a chunk is gone, `ChecksumError` before a tensor that does not match is given
-        out, `WrongBase` for a version that is not whole.
+        Chunks are fetched ahead over all shards, straight to where they belong: buffers in `memory` that fit a tensor
+        by name and size, since fresh pages are slow, else new ones. Raises `MissingVersion` if a chunk is gone,
+        `ChecksumError` before a tensor that does not match is given out, `WrongBase` for a version that is not whole.
         """
         if manifest.kind != VERSION_KIND_ANCHOR:
             raise WrongBase(manifest.lineage, manifest.version, f"it applies to version {manifest.base_version} only")
-        return anchor.decode(manifest, self._chunks(manifest), memory)
+        return self._verified(manifest, memory or {})
+
+    def _verified(
+        self, manifest: Manifest, memory: Mapping[str, np.ndarray]
+    ) -> Iterator[tuple[TensorEntry, np.ndarray]]:
+        for entry, buffer in self._arriving(manifest, memory):
+            verify(manifest, entry, buffer)
+            yield entry, buffer
 
     def records(self, manifest: Manifest) -> Iterator[tuple[TensorEntry, np.ndarray]]:
         """Every tensor of a delta in the manifest's order: its entry and its record, uint8 [nbytes], see `delta`.
 
         Raises as `fetch`; nothing is verified before the record has been applied.
         """
-        joined = Joined(self._chunks(manifest))
+        return self._arriving(manifest, {})
+
+    def _arriving(
+        self, manifest: Manifest, memory: Mapping[str, np.ndarray]
+    ) -> Iterator[tuple[TensorEntry, np.ndarray]]:
+        """The entries with their bytes of the version's byte string, in order."""
+        buffers = []
         for entry in manifest.tensors:
-            record = np.empty(entry.nbytes, np.uint8)
-            if not joined.fill(record):
-                problem = f"the chunks end before the record of tensor {entry.name} does"
-                raise ChecksumError(manifest.lineage, manifest.version, problem)
-            yield entry, record
+            buffer = memory.get(entry.name)
+            if buffer is None or buffer.nbytes != entry.nbytes:
+                buffer = np.empty(entry.nbytes, np.uint8)
+            buffers.append(buffer)
+        try:
+            plan = spread((chunk.nbytes for chunk in manifest.chunks), (buffer.data for buffer in buffers))
+        except ValueError as error:
+            raise ChecksumError(manifest.lineage, manifest.version, str(error)) from error
+        waiting = zip(manifest.tensors, buffers, strict=True)
+        arrived = 0
+        there = in_parallel(
+            lambda numbered: self._read(manifest, *numbered),
+            zip(manifest.chunks, plan, strict=True),
+            STREAMS_PER_SHARD * len(self._shards),
+        )
+        for entry, buffer in waiting:
+            while arrived < entry.offset + entry.nbytes:
+                arrived += next(there)
+            yield entry, buffer
 
-    def _chunks(self, manifest: Manifest) -> Iterator[memoryview]:
-        """Each chunk's bytes, valid until the next is drawn: the memory is used again, since fresh pages are slow."""
-        free: deque[np.ndarray] = deque()
-
-        def read(chunk: ChunkEntry) -> tuple[np.ndarray, memoryview]:
-            memory = free.pop() if free else np.empty(CHUNK_BYTES, np.uint8)
-            return memory, self._read(manifest, chunk, memory)
-
-        for memory, chunk in in_parallel(read, manifest.chunks, STREAMS_PER_SHARD * len(self._shards)):
-            yield chunk
-            free.append(memory)
-
-    def _read(self, manifest: Manifest, chunk: ChunkEntry, memory: np.ndarray) -> memoryview:
+    def _read(self, manifest: Manifest, chunk: ChunkEntry, parts: Parts) -> int:
+        """Reads a chunk to where it belongs; its length, bytes."""
         if chunk.shard >= len(self._shards):
             problem = f"chunk {chunk.key} is on shard {chunk.shard}, but {len(self._shards)} are configured"
             raise MissingVersion(manifest.lineage, manifest.version, problem)
-        if chunk.nbytes > memory.nbytes:
-            problem = f"chunk {chunk.key} is said to have {chunk.nbytes} bytes; expected at most {memory.nbytes}"
-            raise ChecksumError(manifest.lineage, manifest.version, problem)
-        view: memoryview = memory[: chunk.nbytes].data
-        found = self._shards[chunk.shard].get_into(chunk.key, view)
+        found = self._shards[chunk.shard].get_into(chunk.key, parts)
         if found is None:
             raise MissingVersion(manifest.lineage, manifest.version, f"chunk {chunk.key} is gone")
         if found != chunk.nbytes:
             problem = f"chunk {chunk.key} has {found} bytes; expected {chunk.nbytes}"
             raise ChecksumError(manifest.lineage, manifest.version, problem)
-        return view
+        return found

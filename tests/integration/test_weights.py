@@ -128,9 +128,9 @@ def test_a_version_is_invisible_until_its_manifest_is_there(publisher, reader):
 
 
 def test_what_a_dead_publisher_left_is_swept(publisher, shards):
-    shards[1].set(chunk_key("job/0", 7, 1), b"orphan")
+    shards[1].set(chunk_key("job/0", 7, 0, 1), b"orphan")
     publisher.publish_anchor(0, tensors(0))
-    assert keys(shards) == {manifest_key(LINEAGE, 0), *(chunk_key(LINEAGE, 0, index) for index in range(4))}
+    assert keys(shards) == {manifest_key(LINEAGE, 0), *(chunk_key(LINEAGE, 0, 0, index) for index in range(4))}
 
 
 def test_the_newest_two_and_leased_versions_are_kept(publisher, reader, shards):
@@ -177,7 +177,7 @@ def test_a_chunk_that_is_gone_is_named_and_written_again(publisher, reader, shar
     manifest = publisher.publish_anchor(0, tensors(0))
     assert publisher.has(0)
     shards[2].flushall()  # the shard restarted
-    with pytest.raises(MissingVersion, match=r"chunk ew:w:job/1:0:2 is gone"):
+    with pytest.raises(MissingVersion, match=r"chunk ew:w:job/1:0:0\.2 is gone"):
         list(reader.fetch(manifest))
     assert not publisher.has(0)
     publisher.publish_anchor(0, tensors(0))
@@ -201,7 +201,7 @@ def test_a_chunk_of_another_length_is_refused(publisher, reader, shards):
     with pytest.raises(ChecksumError, match=rf"chunk .* has {CHUNK_BYTES + 4} bytes; expected {CHUNK_BYTES}"):
         list(reader.fetch(manifest))
     manifest.chunks[1].nbytes *= 2
-    with pytest.raises(ChecksumError, match=f"expected at most {CHUNK_BYTES}"):
+    with pytest.raises(ChecksumError, match="go on after the last tensor"):
         list(reader.fetch(manifest))
 
 
