@@ -1,12 +1,13 @@
 """The words around a conversation: special tokens, the prompt's layout, and what a response is made of.
 
-The layout is Step-Audio-R1's: `<|BOT|>role\\n...<|EOT|>` turns, the question's text before its audio, and a generation
-prompt that already ends in `<think>\\n`, so that a response starts inside the think block.
+Whatever the layout, the generation prompt already ends in `<think>\\n`: a response starts inside the think block.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -23,8 +24,51 @@ THINK_END = "</think>"
 SPECIAL_TOKENS = [PAD, BOT, EOT, AUDIO_START, AUDIO_END, AUDIO_PATCH, THINK, THINK_END]
 """In the order of a toy tokenizer's ids, from 0. Other checkpoints bring their own ids: look them up by name."""
 
+
+@dataclass(frozen=True)
+class Layout:
+    """How a family of models writes a conversation down. Every token here is one id in its tokenizers."""
+
+    opening: str
+    """What stands before the human's words, and before the audio if that comes first."""
+    audio_start: str
+    audio_patch: str
+    """Placeholder of one audio embedding."""
+    audio_end: str
+    audio_first: bool
+    """Whether the clip stands before the question."""
+    end_of_turn: str
+    assistant: str
+    """What stands between the end of the human's turn and the response; it opens the think block."""
+
+
+STEP_AUDIO_LAYOUT = Layout(
+    opening=f"{BOT}human\n",
+    audio_start=AUDIO_START,
+    audio_patch=AUDIO_PATCH,
+    audio_end=AUDIO_END,
+    audio_first=False,
+    end_of_turn=EOT,
+    assistant=f"{BOT}assistant\n{THINK}\n",
+)
+"""Step-Audio-R1's chat template."""
+
+QWEN2_AUDIO_LAYOUT = Layout(
+    opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+    audio_start="Audio 1: <|audio_bos|>",
+    audio_patch="<|AUDIO|>",
+    audio_end="<|audio_eos|>\n",
+    audio_first=True,
+    end_of_turn="<|im_end|>",
+    assistant=f"\n<|im_start|>assistant\n{THINK}\n",
+)
+"""Qwen2-Audio's chat template. Its tokenizer has no think tokens: the tags are plain text, several ids each."""
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Choices are lettered in this order; there can be no more of them than letters."""
+
+_NOT_SAID = [*(token for token in SPECIAL_TOKENS if token != THINK_END), "<|im_start|>", "<|im_end|>", "<|AUDIO|>"]
+"""Tokens of any family that a well-formed response does not hold."""
 
 _TOKEN_LIKE = re.compile(r"<(?=[^<>\s]{1,64}>)")
 """A `<` that opens something shaped like a special token of any checkpoint (`<|EOT|>`, `<audio_17>`, `</think>`)."""
@@ -38,19 +82,20 @@ def question_text(prompt: trajectory_pb2.Prompt) -> str:
     return "\n".join([prompt.question, *lettered])
 
 
-def render_prompt(prompt: trajectory_pb2.Prompt, audio_tokens: int) -> str:
+def render_prompt(prompt: trajectory_pb2.Prompt, audio_tokens: int, layout: Layout = STEP_AUDIO_LAYOUT) -> str:
     """The generation prompt as text, with `audio_tokens` audio placeholders; 0 for a text-only prompt.
 
     Encode it with `add_special_tokens=False`: the special tokens are spelled out.
     """
-    audio = f"{AUDIO_START}{AUDIO_PATCH * audio_tokens}{AUDIO_END}" if audio_tokens else ""
+    audio = f"{layout.audio_start}{layout.audio_patch * audio_tokens}{layout.audio_end}" if audio_tokens else ""
     question = neutralise(question_text(prompt))
-    return f"{BOT}human\n{question}{audio}{EOT}{BOT}assistant\n{THINK}\n"
+    said = audio + question if layout.audio_first else question + audio
+    return f"{layout.opening}{said}{layout.end_of_turn}{layout.assistant}"
 
 
-def render_response(reasoning: str, answer: str) -> str:
+def render_response(reasoning: str, answer: str, layout: Layout = STEP_AUDIO_LAYOUT) -> str:
     """The response as text, to follow `render_prompt`; it ends the turn."""
-    return f"{neutralise(reasoning)}\n{THINK_END}\n{neutralise(answer)}{EOT}"
+    return f"{neutralise(reasoning)}\n{THINK_END}\n{neutralise(answer)}{layout.end_of_turn}"
 
 
 def split_response(text: str) -> tuple[str | None, str | None]:
@@ -59,11 +104,18 @@ def split_response(text: str) -> tuple[str | None, str | None]:
     Both are None unless the think block is closed exactly once and no other special token stands in the response:
     two answers are no answer. A single end-of-turn token at the end is allowed. Either part may be empty.
     """
-    text = text.removesuffix(EOT)
-    if text.count(THINK_END) != 1 or any(token in text for token in SPECIAL_TOKENS if token != THINK_END):
+    text = text.removesuffix(EOT).removesuffix(QWEN2_AUDIO_LAYOUT.end_of_turn)
+    if text.count(THINK_END) != 1 or any(token in text for token in _NOT_SAID):
         return None, None
     reasoning, _, answer = text.partition(THINK_END)
     return reasoning.strip(), answer.strip()
+
+
+def think_length(token_ids: Sequence[int], think_end: Sequence[int]) -> int:
+    """Tokens before the first occurrence of `think_end` (the ids of `THINK_END`); all of them if there is none."""
+    ids, wanted = list(token_ids), list(think_end)
+    starts = range(len(ids) - len(wanted) + 1)
+    return next((start for start in starts if ids[start : start + len(wanted)] == wanted), len(ids))
 
 
 def neutralise(text: str) -> str:

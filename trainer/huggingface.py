@@ -1,81 +1,91 @@
-"""Weights between a Hugging Face directory and the ranks of the trainer."""
+"""Weights between a Hugging Face directory and the ranks of the trainer.
+
+In: each rank reads only the rows and columns it needs. Out: rank 0 receives one parameter after another and writes it
+to its place. No rank ever holds the whole model, or a whole file of it.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from megatron.core import parallel_state
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from earwitness.errors import InputError
-from trainer.model.names import VALUE_HEAD, Slot, full_shapes, slots
+from earwitness.family import Family, family_of
+from trainer.model.names import VALUE_HEAD, Slot, full_shapes, name_of_stored, slots
 from trainer.model.policy import PolicyModel, unwrap
 from trainer.parallel import device, is_rank_zero
+from trainer.weight_files import DTYPES, INDEX, Directory, Stored, WeightFileWriter
 
-INDEX = "model.safetensors.index.json"
-SINGLE = "model.safetensors"
-FILE_BYTES = 4 << 30
-"""Largest weight file: one is held in memory while a checkpoint is written."""
-COPIED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
-"""What a model directory holds beside its weights."""
-FILE_MODE = 0o644
-"""safetensors writes 0600; a shared volume is read by other users."""
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".h5", ".gguf", ".onnx")
+"""Files that hold weights: everything else beside them, config and tokenizer first of all, is copied as it is."""
 
 
 class WeightsError(InputError):
-    """A directory's weights do not fit its config: names that are missing, unexpected, or of another shape."""
+    """A directory's weights do not fit its config, with everything that is wrong."""
 
-    def __init__(self, path: str, missing: list[str], unexpected: list[str], misshapen: list[str]) -> None:
-        parts = [
-            f"{label}: {', '.join(names)}"
-            for label, names in (("missing", missing), ("unexpected", unexpected), ("wrong shape", misshapen))
-            if names
-        ]
+    def __init__(self, path: str, problems: dict[str, list[str]]) -> None:
+        """`problems`: names or files under what is wrong with them."""
+        self.problems = {label: names for label, names in problems.items() if names}
+        parts = [f"{label}: {', '.join(names)}" for label, names in self.problems.items()]
         super().__init__(path, "; ".join(parts), "exactly the weights that config.json describes")
-        self.missing, self.unexpected, self.misshapen = missing, unexpected, misshapen
 
 
 def load_weights(module: nn.Module, model_dir: str | Path) -> None:
     """Copies this rank's shards of the directory's weights into `module`, in the module's type.
 
     A critic may start from a policy's directory: lm_head is passed over and its value head becomes zero. After
-    loading under a bf16 optimizer call its `reload_model_params()`.
+    loading under a bf16 optimizer call its `reload_model_params()`. Raises WeightsError.
     """
     policy = unwrap(module)
-    with ExitStack() as stack, torch.no_grad():
-        where = {
-            name: file
-            for path in _files(Path(model_dir))
-            for file in [stack.enter_context(safe_open(path, framework="pt"))]
-            for name in file.keys()  # noqa: SIM118  (safe_open is not a mapping)
-        }
-        _check(policy, str(model_dir), {name: tuple(file.get_slice(name).get_shape()) for name, file in where.items()})
-        rank, size = _tensor_parallel()
+    where = _checked(policy, Path(model_dir))
+    rank, size = _tensor_parallel()
+    with torch.no_grad():
         for slot in slots(policy):
-            if any(name in VALUE_HEAD and name not in where for name in slot.names):
-                slot.parameter.zero_()
-                continue
-            tensors = [where[name].get_tensor(name) for name in slot.names]
-            slot.parameter.copy_(slot.shard(tensors, rank, size))
+            target = slot.parameter.data
+            if slot.cut == "rows" or any(name not in where for name in slot.names):
+                target.zero_()  # rows that pad the vocabulary; a fresh value head
+            for piece in slot.pieces(target, rank, size):
+                if piece.name not in where:
+                    continue
+                path, stored = where[piece.name]
+                for first, block in stored.read(path, piece.rows, piece.columns):
+                    rows = piece.target[first - piece.rows[0] :][: len(block)]
+                    rows.copy_(block.view_as(rows) if block.is_contiguous() else block)
+
+
+def stored_tensors(model_dir: Path) -> Iterator[tuple[str, Tensor]]:
+    """Yields (published name, tensor) of everything in a directory, one at a time, in the type it has there."""
+    family = family_of(model_dir)
+    directory = Directory.read(model_dir)
+    if directory.damaged:
+        raise WeightsError(str(model_dir), {"damaged": directory.damaged})
+    for file in directory.files:
+        for name, stored in file.tensors.items():
+            whole = torch.empty(stored.shape, dtype=DTYPES[stored.dtype])
+            flat = whole.view(stored.shape[0], -1)
+            for first, block in stored.read(file.path, (0, stored.shape[0]), None):
+                flat[first : first + len(block)] = block
+            yield name_of_stored(family, name), whole
 
 
 def export_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yields (name, full tensor) on rank 0, one parameter at a time; every rank must run the iterator to its end.
+    """Yields (published name, full tensor) on rank 0, one parameter at a time; every rank must run the iterator to its
+    end.
 
     A tensor may share memory with the parameters: use it before the next optimizer step.
     """
     policy = unwrap(module)
     if parallel_state.get_data_parallel_rank() != 0:
-        return  # replicas have nothing to add
-    if parallel_state.get_pipeline_model_parallel_rank() > 0:
+        return
+    if not parallel_state.is_pipeline_first_stage():
         _send(policy)
         return
     yield from _joined(policy)
@@ -85,40 +95,76 @@ def export_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def save_pretrained(module: nn.Module, source_dir: str | Path, out_dir: str | Path) -> None:
-    """Writes a Hugging Face directory: `source_dir`'s config and tokenizer, `module`'s weights. Every rank calls it."""
-    tensors = export_tensors(module)
+    """Writes a Hugging Face directory: `source_dir`'s files with `module`'s weights. Every rank calls it.
+
+    Names, types, shapes and the split into files are the source's; a critic's value head stands in the last file in the
+    place of lm_head. `out_dir` appears whole or not at all; what was there is replaced.
+    """
+    policy = unwrap(module)
+    tensors = export_tensors(policy)
     if not is_rank_zero():
         for _ in tensors:
             raise AssertionError("only rank 0 receives tensors")
         return
     out = Path(out_dir)
-    out.mkdir(parents=True, exist_ok=True)
-    for name in COPIED:
-        if (Path(source_dir) / name).exists():
-            shutil.copyfile(Path(source_dir) / name, out / name)
-    weight_map: dict[str, str] = {}
-    for number, part in enumerate(_parts(tensors), start=1):
-        file = out / f"model-{number:05d}.safetensors"
-        save_file(part, file, metadata={"format": "pt"})
-        file.chmod(FILE_MODE)
-        weight_map.update(dict.fromkeys(part, file.name))
-    if len(set(weight_map.values())) == 1:
-        file.replace(out / SINGLE)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        _copy_beside(Path(source_dir), partial)
+        _write(policy, tensors, Path(source_dir), partial)
+        shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
+    finally:
+        for _ in tensors:  # the other ranks are in the middle of the export, whatever went wrong here
+            pass
+
+
+def _write(policy: PolicyModel, tensors: Iterator[tuple[str, Tensor]], source_dir: Path, out: Path) -> None:
+    directory = Directory.read(source_dir)
+    if directory.damaged:
+        raise WeightsError(str(source_dir), {"damaged": directory.damaged})
+    family = policy.architecture.family
+    expected = full_shapes(policy.architecture, value_head=policy.value_head)
+    heads = dict.fromkeys(VALUE_HEAD, "F32") if policy.value_head else {}
+    files: list[WeightFileWriter] = []
+    writers: dict[str, tuple[WeightFileWriter, str]] = {}
+    places: dict[str, str] = {}
+    for file in directory.files:
+        kept = {n: s.dtype for n, s in file.tensors.items() if name_of_stored(family, n) in expected}
+        if file is directory.files[-1]:
+            kept = {**heads, **kept}
+        layout = {n: (dtype, expected[name_of_stored(family, n)]) for n, dtype in kept.items()}
+        files.append(WeightFileWriter(out / file.path.name, layout, file.metadata))
+        writers.update({name_of_stored(family, name): (files[-1], name) for name in layout})
+        places.update(dict.fromkeys(layout, file.path.name))
+    try:
+        for published, tensor in tensors:
+            writer, name = writers[published]
+            writer.write(name, tensor)
+    finally:
+        for file_writer in files:
+            file_writer.close()
+    if waiting := sorted(name for file_writer in files for name in file_writer.waiting):
+        raise AssertionError(f"the model has no {', '.join(waiting)}")
+    if directory.indexed:
+        _write_index(source_dir / INDEX, out / INDEX, places)
+    _flush(out)
+
+
+def _write_index(source: Path, out: Path, places: dict[str, str]) -> None:
+    """The source's index, or one like it where another set of names was written."""
+    content = json.loads(source.read_text(encoding="utf-8"))
+    if content["weight_map"] == places:
+        shutil.copyfile(source, out)
     else:
-        (out / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": weight_map}, indent=2) + "\n")
+        out.write_text(json.dumps({"metadata": {}, "weight_map": places}, indent=2) + "\n", encoding="utf-8")
 
 
-def _parts(tensors: Iterator[tuple[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
-    """Bundles tensors on the CPU, each bundle at most FILE_BYTES (or one larger tensor)."""
-    part: dict[str, Tensor] = {}
-    held = 0
-    for name, tensor in tensors:
-        if part and held + tensor.nbytes > FILE_BYTES:
-            yield part
-            part, held = {}, 0
-        part[name] = tensor.detach().cpu().contiguous()
-        held += tensor.nbytes
-    yield part
+def _copy_beside(source_dir: Path, out: Path) -> None:
+    for file in sorted(source_dir.iterdir()):
+        if file.is_file() and file.name != INDEX and not file.name.endswith(WEIGHTS) and file.name[0] != ".":
+            shutil.copyfile(file, out / file.name)
 
 
 def _joined(policy: PolicyModel) -> Iterator[tuple[str, Tensor]]:
@@ -171,28 +217,60 @@ def _receive(policy: PolicyModel, stage: int) -> Iterator[tuple[str, Tensor]]:
         yield name, tensor
 
 
-def _files(model_dir: Path) -> list[Path]:
-    """The directory's weight files."""
-    if (model_dir / INDEX).exists():
-        index = json.loads((model_dir / INDEX).read_text(encoding="utf-8"))
-        return [model_dir / name for name in sorted(set(index["weight_map"].values()))]
-    if (model_dir / SINGLE).exists():
-        return [model_dir / SINGLE]
-    raise InputError(str(model_dir), f"holds neither {SINGLE} nor {INDEX}", "a Hugging Face model directory")
-
-
-def _check(policy: PolicyModel, path: str, found: dict[str, tuple[int, ...]]) -> None:
+def _checked(policy: PolicyModel, model_dir: Path) -> dict[str, tuple[Path, Stored]]:
+    """Where each tensor stands, by its published name. Raises WeightsError with all that is wrong."""
     expected = full_shapes(policy.architecture, value_head=policy.value_head)
-    optional = {*VALUE_HEAD, "lm_head.weight"} if policy.value_head else set()
-    missing = sorted(expected.keys() - found.keys() - optional)
-    unexpected = sorted(found.keys() - expected.keys() - optional)
-    misshapen = [
-        f"{name} {list(found[name])} instead of {list(shape)}"
-        for name, shape in expected.items()
-        if name in found and found[name] != shape
-    ]
-    if missing or unexpected or misshapen:
-        raise WeightsError(path, missing, unexpected, misshapen)
+    directory = Directory.read(model_dir)
+    where: dict[str, tuple[Path, Stored]] = {}
+    twice: list[str] = []
+    for file in directory.files:
+        for name, stored in file.tensors.items():
+            published = name_of_stored(policy.architecture.family, name)
+            if published in where:
+                twice.append(published)
+            where[published] = (file.path, stored)
+    unreadable = _published(policy.architecture.family, directory.unreadable)
+    optional = {*VALUE_HEAD, *_heads(policy)} if policy.value_head else set()
+    problems = {
+        "damaged": directory.damaged,
+        "missing": sorted(expected.keys() - where.keys() - optional - unreadable) if directory.files else [],
+        "unexpected": sorted(where.keys() - expected.keys() - optional),
+        "twice": sorted(set(twice)),
+        "wrong shape": [
+            f"{name} {list(where[name][1].shape)} instead of {list(shape)}"
+            for name, shape in expected.items()
+            if name in where and where[name][1].shape != shape
+        ],
+        "wrong type": [
+            f"{name} {where[name][1].dtype} instead of {', '.join(DTYPES)}"
+            for name in expected
+            if name in where and where[name][1].dtype not in DTYPES
+        ],
+    }
+    if any(problems.values()):
+        raise WeightsError(str(model_dir), problems)
+    return where
+
+
+def _published(family: Family, names: set[str]) -> set[str]:
+    return {name_of_stored(family, name) for name in names}
+
+
+def _heads(policy: PolicyModel) -> set[str]:
+    """lm_head's name: a critic has none, but may start from a directory that does."""
+    return (
+        full_shapes(policy.architecture, value_head=False).keys()
+        - full_shapes(policy.architecture, value_head=True).keys()
+    )
+
+
+def _flush(folder: Path) -> None:
+    """fsync of a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _tensor_parallel() -> tuple[int, int]:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.weights import WeightPublisher
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
-from trainer.huggingface import export_tensors
+from trainer.huggingface import export_tensors, stored_tensors
 from trainer.model.policy import PolicyModel
 from trainer.parallel import broadcast_bytes, is_rank_zero
 
@@ -57,7 +56,8 @@ def publish_directory(publisher: WeightPublisher, version: int, model_dir: Path,
     if publisher.has(version):
         publisher.publish_anchor(version, [])  # `latest` points at it again
         return 0
-    manifest = publisher.publish_anchor(version, _raw(_stored(model_dir, dtype)))
+    tensors = ((name, tensor.to(dtype)) for name, tensor in stored_tensors(model_dir))
+    manifest = publisher.publish_anchor(version, _raw(tensors))
     return sum(tensor.nbytes for tensor in manifest.tensors)
 
 
@@ -94,13 +94,6 @@ def _take_part(module: PolicyModel) -> str:
     for _ in export_tensors(module):
         raise AssertionError("only rank 0 receives tensors")
     return ""
-
-
-def _stored(model_dir: Path, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
-    for path in sorted(model_dir.glob("*.safetensors")):
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118  (safe_open is not a mapping)
-                yield name, file.get_tensor(name).to(dtype)
 
 
 def _raw(tensors: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, str, tuple[int, ...], np.ndarray]]:

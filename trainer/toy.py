@@ -13,8 +13,10 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from earwitness.chat import EOT, PAD, SPECIAL_TOKENS
+from earwitness.family import STEP_AUDIO
 from earwitness.recipe.schema import ToyModel
 from trainer.model.architecture import Architecture, AudioDims, DecoderDims
+from trainer.model.config import MLP_RATIO, step_audio_config
 
 INIT_STD = 0.02
 """Standard deviation of the decoder's matrices, as in GPT-2 and Qwen2."""
@@ -41,7 +43,7 @@ def make_toy(out_dir: str, toy: ToyModel, texts: Iterable[str], seed: int) -> No
     tokenizer.save(str(partial / "tokenizer.json"))
     architecture = toy_architecture(toy, tokenizer.get_vocab_size())
     eos, pad = (SPECIAL_TOKENS.index(token) for token in (EOT, PAD))  # special tokens take the first ids
-    config = architecture.config(eos_token_id=eos, pad_token_id=pad, dtype="float32")
+    config = step_audio_config(architecture, eos_token_id=eos, pad_token_id=pad, dtype="float32")
     _write_json(partial / "config.json", config)
     _write_json(partial / "generation_config.json", {"eos_token_id": eos, "pad_token_id": pad})
     _write_json(
@@ -79,6 +81,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
 def toy_architecture(toy: ToyModel, tokens: int) -> Architecture:
     """Dimensions of the toy with a tokenizer of `tokens` tokens."""
     return Architecture(
+        STEP_AUDIO,
         DecoderDims(
             hidden_size=toy.hidden_size,
             intermediate_size=toy.intermediate_size,
@@ -96,7 +99,9 @@ def toy_architecture(toy: ToyModel, tokens: int) -> Architecture:
             size=toy.encoder_size,
             heads=toy.encoder_heads,
             layers=toy.encoder_layers,
+            mlp_size=MLP_RATIO * toy.encoder_size,
             adapter_size=toy.adapter_size,
+            trailing_frames=STEP_AUDIO.trailing_frames,
         ),
     )
 

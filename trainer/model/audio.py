@@ -1,6 +1,7 @@
 """The listener: Whisper-style encoder and adaptor in plain torch, replicated on every tensor-parallel rank.
 
-Clips of different length share a batch; masks keep each clip's output equal to running it alone.
+Clips of different length share a batch; masks keep each clip's output equal to running it alone. Modules are named as
+Step-Audio's weights are; `names.py` knows what Qwen2-Audio calls them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.model.architecture import KERNEL, MLP_RATIO, AudioDims
+from trainer.model.architecture import KERNEL, AudioDims
 from trainer.model.attention import attend
 
 NORM_EPS = 1e-5
@@ -25,16 +26,20 @@ class AudioBatch:
     mels: Tensor
     """Log-mels, [clips, n_mels, max_frames] float32; what lies beyond a clip's frames is ignored."""
     frames: Tensor
-    """Mel frames of each clip, [clips] int64."""
+    """Mel frames of each clip as `earwitness.logmel` gives them, trailing ones among them, [clips] int64."""
 
 
 class AudioTower(nn.Module):
-    """Encoder and adaptor: log-mels to embeddings of the decoder's width, 12.5 a second."""
+    """Encoder and adaptor: log-mels to embeddings of the decoder's width, 12.5 a second (Qwen2-Audio: 25)."""
 
     def __init__(self, dims: AudioDims, hidden_size: int) -> None:
         super().__init__()
         self.encoder = Encoder(dims)
-        self.adapter = Adapter(dims, hidden_size)
+        self.adapter: Adapter | Projector
+        if dims.adapter_size is None:
+            self.adapter = Projector(dims.size, hidden_size)
+        else:
+            self.adapter = Adapter(dims.size, dims.adapter_size, hidden_size)
 
     def forward(self, audio: AudioBatch) -> tuple[Tensor, Tensor]:
         """Returns embeddings [clips, max_tokens, hidden] and the number of tokens of each clip [clips]."""
@@ -43,31 +48,36 @@ class AudioTower(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Two convolutions, learned positions, pre-norm blocks, pooling by two: 100 mel frames/s to 25 Hz."""
+    """Two convolutions, positions, pre-norm blocks, pooling by two: 100 mel frames/s to 25 Hz."""
 
     def __init__(self, dims: AudioDims) -> None:
         super().__init__()
+        self.trailing = dims.trailing_frames
         self.conv1 = nn.Conv1d(dims.n_mels, dims.size, KERNEL, padding=1)
         self.conv2 = nn.Conv1d(dims.size, dims.size, KERNEL, stride=2, padding=1)
         self.positional_embedding = nn.Embedding(dims.positions, dims.size)
-        self.blocks = nn.ModuleList(Block(dims.size, dims.heads) for _ in range(dims.layers))
+        self.blocks = nn.ModuleList(Block(dims.size, dims.heads, dims.mlp_size) for _ in range(dims.layers))
         self.avg_pooler = nn.AvgPool1d(2, stride=2)
         self.after_norm = nn.LayerNorm(dims.size, eps=NORM_EPS)
 
     def forward(self, mels: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """[clips, n_mels, frames] to [clips, frames // 4, size] and the lengths [clips]."""
-        longest = int(frames.max())
-        half = (longest + 1) // 2
-        if half > self.positional_embedding.num_embeddings:
-            limit = 2 * self.positional_embedding.num_embeddings
-            raise ValueError(f"a clip of {longest} mel frames is longer than the encoder's {limit}")
+        """[clips, n_mels, frames] to [clips, counted frames // 4, size] and the lengths [clips].
+
+        Counted are all frames but a clip's trailing ones, which only the convolutions see.
+        """
+        counted = frames - self.trailing
+        limit = 2 * self.positional_embedding.num_embeddings
+        if int(counted.max()) > limit:
+            raise ValueError(f"a clip of {int(counted.max())} mel frames is longer than the encoder's {limit}")
+        longest = min(int(frames.max()), limit)
         keep = _within(frames, longest)
         x = mels[:, :, :longest].to(self.conv1.weight.dtype)
         # A convolution at a clip's end must see zeros, as its padding would be, not what batching put there.
         x = F.gelu(self.conv1(x * keep[:, None]) if keep is not None else self.conv1(x))
         x = F.gelu(self.conv2(x * keep[:, None] if keep is not None else x)).transpose(1, 2)
-        x = x + self.positional_embedding.weight[:half]
-        lengths = (frames + 1) // 2
+        lengths = (counted + 1) // 2
+        half = int(lengths.max())
+        x = x[:, :half] + self.positional_embedding.weight[:half]
         keys = _within(lengths, half)
         for block in self.blocks:
             x = block(x, keys)
@@ -78,11 +88,11 @@ class Encoder(nn.Module):
 class Block(nn.Module):
     """Attention and MLP, each on the normalised residual."""
 
-    def __init__(self, size: int, heads: int) -> None:
+    def __init__(self, size: int, heads: int, mlp_size: int) -> None:
         super().__init__()
         self.attn = Attention(size, heads)
         self.attn_ln = nn.LayerNorm(size, eps=NORM_EPS)
-        self.mlp = nn.Sequential(nn.Linear(size, MLP_RATIO * size), nn.GELU(), nn.Linear(MLP_RATIO * size, size))
+        self.mlp = nn.Sequential(nn.Linear(size, mlp_size), nn.GELU(), nn.Linear(mlp_size, size))
         self.mlp_ln = nn.LayerNorm(size, eps=NORM_EPS)
 
     def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
@@ -114,13 +124,13 @@ class Attention(nn.Module):
 
 
 class Adapter(nn.Module):
-    """Halves the rate to 12.5 Hz and projects to the decoder's width."""
+    """Step-Audio's: halves the rate to 12.5 Hz and projects to the decoder's width."""
 
-    def __init__(self, dims: AudioDims, hidden_size: int) -> None:
+    def __init__(self, size: int, adapter_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(dims.size, dims.size, KERNEL, stride=2, padding=1)
-        self.linear1 = nn.Linear(dims.size, dims.adapter_size)
-        self.linear2 = nn.Linear(dims.adapter_size, hidden_size)
+        self.conv = nn.Conv1d(size, size, KERNEL, stride=2, padding=1)
+        self.linear1 = nn.Linear(size, adapter_size)
+        self.linear2 = nn.Linear(adapter_size, hidden_size)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[clips, length, size] to [clips, (length - 1) // 2 + 1, hidden] and the lengths."""
@@ -128,6 +138,18 @@ class Adapter(nn.Module):
         x = (x if keep is None else x * keep[:, :, None]).transpose(1, 2)
         x = F.gelu(self.conv(x)).transpose(1, 2)
         return self.linear2(F.relu(self.linear1(x))), (lengths - 1) // 2 + 1
+
+
+class Projector(nn.Module):
+    """Qwen2-Audio's: projects to the decoder's width at the encoder's 25 Hz."""
+
+    def __init__(self, size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(size, hidden_size)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[clips, length, size] to [clips, length, hidden] and the lengths as they are."""
+        return self.linear(x), lengths
 
 
 def _within(lengths: Tensor, longest: int) -> Tensor | None:

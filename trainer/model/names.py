@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from earwitness.family import QWEN2_AUDIO, Family
 from trainer.model.architecture import Architecture, DecoderDims
 from trainer.model.policy import PolicyModel
 
@@ -37,6 +38,37 @@ _OTHER_NAMES: dict[str, tuple[Cut, tuple[str, ...]]] = {
     "language_model.decoder.final_layernorm.weight": ("whole", ("model.norm.weight",)),
 }
 
+_QWEN2_AUDIO = (
+    (re.compile(r"^model\."), "language_model.model."),
+    (re.compile(r"^lm_head\."), "language_model.lm_head."),
+    (re.compile(r"^adapter\."), "multi_modal_projector."),
+    (re.compile(r"^encoder\.positional_embedding\."), "audio_tower.embed_positions."),
+    (re.compile(r"^encoder\.after_norm\."), "audio_tower.layer_norm."),
+    *(
+        (re.compile(rf"^encoder\.blocks\.(\d+)\.attn\.{ours}\."), rf"audio_tower.layers.\1.self_attn.{theirs}_proj.")
+        for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v"), ("out", "out"))
+    ),
+    (re.compile(r"^encoder\.blocks\.(\d+)\.attn_ln\."), r"audio_tower.layers.\1.self_attn_layer_norm."),
+    (re.compile(r"^encoder\.blocks\.(\d+)\.mlp\.0\."), r"audio_tower.layers.\1.fc1."),
+    (re.compile(r"^encoder\.blocks\.(\d+)\.mlp\.2\."), r"audio_tower.layers.\1.fc2."),
+    (re.compile(r"^encoder\.blocks\.(\d+)\.mlp_ln\."), r"audio_tower.layers.\1.final_layer_norm."),
+    (re.compile(r"^encoder\."), "audio_tower."),
+)
+"""Step-Audio's names to Qwen2-Audio's; the first that fits."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a stored tensor that belongs to this rank. Tensors are seen as [first dimension, all others]."""
+
+    name: str
+    rows: tuple[int, int]
+    """First row, and the one after the last."""
+    columns: tuple[int, int] | None
+    """The same for columns; None for all."""
+    target: Tensor
+    """Where it goes: the rows, and of them the columns, in the tensor's own shape."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -47,51 +79,90 @@ class Slot:
     cut: Cut
     decoder: DecoderDims
 
-    def shard(self, tensors: list[Tensor], rank: int, size: int) -> Tensor:
-        """This rank's shard of the full tensors, which come in the order of `names`."""
+    def pieces(self, target: Tensor, rank: int, size: int) -> list[Piece]:
+        """What `rank` of `size` needs of each full tensor, and where in `target`, of the parameter's shape, it goes.
+
+        Rows that pad the vocabulary are nobody's: no piece covers them.
+        """
         if self.cut == "whole":
-            return tensors[0]
+            return [Piece(self.names[0], (0, target.shape[0]), None, target)]
         if self.cut == "columns":
-            return tensors[0].chunk(size, dim=1)[rank]
-        if self.cut == "qkv":
-            # Megatron's rows: for each group its queries, its key, its value; ranks hold whole groups.
-            grouped = [t.unflatten(0, (self.decoder.kv_heads, -1)).chunk(size)[rank] for t in tensors]
-            return torch.cat(grouped, dim=1).flatten(0, 1)
-        return torch.cat([t.chunk(size, dim=0)[rank] for t in tensors])
+            width = target.shape[1]
+            return [Piece(self.names[0], (0, target.shape[0]), (rank * width, (rank + 1) * width), target)]
+        if self.cut == "rows":
+            first = rank * len(target)
+            last = min(first + len(target), self.decoder.vocab_size)
+            return [Piece(self.names[0], (first, last), None, target[: last - first])]
+        if self.cut == "gate_up":
+            rows = len(target) // 2
+            span = (rank * rows, (rank + 1) * rows)
+            return [Piece(name, span, None, half) for name, half in zip(self.names, target.chunk(2), strict=True)]
+        # Megatron's rows: for each group its queries, its key, its value; ranks hold whole groups.
+        found, at = [], 0
+        groups = self.decoder.kv_heads // size
+        for group in range(rank * groups, (rank + 1) * groups):
+            for name, rows in zip(self.names, self._group_rows(), strict=True):
+                found.append(Piece(name, (group * rows, (group + 1) * rows), None, target[at : at + rows]))
+                at += rows
+        return found
 
     def join(self, shards: list[Tensor]) -> list[Tensor]:
-        """The full tensors from all ranks' shards: the inverse of `shard`."""
+        """The full tensors from all ranks' shards, without rows that pad the vocabulary: the inverse of `pieces`."""
         if self.cut == "whole":
             return [shards[0]]
         if self.cut == "columns":
             return [torch.cat(shards, dim=1)]
         if self.cut == "rows":
-            return [torch.cat(shards)]
+            return [torch.cat(shards)[: self.decoder.vocab_size]]
         if self.cut == "gate_up":
             halves = [shard.chunk(2) for shard in shards]
             return [torch.cat([half[part] for half in halves]) for part in (0, 1)]
-        head = self.decoder.head_size
         grouped = torch.cat(shards).unflatten(0, (self.decoder.kv_heads, -1))
-        parts = grouped.split([self.decoder.heads // self.decoder.kv_heads * head, head, head], dim=1)
-        return [part.flatten(0, 1) for part in parts]
+        return [part.flatten(0, 1) for part in grouped.split(self._group_rows(), dim=1)]
+
+    def _group_rows(self) -> list[int]:
+        """Rows of a group's queries, key and value."""
+        head = self.decoder.head_size
+        return [self.decoder.heads // self.decoder.kv_heads * head, head, head]
 
 
 def slots(module: PolicyModel) -> Iterator[Slot]:
-    """Every parameter of this rank, in the order of the module."""
-    dims = module.architecture.decoder
+    """Every parameter of this rank, in the order of the module, with the names in its family's checkpoints."""
+    architecture = module.architecture
     first = module.language_model.decoder.layers[0].layer_number - 1
     for name, parameter in module.named_parameters():
         cut, names = _names(name, first, module.value_head)
-        yield Slot(parameter, names, cut, dims)
+        yield Slot(parameter, tuple(published_name(architecture.family, n) for n in names), cut, architecture.decoder)
 
 
 def full_shapes(architecture: Architecture, *, value_head: bool) -> dict[str, tuple[int, ...]]:
-    """Shape by name of every tensor of the whole model; a critic has a value head in the place of lm_head."""
+    """Shape, by its name in the family's checkpoints, of every tensor of the whole model.
+
+    A critic has a value head in the place of lm_head.
+    """
     shapes = architecture.weight_shapes()
     if value_head:
         del shapes["lm_head.weight"]
         shapes.update(zip(VALUE_HEAD, ((1, architecture.decoder.hidden_size), (1,)), strict=True))
-    return shapes
+    return {published_name(architecture.family, name): shape for name, shape in shapes.items()}
+
+
+def published_name(family: Family, name: str) -> str:
+    """What the family's published checkpoints call the weight that Step-Audio's call `name`."""
+    if family is QWEN2_AUDIO:
+        for pattern, replacement in _QWEN2_AUDIO:
+            renamed, found = pattern.subn(replacement, name)
+            if found:
+                return renamed
+    return name
+
+
+def name_of_stored(family: Family, stored: str) -> str:
+    """The published name of a tensor that a file calls `stored`: transformers 5 saves Qwen2-Audio's decoder one
+    `model.` deeper than it is published."""
+    if family is QWEN2_AUDIO:
+        return stored.replace("language_model.model.model.", "language_model.model.", 1)
+    return stored
 
 
 def _names(name: str, first_layer: int, value_head: bool) -> tuple[Cut, tuple[str, ...]]:

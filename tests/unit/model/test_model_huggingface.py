@@ -10,11 +10,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from earwitness.errors import InputError
-from trainer import huggingface
+from trainer import weight_files
 from trainer.huggingface import WeightsError, export_tensors, load_weights, save_pretrained
 from trainer.model.architecture import Architecture
 from trainer.model.names import full_shapes, slots
 from trainer.model.policy import build_policy
+from trainer.weight_files import INDEX, SINGLE
 
 
 def copied(toy_dir: Path, out: Path, weights: dict[str, torch.Tensor]) -> Path:
@@ -41,15 +42,77 @@ def test_round_trip_is_byte_equal(toy_dir: Path, tmp_path: Path, dtype: torch.dt
         assert (tmp_path / "out" / name).read_bytes() == (toy_dir / name).read_bytes()
 
 
-def test_a_large_model_is_several_files(toy_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface, "FILE_BYTES", 20_000)
+def sharded(toy_dir: Path, out: Path, files: int = 3) -> Path:
+    """The toy in several files, half of its tensors in bf16."""
+    weights = load_file(toy_dir / "model.safetensors")
+    for name in list(weights)[::2]:
+        weights[name] = weights[name].to(torch.bfloat16)
+    copied(toy_dir, out, {}).joinpath(SINGLE).unlink()
+    places = {name: f"model-{index % files + 1:05d}-of-{files:05d}.safetensors" for index, name in enumerate(weights)}
+    for file in set(places.values()):
+        save_file({n: w for n, w in weights.items() if places[n] == file}, out / file, metadata={"format": "pt"})
+    size = sum(w.nbytes for w in weights.values())
+    (out / INDEX).write_text(json.dumps({"metadata": {"total_size": size}, "weight_map": places}, indent=2))
+    return out
+
+
+def test_files_types_and_index_come_out_as_they_went_in(toy_dir: Path, tmp_path: Path) -> None:
+    """Trained in fp32: what was bf16 leaves as bf16. Every byte of every file is as before."""
+    source = sharded(toy_dir, tmp_path / "in")
+    (source / "chat_template.jinja").write_text("{{ messages }}")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "stale.safetensors").write_text("")
+    save_pretrained(build_policy(source), source, tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(p.name for p in source.iterdir())
+    for file in source.iterdir():
+        assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes(), file.name
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_failed_export_leaves_what_was_there(toy_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = build_policy(toy_dir)
     save_pretrained(module, toy_dir, tmp_path / "out")
-    index = json.loads((tmp_path / "out" / "model.safetensors.index.json").read_text())
-    assert len(set(index["weight_map"].values())) > 2
-    again = build_policy(tmp_path / "out")
-    for ours, theirs in zip(module.parameters(), again.parameters(), strict=True):
-        assert torch.equal(ours, theirs)
+    before = (tmp_path / "out" / SINGLE).read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(weight_files.WeightFileWriter, "write", full)
+    with pytest.raises(OSError, match="no space left"):
+        save_pretrained(module, toy_dir, tmp_path / "out")
+    assert (tmp_path / "out" / SINGLE).read_bytes() == before
+
+
+def test_damaged_files_are_named_beside_what_else_is_wrong(toy_dir: Path, tmp_path: Path) -> None:
+    source = sharded(toy_dir, tmp_path / "in", files=4)
+    truncated, missing, garbled, good = (source / f"model-{n:05d}-of-00004.safetensors" for n in (1, 2, 3, 4))
+    size = truncated.stat().st_size
+    truncated.write_bytes(truncated.read_bytes()[:-10])
+    missing.unlink()
+    garbled.write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
+    weights = load_file(good)
+    lost = sorted(weights)[0]
+    del weights[lost]
+    save_file({**weights, "stray": torch.zeros(2)}, good)
+    with pytest.raises(WeightsError) as caught:
+        build_policy(source)
+    problems = caught.value.problems
+    assert problems.keys() == {"damaged", "missing", "unexpected"}
+    assert f"{truncated.name} (truncated: {size - 10} bytes of {size})" in problems["damaged"]
+    assert any(missing.name in problem and "not there" in problem for problem in problems["damaged"])
+    assert any(
+        garbled.name in problem and "truncated or no safetensors file" in problem for problem in problems["damaged"]
+    )
+    assert problems["missing"] == [lost], "what stands in a damaged file is not missing on top of that"
+    assert problems["unexpected"] == ["stray"]
+
+
+def test_no_weights_are_one_problem(toy_dir: Path, tmp_path: Path) -> None:
+    source = copied(toy_dir, tmp_path / "in", {})
+    (source / SINGLE).unlink()
+    with pytest.raises(WeightsError) as caught:
+        build_policy(source)
+    assert caught.value.problems == {"damaged": [f"neither {SINGLE} nor {INDEX}"]}
 
 
 def test_exports_every_name_once(toy_dir: Path) -> None:
@@ -63,11 +126,17 @@ def test_exports_every_name_once(toy_dir: Path) -> None:
 def test_shards_join_to_the_full_tensors(toy_dir: Path, size: int) -> None:
     weights = load_file(toy_dir / "model.safetensors")
     for slot in slots(build_policy(toy_dir)):
-        full = [weights[name] for name in slot.names]
-        shards = [slot.shard(full, rank, size) for rank in range(size)]
-        for name, tensor, joined in zip(slot.names, full, slot.join(shards), strict=True):
-            assert torch.equal(tensor, joined), name
-        assert slot.cut == "whole" or sum(s.numel() for s in shards) == sum(t.numel() for t in full)
+        shards = []
+        for rank in range(size):
+            shape = list(slot.parameter.shape)
+            if slot.cut != "whole":
+                shape[1 if slot.cut == "columns" else 0] //= size
+            shards.append(torch.full(shape, torch.nan))
+            for piece in slot.pieces(shards[-1], rank, size):
+                rows = weights[piece.name][slice(*piece.rows)]
+                piece.target.copy_(rows[:, slice(*piece.columns)] if piece.columns else rows)
+        for name, joined in zip(slot.names, slot.join(shards), strict=True):
+            assert torch.equal(weights[name], joined), name
 
 
 def test_a_critic_starts_from_the_policy_and_keeps_its_head(toy_dir: Path, tmp_path: Path) -> None:
@@ -88,11 +157,15 @@ def test_one_error_names_all_that_is_wrong(toy_dir: Path, tmp_path: Path) -> Non
     del weights["lm_head.weight"], weights["encoder.conv1.bias"]
     weights["model.norm.bias"] = torch.zeros(3)
     weights["model.norm.weight"] = torch.zeros(7)
+    weights["encoder.conv2.bias"] = weights["encoder.conv2.bias"].to(torch.int32)
     with pytest.raises(WeightsError) as caught:
         build_policy(copied(toy_dir, tmp_path / "in", weights))
-    assert caught.value.missing == ["encoder.conv1.bias", "lm_head.weight"]
-    assert caught.value.unexpected == ["model.norm.bias"]
-    assert caught.value.misshapen == ["model.norm.weight [7] instead of [32]"]
+    assert caught.value.problems == {
+        "missing": ["encoder.conv1.bias", "lm_head.weight"],
+        "unexpected": ["model.norm.bias"],
+        "wrong shape": ["model.norm.weight [7] instead of [32]"],
+        "wrong type": ["encoder.conv2.bias I32 instead of F64, F32, F16, BF16"],
+    }
     for part in ("encoder.conv1.bias", "lm_head.weight", "model.norm.bias", "model.norm.weight"):
         assert part in str(caught.value)
 
