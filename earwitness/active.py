@@ -31,6 +31,8 @@ class ActiveJob:
     """The recipe as YAML."""
     state: Literal["running", "paused"] = "running"
     """While paused nothing new is issued."""
+    max_staleness: int = 0
+    """Versions that the weights of a worker which takes tasks may be behind the newest."""
     needs_reference: bool = False
     """True if reference log-probs are asked for."""
     reference_uri: str = ""

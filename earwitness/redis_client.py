@@ -5,6 +5,9 @@ the process; then it fails with an `InfrastructureError` that names the server (
 therefore run twice: everything that Earwitness sends through these clients gives the same state when applied twice.
 A server that holds the connection but stays silent fails after `SOCKET_SECONDS`; that is not repeated, since a second
 silence would double the wait.
+
+A worker has more patience (`Patience`): it has nothing else to do, and may have a model in memory that takes minutes to
+load. It goes on asking for `OUTAGE_SECONDS`, whatever way the server does not answer, and says what it waits for.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +26,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from earwitness.errors import InfrastructureError
+from earwitness.log import Logger
 
 T = TypeVar("T")
 
@@ -40,6 +45,26 @@ FIRST_DELAY_SECONDS = 0.05
 LONGEST_DELAY_SECONDS = 0.5
 """A restarted server is found within this time."""
 
+OUTAGE_SECONDS = 120.0
+"""How long workers wait for a server that is away: time for it to be placed on another node and to read its file."""
+
+LONGEST_OUTAGE_DELAY_SECONDS = 2.0
+"""Longest pause between two attempts of one who has patience: many workers must not crowd a server that comes up."""
+
+FIRST_SAID_SECONDS = 1.0
+"""A shorter pause is not worth a line."""
+
+SAY_SECONDS = 5.0
+"""Pause between two lines that say what is waited for."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Waits out an outage of `seconds` and says so in `log`; only then it is an error."""
+
+    log: Logger
+    seconds: float = OUTAGE_SECONDS
+
 
 def connect(url: str) -> redis.Redis:
     """A client that has reached the server at `url`; raises `InfrastructureError` within 5 s if there is none."""
@@ -48,9 +73,9 @@ def connect(url: str) -> redis.Redis:
     return client
 
 
-async def connect_async(url: str) -> redis.asyncio.Redis:
-    """As `connect`, for asyncio. Close it with `await client.aclose()`."""
-    client = _AsyncClient(url)
+async def connect_async(url: str, patience: Patience | None = None) -> redis.asyncio.Redis:
+    """As `connect`, for asyncio. Close it with `await client.aclose()`. `patience` holds for every command."""
+    client = _AsyncClient(url, patience)
     try:
         await client.ping()
     except BaseException:
@@ -82,19 +107,35 @@ _OPTIONS: dict[str, Any] = {
 class _Repetition:
     """Decides, after each failure of one command, whether it is sent again and after how long."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, where: str, patience: Patience | None = None) -> None:
+        self._what = f"Redis at {where}"
+        self._patience = patience
+        self._limit = patience.seconds if patience else RETRY_SECONDS
+        self._longest_delay = LONGEST_OUTAGE_DELAY_SECONDS if patience else LONGEST_DELAY_SECONDS
         self._started = time.monotonic()
+        self._said = -SAY_SECONDS
         self._delay = FIRST_DELAY_SECONDS
 
     def delay(self, error: redis.RedisError) -> float:
         """Seconds to wait before the next attempt; raises `InfrastructureError` when there is none."""
         elapsed = time.monotonic() - self._started
-        broken = isinstance(error, redis.ConnectionError) and not isinstance(error, redis.AuthenticationError)
-        if not broken or elapsed + self._delay > RETRY_SECONDS:
-            raise InfrastructureError(f"Redis at {self._where}", elapsed, _words(error)) from error
-        delay, self._delay = self._delay, min(2 * self._delay, LONGEST_DELAY_SECONDS)
+        refused = isinstance(error, redis.AuthenticationError)
+        broken = isinstance(error, redis.ConnectionError) or self._patience is not None
+        if refused or not broken or elapsed + self._delay > self._limit:
+            raise InfrastructureError(self._what, elapsed, _words(error)) from error
+        if self._patience and elapsed > FIRST_SAID_SECONDS and elapsed - self._said >= SAY_SECONDS:
+            self._said = elapsed
+            self._patience.log.warning(
+                "waiting", waiting_for=self._what, seconds=round(elapsed, 1), limit=self._limit, error=_words(error)
+            )
+        delay, self._delay = self._delay, min(2 * self._delay, self._longest_delay)
         return delay
+
+    def answered(self) -> None:
+        """The server is back; said if its absence was."""
+        if self._patience and self._said >= 0:
+            seconds = round(time.monotonic() - self._started, 1)
+            self._patience.log.info("answers again", waited_for=self._what, seconds=seconds)
 
 
 _UNANSWERED = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.OutOfMemoryError)
@@ -127,14 +168,15 @@ class Client(redis.Redis):
 
 
 class _AsyncClient(redis.asyncio.Redis):
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: Patience | None) -> None:
         pool = redis.asyncio.ConnectionPool.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_OPTIONS)
         super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True  # the pool is this client's own
         self._where = without_password(url)
+        self._patience = patience
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        repetition = _Repetition(self._where)
+        repetition = _Repetition(self._where, self._patience)
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
         while True:
@@ -143,6 +185,7 @@ class _AsyncClient(redis.asyncio.Redis):
             except _UNANSWERED as error:
                 await asyncio.sleep(repetition.delay(error))
             else:
+                repetition.answered()
                 # redis-py sends within `asyncio.wait_for`, which before Python 3.12 drops a cancellation that arrives
                 # as the send completes: the task would run on for ever.
                 if task and task.cancelling() > cancelled:

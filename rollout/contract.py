@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from earwitness.errors import EarwitnessError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+BLOCK_TOKENS = 32
+"""KV-cache block: whole blocks of a prompt are shared by its samples. The smallest that vLLM's CPU kernels like."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Engine(Protocol):
 
     tokens: int
     """Tokens generated since start."""
+    kv_tokens: int
+    """Tokens whose keys and values fit in the cache."""
 
     @property
     def served(self) -> Served | None:
@@ -52,9 +58,12 @@ class Engine(Protocol):
         *,
         ordinal: int,
         without_audio: bool = False,
+        begun: Sequence[trajectory_pb2.Trajectory] = (),
     ) -> tuple[list[int], list[trajectory_pb2.Trajectory]]:
         """Samples a group: the prompt's token ids, placeholders expanded, and the trajectories by their index.
 
+        `begun`: what another worker had generated; it goes on from there. After `interrupt` what there is comes back:
+        trajectories that have no finish reason are unfinished.
         Raises InputError (its kind AudioError for the clip) if this prompt cannot be generated from, BrokenEngineError
         if the engine has died. Cancelling the caller's task aborts the generation.
         """
@@ -65,6 +74,9 @@ class Engine(Protocol):
         Requests in flight keep their KV cache and go on under the new weights. Raises FetchError with the old weights
         still in use, BrokenEngineError if loading failed half-way.
         """
+
+    async def interrupt(self) -> None:
+        """Ends all generation, for a worker that leaves: every `generate` returns what it has, to the last token."""
 
     def check(self) -> None:
         """Raises BrokenEngineError if the engine has died."""

@@ -6,25 +6,17 @@ its workers, sometimes twice: it must be idempotent.
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import os
-import signal
-
 from transformers import AutoConfig
 from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
 from vllm.model_executor.models import ModelRegistry
 
 from rollout.config import StepAudio2Config
 from rollout.model.step_audio import StepAudio2ForCausalLM
+from rollout.parent import end_with_parent
 
 ARCHITECTURE = "StepAudio2ForCausalLM"
 WEIGHT_BACKEND = "redis"
 """Name of our weight engine in `WeightTransferConfig.backend`."""
-
-
-PR_SET_PDEATHSIG = 1
-"""prctl's option (linux/prctl.h): the signal a process gets when the thread that started it ends."""
 
 
 def register() -> None:
@@ -40,16 +32,3 @@ def register() -> None:
         WeightTransferEngineFactory.register_engine(
             WEIGHT_BACKEND, "rollout.weight_engine", "RedisWeightTransferEngine"
         )
-
-
-def end_with_parent() -> None:
-    """In a process that vLLM started: end when the front end does, even by SIGKILL.
-
-    vLLM's engine process does not notice it by itself, and would hold its memory for ever.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent.pid:  # it ended before the call
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -20,9 +20,10 @@ import redis.asyncio
 from earwitness.active import ActiveJob, read_active_async
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import Logger
-from earwitness.redis_client import connect_async
+from earwitness.redis_client import OUTAGE_SECONDS, Patience, connect_async
 from earwitness.weights import NEWS, MissingVersion, WeightReader
 from rollout.contract import Engine, EngineConfig, FetchError
+from rollout.pace import Pace
 
 POLL_SECONDS = 1.0
 """Longest time until a new job is noticed. New versions are announced, so they do not wait for it."""
@@ -42,6 +43,8 @@ class Target:
     config: EngineConfig
     latest: tuple[str, int] | None
     """(lineage, version) that the weight plane names; possibly an earlier job's."""
+    max_staleness: int = 0
+    """Versions that a worker which takes tasks may be behind the newest."""
 
     @property
     def weights(self) -> tuple[str, int] | None:
@@ -64,6 +67,7 @@ class Serving:
         *,
         threads: int = 1,
         tensor_parallel: int = 1,
+        pace: Pace | None = None,
     ) -> None:
         """`queue_client`: where the active job is; `weight_urls`: the shards of the weight plane, in shard order."""
         self.engine: Engine | None = None
@@ -79,6 +83,7 @@ class Serving:
         self._log = log
         self._threads = threads
         self._tensor_parallel = tensor_parallel
+        self._pace = pace or Pace()
         self._config: EngineConfig | None = None
         self._target: Target | None = None
         self._looked = False
@@ -87,8 +92,26 @@ class Serving:
 
     @property
     def ready(self) -> bool:
-        """True while a verified version of the active job's weights is in use."""
-        return self._serves(0)
+        """True while a verified version of the active job's weights is in use, within the job's staleness bound."""
+        return self._target is not None and self._serves(0) and self.behind <= self._target.max_staleness
+
+    @property
+    def behind(self) -> int:
+        """Versions that the weights in use are behind the newest; all there are if they are of another lineage."""
+        target = self._target
+        if target is None or target.weights is None:
+            return 0
+        served = self.engine.served if self.engine else None
+        return target.weights[1] - (served.version if served and self._serves(0) else 0)
+
+    async def until_ready(self, seconds: float) -> None:
+        """Returns once it is ready, or after `seconds`."""
+        async with self._changed:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait_for(lambda: self.ready)
+            except TimeoutError:
+                return
 
     @property
     def settled(self) -> bool:
@@ -98,7 +121,12 @@ class Serving:
     @asynccontextmanager
     async def use(self, min_version: int) -> AsyncIterator[Engine]:
         """The engine, once it serves the newest lineage in a version of at least `min_version`."""
-        await self._look()  # a task may come before the news of the version it needs, never before the version
+        while True:  # a task may come before the news of the version it needs, never before the version
+            try:
+                await self._look()
+                break
+            except InfrastructureError:  # `run` asks too, says so, and gives up when that is due
+                await asyncio.sleep(POLL_SECONDS)
         async with self._changed:
             await self._changed.wait_for(lambda: self._serves(min_version))
             self._users += 1
@@ -111,12 +139,13 @@ class Serving:
                 self._changed.notify_all()
 
     async def run(self) -> None:
-        """Follows until cancelled, also through the absence of a Redis: a new engine would take longer to start.
+        """Follows until cancelled, for OUTAGE_SECONDS also without a Redis: a new engine would take longer to start.
 
-        Raises BrokenEngineError when only a new process helps.
+        Raises BrokenEngineError when only a new process helps, CannotKeepUpError, InfrastructureError.
         """
-        shard = await connect_async(self._weight_urls[0])
+        shard = await connect_async(self._weight_urls[0], Patience(self._log))
         news = shard.pubsub(ignore_subscribe_messages=True)
+        away_since: float | None = None
         try:
             await news.subscribe(NEWS)
             while True:
@@ -126,8 +155,14 @@ class Serving:
                         self.engine.check()
                     if not await self._follow():
                         await news.get_message(timeout=POLL_SECONDS)
+                    away_since = None
                 except (InfrastructureError, redis.ConnectionError, redis.TimeoutError) as error:
-                    self._log.warning("Redis does not answer", error=str(error))
+                    away_since = away_since or time.monotonic()
+                    seconds = time.monotonic() - away_since
+                    if seconds > OUTAGE_SECONDS:
+                        raise InfrastructureError("the weight plane", seconds, str(error)) from error
+                    self._log.warning("waiting", waiting_for="the weight plane", seconds=round(seconds, 1),
+                                      limit=OUTAGE_SECONDS, error=str(error))  # fmt: skip
                     await asyncio.sleep(POLL_SECONDS)
         finally:
             await news.aclose()
@@ -139,7 +174,10 @@ class Serving:
         job = await read_active_async(self._queue_client)
         latest = await asyncio.to_thread(self._weights.latest)
         async with self._changed:
-            self._target = Target(job.job_id, self._config_of(job), latest) if job and job.model_uri else None
+            if job and job.model_uri:
+                self._target = Target(job.job_id, self._config_of(job), latest, job.max_staleness)
+            else:
+                self._target = None
             self._looked = True
             self._changed.notify_all()
 
@@ -152,6 +190,11 @@ class Serving:
             await self._load(target.config)
             return True
         served, wanted = self.engine.served, target.weights
+        if wanted is None or self.ready:
+            self._pace.within()
+        else:
+            bound = f"{self.behind} versions behind, bound {target.max_staleness}"
+            self._pace.beyond(bound if served else "no version could be served", time.monotonic())
         if wanted is None or (served is not None and (served.lineage, served.version) == wanted):
             return False
         await self._serve(self.engine, *wanted)
@@ -182,8 +225,10 @@ class Serving:
                 await engine.serve(lineage, version)
         except (MissingVersion, FetchError) as error:
             self._log.warning("weights not loaded", lineage=lineage, version=version, error=str(error))
+            self._pace.tried()
             await asyncio.sleep(NOT_READY_SECONDS)
             return
+        self._pace.tried()
         self.load_seconds = time.perf_counter() - started
         self._log.info("weights loaded", lineage=lineage, version=version, seconds=round(self.load_seconds, 3))
         async with self._changed:

@@ -1,7 +1,8 @@
 """The loop of a rollout worker: takes tasks, generates their groups side by side, hands them on.
 
-A worker may be killed at any point: its tasks stay pending and another claims them. It may join and leave at any time.
-While the queue does not answer it goes on asking: its engine took longer to start than a Redis takes to come back.
+A worker may be killed at any point: its tasks stay pending and another claims them. It joins once it serves weights
+that are new enough, and may leave at any time: what it cannot finish then goes back with every token it has generated,
+and another goes on from there.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from earwitness.audio import AudioError
-from earwitness.errors import InfrastructureError, InputError
+from earwitness.errors import EarwitnessError, InfrastructureError, InputError
 from earwitness.log import Logger
-from earwitness.queue import ROLLOUTS, TASKS, AsyncQueue, Taken
+from earwitness.queue import ROLLOUTS, TASKS, AsyncQueue, PayloadTooLargeError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.room import Room
 from rollout.serving import Serving
 
 ROLE = "rollout"
@@ -27,18 +29,24 @@ RENEWALS_PER_CLAIM = 4
 """Heartbeats within the time after which another worker may claim a task: two may be lost."""
 ANNOUNCE_SECONDS = 2.0
 """Pause between announcements; the mesh forgets a worker after 15 s."""
-RETRY_SECONDS = 1.0
-"""Pause after the queue did not answer, which itself took seconds to say."""
 STALE_SECONDS = 1.0
 """Pause between two looks at which run is current: groups of others are aborted."""
 
 
-@dataclass(frozen=True)
+HAND_BACK_SECONDS = 5.0
+"""What the way back into the queue may take, after the grace: Redis is near, and a pod's patience ends."""
+CANNOT_KEEP_UP = "cannot keep up"
+"""State of a worker that leaves because new weights come faster than it loads them."""
+
+
+@dataclass
 class Flight:
     """A group that is being generated."""
 
-    run_id: str
+    task: trajectory_pb2.GroupTask
     work: asyncio.Task[None]
+    generating: bool = False
+    """True from when the engine is asked until it answers."""
 
 
 class Worker:
@@ -60,6 +68,8 @@ class Worker:
         """Groups in flight by message id."""
         self.dropped = 0
         """Prompts that could not be generated from."""
+        self.handed_back = 0
+        """Tokens that others go on from."""
         self._queue = queue
         self._serving = serving
         self._name = name
@@ -67,16 +77,24 @@ class Worker:
         self._max_groups = max_groups
         self._claim_idle_ms = claim_idle_ms
         self._grace_seconds = grace_seconds
+        self.cannot_keep_up = False
+        """Why it leaves, for those who look."""
         self._leaving = False
+        self._room = Room()
         self._rate = Rate()
 
     @property
     def state(self) -> str:
-        """loading, idle, working, leaving."""
+        """loading, idle, working, leaving, cannot keep up."""
+        if self.cannot_keep_up:
+            return CANNOT_KEEP_UP
         return "leaving" if self._leaving else "working" if self.flights else self._serving.state
 
     async def run(self) -> None:
-        """Works until cancelled, then finishes what it has within the grace, gives the rest back, and leaves."""
+        """Works until cancelled, then finishes what it has within the grace, hands the rest back, and leaves.
+
+        Raises InfrastructureError if the queue is away for too long, BrokenEngineError.
+        """
         duties = [
             asyncio.create_task(self._every(self._claim_idle_ms / 1_000 / RENEWALS_PER_CLAIM, self._renew)),
             asyncio.create_task(self._every(STALE_SECONDS, self._abort_stale)),
@@ -94,33 +112,62 @@ class Worker:
 
     async def _take_tasks(self) -> None:
         self._collect()
-        room = self._max_groups - len(self.flights)
-        if not room or not self._serving.ready:
-            await self._wait_for_room(BLOCK_MS / 1_000)
+        if not self._serving.ready:
+            await self._serving.until_ready(BLOCK_MS / 1_000)
             return
-        for taken in await self._queue.take(TASKS, self._name, count=min(room, TAKE), block_ms=BLOCK_MS):
+        engine = self._serving.engine
+        tasks = [flight.task for flight in self.flights.values()]
+        room = min(self._max_groups - len(tasks), self._room.groups(engine.kv_tokens if engine else 0, tasks), TAKE)
+        if room <= 0:
+            works = [flight.work for flight in self.flights.values()]
+            await asyncio.wait(works, timeout=BLOCK_MS / 1_000, return_when=asyncio.FIRST_COMPLETED)
+            return
+        for taken in await self._queue.take(TASKS, self._name, count=room, block_ms=BLOCK_MS):
             task = trajectory_pb2.GroupTask.FromString(taken.data)
-            self.flights[taken.message_id] = Flight(task.run_id, asyncio.create_task(self._settle(taken, task)))
+            self.flights[taken.message_id] = Flight(task, asyncio.create_task(self._settle(taken.message_id, task)))
 
-    async def _settle(self, taken: Taken, task: trajectory_pb2.GroupTask) -> None:
-        """Generates one group and hands it on, or drops its ordinal with the reason."""
+    async def _settle(self, message_id: str, task: trajectory_pb2.GroupTask) -> None:
+        """Generates one group and hands it on or back, or drops its ordinal with the reason."""
         try:
-            group = await self._generate(task)
+            group = await self._generate(message_id, task)
         except InputError as error:
             kind = "bad audio" if isinstance(error, AudioError) else "bad prompt"
             self.dropped += 1
             self._log.warning("group dropped", run=task.run_id, ordinal=task.ordinal, reason=f"{kind}: {error}")
-            await self._queue.drop(TASKS, taken.message_id, task.run_id, task.ordinal, f"{kind}: {error}")
+            await self._queue.drop(TASKS, message_id, task.run_id, task.ordinal, f"{kind}: {error}")
             return
-        outcome = await self._queue.hand_off(TASKS, taken.message_id, group, ROLLOUTS)
+        if not all(trajectory.finish_reason for trajectory in group.trajectories):
+            await self._hand_back(message_id, group)
+            return
+        self._room.finished(group)
+        group.task.ClearField("begun")
+        outcome = await self._queue.hand_off(TASKS, message_id, group, ROLLOUTS)
         seconds = round(group.generate_seconds, 3)
         self._log.debug("group rolled", run=task.run_id, ordinal=task.ordinal, outcome=outcome, seconds=seconds)
 
-    async def _generate(self, task: trajectory_pb2.GroupTask) -> trajectory_pb2.Group:
+    async def _hand_back(self, message_id: str, group: trajectory_pb2.Group) -> None:
+        task = group.task
+        task.ClearField("begun")
+        task.begun.extend(group.trajectories)
+        try:
+            kept = await self._queue.hand_back(self._name, message_id, task)
+        except PayloadTooLargeError as error:  # `forget` gives the task back as it was taken
+            self._log.warning("tokens lost", run=task.run_id, ordinal=task.ordinal, reason=str(error))
+            return
+        tokens = sum(len(trajectory.token_ids) for trajectory in task.begun)
+        self.handed_back += tokens if kept else 0
+        self._log.info("group handed back", run=task.run_id, ordinal=task.ordinal, tokens=tokens, kept=kept)
+
+    async def _generate(self, message_id: str, task: trajectory_pb2.GroupTask) -> trajectory_pb2.Group:
         async with self._serving.use(task.min_version) as engine:
             started = time.perf_counter()
+            self.flights[message_id].generating = True
             prompt_ids, trajectories = await engine.generate(
-                task.prompt, task.sampling, ordinal=task.ordinal, without_audio=task.without_audio
+                task.prompt,
+                task.sampling,
+                ordinal=task.ordinal,
+                without_audio=task.without_audio,
+                begun=task.begun,
             )
             return trajectory_pb2.Group(
                 task=task,
@@ -143,13 +190,13 @@ class Worker:
             return
         current = await self._queue.current_run()
         for message_id, flight in list(self.flights.items()):
-            if flight.run_id != current:
+            if flight.task.run_id != current:
                 self._abort(message_id, "its run is not current")
 
     def _abort(self, message_id: str, reason: str) -> None:
         flight = self.flights.get(message_id)
         if flight is not None and not flight.work.done():
-            self._log.debug("group aborted", message_id=message_id, run=flight.run_id, reason=reason)
+            self._log.debug("group aborted", message_id=message_id, run=flight.task.run_id, reason=reason)
             flight.work.cancel()
 
     async def _announce(self) -> None:
@@ -160,17 +207,11 @@ class Worker:
             "version": served.version if served else 0,
             "tasks": len(self.flights),
             "dropped": self.dropped,
+            "behind": self._serving.behind,
             "tokens_per_second": round(self._rate.of(engine.tokens if engine else 0), 1),
             "load_seconds": round(self._serving.load_seconds, 4),
         }
         await self._queue.announce(ROLE, self._name, status)
-
-    async def _wait_for_room(self, seconds: float) -> None:
-        if self.flights:
-            works = [flight.work for flight in self.flights.values()]
-            await asyncio.wait(works, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.sleep(seconds)
 
     def _collect(self) -> None:
         """Forgets groups that ended; an error that is not the prompt's or the queue's ends the worker."""
@@ -184,20 +225,32 @@ class Worker:
                 self._log.warning("group lost", message_id=message_id, error=str(error))
 
     async def _leave(self, duties: list[asyncio.Task[None]]) -> None:
-        """Within the grace heartbeats go on; then what is left becomes claimable at once."""
+        """Within the grace heartbeats go on; then what is left goes back, with its tokens if there are any."""
         works = [flight.work for flight in self.flights.values()]
         if works:
             await asyncio.wait(works, timeout=self._grace_seconds)
+        try:
+            async with asyncio.timeout(HAND_BACK_SECONDS):
+                await self._announce()
+                await self._interrupt()
+        except (TimeoutError, EarwitnessError) as error:
+            self._log.warning("groups not handed back", reason=str(error) or f"no answer in {HAND_BACK_SECONDS:.0f} s")
         await _cancel([*works, *duties])
-        await self._queue.forget(TASKS, self._name)
+        try:
+            async with asyncio.timeout(HAND_BACK_SECONDS):
+                await self._queue.forget(TASKS, self._name)
+        except (TimeoutError, InfrastructureError) as error:
+            self._log.warning("left without a word to the queue", reason=str(error) or "no answer")
+
+    async def _interrupt(self) -> None:
+        works = [f.work for f in self.flights.values() if f.generating and not f.work.done()]
+        if works and self._serving.engine is not None:
+            await self._serving.engine.interrupt()
+            await asyncio.wait(works)
 
     async def _every(self, seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
         while True:
-            try:
-                await duty()
-            except InfrastructureError as error:
-                self._log.warning("the queue does not answer", error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
+            await duty()
             await asyncio.sleep(seconds)
 
 

@@ -18,11 +18,11 @@ from earwitness.active import ActiveJob, read_active_async
 from earwitness.errors import EarwitnessError, InputError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, SCORED, AsyncQueue, Taken
-from earwitness.redis_client import connect_async
+from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.reference.v1 import reference_pb2, reference_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.frozen import FrozenPolicy
-from services.heartbeat import renewed
+from services.heartbeat import leave, renewed
 from services.server import Settings, serve
 from services.status import ConflictError
 
@@ -91,7 +91,7 @@ async def work(redis: redis.asyncio.Redis, reference: Reference, settings: Setti
             else:
                 await asyncio.sleep(POLL_SECONDS)
     finally:
-        await asyncio.shield(queue.forget(SCORED, settings.name))
+        await asyncio.shield(leave(queue, SCORED, settings.name, log))
 
 
 async def _load(reference: Reference, job: ActiveJob, log: Logger) -> bool:
@@ -131,7 +131,7 @@ async def settle(queue: AsyncQueue, reference: Reference, taken: Taken, log: Log
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM."""
     log = get_logger("reference").bind(name=settings.name)
-    redis = await connect_async(settings.queue_url)
+    redis = await connect_async(settings.queue_url, Patience(log))
     reference = Reference()
     service = ReferenceService(reference)
     await serve(

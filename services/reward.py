@@ -13,10 +13,10 @@ import grpc
 from earwitness.errors import InputError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, ROLLOUTS, SCORED, AsyncQueue, Taken
-from earwitness.redis_server import connect_async
+from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from services.heartbeat import renewed
+from services.heartbeat import leave, renewed
 from services.judge import judge_settings
 from services.scoring import ScoringProcess
 from services.server import serve
@@ -62,7 +62,7 @@ async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, l
                     await settle(queue, scoring, taken, log)
             scored += len(batch)
     finally:
-        await asyncio.shield(queue.forget(ROLLOUTS, settings.name))
+        await asyncio.shield(leave(queue, ROLLOUTS, settings.name, log))
 
 
 async def settle(queue: AsyncQueue, scoring: ScoringProcess, taken: Taken, log: Logger) -> None:
@@ -107,7 +107,7 @@ async def main() -> None:
     settings = Settings.from_env()
     judge_settings()  # a mistake in them ends the service here, not each sample later
     log = get_logger("reward").bind(name=settings.name)
-    queue = AsyncQueue(await connect_async(settings.queue_url), settings.claim_idle_ms)
+    queue = AsyncQueue(await connect_async(settings.queue_url, Patience(log)), settings.claim_idle_ms)
     with ScoringProcess(log) as scoring:
         await serve(
             "reward",

@@ -2,7 +2,9 @@
 
 Beside what every service reads: EW_ROLLOUT_THREADS (CPU threads of the engine, default 1), EW_ROLLOUT_GROUPS (groups in
 flight, default 16), EW_ROLLOUT_GRACE_SECONDS (what groups in flight get on SIGTERM, default 5),
-EW_ROLLOUT_TENSOR_PARALLEL (GPUs that share each layer, default 1).
+EW_ROLLOUT_TENSOR_PARALLEL (GPUs that share each layer, default 1), EW_ROLLOUT_BEHIND_SECONDS (so long beyond the
+staleness bound, although it loads what is published, means that it cannot keep up, default 120). It then leaves with
+exit status 75.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,10 +22,12 @@ from prometheus_client import Gauge
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
-from earwitness.redis_server import connect_async
+from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import Engine, EngineConfig
+from rollout.pace import BEHIND_SECONDS, CannotKeepUpError, Pace
+from rollout.parent import end_with_parent
 from rollout.serving import Serving
 from rollout.worker import Worker
 from services.server import serve
@@ -30,6 +35,9 @@ from services.settings import Settings
 
 MAX_SAMPLES = 256
 """Most trajectories of one group: what the engine generates at a time."""
+
+EXIT_CANNOT_KEEP_UP = 75
+"""Exit status of a worker that leaves because it cannot keep up: EX_TEMPFAIL of sysexits.h, no crash."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class RolloutSettings:
     groups: int
     grace_seconds: int
     tensor_parallel: int
+    behind_seconds: int
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> RolloutSettings:
@@ -49,6 +58,7 @@ class RolloutSettings:
             groups=_count(environ, "EW_ROLLOUT_GROUPS", 16, 4096),
             grace_seconds=_count(environ, "EW_ROLLOUT_GRACE_SECONDS", 5, 3600),
             tensor_parallel=_count(environ, "EW_ROLLOUT_TENSOR_PARALLEL", 1, 64),
+            behind_seconds=_count(environ, "EW_ROLLOUT_BEHIND_SECONDS", int(BEHIND_SECONDS), 86_400),
         )
 
 
@@ -123,6 +133,9 @@ async def run(serving: Serving, worker: Worker) -> None:
         done, _ = await asyncio.wait({following, working}, return_when=asyncio.FIRST_COMPLETED)
         for ended in done:
             ended.result()
+    except CannotKeepUpError:
+        worker.cannot_keep_up = True
+        raise
     finally:
         for task in (working, following, warm):
             task.cancel()
@@ -133,7 +146,7 @@ async def main() -> None:
     """Runs the service until SIGTERM."""
     settings, own = Settings.from_env(), RolloutSettings.from_env()
     log = get_logger("rollout").bind(name=settings.name)
-    client = await connect_async(settings.queue_url)
+    client = await connect_async(settings.queue_url, Patience(log))
     serving = Serving(
         settings.name,
         client,
@@ -142,6 +155,7 @@ async def main() -> None:
         log,
         threads=own.threads,
         tensor_parallel=own.tensor_parallel,
+        pace=Pace(own.behind_seconds),
     )
     worker = Worker(
         AsyncQueue(client, settings.claim_idle_ms),
@@ -173,6 +187,12 @@ def measure(serving: Serving, worker: Worker) -> None:
     )
     Gauge("ew_rollout_groups", "Groups in flight").set_function(lambda: len(worker.flights))
     Gauge("ew_rollout_dropped", "Prompts that could not be generated from").set_function(lambda: worker.dropped)
+    Gauge("ew_rollout_behind", "Versions that the weights in use are behind the newest").set_function(
+        lambda: serving.behind
+    )
+    Gauge("ew_rollout_handed_back", "Tokens handed back for others to go on from").set_function(
+        lambda: worker.handed_back
+    )
     Gauge("ew_rollout_weight_load_seconds", "Time to fetch and load the newest version").set_function(
         lambda: serving.load_seconds
     )
@@ -185,5 +205,11 @@ def _count(environ: Mapping[str, str], variable: str, default: int, largest: int
     return int(text)
 
 
+if __name__ == "__mp_main__":  # a process that vLLM starts imports this module before anything else
+    end_with_parent()
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except CannotKeepUpError:
+        sys.exit(EXIT_CANNOT_KEEP_UP)

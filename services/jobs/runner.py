@@ -175,8 +175,10 @@ class Runner:
         stage = recipe.stages[phase.stage_index]
         trains_with_reference = isinstance(stage, RlStage) and phase.name == "train" and stage.kl_coef > 0
         frozen = f"{record.checkpoint_uri}/hf" if record.checkpoint_uri else record.model_uri
-        reference = {"needs_reference": True, "reference_uri": frozen} if trains_with_reference else {}
-        await write_active_async(job.redis, active_job(job, **reference))
+        changes: dict[str, Any] = {"needs_reference": True, "reference_uri": frozen} if trains_with_reference else {}
+        if isinstance(stage, RlStage) and phase.name == "train":
+            changes["max_staleness"] = stage.max_staleness
+        await write_active_async(job.redis, active_job(job, **changes))
         match stage, phase.name:
             case ColdStartStage(), "tune":
                 return await run_tune(job, recipe.data[stage.data])

@@ -129,7 +129,7 @@ def test_too_much_to_hand_back_is_refused(queue, monkeypatch):
     monkeypatch.setattr(commands, "MAX_PAYLOAD_BYTES", 100)
     queue.issue(task(0))
     message_id, _ = take(queue, "leaver")
-    with pytest.raises(PayloadTooLargeError, match="what was generated is [0-9]+ bytes; expected at most 100"):
+    with pytest.raises(PayloadTooLargeError, match=r"what was generated is [0-9]+ bytes; expected at most 100"):
         queue.hand_back("leaver", message_id, begin(task(0), tokens=50))
     queue.forget(TASKS, "leaver")
     assert take(queue, "heir")[0] == message_id

@@ -315,5 +315,12 @@ def test_a_worker_that_leaves_gives_its_tasks_back(mesh: Mesh) -> None:
     leaver.process.send_signal(signal.SIGTERM)
     assert leaver.process.wait(20) == 0
     held = sum(state == "issued" for state in mesh.queue.ledger(mesh.run_id).values())
-    back = [t for _ in range(16) for t in mesh.queue.take(TASKS, "test", count=16, block_ms=0)]
-    assert held > 0 and len(back) == held
+    taken = [t for _ in range(16) for t in mesh.queue.take(TASKS, "test", count=16, block_ms=0)]
+    assert held > 0 and len(taken) == held
+    begun = [task.begun for t in taken if (task := trajectory_pb2.GroupTask.FromString(t.data)).begun]
+    assert begun and all(len(trajectories) == 64 for trajectories in begun)
+    for t in (t for trajectories in begun for t in trajectories):
+        assert len(t.token_ids) == len(t.logprobs) == sum(span.tokens for span in t.versions)
+    told = {e["ordinal"]: e["tokens"] for e in leaver.events("group handed back")}
+    assert sum(told.values()) == sum(len(t.token_ids) for trajectories in begun for t in trajectories) > 0
+    assert all(e["kept"] for e in leaver.events("group handed back"))

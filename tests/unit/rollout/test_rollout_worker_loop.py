@@ -14,7 +14,6 @@ from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import get_logger
 from earwitness.queue import Taken
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from rollout import worker as worker_module
 from rollout.contract import BrokenEngineError
 from rollout.worker import Rate, Worker
 
@@ -26,17 +25,28 @@ class FakeEngine:
 
     tokens = 0
     served = None
+    kv_tokens = 100_000
 
     def __init__(self) -> None:
         self.answer: Callable[[], Any] = lambda: None
         self.started = 0
+        self.interrupted = asyncio.Event()
 
-    async def generate(self, prompt: Any, sampling: Any, *, ordinal: int, without_audio: bool) -> Any:
+    async def generate(self, prompt: Any, sampling: Any, *, ordinal: int, without_audio: bool, begun: Any) -> Any:
         self.started += 1
         result = self.answer()
         if asyncio.iscoroutine(result):
-            await result
-        return [1, 2], [trajectory_pb2.Trajectory(index=0)]
+            working = asyncio.ensure_future(result)
+            interrupted = asyncio.ensure_future(self.interrupted.wait())
+            await asyncio.wait({working, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+            working.cancel()
+            interrupted.cancel()
+        tokens = [*(begun[0].token_ids if begun else []), 5, 6, 7]
+        reason = trajectory_pb2.FINISH_REASON_STOP * (not self.interrupted.is_set())
+        return [1, 2], [trajectory_pb2.Trajectory(index=0, token_ids=tokens, finish_reason=reason)]
+
+    async def interrupt(self) -> None:
+        self.interrupted.set()
 
 
 class FakeServing:
@@ -44,6 +54,7 @@ class FakeServing:
 
     state = "idle"
     load_seconds = 0.0
+    behind = 0
 
     def __init__(self) -> None:
         self.engine = FakeEngine()
@@ -52,6 +63,9 @@ class FakeServing:
     @asynccontextmanager
     async def use(self, min_version: int) -> AsyncIterator[FakeEngine]:
         yield self.engine
+
+    async def until_ready(self, seconds: float) -> None:
+        await asyncio.sleep(0.01)
 
 
 class FakeQueue:
@@ -64,6 +78,9 @@ class FakeQueue:
         self.run = RUN
         self.left = False
         self.away = False
+        self.states: list[str] = []
+        self.groups: list[trajectory_pb2.Group] = []
+        self.handed_back: dict[int, list[int]] = {}
 
     def answer(self) -> None:
         if self.away:
@@ -83,7 +100,12 @@ class FakeQueue:
     async def hand_off(self, stream: str, message_id: str, group: Any, stream_to: str) -> str:
         self.answer()
         self.done[group.task.ordinal] = "rolled"
+        self.groups.append(group)
         return "ok"
+
+    async def hand_back(self, consumer: str, message_id: str, task: Any) -> bool:
+        self.handed_back[task.ordinal] = list(task.begun[0].token_ids)
+        return True
 
     async def drop(self, stream: str, message_id: str, run_id: str, ordinal: int, reason: str) -> str:
         self.done[ordinal] = reason
@@ -93,7 +115,8 @@ class FakeQueue:
         return self.run
 
     async def announce(self, role: str, name: str, fields: Any) -> None:
-        assert set(fields) >= {"state", "version", "tasks", "tokens_per_second"}
+        assert set(fields) >= {"state", "version", "tasks", "behind", "tokens_per_second"}
+        self.states.append(fields["state"])
 
     async def forget(self, stream: str, consumer: str) -> None:
         self.left = True
@@ -183,21 +206,14 @@ async def test_any_other_error_ends_the_worker(error: Exception) -> None:
     assert not queue.done and queue.left
 
 
-async def test_a_queue_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_module, "RETRY_SECONDS", 0.01)
-    worker, queue, serving = make(6, max_groups=2)
-    gate = asyncio.Event()
-    serving.engine.answer = lambda: gate.wait()
+async def test_a_queue_that_is_away_for_too_long_ends_the_worker() -> None:
+    worker, queue, _ = make(6, max_groups=2)
     running = asyncio.create_task(worker.run())
-    await until(lambda: serving.engine.started == 2)
+    await until(lambda: len(queue.done) == 6)
     queue.away = True
-    gate.set()
-    await until(lambda: not worker.flights)  # what was in flight stays pending in the queue
-    await asyncio.sleep(0.05)
-    queue.away = False
-    await until(lambda: len(queue.done) == 4)
-    assert set(queue.done) == {2, 3, 4, 5} and not running.done()
-    await end(running)
+    async with asyncio.timeout(5):
+        with pytest.raises(InfrastructureError, match="connection refused"):
+            await running
 
 
 async def test_groups_of_another_run_and_groups_that_were_claimed_are_aborted() -> None:
@@ -221,7 +237,19 @@ async def test_on_leaving_groups_in_flight_get_the_grace(grace: float, finished:
     await until(lambda: serving.engine.started == 2)
     await end(running)
     assert (len(queue.done) == 2) is finished
-    assert len(queue.waiting) == 4 and queue.left
+    assert queue.handed_back == ({} if finished else {0: [5, 6, 7], 1: [5, 6, 7]})
+    assert worker.handed_back == (0 if finished else 6)
+    assert len(queue.waiting) == 4 and queue.left and queue.states[-1] == "leaving"
+
+
+async def test_what_others_began_is_gone_on_with() -> None:
+    worker, queue, _ = make(1)
+    queue.waiting[0].begun.add(index=0, token_ids=[3, 4])
+    running = asyncio.create_task(worker.run())
+    await until(lambda: len(queue.done) == 1)
+    await end(running)
+    assert list(queue.groups[0].trajectories[0].token_ids) == [3, 4, 5, 6, 7]
+    assert not queue.groups[0].task.begun
 
 
 def test_a_new_engine_counts_tokens_from_zero() -> None:

@@ -1,0 +1,78 @@
+"""What vLLM is told when it starts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from vllm.config.weight_transfer import WeightTransferConfig
+from vllm.engine.arg_utils import AsyncEngineArgs
+
+from rollout.contract import BLOCK_TOKENS, EngineConfig
+from rollout.plugin import WEIGHT_BACKEND
+
+MAX_SEQUENCES = 256
+"""Most trajectories that are generated at a time."""
+BATCHED_TOKENS = 4096
+"""Most tokens of one step, prefill included."""
+CPU_BATCHED_TOKENS = 96_000
+"""The same on the CPU, and most audio tokens held: MAX_SEQUENCES different clips of 375 tokens; see below."""
+CPU_KV_BYTES = 1 << 30
+"""KV cache on the CPU; given so that vLLM does not run the model to find out what is left."""
+
+
+def environment(config: EngineConfig) -> dict[str, str]:
+    """What the engine's process must find in its environment when it starts."""
+    variables = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_DO_NOT_TRACK": "1"}
+    # gRPC has threads here, and only a fresh interpreter hears of its parent's end before it does anything else.
+    variables["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
+    variables["VLLM_LOGGING_LEVEL"] = os.environ.get("VLLM_LOGGING_LEVEL", "WARNING")
+    if not torch.cuda.is_available():
+        variables |= {
+            # One process less to start: the worker lives in the engine's process, not beside it.
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+            "OMP_NUM_THREADS": str(config.threads),
+            # Threads that wait sleep: where cores are shared, spinning made two threads four times slower than one.
+            "OMP_WAIT_POLICY": "PASSIVE",
+            # The sampler compiles one small function at its first use: seconds for nothing gained at these sizes.
+            "TORCHDYNAMO_DISABLE": "1",
+        }
+    return variables
+
+
+def arguments(config: EngineConfig) -> AsyncEngineArgs:
+    """How the engine is made."""
+    on_gpu = torch.cuda.is_available()
+    options: dict[str, Any] = {
+        "model": config.model_dir,
+        "dtype": config.dtype,
+        "max_model_len": config.max_model_len,
+        "tensor_parallel_size": config.tensor_parallel,
+        "block_size": BLOCK_TOKENS,
+        "max_num_seqs": MAX_SEQUENCES,
+        "max_num_batched_tokens": max(BATCHED_TOKENS, config.max_model_len),
+        "enable_prefix_caching": True,
+        "limit_mm_per_prompt": {"audio": 1},
+        "mm_processor_cache_gb": 0,  # a clip is used by one request; its samples share the encoder's output
+        "logprobs_mode": "processed_logprobs",  # of the distribution that is sampled: after the temperature
+        "generation_config": "vllm",  # stop tokens and sampling come with each task
+        "skip_tokenizer_init": True,
+        "disable_log_stats": True,
+        "worker_extension_cls": "rollout.weight_engine.WeightFetching",
+    }
+    if config.weight_urls:
+        options["load_format"] = "dummy"
+        options["weight_transfer_config"] = WeightTransferConfig(backend=WEIGHT_BACKEND)
+    if not on_gpu:
+        options |= {
+            "enforce_eager": True,
+            "distributed_executor_backend": "uni",
+            "kv_cache_memory_bytes": CPU_KV_BYTES,
+            # A prompt split over two steps kills the engine: vLLM then takes one draw of the request's seeded generator
+            # back, which torch's CPU generator cannot do. So prompts are never split, neither for the budget of a step
+            # nor for that of the audio tower.
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(CPU_BATCHED_TOKENS, config.max_model_len),
+        }
+    return AsyncEngineArgs(**options)
