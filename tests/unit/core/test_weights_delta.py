@@ -123,16 +123,28 @@ def test_overwriting_wins_over_what_was_there():
     assert other[[0, 7, 299]].tolist() == [1, 2, 3]
 
 
+def through_gaps(positions):
+    width, streams = gaps.pack(np.array(positions, np.int64))
+    assert streams[0].dtype == width
+    return gaps.unpack(*streams).tolist()
+
+
 @given(st.lists(st.integers(0, 200_000), unique=True, max_size=50))
 def test_gaps_give_the_positions_back(positions):
-    ascending = np.array(sorted(positions), np.int64)
-    assert gaps.unpack(gaps.pack(ascending)).tolist() == sorted(positions)
+    assert through_gaps(sorted(positions)) == sorted(positions)
 
 
-@pytest.mark.parametrize("first", [0, 254, 255, 256, 510, 511, 65534, 65535, 65536, 131070, 131071])
-def test_gaps_around_an_escape(first):
-    for positions in ([first], [first, first + 1], [0, first + 1, 3 * first + 5]):
-        assert gaps.unpack(gaps.pack(np.array(positions, np.int64))).tolist() == positions
+@pytest.mark.parametrize("first", [0, 254, 255, 256, 510, 511, 65534, 65535, 65536, 131070, 131071, 2**31 - 1])
+def test_gaps_around_a_long_one(first):
+    for positions in ([first], [0, first + 1] if first < 2**31 - 1 else [0, first], [*range(40), 40 + first // 2]):
+        assert through_gaps(positions) == positions
+
+
+def test_long_gaps_that_do_not_fit_are_refused():
+    width, (narrow, longs) = gaps.pack(np.array([300, *range(301, 340), 900], np.int64))
+    assert width == gaps.NARROW
+    with pytest.raises(ValueError, match="3 long gaps; expected 2"):
+        gaps.unpack(narrow, np.append(longs, longs[:1]))
 
 
 @given(st.data())
