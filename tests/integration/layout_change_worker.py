@@ -1,0 +1,87 @@
+"""Run by torchrun in tests: takes up a one-rank checkpoint at other layouts. Arguments: settings as JSON.
+
+For each layout: restores, saves what it then holds as step 1, takes the next supervised update, saves that as step 2.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import torch
+from trainer_kit import recipe_of
+
+from earwitness.log import get_logger
+from earwitness.manifest import read_manifest
+from trainer import parallel
+from trainer.checkpoint import Checkpoints, Progress
+from trainer.checkpoint.state import restore_rng, rng_pieces
+from trainer.control import Wish
+from trainer.examples import Examples, load_tokenizer
+from trainer.learner import Learner
+from trainer.mels import MelCache
+from trainer.model.optimizer import wrap
+from trainer.model.policy import build_policy
+from trainer.supervised import tune
+
+
+class Silent:
+    """Control that wishes nothing."""
+
+    def poll(self) -> Wish:
+        return Wish.NONE
+
+    def report(self, step: int, metrics: dict[str, float]) -> None:
+        pass
+
+
+def continue_at(settings: dict, tensor: int, pipeline: int, distributed: bool, source: str, out: str) -> None:
+    """`source` and `out`: folders of checkpoints; no `source`: from the model's weights, and two steps."""
+    recipe = recipe_of(settings["recipe"].encode())
+    parallel.initialize(tensor, pipeline)
+    torch.manual_seed(5)
+    config = recipe.stages[0].tune
+    learner = Learner(build_policy(settings["model"]), config.optimizer, config.steps)
+    if distributed:
+        learner.model, learner._optimizer = wrap(learner.model.module, config.optimizer, distributed=True)
+    mels = MelCache(128)
+    examples = Examples(
+        read_manifest(settings["manifest"]),
+        load_tokenizer(settings["model"]),
+        mels,
+        batch_size=config.batch_size,
+        max_positions=256,
+        seed=1,
+    )
+    checkpoints = Checkpoints(out, 3, get_logger("trainer"))
+    progress = Progress()
+
+    def save() -> None:
+        checkpoints.save(progress, lambda: [*learner.pieces("policy"), *rng_pieces()])
+        checkpoints.finish()
+
+    def go_on(steps: int) -> None:
+        tune(learner, examples, mels, config.model_copy(update={"steps": steps}), progress, Silent(), lambda: None)
+        save()
+
+    if source:
+        found = Checkpoints(source, 3, get_logger("trainer")).newest()
+        assert found is not None
+        with found.pieces() as pieces:
+            learner.restore("policy", pieces)
+            restore_rng(pieces)
+        progress.step = found.progress.step
+        save()
+    else:
+        go_on(1)
+    go_on(2)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    told = json.loads(sys.argv[1])
+    for layout in told["layouts"]:
+        continue_at(told, *layout)
