@@ -102,6 +102,7 @@ def toy_architecture(toy: ToyModel, tokens: int) -> Architecture:
             mlp_size=MLP_RATIO * toy.encoder_size,
             adapter_size=toy.adapter_size,
             trailing_frames=STEP_AUDIO.trailing_frames,
+            learned_positions=True,
         ),
     )
 

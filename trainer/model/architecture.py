@@ -32,6 +32,8 @@ class AudioDims:
     """Width between the linear layers of Step-Audio's adaptor; None for Qwen2-Audio's projector, one linear layer."""
     trailing_frames: int
     """Mel frames at a clip's end that convolutions look at but that make no tokens: see `earwitness.family`."""
+    learned_positions: bool
+    """Whether training moves the positional embedding; Qwen2-Audio's, Whisper's sinusoids, stay as they are."""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class Encoder(nn.Module):
         self.conv1 = nn.Conv1d(dims.n_mels, dims.size, KERNEL, padding=1)
         self.conv2 = nn.Conv1d(dims.size, dims.size, KERNEL, stride=2, padding=1)
         self.positional_embedding = nn.Embedding(dims.positions, dims.size)
+        self.positional_embedding.requires_grad_(dims.learned_positions)
         self.blocks = nn.ModuleList(Block(dims.size, dims.heads, dims.mlp_size) for _ in range(dims.layers))
         self.avg_pooler = nn.AvgPool1d(2, stride=2)
         self.after_norm = nn.LayerNorm(dims.size, eps=NORM_EPS)

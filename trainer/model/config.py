@@ -145,6 +145,7 @@ def _step_audio(audio: dict[str, Any], hidden: int, path: Path) -> AudioDims:
         mlp_size=MLP_RATIO * size,
         adapter_size=int(audio.get("adapter_size", ADAPTER_SIZE)),
         trailing_frames=STEP_AUDIO.trailing_frames,
+        learned_positions=True,
     )
     if size % dims.heads:
         raise InputError(f"{path}: n_audio_head", "does not divide n_audio_state", "a divisor")
@@ -163,6 +164,7 @@ def _qwen2_audio(given: dict[str, Any], path: Path) -> AudioDims:
         mlp_size=_count(audio, "encoder_ffn_dim", path),
         adapter_size=None,
         trailing_frames=QWEN2_AUDIO.trailing_frames,
+        learned_positions=False,
     )
     if dims.size % dims.heads:
         raise InputError(f"{path}: encoder_attention_heads", "does not divide d_model", "a divisor")
