@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.checks.values import tolerance
 from reward.claims import extract_claims
 from reward.claims.facts import Claim, Comparison, Not, Statement, Value
 from reward.measure import Measurement
-from reward.values import tolerance
 from reward.verify import verify
 
 

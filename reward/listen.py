@@ -80,8 +80,8 @@ def _summary(measurement: Measurement) -> str:
         parts.append(show(Quantity.LOUDNESS, measurement.loudness))
     if measurement.balance is not None:
         parts.append(f"right over left {measurement.balance.whole:+.1f} dB")
-    if measurement.syllable_rate is not None:
-        parts.append(f"{show(Quantity.SYLLABLES, measurement.syllable_rate)} if it is speech")
+    if measurement.syllables is not None:
+        parts.append(f"{show(Quantity.SYLLABLES, measurement.syllables.rate)} if it is speech")
     if measurement.rhythm is not None:
         gaps = measurement.rhythm.gaps
         parts.append(f"gaps {min(gaps):.2f} to {max(gaps):.2f} s, vary by {measurement.rhythm.variation:.0%}")

@@ -65,3 +65,31 @@ SIDE_DB = 3.0
 """A sound is on a side if that channel is louder by this much: it is heard off the middle from about 2 dB on."""
 MOVE_DB = 6.0
 """A sound moves if the balance between its first and last third changes by this much."""
+LOUD_DBFS = (-38.0, -24.0)
+"""Scale of loudness: soft up to the first, loud from the second on. Recordings of speech lie between, near -30 dBFS."""
+FAST_BPM = (90.0, 140.0)
+"""Scale of tempo: slow up to the first (andante and slower), fast from the second on (allegro vivace)."""
+FAST_SYLLABLES = (3.3, 5.0)
+"""Scale of speaking rate, syllables a second: conversation lies between 4 and 5; slow reading near 3."""
+CLEAR = (0.5, 0.85)
+"""Scale of noisiness, as the share that repeats after a period: noisy up to 0 dB of signal over noise, clean from
+7.5 dB on, where the noise is hardly masked any more."""
+BROAD_HZ = (400.0, 1_500.0)
+"""Scale of bandwidth: narrow up to the first (a critical band and a half around 1 kHz), broad from the second on."""
+RICH = (0.02, 0.15)
+"""Scale of overtones, energy over the fundamental: rich from -8 dB on, not rich up to -17 dB."""
+PARTIAL = 0.04
+"""Frequency of a partial: below half the distance of neighbours up to the 12th."""
+PARTIAL_DB = (20.0, 36.0)
+"""Partials down to the first count in any case, below the second in none: masking by the strongest ends in between."""
+HARMONICITY_DB = 6.0
+"""Harmonics-to-noise ratio: estimators differ by window and method by 3 dB, claims round to 5."""
+RANGE_SEMITONES = 1.5
+"""Pitch range: a semitone at one end, half of one at the other."""
+PAUSE_SECONDS = (0.1, 0.25)
+"""Silence from the second on is a pause, below the first none: stops within speech last up to 0.1 s, and phoneticians
+count pauses from 0.2 to 0.25 s on."""
+BOUND_SECONDS = 0.06
+"""A time that parts two stretches ("after 1.2 s") is meant to a tenth of a second."""
+FEWEST_FOR_REPETITION = 3
+"""Fewer events say nothing of whether something repeats."""

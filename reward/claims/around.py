@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from reward.claims.facts import Part, Quantity
+import math
+
+from reward.claims.facts import Part, Quantity, Span
 from reward.claims.items import Item
-from reward.claims.lexicon import APPROXIMATIONS, BACKGROUND
-from reward.claims.meanings import Compares, Meaning, Ordinal, Topic, Word
+from reward.claims.lexicon.units import APPROXIMATIONS, BACKGROUND
+from reward.claims.meanings import Compares, Meaning, Ordinal, Spot, Topic, Word
 
 THAN_REACH = 4
 """Items between a comparative and what it compares with: "louder in level than the second"."""
 _JOINS = frozenset({"and", "but", ",", "while"})
+SPAN_REACH = 5
+"""Items between a comparative and the time it names: "louder in level after about 1.2 s"."""
 OWNER_REACH = 3
 """Items between "of" and its noun: "the pitch of the second tone"."""
 _UNIT = {Quantity.PITCH: "st", Quantity.LEVEL: "dB", Quantity.DURATION: "s"}
@@ -30,6 +34,8 @@ class Around:
                     meaning = self.meaning(ahead)
                     if isinstance(meaning, Ordinal):
                         return meaning.part, ahead
+                    if isinstance(meaning, Spot):
+                        return meaning.span, ahead
                 return None, index
         return None, position
 
@@ -44,6 +50,29 @@ class Around:
                 return None
             if isinstance(item.meaning, Ordinal):
                 return item.meaning.part
+        return None
+
+    def spot_ahead(self, position: int) -> Span | None:
+        """The stretch named after `position` in its clause: "at the end", "after 1.2 s"."""
+        for index in range(position + 1, min(position + 1 + SPAN_REACH, len(self.items))):
+            item = self.items[index]
+            if item.meaning is Word.CLAUSE or item.meaning is Word.THAN or item.word == ",":
+                return None
+            if isinstance(item.meaning, Spot):
+                return item.meaning.span
+            if item.unit == "s":
+                return self.span_at(index)
+        return None
+
+    def span_at(self, position: int) -> Span | None:
+        """The stretch that the seconds at `position` bound: "after 1.2 s", "until 0.5 s", "from 2 s on"."""
+        seconds, before = self.items[position].number or 0.0, self.word_before(position)
+        if self.meaning(position - 1) is Word.UNEQUAL:
+            return None
+        if before in ("after", "past") or (before == "from" and self.word(position + 1) in ("on", "onward", "onwards")):
+            return Span(seconds, math.inf)
+        if before in ("before", "until", "till"):
+            return Span(0.0, seconds)
         return None
 
     def is_amount(self, position: int) -> bool:

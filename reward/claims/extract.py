@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.claims.facts import Claim, Count, Part, Statement
+from reward.claims.facts import Claim, Count, Counted, Part, Statement
+from reward.claims.found import Found, with_turns, without_alternatives
 from reward.claims.items import items_of
-from reward.claims.meanings import Word
-from reward.claims.reader import Found, Reader
+from reward.claims.reader import Reader
 from reward.claims.words import MAX_TRACE_CHARS, Sentence, sentences
 
 MAX_CLAIMS = 256
@@ -19,8 +18,17 @@ _ABOUT_WORDS = frozenset(
     ["question", "questions", "option", "options", "choice", "choices", "asks", "asked", "whether", "answers"]
 )
 """Sentences with these speak of the question, not of the sound."""
+_INTERROGATIVES = frozenset({
+    "which", "what", "who", "whose", "where", "when", "how", "does", "do", "did", "is", "are", "was", "were", "has",
+    "have", "can", "could", "would", "should", "will",
+})  # fmt: skip
+"""A sentence that begins so is a question, also without its mark."""
+_SPEAKERS = frozenset({"i", "we", "you", "can"})
+"""After "what" or "how": "what I hear is" begins a statement."""
 _CHOICE_LINE = re.compile(r"^[ \t]*\(?[A-Ha-h][.):][ \t]+[^\n]{0,300}$", re.MULTILINE)
 """A choice copied with its letter."""
+_INLINE_CHOICES = re.compile(r"\([A-Ha-h]\)[^\n()]{0,200}(?:\([A-Ha-h]\)[^\n().]{0,200})+")
+"""Choices copied in a row: "(A) rises (B) falls"."""
 _PRONOUNS = frozenset({"it", "its", "this", "that"})
 """A sentence that begins so goes on about the part of the one before."""
 
@@ -37,20 +45,22 @@ def extract_claims(reasoning: str, prompt: trajectory_pb2.Prompt) -> list[Claim]
 def claims_in(text: str, known: frozenset[Statement] = frozenset()) -> list[Claim]:
     """Claims of `text` except those in `known`."""
     # As long as before: positions in the text must stay.
-    text = _CHOICE_LINE.sub(lambda line: " " * len(line.group(0)), text[:MAX_TRACE_CHARS])
-    text, parts = sentences(text)
+    text = _CHOICE_LINE.sub(_blank, text[:MAX_TRACE_CHARS])
+    text, parts = sentences(_INLINE_CHOICES.sub(_blank, text) if "(" in text else text)
     claims: list[Claim] = []
     part: Part = None
     for sentence in parts:
-        if sentence.question or not _ABOUT_WORDS.isdisjoint([token.word for token in sentence.tokens]):
+        if _is_question(sentence) or not _ABOUT_WORDS.isdisjoint([token.word for token in sentence.tokens]):
             continue
         carried = part if sentence.tokens[0].word in _PRONOUNS else None
         reader = Reader(items_of(sentence.tokens), carried)
         found = reader.read()
-        part = reader.part
+        part = reader.focus.part
+        if len(found) > 1:
+            found = with_turns(without_alternatives(found, reader.items), reader.items)
         claims += [
             Claim(text[f.start : f.end].strip(" ,:-"), f.statement, f.uncertain)
-            for f in _without_alternatives(found, reader)
+            for f in found
             if not known or f.statement not in known  # hashing a statement costs as much as reading it
         ]
         if len(claims) >= MAX_CLAIMS:
@@ -62,21 +72,21 @@ def presupposed(question: str) -> frozenset[Statement]:
     """Statements that the question makes: of an interrogative sentence only the counts it takes for granted."""
     _, parts = sentences(question)
     found = [(sentence, f.statement) for sentence in parts for f in _read(sentence)]
-    return frozenset(s for sentence, s in found if not sentence.question or isinstance(s, Count))
+    known = {s for sentence, s in found if not _is_question(sentence) or isinstance(s, Count)}
+    # "of the two tones" also says that there are two where they are spoken of in other words.
+    return frozenset(known | {Count(s.value) for s in known if isinstance(s, Count) and s.of is Counted.EVENTS})
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match.group(0))
+
+
+def _is_question(sentence: Sentence) -> bool:
+    if sentence.question:
+        return True
+    words = [token.word for token in sentence.tokens[:2]]
+    return words[0] in _INTERROGATIVES and not (len(words) > 1 and words[1] in _SPEAKERS)
 
 
 def _read(sentence: Sentence) -> list[Found]:
     return Reader(items_of(sentence.tokens), None).read()
-
-
-def _without_alternatives(found: list[Found], reader: Reader) -> list[Found]:
-    """Drops neighbours of one kind with "or" between them: nothing is claimed by naming both."""
-    joints = [item.start for item in reader.items if item.meaning is Word.OR]
-    if not joints:
-        return found
-    dropped = set()
-    for here, there in pairwise(range(len(found))):
-        a, b = found[here], found[there]
-        if type(a.statement) is type(b.statement) and any(a.start <= j <= b.end for j in joints):
-            dropped |= {here, there}
-    return [f for index, f in enumerate(found) if index not in dropped]

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-_TIMBRE_KIND = {"bright": "brightness", "dull": "brightness", "high": "pitch", "low": "pitch"}
-Part = int | None
-"""Which sound a statement speaks of: the n-th event from 1, -1 for the last, None for the clip as a whole."""
+_TIMBRE_KIND = {
+    "bright": "brightness", "dull": "brightness", "high": "pitch", "low": "pitch", "soft": "loudness",
+    "loud": "loudness", "noise": "noisiness", "noisy": "noisiness", "clean": "noisiness", "unpitched": "noisiness",
+    "pitched": "noisiness", "chord": "chord", "silent": "pauses",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the clip, in seconds, or with `share` in shares of its length."""
+
+    start: float
+    end: float
+    share: bool = False
+
+    @property
+    def rest(self) -> Span:
+        """What it is compared with when nothing else is named: the other end, or what is before or after."""
+        if self.share:
+            return Span(1 - self.end, 1 - self.start, True)
+        return Span(self.end, math.inf) if self.start <= 0 else Span(0.0, self.start)
+
+    def seconds(self, duration: float) -> tuple[float, float]:
+        """Its ends in a clip of `duration` seconds."""
+        scale = duration if self.share else 1.0
+        return self.start * scale, min(self.end * scale, duration)
+
+
+BEGINNING, ENDING = Span(0.0, 1 / 3, True), Span(2 / 3, 1.0, True)
+Part = int | Span | None
+"""Which sound a statement speaks of: the n-th event from 1, -1 for the last, a stretch, None for the whole clip."""
 
 
 class Relation(StrEnum):
@@ -44,8 +73,14 @@ class Quantity(StrEnum):
     """Seconds."""
     ONSET = "onset"
     """Seconds."""
+    OFFSET = "end"
+    """Seconds."""
     PAUSE = "pause"
-    """Seconds of silence between events."""
+    """Seconds of silence between events; `part` is the n-th pause."""
+    LEAD = "silence at the start"
+    """Seconds."""
+    TRAIL = "silence at the end"
+    """Seconds."""
     GAP = "gap"
     """Seconds from onset to onset."""
     GAP_FIRST = "first gap"
@@ -62,6 +97,18 @@ class Quantity(StrEnum):
     """LUFS, of the clip."""
     CENTROID = "spectral centroid"
     """Hz."""
+    BANDWIDTH = "bandwidth"
+    """Hz: standard deviation of the spectrum around its centroid."""
+    PARTIAL = "partial"
+    """Hz."""
+    HARMONICITY = "harmonics-to-noise ratio"
+    """dB."""
+    PITCH_RANGE = "pitch range"
+    """Semitones."""
+    PEAK = "peak level"
+    """dBFS, of the clip."""
+    PERIOD = "period of the pattern"
+    """Seconds from one repetition to the next."""
     SYLLABLES = "speaking rate"
     """Syllables a second, of the clip."""
 
@@ -72,33 +119,40 @@ class Quantity(StrEnum):
 
 
 _KIND = {
-    Quantity.PITCH: "pitch",
-    Quantity.PITCH_START: "pitch",
-    Quantity.PITCH_END: "pitch",
-    Quantity.PITCH_LOWEST: "pitch",
-    Quantity.PITCH_HIGHEST: "pitch",
-    Quantity.LEVEL: "loudness",
-    Quantity.DURATION: "duration",
-    Quantity.CLIP: "duration",
-    Quantity.ONSET: "timing",
-    Quantity.PAUSE: "timing",
-    Quantity.GAP: "timing",
-    Quantity.GAP_FIRST: "timing",
-    Quantity.GAP_LAST: "timing",
-    Quantity.GAP_SHORTEST: "timing",
-    Quantity.GAP_LONGEST: "timing",
-    Quantity.TEMPO: "tempo",
-    Quantity.LOUDNESS: "loudness",
-    Quantity.CENTROID: "brightness",
-    Quantity.SYLLABLES: "speaking rate",
-}
+    Quantity.PITCH: "pitch", Quantity.PITCH_START: "pitch", Quantity.PITCH_END: "pitch",
+    Quantity.PITCH_LOWEST: "pitch", Quantity.PITCH_HIGHEST: "pitch", Quantity.LEVEL: "loudness",
+    Quantity.DURATION: "duration", Quantity.CLIP: "duration", Quantity.ONSET: "timing", Quantity.OFFSET: "timing",
+    Quantity.PAUSE: "pauses", Quantity.LEAD: "pauses", Quantity.TRAIL: "pauses", Quantity.GAP: "timing",
+    Quantity.GAP_FIRST: "timing", Quantity.GAP_LAST: "timing", Quantity.GAP_SHORTEST: "timing",
+    Quantity.GAP_LONGEST: "timing", Quantity.TEMPO: "tempo", Quantity.LOUDNESS: "loudness",
+    Quantity.CENTROID: "brightness", Quantity.BANDWIDTH: "brightness", Quantity.PARTIAL: "timbre",
+    Quantity.HARMONICITY: "noisiness", Quantity.PITCH_RANGE: "pitch", Quantity.PEAK: "loudness",
+    Quantity.PERIOD: "repetition", Quantity.SYLLABLES: "speaking rate",
+}  # fmt: skip
+
+
+class Counted(StrEnum):
+    """What there is a number of."""
+
+    EVENTS = "event"
+    PAUSES = "pause"
+    NOTES = "note at once"
+    """In one chord."""
+    PARTIALS = "partial"
+    SYLLABLES = "syllable"
+    REPEATS = "repetition"
+    """Times that a pattern is heard."""
+    GROUP = "event in a group"
+    """Events of the pattern that repeats."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """ "three beeps": so many events."""
+    """ "three beeps", "two pauses", "a chord of three notes": so many; events and notes also of a part."""
 
     value: int
+    of: Counted = Counted.EVENTS
+    part: Part = None
 
 
 @dataclass(frozen=True)
@@ -144,8 +198,9 @@ class Regular:
 class Timbre:
     """ "like a square wave": waveform or harmonic structure of a part.
 
-    `what`: sine, triangle, square, sawtooth, noise; odd (odd partials only), all (all partials), unpitched, pitched;
-    bright, dull, high, low on the scales that `reward.tolerances` states.
+    `what`: sine, triangle, square, sawtooth, noise; odd (odd partials only), all (all partials), rich (in partials),
+    unpitched, pitched, chord, silent; bright, dull, high, low, soft, loud, noisy, clean, on the scales that
+    `reward.tolerances` states.
     """
 
     what: str
@@ -160,16 +215,44 @@ class Side:
     """
 
     where: str
+    part: Part = None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """ "fast pulses", "speaks slowly": on the scale of tempo, or of speaking rate for `speech`."""
+
+    fast: bool
+    speech: bool
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """ "the pattern repeats"."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """ "rises and then falls": a quantity that changes one way and then the other."""
+
+    quantity: Quantity
+    part: Part
+    first: Relation
+    then: Relation
 
 
 @dataclass(frozen=True)
 class Not:
     """The opposite of a statement: "does not rise"."""
 
-    statement: Count | Comparison | Change | Regular | Timbre | Side
+    statement: Count | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn
 
 
-Statement = Count | Value | Comparison | Change | Regular | Timbre | Side | Not
+Statement = Count | Value | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn | Not
+_COUNT_KIND = {
+    Counted.EVENTS: "count", Counted.PAUSES: "pauses", Counted.NOTES: "chord", Counted.PARTIALS: "timbre",
+    Counted.SYLLABLES: "speaking rate", Counted.REPEATS: "repetition", Counted.GROUP: "repetition",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -184,12 +267,16 @@ class Claim:
 
     @property
     def kind(self) -> str:
-        """Family for reports: pitch, loudness, count, duration, timing, tempo, regularity, timbre, brightness,
-        speaking rate, stereo."""
+        """Family for reports: pitch, loudness, count, duration, timing, pauses, tempo, regularity, repetition, timbre,
+        noisiness, chord, brightness, speaking rate, stereo."""
         statement = self.statement.statement if isinstance(self.statement, Not) else self.statement
         match statement:
-            case Count():
-                return "count"
+            case Count(_, of):
+                return _COUNT_KIND[of]
+            case Repeats():
+                return "repetition"
+            case Pace(_, speech):
+                return "speaking rate" if speech else "tempo"
             case Regular():
                 return "regularity"
             case Timbre(what):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reward.claims.lexicon import APPROXIMATIONS, MEANINGS, UNITS
+from reward.claims.lexicon import MEANINGS
+from reward.claims.lexicon.units import APPROXIMATIONS, UNITS
 from reward.claims.meanings import Meaning
 from reward.claims.words import Token
 
@@ -13,6 +14,7 @@ for _phrase in MEANINGS:
     _LONGEST_FROM[_phrase[0]] = max(len(_phrase), _LONGEST_FROM.get(_phrase[0], 0))
 """Words of the longest phrase that begins with a word."""
 _JOINTS = frozenset({"to", "-", "and", "or", "up", "down", "through"}) | APPROXIMATIONS
+_ARTICLES = frozenset({"a", "an", "one"})
 _JOINT_TOKENS = 4
 """Most tokens between the two numbers of a range: "0.30 s down to about 0.15 s"."""
 
@@ -41,6 +43,9 @@ def items_of(tokens: list[Token]) -> list[Item]:
         word, start, end, number = tokens[position]
         longest = _LONGEST_FROM.get(word)
         meaning, length = _phrase_at(tokens, position, longest) if longest else (None, 1)
+        if word in _ARTICLES and position + 1 < len(tokens) and tokens[position + 1].word in ("octave", "semitone"):
+            token = tokens[position]
+            tokens[position], number = token._replace(number=1.0), 1.0  # "an octave higher"
         if meaning is None and number is not None:
             item, position = _number_at(tokens, position)
             numbers += 1
@@ -88,5 +93,7 @@ def _share_units(items: list[Item]) -> None:
     for here, there in zip(numbers[-2::-1], numbers[:0:-1], strict=True):
         between = items[here + 1 : there]
         near = 0 < len(between) <= _JOINT_TOKENS and all(item.word in _JOINTS for item in between)
+        if [item.word for item in between] == [","]:  # "440, 550 and 660 Hz"
+            near = items[there].unit == "Hz" and items[here].word[0].isdigit()
         if near and items[there].unit and not items[here].unit:
             items[here].unit = items[there].unit

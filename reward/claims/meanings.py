@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reward.claims.facts import Quantity, Relation
+from reward.claims.facts import Counted, Quantity, Relation, Span
 
 
 class Edge(StrEnum):
@@ -22,6 +22,36 @@ class Ordinal:
     """ "second": the n-th event, -1 the last."""
 
     part: int
+
+
+@dataclass(frozen=True)
+class Spot:
+    """ "at the end", "the first half": a stretch of the clip."""
+
+    span: Span
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A noun for something that can be counted beside events; `number` where the noun says how many ("triad")."""
+
+    of: Counted
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class PaceWord:
+    """ "fast", "slow"."""
+
+    fast: bool
+
+
+@dataclass(frozen=True)
+class Recurs:
+    """ "repeats", "is heard"."""
+
+    alone: bool
+    """True if it claims a repetition also without saying how often."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +125,14 @@ class Word(StrEnum):
     UNEQUAL = "unequal"
     """An inequality before a number: "above"."""
     SINGLE = "single"
+    SPEECH = "speech"
+    """Somebody speaks: a pace is one of syllables."""
+    TOGETHER = "together"
+    """Notes of a chord, not one after another."""
+    FILLER = "filler"
+    """A phrase whose words mean nothing together: "in the end"."""
 
 
-Meaning = Ordinal | Topic | EdgeWord | Moves | Compares | Sounds | Place | Evenness | Word
+Meaning = (
+    Ordinal | Spot | Counts | PaceWord | Recurs | Topic | EdgeWord | Moves | Compares | Sounds | Place | Evenness | Word
+)

@@ -2,73 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from reward.claims.around import Around
 from reward.claims.facts import (
+    BEGINNING,
+    ENDING,
     Change,
     Comparison,
     Count,
+    Counted,
     Not,
+    Pace,
     Part,
     Quantity,
     Regular,
     Relation,
+    Repeats,
     Side,
+    Span,
     Statement,
     Timbre,
     Value,
 )
+from reward.claims.focus import focus_of
+from reward.claims.found import Found
 from reward.claims.items import Item
-from reward.claims.lexicon import NOT_A_COUNTED_ADJECTIVE
 from reward.claims.meanings import (
     Compares,
+    Counts,
     Edge,
     EdgeWord,
     Evenness,
     Meaning,
     Moves,
     Ordinal,
+    PaceWord,
     Place,
+    Recurs,
     Sounds,
+    Spot,
     Topic,
     Word,
 )
+from reward.claims.quantities import count_at, value_at
 
 NEGATION_REACH = 5
 """Items after a negation that it still negates: "does not seem to be any higher"."""
-COUNT_REACH = 4
-"""Items between a count and its noun: "three short, clear, even beeps"."""
-MOST_EVENTS = 60
-"""Larger counts are no counts of events in a clip of 30 s."""
+RECURS_REACH = 5
+"""Items after "repeats" in which it is said how often or how fast."""
 
 _TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET}
-_CLIP_UNITS = {"bpm": Quantity.TEMPO, "LUFS": Quantity.LOUDNESS, "syl": Quantity.SYLLABLES}
-"""Units that say what a number speaks of."""
-_OF_PARTS = ("pitch", "loudness", "duration", "brightness")
-"""Families whose numbers can be of one event."""
 _BREAKS = frozenset({",", "and", "(", ")", ":"})
 """The words of a claim begin after these."""
-_EDGED = {
-    (Quantity.PITCH, Edge.START): Quantity.PITCH_START,
-    (Quantity.PITCH, Edge.END): Quantity.PITCH_END,
-    (Quantity.PITCH, Edge.LOW): Quantity.PITCH_LOWEST,
-    (Quantity.PITCH, Edge.HIGH): Quantity.PITCH_HIGHEST,
-    (Quantity.GAP, Edge.START): Quantity.GAP_FIRST,
-    (Quantity.GAP, Edge.END): Quantity.GAP_LAST,
-    (Quantity.GAP, Edge.LOW): Quantity.GAP_SHORTEST,
-    (Quantity.GAP, Edge.HIGH): Quantity.GAP_LONGEST,
-}
-
-
-@dataclass(frozen=True)
-class Found:
-    """A statement and the characters it was read from."""
-
-    statement: Statement
-    start: int
-    end: int
-    uncertain: bool
+_UNDER = frozenset({"background", "noise", "hiss", "hum", "room", "recording", "environment", "floor"})
+"""After "soft" or "noisy": of what is under the sound, not of the sound."""
+_MODALS = frozenset({"would", "could", "should", "might", "may"})
+_UNSURE = frozenset({"sure", "certain", "unsure"})
+"""A sentence that ends so doubts what it said last."""
+_NOT_A_PACE = frozenset({"decay", "attack", "fade", "onset", "glide", "sweep", "rise", "release", "vibrato"})
+"""After "fast": how one sound goes, not how the sounds follow each other."""
+_OF_SOUNDS = {"soft", "loud", "noisy", "clean"}
 
 
 class Reader:
@@ -76,41 +70,30 @@ class Reader:
 
     def __init__(self, items: list[Item], part: Part) -> None:
         self.items = items
-        self.part: Part = part
+        self.focus = focus_of(items, part)
         self._around = Around(items)
         self._found: list[Found] = []
-        self._topic: Quantity | None = None
-        self._clip = False  # the subject is the clip, not an event
-        self._pulses = False
-        self._edge: Edge | None = None
         self._negated = -NEGATION_REACH - 1
         self._uncertain = False
-        self._clause_part: Part = None
         self._text_start = items[0].start if items else 0
-        self._timing = self._moving = False
-        for item in items:
-            meaning = item.meaning
-            if type(meaning) is Topic:
-                self._timing = self._timing or meaning.quantity in (Quantity.GAP, Quantity.TEMPO)
-            elif meaning is Word.PULSES:
-                self._timing = True
-            elif type(meaning) is Moves:
-                self._moving = True
 
     def read(self) -> list[Found]:
         """The statements of the sentence."""
         position = 0
-        while position < len(self.items):
-            item = self.items[position]
+        items, count = self.items, len(self.items)
+        while position < count:
+            item = items[position]
             if item.number is not None:
-                self._number(position, item)
+                position = self._number(position, item)
+            elif item.meaning is not None:
+                position = self._phrase(position, item, item.meaning)
             elif item.word in _BREAKS:
                 self._text_start = item.start if item.word == "and" else item.end
                 if item.word == ",":
                     self._negated = -NEGATION_REACH - 1
-            elif item.meaning is not None:
-                position = self._phrase(position, item, item.meaning)
             position += 1
+        if self._found and count and (items[-1].meaning is Word.UNCERTAIN or items[-1].word in _UNSURE):
+            self._found[-1] = replace(self._found[-1], uncertain=True)  # "the pitch rises, perhaps"
         return self._found
 
     def _phrase(self, position: int, item: Item, meaning: Meaning) -> int:
@@ -118,186 +101,193 @@ class Reader:
         match meaning:
             case Word():
                 self._word(position, item, meaning)
+            case Topic(quantity):
+                self.focus.topic = quantity
+                self.focus.clip = self.focus.clip or quantity is Quantity.CLIP
             case Ordinal(part):
                 self._ordinal(position, part)
-            case Topic(quantity):
-                self._topic = quantity
-                self._clip = self._clip or quantity is Quantity.CLIP
-            case EdgeWord(edge):
-                self._edge = edge
             case Moves():
                 self._moves(position, item, meaning)
             case Compares():
                 return self._compares(position, item, meaning)
+            case EdgeWord(edge):
+                self.focus.edge = self.focus.edge_verb = edge
+            case Spot(span):
+                self.focus.spot, self.focus.clause_part = span, None
             case Sounds(what):
-                if what != "noise" or not self._around.is_background(position):
-                    self._state(Timbre(what, self.part), position, item)
+                self._sounds(position, item, what)
             case Place(where):
-                self._state(Side(where), position, item)
+                self._state(Side(where, self.focus.where), position, item)
             case Evenness(even, timing_only):
-                if not self._around.is_partials(position + 1) and (self._timing or not timing_only):
+                if not self._around.is_partials(position + 1) and (self.focus.timing or not timing_only):
                     self._state(Regular(even), position, item)
+            case Counts(of, number):
+                self.focus.pattern = self.focus.pattern or of is Counted.REPEATS
+                if number is not None:
+                    self._state(Count(number, of, self.focus.where), position, item)
+            case PaceWord(fast):
+                self._pace(position, item, fast)
+            case Recurs(alone):
+                self._recurs(position, item, alone)
         return position
 
     def _word(self, position: int, item: Item, word: Word) -> None:
+        focus = self.focus
         if word is Word.NEGATION:
             self._negated = position
-        elif word in (Word.EVENT, Word.PULSES):
-            self._clip = False
-            self._pulses = word is Word.PULSES
-            if self._topic and self._topic not in _TIMES and not self._around.is_owner(position):
-                self._topic = None
+        elif word is Word.EVENT or word is Word.PULSES:
+            focus.clip = False
+            focus.pulses = word is Word.PULSES
+            if focus.topic and focus.topic not in _TIMES and not self._around.is_owner(position):
+                focus.topic = None
             if position and self.items[position - 1].word == "no" and item.word.endswith("s"):
-                self._found.append(Found(Count(0), self.items[position - 1].start, item.end, self._uncertain))
+                none = Count(0, part=focus.spot)
+                self._found.append(Found(none, self.items[position - 1].start, item.end, self._uncertain))
         elif word is Word.UNCERTAIN:
             self._uncertain = True
+            if item.word in _MODALS:  # "a square wave would sound hollow" claims no square wave
+                self._found = [
+                    replace(found, uncertain=True) if found.start >= self._text_start else found
+                    for found in self._found
+                ]
         elif word is Word.SINGLE:
             if self._around.meaning(position + 1) in (Word.EVENT, Word.PULSES):
                 self._state(Count(1), position, self.items[position + 1])
         elif word is Word.CLAUSE:
-            self._topic, self._edge, self._clause_part = None, None, None
+            focus.new_clause()
             self._negated = -NEGATION_REACH - 1
             self._text_start = item.end
 
     def _ordinal(self, position: int, part: int) -> None:
-        after = self._around.meaning(position + 1)
-        if isinstance(after, Topic) and after.quantity in (Quantity.GAP, Quantity.PAUSE):
-            self._edge = {1: Edge.START, -1: Edge.END}.get(part)
+        focus, after = self.focus, self._around.meaning(position + 1)
+        if isinstance(after, Topic) and after.quantity is Quantity.GAP:
+            focus.edge = {1: Edge.START, -1: Edge.END}.get(part)
+        elif isinstance(after, Topic) and after.quantity is Quantity.PAUSE:
+            focus.pause = part
+        elif isinstance(after, Topic) and after.quantity is Quantity.PARTIAL:
+            return  # "the third harmonic" is no third event
         elif self._around.word(position + 1) not in ("half", "part", "portion"):
-            self.part = self._clause_part = part
-            self._edge, self._clip = None, False
+            focus.part = focus.clause_part = part
+            focus.edge, focus.clip, focus.spot = None, False, None
 
     def _moves(self, position: int, item: Item, moves: Moves) -> None:
-        quantity, relation = moves.quantity, moves.relation
+        quantity, relation, focus = moves.quantity, moves.relation, self.focus
         if any(after.unit == "dB" for after in self.items[position + 1 : position + 5]):
             quantity = Quantity.LEVEL
-        elif quantity is Quantity.PITCH and self._topic in (Quantity.LEVEL, Quantity.TEMPO, Quantity.GAP):
-            quantity = self._topic
+        elif quantity is Quantity.PITCH and focus.topic in (Quantity.LEVEL, Quantity.TEMPO, Quantity.GAP):
+            quantity = focus.topic
         elif quantity is None:
-            quantity = Quantity.TEMPO if self._topic is None and self._pulses else self._topic
+            quantity = Quantity.TEMPO if focus.topic is None and focus.pulses else focus.topic
             if quantity is None and relation is Relation.SAME:
                 quantity = Quantity.PITCH
         if quantity is Quantity.GAP:
-            if not self._timing:
+            if not focus.timing:
                 return
             quantity, relation = Quantity.TEMPO, relation.reverse
         if quantity is Quantity.TEMPO:
-            if self._clause_part is None:
+            if focus.clause_part is None:
                 self._state(Change(Quantity.TEMPO, None, relation), position, item)
-        elif quantity in (Quantity.PITCH, Quantity.LEVEL):
-            self._state(Change(quantity, self.part, relation), position, item)
+        elif quantity in (Quantity.PITCH, Quantity.LEVEL, Quantity.CENTROID):
+            self._state(Change(quantity, self._stretch(focus.where), relation), position, item)
+
+    def _stretch(self, where: Part) -> Part:
+        """Where something changes: "towards the end" names its goal, "in the second half" and "after 1 s" a stretch."""
+        return self.focus.part if isinstance(where, Span) and where in (BEGINNING, ENDING) else where
 
     def _compares(self, position: int, item: Item, compares: Compares) -> int:
-        quantity, relation = compares.quantity, compares.relation
-        if quantity is Quantity.PITCH and Quantity.LEVEL in (self._topic, self._around.topic(position + 1)):
+        quantity, relation, focus = compares.quantity, compares.relation, self.focus
+        if focus.topic is Quantity.PARTIAL:
+            return position  # partials are compared, not sounds
+        if quantity is Quantity.PITCH and Quantity.LEVEL in (focus.topic, self._around.topic(position + 1)):
             quantity = Quantity.LEVEL
-        if quantity is Quantity.DURATION and self._topic is Quantity.GAP and not compares.superlative:
-            if self._clause_part is None:
+        if quantity is Quantity.DURATION and focus.topic is Quantity.GAP and not compares.superlative:
+            if focus.clause_part is None:
                 self._state(Change(Quantity.TEMPO, None, relation.reverse), position, item)
             return position
         if position and self._around.meaning(position - 1) is Word.BECOMES and quantity is not Quantity.DURATION:
-            self._state(Change(quantity, self.part, relation), position, item)
+            self._state(Change(quantity, self._stretch(focus.where), relation), position, item)
             return position
         other, last = self._around.than(position)
+        if quantity is Quantity.DURATION and focus.pause is not None:
+            if compares.superlative or isinstance(other, int):
+                self._state(Comparison(Quantity.PAUSE, focus.pause, other, relation), position, self.items[last])
+            return last
         if last > position and self._around.is_limit(last):
             return last
-        subject = self._clause_part or self._around.ordinal_ahead(last) or self.part
+        spot = focus.spot or self._around.spot_ahead(position)
+        subject = focus.clause_part or self._around.ordinal_ahead(last) or spot or focus.part
         if relation is Relation.SAME and subject is None:
             subject = 1
         if subject is None:
             return position
-        if other is None and not compares.superlative:
+        if isinstance(subject, Span):
+            other = other if isinstance(other, Span) else subject.rest
+        elif other is None and not compares.superlative:
             other = {1: 2, 2: 1}.get(subject)
         if other != subject:
             amount = self._around.amount_before(position, quantity) or self._around.amount_after(last, quantity)
             self._state(Comparison(quantity, subject, other, relation, amount), position, self.items[last])
-        if last > position:
-            self.part = self._clause_part = other or subject
+        if last > position and not isinstance(subject, Span):
+            focus.part = focus.clause_part = other or subject
         return last
 
-    def _number(self, position: int, item: Item) -> None:
+    def _sounds(self, position: int, item: Item, what: str) -> None:
+        around, focus = self._around, self.focus
+        if what == "noise" and around.is_background(position):
+            return
+        if what in _OF_SOUNDS and around.word(position + 1) in _UNDER:
+            return
+        where: Part = focus.where
+        if focus.clause_part is None and focus.spot is None:
+            where = around.spot_ahead(position) or where
+        if what == "silent" and not isinstance(where, Span):
+            if not focus.clip:
+                return  # "then there is silence" says when, but not until when
+            where = None
+        self._state(Timbre(what, where), position, item)
+
+    def _pace(self, position: int, item: Item, fast: bool) -> None:
+        after = self._around.meaning(position + 1)
+        if self._around.word(position + 1) in _NOT_A_PACE or isinstance(after, Moves):
+            return
+        if position and isinstance(self._around.meaning(position - 1), Moves):
+            return
+        if self.focus.speech or self.focus.timing:
+            self._state(Pace(fast, self.focus.speech), position, item)
+
+    def _recurs(self, position: int, item: Item, alone: bool) -> None:
+        ahead = self.items[position + 1 : position + 1 + RECURS_REACH]
+        for after in ahead:
+            if after.number is not None:
+                if after.unit == "s":
+                    self.focus.pattern = self.focus.pattern or alone
+                return  # the number says it
+            if after.meaning is Word.CLAUSE:
+                break
+        if alone:
+            self._state(Repeats(), position, item)
+
+    def _number(self, position: int, item: Item) -> int:
+        """Reads a number; returns the position of the last item it used."""
         if item.unit == "":
-            self._count(position, item)
-            return
-        if self._around.is_amount(position) or self._around.is_bound(position):
-            return
-        edge = self._edge_of(position, item)
-        quantity: Quantity | None = None
-        if item.unit == "Hz" and self._topic is Quantity.CENTROID:
-            quantity = Quantity.CENTROID
-        elif item.unit == "Hz":
-            quantity = _EDGED.get((Quantity.PITCH, edge), Quantity.PITCH) if edge else Quantity.PITCH
-        elif item.unit == "dB":
-            quantity = Quantity.LEVEL if edge is None else None
-        elif item.unit in _CLIP_UNITS:
-            quantity = _CLIP_UNITS[item.unit]
-        elif item.unit == "s":
-            quantity = self._time(position, edge)
-        if quantity is not None and not self._is_negated(position):
-            part = self.part if quantity.kind in _OF_PARTS else None
-            if quantity is Quantity.ONSET:
-                part = self.part
-            if quantity in (Quantity.CLIP, Quantity.LOUDNESS):
-                part = None
-            self._state(Value(quantity, part, item.number or 0.0), position, item)
-
-    def _time(self, position: int, edge: Edge | None) -> Quantity | None:
-        """What a number of seconds speaks of."""
-        after = self._around.topic(position + 1)
-        before = self._around.word_before(position)
-        if self._around.word(position + 1) in ("mark", "in") or before in ("at", "after", "before"):
-            return Quantity.ONSET if before == "at" and self.part is not None else None
-        topic = after if after in _TIMES else self._topic
-        if topic in (Quantity.DURATION, Quantity.CLIP, None):
-            if self._clip:
-                return Quantity.CLIP
-            return Quantity.DURATION if topic is Quantity.DURATION or self.part is not None else None
-        if topic is Quantity.GAP:
-            return _EDGED.get((Quantity.GAP, edge), Quantity.GAP) if edge else Quantity.GAP
-        return topic if topic is Quantity.PAUSE else None
-
-    def _count(self, position: int, item: Item) -> None:
-        number = item.number or 0.0
-        if number != int(number) or not 0 <= number <= MOST_EVENTS or self._is_negated(position):
-            return
-        before, after = self._around.word_before(position), self._around.word(position + 1)
-        if position and isinstance(self._around.meaning(position - 1), Ordinal):
-            return
-        counted = item.word != "one" and (
-            (before in ("is", "of", "total") and self._around.says_count(position)) or after in ("times", "time")
-        )
-        last = position
-        for index in range(position + 1, min(position + 2 + COUNT_REACH, len(self.items))):
-            meaning, word = self._around.meaning(index), self.items[index].word
-            if meaning in (Word.EVENT, Word.PULSES):
-                counted, last = True, index
-                break
-            if self.items[index].number is not None or word in NOT_A_COUNTED_ADJECTIVE:
-                break
-        if counted:
-            self._state(Count(int(number)), position, self.items[max(last, position)])
-
-    def _edge_of(self, position: int, item: Item) -> Edge | None:
-        """Which edge a number stands for, by the word before it and by what the number before it stood for."""
-        joint = self._around.word_before(position)
-        edge = self._edge
-        if edge is Edge.START and joint in ("to", "-", "down", "up", "through"):
-            edge = Edge.END
-        elif edge is Edge.LOW and joint in ("to", "-", "and"):
-            edge = Edge.HIGH
-        elif edge is None:
-            following = self.items[position + 1 : position + 4]
-            second = next((i for i in following if i.number is not None), None)
-            if second is not None and second.unit == item.unit and following[0].word in ("to", "-", "down", "up"):
-                edge = Edge.START if self._moving else Edge.LOW
-        self._edge = edge if edge in (Edge.START, Edge.LOW) else None
-        return edge
+            counted = None if self._is_negated(position) else count_at(self._around, self.focus, position, item)
+            if counted is not None:
+                count, last = counted
+                self._state(count, position, self.items[last])
+                noun = self.items[last].meaning
+                if count.of is Counted.REPEATS and noun is not None and not isinstance(noun, Counts):
+                    return last
+            return position
+        value = value_at(self._around, self.focus, position, item)
+        if value is not None and not self._is_negated(position):
+            self._state(value, position, item)
+        return position
 
     def _is_negated(self, position: int) -> bool:
         return position - self._negated <= NEGATION_REACH
 
     def _state(self, statement: Statement, position: int, last: Item) -> None:
-        if self._is_negated(position):
+        if position - self._negated <= NEGATION_REACH:
             if isinstance(statement, Value | Not):
                 return
             if isinstance(statement, Comparison):

@@ -26,8 +26,9 @@ _TOKEN = re.compile(
 _new = tuple.__new__
 """Half the cost of calling Token, for the words of every trace."""
 _STRAIGHT = str.maketrans({"’": "'", "−": "-", "–": "-", "—": ",", "“": '"', "”": '"', "\u00a0": " "})
-_QUOTED = re.compile(r'"[^"\n]{0,200}"')
+_QUOTED = re.compile(r"\"[^\"\n]{0,200}\"|(?<!\w)'[^'\n]{1,200}'(?!\w)")
 _VALUES = {**{word: float(value) for word, value in SMALL.items()}, **{w: float(v) for w, v in TENS.items()}}
+_VALUES |= {"twice": 2.0, "thrice": 3.0}
 
 
 class Token(NamedTuple):

@@ -10,7 +10,9 @@ from reward.measure.facts import Balance, Contour, Event, Measurement, Rhythm, S
 from reward.measure.level import measure_levels
 from reward.measure.loudness import integrated_loudness
 from reward.measure.pitch import measure_pitch
-from reward.measure.syllables import syllable_rate
+from reward.measure.repetition import find_repetition
+from reward.measure.spectrum import centroid_contour
+from reward.measure.syllables import find_syllables
 
 SHORTEST = 800
 """Samples (50 ms); shorter clips are padded with silence, because F0 needs a few periods around it."""
@@ -35,8 +37,10 @@ def measure(samples: Samples, balance: Balance | None = None) -> Measurement:
         rhythm=_rhythm(events),
         level=Contour(levels.times, levels.db),
         pitch=pitch,
+        centroid=centroid_contour(samples, levels.background),
+        repetition=find_repetition(events),
         loudness=integrated_loudness(samples),
-        syllable_rate=syllable_rate(samples, pitch),
+        syllables=find_syllables(samples, pitch),
         balance=balance,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
+from reward.measure.chord import SHORTEST_SECONDS, notes_at_once
 from reward.measure.facts import Contour, Event, Frames, Samples
 from reward.measure.level import Levels, find_stretches, rms_db
 from reward.measure.pitch import split_at_jumps
@@ -24,14 +25,31 @@ ODD_ONLY = 0.1
 """Largest even share of a sound with odd partials only; a sawtooth has 0.64."""
 ALL_PARTIALS = 0.3
 """Least even share of a sound with all partials."""
+STEADY_OCTAVES = 1 / 24
+"""Least change of F0 (half a semitone) for a glide: one voice, whose partials smear over a long spectrum."""
 FIT_POINTS = 5
 """Fewest F0 frames for a curve through them."""
 
 
 def find_events(samples: Samples, levels: Levels, pitch: Contour) -> tuple[Event, ...]:
     """Every event of `samples`, in order."""
-    tones = [t for start, end in find_stretches(levels) for t in split_at_jumps(pitch, start, end)]
-    return tuple(_event(samples, levels, pitch, start, end) for start, end in tones)
+    events: list[Event] = []
+    for stretch in find_stretches(levels):
+        tones = [_event(samples, levels, pitch, start, end) for start, end in split_at_jumps(pitch, *stretch)]
+        if len(tones) > 1:
+            # The F0 of a chord wanders between its notes: such cuts are none.
+            whole = _event(samples, levels, pitch, *stretch)
+            if whole.notes and all(_same_notes(tone, whole) for tone in tones):
+                tones = [whole]
+        events += tones
+    return tuple(events)
+
+
+def _same_notes(tone: Event, whole: Event) -> bool:
+    """True unless `tone`, a piece of `whole`, has notes (or is one) that differ from the whole's."""
+    if not tone.notes:
+        return tone.duration < SHORTEST_SECONDS or tone.pitch is None or tone.pitch < whole.notes[0] * 0.97
+    return len(tone.notes) == len(whole.notes) and bool(np.allclose(tone.notes, whole.notes, rtol=0.03))
 
 
 def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: float) -> Event:
@@ -46,13 +64,19 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
     partials = measure_partials(inner, f0) if pitched else None
     centroid, bandwidth = centroid_and_bandwidth(inner, quiet)
     begin_hz, end_hz = _ends(f0, times, start, end) if pitched else (None, None)
+    pitch_hz = float(np.median(f0)) if pitched else None
+    steady = begin_hz is None or end_hz is None or abs(np.log2(end_hz / begin_hz)) < STEADY_OCTAVES
+    notes = notes_at_once(inner, pitch_hz) if steady else ()
+    if notes:
+        pitched, partials = True, None
+        pitch_hz = begin_hz = end_hz = notes[0]
     return Event(
         start=start,
         end=end,
         level=rms_db(inner, quiet),
         level_start=rms_db(inner[:quarter], quiet),
         level_end=rms_db(inner[-quarter:], quiet),
-        pitch=float(np.median(f0)) if pitched else None,
+        pitch=pitch_hz,
         pitch_start=begin_hz,
         pitch_end=end_hz,
         harmonicity=repeats,
@@ -62,6 +86,8 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
         centroid=centroid,
         bandwidth=bandwidth,
         wave=_wave(partials, pitched, repeats),
+        partials=partials.levels if partials else (),
+        notes=notes,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Event:
     level_end: float
     """Level of its last quarter, dBFS."""
     pitch: float | None
-    """Median F0, Hz, error 2 %; None for noise and for what is too short."""
+    """Median F0, Hz, error 2 %, of a chord its lowest note; None for noise and for what is too short."""
     pitch_start: float | None
     """F0 at its beginning, Hz, error 4 %."""
     pitch_end: float | None
@@ -55,6 +56,10 @@ class Event:
     """Spectral spread around the centroid (standard deviation), Hz."""
     wave: str
     """sine, triangle, square, sawtooth, noise, or other."""
+    partials: tuple[float, ...] = ()
+    """Level of partials 1, 2, ... over that of the strongest, dB, error 2 dB; empty as `overtones`."""
+    notes: tuple[float, ...] = ()
+    """Fundamentals that sound at once, Hz, error 2 %, lowest first; empty unless there are two or more."""
 
     @property
     def duration(self) -> float:
@@ -82,6 +87,28 @@ class Rhythm:
 
 
 @dataclass(frozen=True)
+class Repetition:
+    """A pattern of events that comes again and again."""
+
+    times: int
+    """How often the whole pattern is heard, at least 2."""
+    seconds: float
+    """From one beginning of the pattern to the next; error 20 ms."""
+    events: int
+    """Events of the pattern."""
+
+
+@dataclass(frozen=True)
+class Syllables:
+    """Syllable nuclei. Beeps are counted too: whether a clip is speech is not decided here."""
+
+    count: int
+    """At least 4; error 15 %."""
+    rate: float
+    """A second, from the first to the last, pauses included; error 15 %."""
+
+
+@dataclass(frozen=True, eq=False)
 class Balance:
     """Level of the right channel over the left one, dB: above 0 the sound is on the right. Error 0.5 dB."""
 
@@ -91,6 +118,8 @@ class Balance:
     """Of its first third, quiet blocks left out."""
     end: float
     """Of its last third."""
+    over_time: Contour
+    """Of each block; NaN in quiet ones."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +140,21 @@ class Measurement:
     """RMS level, dBFS."""
     pitch: Contour
     """F0, Hz; NaN where there is none."""
+    centroid: Contour
+    """Spectral centroid, Hz, error 10 %; NaN where the clip is no louder than its background."""
+    repetition: Repetition | bool = False
+    """The pattern that repeats; False where none does, True where some of it does and it cannot be told."""
     loudness: float | None = None
-    """Integrated loudness, LUFS; None for clips below 0.4 s and for silence."""
-    syllable_rate: float | None = None
-    """Syllable nuclei a second, error 15 %; None for fewer than four."""
+    """Integrated loudness, LUFS, error 0.5 LU; None for clips below 0.4 s and for silence."""
+    syllables: Syllables | None = None
+    """None for fewer than four nuclei."""
     balance: Balance | None = None
     """None unless the file has two channels."""
+
+    @property
+    def pauses(self) -> list[float]:
+        """Seconds of silence between one event and the next, in order; error 30 ms."""
+        return [b.start - a.end for a, b in pairwise(self.events)]
 
     @property
     def silences(self) -> list[tuple[float, float]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.fft import rfft  # keeps single precision
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.facts import Frames, Samples
+from reward.measure.facts import Contour, Frames, Samples
 
 FRAME = 1024
 """Samples of one analysis frame (64 ms): ten periods of 150 Hz, and a glide moves little in it."""
@@ -21,6 +22,14 @@ SHORT_PERIOD = 32.0
 """Samples of a period (500 Hz) below which several are looked ahead."""
 MAX_PERIODS = 4
 """Most periods: in 8 ms even a fast glide moves little."""
+CONTOUR_HOP = 256
+"""Samples between frames of the centroid contour (16 ms)."""
+CONTOUR_FRAME = 512
+"""Samples of such a frame (32 ms): two periods of 60 Hz."""
+CONTOUR_BLOCK = 1024
+"""Frames transformed at a time."""
+HEARD_DB = 6.0
+"""Frames less than this above the background have no centroid."""
 MAX_PARTIALS = 16
 """More partials do not change a verdict."""
 
@@ -35,6 +44,8 @@ class Partials:
     """Energy of even partials over partials 2..; None where there are none."""
     third: float
     """Amplitude of partial 3 over partial 1."""
+    levels: tuple[float, ...]
+    """Of partials 1, 2, ..., dB below the strongest."""
 
 
 NO_OVERTONES = 0.004
@@ -97,7 +108,8 @@ def measure_partials(samples: Samples, f0: Frames) -> Partials | None:
         return None
     overtones = float(energies[1:].sum() / energies[0])
     even = float(energies[1::2].sum() / energies[1:].sum()) if overtones > NO_OVERTONES else None
-    return Partials(overtones, even, float(np.sqrt(energies[2] / energies[0])))
+    levels = 10 * np.log10(np.maximum(energies / energies.max(), 1e-9))
+    return Partials(overtones, even, float(np.sqrt(energies[2] / energies[0])), tuple(levels.tolist()))
 
 
 def centroid_and_bandwidth(samples: Samples, background: float) -> tuple[float, float]:
@@ -117,3 +129,23 @@ def centroid_and_bandwidth(samples: Samples, background: float) -> tuple[float, 
     frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
     centroid = float(np.dot(frequency, power) / total)
     return centroid, float(np.sqrt(np.dot((frequency - centroid) ** 2, power) / total))
+
+
+def centroid_contour(samples: Samples, background: float) -> Contour:
+    """Spectral centroid over time, after a white background of `background` dBFS is taken out."""
+    count = (len(samples) - CONTOUR_FRAME) // CONTOUR_HOP + 1
+    window = np.hanning(CONTOUR_FRAME).astype(np.float32)
+    floor = np.float32(2 * 10 ** (background / 10) * float(np.sum(window**2)))
+    frequency = np.fft.rfftfreq(CONTOUR_FRAME, 1 / SAMPLE_RATE).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, CONTOUR_FRAME)[::CONTOUR_HOP]
+    values = np.full(count, np.nan)
+    for begin in range(0, count, CONTOUR_BLOCK):  # block by block: ten minutes of frames would take 150 MB
+        spectrum = rfft(frames[begin : begin + CONTOUR_BLOCK] * window)
+        power = spectrum.real**2 + spectrum.imag**2
+        total = power.sum(axis=1)
+        heard = total > 10 ** (HEARD_DB / 10) * floor * len(frequency) / 2
+        power = np.maximum(power[heard] - floor, 0)
+        kept = power.sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            values[begin : begin + CONTOUR_BLOCK][heard] = np.where(kept > 0, power @ frequency / kept, np.nan)
+    return Contour((np.arange(count) * CONTOUR_HOP + CONTOUR_FRAME / 2) / SAMPLE_RATE, values)

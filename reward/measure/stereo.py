@@ -7,10 +7,10 @@ import io
 import numpy as np
 import soundfile
 
-from reward.measure.facts import Balance
+from reward.measure.facts import Balance, Contour
 
-BLOCK_SECONDS = 0.25
-"""Levels are compared in blocks: a sound that moves changes little in one."""
+BLOCK_SECONDS = 0.05
+"""Levels are compared in blocks: shorter than most events."""
 QUIET_DB = 40.0
 """Blocks so far below the loudest do not tell where the sound is."""
 
@@ -25,9 +25,13 @@ def measure_balance(data: bytes) -> Balance | None:
     if len(powers) == 0 or powers.max() <= 0:
         return None
     loud = powers.sum(axis=1) > powers.sum(axis=1).max() * 10 ** (-QUIET_DB / 10)
+    # A millionth of the loudest power keeps a silent channel finite.
+    decibels = 10 * np.log10((powers[:, 1] + 1e-6 * powers.max()) / (powers[:, 0] + 1e-6 * powers.max()))
+    middles = (np.arange(len(powers)) + 0.5) * BLOCK_SECONDS
+    over_time = Contour(middles.astype(np.float64), np.where(loud, decibels, np.nan))
     powers = powers[loud]
     third = max(1, len(powers) // 3)
-    return Balance(_right_db(powers), _right_db(powers[:third]), _right_db(powers[-third:]))
+    return Balance(_right_db(powers), _right_db(powers[:third]), _right_db(powers[-third:]), over_time)
 
 
 def _right_db(powers: np.ndarray) -> float:

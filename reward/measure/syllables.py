@@ -10,7 +10,7 @@ import numpy as np
 from scipy.signal import butter, find_peaks, sosfilt
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.facts import Contour, Samples
+from reward.measure.facts import Contour, Samples, Syllables
 
 BAND_HZ = (300.0, 3300.0)
 """Vowels have their energy here, fricatives above and hum below."""
@@ -29,11 +29,8 @@ FEWEST = 4
 _FILTER = butter(2, BAND_HZ, "bandpass", fs=SAMPLE_RATE, output="sos")
 
 
-def syllable_rate(samples: Samples, pitch: Contour) -> float | None:
-    """Syllables a second from the first nucleus to the last, pauses included; error 15 %. None for fewer than FEWEST.
-
-    Beeps are counted too: whether a clip is speech is not decided here.
-    """
+def find_syllables(samples: Samples, pitch: Contour) -> Syllables | None:
+    """Syllable nuclei of `samples`; None for fewer than FEWEST."""
     hop, window = round(HOP_SECONDS * SAMPLE_RATE), round(WINDOW_SECONDS * SAMPLE_RATE)
     if len(samples) < 4 * window:
         return None
@@ -47,4 +44,5 @@ def syllable_rate(samples: Samples, pitch: Contour) -> float | None:
     nuclei = peaks[np.isfinite(pitch.values[places])]
     if len(nuclei) < FEWEST:
         return None
-    return float((len(nuclei) - 1) / ((nuclei[-1] - nuclei[0]) * HOP_SECONDS))
+    rate = (len(nuclei) - 1) / ((nuclei[-1] - nuclei[0]) * HOP_SECONDS)
+    return Syllables(len(nuclei), float(rate))

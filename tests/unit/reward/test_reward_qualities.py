@@ -34,7 +34,7 @@ def babble(rate: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize("rate", [2.5, 4.0, 5.5])
 def test_syllables(rate):
-    found = measure(babble(rate, 4.0, np.random.default_rng(1))).syllable_rate
+    found = measure(babble(rate, 4.0, np.random.default_rng(1))).syllables.rate
     assert found == pytest.approx(rate, rel=0.15)
 
 

@@ -1,0 +1,1 @@
+"""One form of statement against a measurement, a module each."""

@@ -1,0 +1,96 @@
+"""Verbs of change and words of comparison."""
+
+from __future__ import annotations
+
+from reward.claims.facts import Quantity, Relation
+from reward.claims.lexicon.table import add
+from reward.claims.meanings import Compares, Moves, PaceWord, Recurs
+
+MORE, LESS, SAME = Relation.MORE, Relation.LESS, Relation.SAME
+_BE = "is|are|was|were|be|stays|stay|stayed|staying|remains|remain|remained|keeps|keep|kept|holds|hold|held"
+_STAY = "stays|stay|stayed|staying|remains|remain|remained|keeps|keep|kept|holds|hold|held"
+_GO = (
+    "go|goes|going|went|move|moves|moving|moved|glide|glides|gliding|sweep|sweeps|sweeping|slide|"
+    "slides|sliding|bend|bends|bending"
+)
+
+add(
+    Moves(Quantity.PITCH, MORE),
+    "rises,rise,rising,rose,climbs,climb,climbing,climbed,ascends,ascend,ascending,"
+    f"{_GO} up|upward|upwards|higher,upward glide|sweep|slide",
+)
+add(
+    Moves(Quantity.PITCH, LESS),
+    "falls,fall,falling,fell,drops,drop,dropping,dropped,descends,descend,descending,sinks,sinking,"
+    f"declines,declining,{_GO} down|downward|downwards|lower,downward glide|sweep|slide",
+)
+add(
+    Moves(Quantity.PITCH, SAME),
+    f"{_BE} level|flat,{_BE} at the same pitch,{_BE} on the same pitch,level|flat tone|pitch|note,"
+    "constant|steady|stable|unchanging pitch|frequency,monotone",
+)
+add(
+    Moves(None, SAME),
+    f"{_STAY} steady|constant|stable|unchanged|fixed|same,{_STAY} the same,"
+    f"{_BE} steady|constant|stable|unchanged|unchanging,{_BE} the same throughout,does not change,"
+    "do not change,doesn't change,don't change,no change",
+)
+add(Moves(None, MORE), "increases,increase,increasing,increased,grows,grow,growing,grew")
+add(Moves(None, LESS), "decreases,decrease,decreasing,decreased,diminishes,diminishing")
+add(Moves(Quantity.LEVEL, MORE), "swells,swelling,crescendo,fades|fading|fade in")
+add(
+    Moves(Quantity.LEVEL, LESS),
+    "fades,fade,fading,faded,fades|fading|fade out|away,dies away|out|down,decrescendo,diminuendo,decays,decaying",
+)
+add(
+    Moves(Quantity.TEMPO, MORE),
+    "speeds|speed|speeding|sped up,accelerates,accelerate,accelerating,quickens,quicken,quickening,"
+    "faster and faster,faster,picks|pick up speed,accelerando,rushes",
+)
+add(
+    Moves(Quantity.TEMPO, LESS),
+    "slows|slow|slowing|slowed down,slows,slowing,slower and slower,slower,decelerates,decelerate,"
+    "decelerating,ritardando,loses speed",
+)
+add(
+    Moves(Quantity.TEMPO, SAME),
+    f"steady|constant|even|unchanging tempo|pace|speed|rate,{_STAY} steady time,"
+    f"{_STAY} the|a same|steady tempo|pace|speed|rate",
+)
+# Of gaps: shrinking gaps are a faster train.
+add(
+    Moves(Quantity.GAP, LESS),
+    "shrinks,shrink,shrinking,shrank,narrows,narrow,narrowing,tightens,tightening,closer and closer,"
+    "closer together,shortens,shorten,shortening",
+)
+add(
+    Moves(Quantity.GAP, MORE),
+    "widens,widen,widening,lengthens,lengthen,lengthening,stretches,stretch,stretching,"
+    "further|farther apart,expand,expands,expanding",
+)
+
+add(Compares(Quantity.PITCH, MORE), "higher")
+add(Compares(Quantity.PITCH, LESS), "lower,deeper")
+add(Compares(Quantity.LEVEL, MORE), "louder,stronger")
+add(Compares(Quantity.LEVEL, LESS), "quieter,softer,weaker,fainter")
+add(Compares(Quantity.DURATION, MORE), "longer")
+add(Compares(Quantity.DURATION, LESS), "shorter,briefer")
+add(Compares(Quantity.CENTROID, MORE), "brighter")
+add(Compares(Quantity.CENTROID, LESS), "duller,darker")
+add(Compares(Quantity.PITCH, MORE, True), "highest")
+add(Compares(Quantity.PITCH, LESS, True), "lowest,deepest")
+add(Compares(Quantity.LEVEL, MORE, True), "loudest,strongest")
+add(Compares(Quantity.LEVEL, LESS, True), "quietest,softest,weakest,faintest")
+add(Compares(Quantity.DURATION, MORE, True), "longest")
+add(Compares(Quantity.DURATION, LESS, True), "shortest,briefest")
+add(Compares(Quantity.PITCH, SAME), "same|equal|identical pitch|frequency|pitches")
+add(Compares(Quantity.LEVEL, SAME), "equally loud,same|equal|identical level|loudness|volume,as loud as")
+add(Compares(Quantity.DURATION, SAME), "equally long,same|equal|identical length|duration,as long as")
+
+add(PaceWord(True), "fast,quick,quickly,rapid,rapidly,swift,brisk")
+add(PaceWord(False), "slow,slowly,sluggish,leisurely")
+add(
+    Recurs(True),
+    "repeats,repeat,repeated,repeating,recurs,recur,recurring,loops,looping,repeats|repeat itself,is|are repeated",
+)
+add(Recurs(False), "is|are played|heard|sounded,is to be heard,comes back|again,plays,occurs,comes")

@@ -1,0 +1,97 @@
+"""Notes that sound at once: the partials of a steady sound, explained by as few harmonic series as possible.
+
+Multi-pitch estimators that are made for music (in librosa, essentia, basic-pitch) need a trained model or a licence
+that does not fit; for "three notes, near 440, 550 and 660 Hz" peaks of one long spectrum are enough.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from earwitness.audio import SAMPLE_RATE
+from reward.measure.facts import Samples
+
+SHORTEST_SECONDS = 0.1
+"""Of shorter sounds two notes a third apart cannot be told (40 Hz between lobes)."""
+LONGEST_SECONDS = 0.256
+"""Longer frames part closer notes, but hands do not hold them steady."""
+POINTS = 16384
+"""Of the transform: a bin is 1 Hz."""
+LOWEST_HZ, HIGHEST_HZ = 60.0, 5_000.0
+"""Where peaks are looked for."""
+PEAK_DB = 40.0
+"""A peak is at most so far below the strongest."""
+ABOVE_NOISE_DB = 22.0
+"""A peak is at least so far above the median of the spectrum: peaks of white noise reach 13 dB."""
+NOTE_DB = 22.0
+"""A fundamental is at most so far below the strongest peak; weaker ones are side lobes and hum."""
+PARTIAL, PARTIAL_HZ = 0.012, 4.0
+"""How far a partial may be from a multiple of its fundamental: a share of it, and Hz."""
+CLOSEST = 2 ** (0.7 / 12)
+"""Ratio of two notes that are told apart."""
+COMPLEX_SHARE, COMPLEX_FEWEST = 0.75, 5
+"""Peaks at so many of the consecutive multiples of one F0 are one sound without its lowest partials, not a chord."""
+MOST_NOTES = 6
+"""More at once are a cluster, in which no one counts."""
+TONAL = 0.7
+"""Least share of the power that lies in the peaks."""
+
+
+def notes_at_once(samples: Samples, f0: float | None) -> tuple[float, ...]:
+    """Fundamentals of the steady sound `samples` in Hz, lowest first; () unless there are two or more.
+
+    `f0` is the common period that a monophonic estimator finds, if any. Notes at a multiple of a lower one (an octave
+    apart) are heard as its partials and are not told apart.
+    """
+    length = min(len(samples), int(LONGEST_SECONDS * SAMPLE_RATE))
+    if length < SHORTEST_SECONDS * SAMPLE_RATE:
+        return ()
+    begin = (len(samples) - length) // 2
+    power = np.abs(np.fft.rfft(samples[begin : begin + length] * np.hanning(length), POINTS)) ** 2
+    width = SAMPLE_RATE / POINTS
+    low, high = int(LOWEST_HZ / width), int(HIGHEST_HZ / width)
+    least = max(
+        float(power[low:high].max()) * 10 ** (-PEAK_DB / 10), float(np.median(power)) * 10 ** (ABOVE_NOISE_DB / 10)
+    )
+    band = power[low:high]
+    inner = band[1:-1]
+    peaks = low + 1 + np.flatnonzero((inner > band[:-2]) & (inner >= band[2:]) & (inner > least))
+    lobe = int(2 * SAMPLE_RATE / length / width)
+    peaks = peaks[[power[max(0, p - lobe) : p + lobe + 1].max() <= power[p] for p in peaks]]  # no side lobes
+    if len(peaks) < 2:
+        return ()
+    inside = np.zeros(len(power), dtype=bool)
+    for p in peaks:
+        inside[max(0, p - lobe) : p + lobe + 1] = True
+    if power[inside].sum() < TONAL * power[low:].sum():
+        return ()
+    found = _fundamentals(peaks * width, power[peaks])
+    if len(found) < 2 or len(found) > MOST_NOTES or _is_complex_tone(peaks * width, f0):
+        return ()
+    return tuple(found)
+
+
+def _fundamentals(hertz: np.ndarray, power: np.ndarray) -> list[float]:
+    """The lowest peak is a note and takes its multiples; then the lowest of what is left."""
+    found: list[float] = []
+    strongest = power.max()
+    left = np.ones(len(hertz), dtype=bool)
+    for index in range(len(hertz)):
+        if not left[index]:
+            continue
+        note = float(hertz[index])
+        multiple = np.round(hertz / note)
+        left &= ~((multiple >= 1) & (np.abs(hertz - multiple * note) <= PARTIAL * hertz + PARTIAL_HZ))
+        if power[index] >= strongest * 10 ** (-NOTE_DB / 10) and (not found or note / found[-1] >= CLOSEST):
+            found.append(note)
+    return found
+
+
+def _is_complex_tone(hertz: np.ndarray, f0: float | None) -> bool:
+    if f0 is None:
+        return False
+    multiples = np.round(hertz / f0)
+    fits = np.abs(hertz - multiples * f0) <= PARTIAL * hertz + PARTIAL_HZ
+    if not fits.all() or len(set(multiples)) < COMPLEX_FEWEST:
+        return False
+    return len(set(multiples)) >= COMPLEX_SHARE * (multiples.max() - multiples.min() + 1)
