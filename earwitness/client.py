@@ -5,7 +5,11 @@
         for event in mesh.watch(job.job_id):           # goes on after a broken connection, without gaps
             print(event.message)
 
-Every call has a deadline. Errors: ServerUnreachable, NotAllowed, UnknownJob, Refused, ServerError.
+    with Mesh.in_cluster("ew") as mesh:                # the mesh that the Helm chart installed in namespace ew
+        ...
+
+Every call has a deadline. Errors: ServerUnreachable, NotAllowed, UnknownJob, Refused, ServerError; in a cluster also
+those of `earwitness.cluster`.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from earwitness.cluster import Api, Forward, Release, find_release
+from earwitness.cluster.release import read_authority, read_token
 from earwitness.errors import EarwitnessError, InputError
 from earwitness.local.state import DEFAULT_FOLDER, read_state
 from earwitness.recipe.load import absolute_paths, read_recipe
@@ -47,6 +53,12 @@ PATIENCE_SECONDS = 60.0
 
 RETRY_SECONDS = 1.0
 """Between two attempts of a watch."""
+
+OPTIONS = [
+    # A service that restarts is found again in seconds, not after the minutes of the default back-off.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+]
 
 TERMINAL = frozenset({jobs_pb2.JOB_STATE_SUCCEEDED, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED})
 """States that a job never leaves."""
@@ -99,8 +111,10 @@ class Mesh:
     """A connection to the jobs service of one mesh."""
 
     def __init__(self, channel: grpc.Channel, address: str, token: str) -> None:
-        """Use `connect`; this is for a channel of one's own."""
+        """Use `connect` or `in_cluster`; this is for a channel of one's own."""
         self.address = address
+        self._base: str | None = None
+        self._forward: Forward | None = None
         self._channel = channel
         self._stub = jobs_pb2_grpc.JobServiceStub(channel)
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
@@ -128,28 +142,56 @@ class Mesh:
         else:
             local = read_state(Path(state))
             address, token, authority = local.address, local.token, None
-        if authority:
-            channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(_certificates(authority)))
-        else:
-            channel = grpc.insecure_channel(address)
+        return cls(_open(address, _certificates(authority) if authority else None, seconds), address, token)
+
+    @classmethod
+    def in_cluster(
+        cls,
+        namespace: str | None = None,
+        *,
+        release: str | None = None,
+        context: str | None = None,
+        token: str | None = None,
+        seconds: float = CONNECT_SECONDS,
+    ) -> Mesh:
+        """Connect to a release of the chart, through a port forward that lives as long as this object.
+
+        Defaults: the current context of $KUBECONFIG, its namespace, the only release there. `token` and, where the mesh
+        speaks TLS, the authority are read from the release's Secrets unless `token` (or EW_TOKEN) and EW_TLS_CA say
+        them. Relative paths of recipes start on the mesh's volume. Raises NoCluster, NoRelease, SeveralReleases,
+        Forbidden, ServerUnreachable, InputError.
+        """
+        api = Api(context)
+        return cls.of_release(api, find_release(api, namespace, release), token=token, seconds=seconds)
+
+    @classmethod
+    def of_release(
+        cls, api: Api, release: Release, *, token: str | None = None, seconds: float = CONNECT_SECONDS
+    ) -> Mesh:
+        """As `in_cluster`, for a release that has been found."""
+        token = token or os.environ.get("EW_TOKEN") or read_token(api, release)
+        authority = os.environ.get("EW_TLS_CA") if release.tls_secret else None
+        trusted = _certificates(authority) if authority else read_authority(api, release)
+        forward = Forward(api, release)
         try:
-            grpc.channel_ready_future(channel).result(timeout=seconds)
-        except grpc.FutureTimeoutError as error:
-            channel.close()
-            raise ServerUnreachable(address, seconds) from error
-        return cls(channel, address, token)
+            mesh = cls(_open(forward.address, trusted, seconds), forward.address, token)
+        except ServerUnreachable as error:
+            forward.close()
+            raise forward.failure or error from error
+        mesh._base, mesh._forward = release.folder, forward
+        return mesh
 
     def submit(
         self, recipe: str | Path, *, request_id: str | None = None, base: str | Path | None = None
     ) -> jobs_pb2.Job:
         """Submit the recipe file `recipe`; the same `request_id` submits only once.
 
-        Relative paths in the recipe are taken from the folder `base`, by default the current one; for a mesh on other
-        machines it is a folder of theirs. Raises RecipeError with every mistake found here, Refused with those the
-        server found.
+        Relative paths in the recipe are taken from the folder `base`, by default the current one, in a cluster the
+        mesh's volume; for a mesh on other machines it is a folder of theirs. Raises RecipeError with every mistake
+        found here, Refused with those the server found.
         """
         read_recipe(str(recipe))
-        text = absolute_paths(Path(recipe).read_bytes(), str(base or Path.cwd()))
+        text = absolute_paths(Path(recipe).read_bytes(), str(base or self._base or Path.cwd()))
         request = jobs_pb2.SubmitJobRequest(request_id=request_id or uuid.uuid4().hex, recipe_yaml=text)
         return self._call(self._stub.SubmitJob, request, SUBMIT_SECONDS).job
 
@@ -224,6 +266,8 @@ class Mesh:
     def close(self) -> None:
         """Close the connection."""
         self._channel.close()
+        if self._forward is not None:
+            self._forward.close()
 
     def __enter__(self) -> Mesh:
         return self
@@ -238,6 +282,20 @@ class Mesh:
             return method(request, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _typed(error, self.address, seconds) from error
+
+
+def _open(address: str, authority: bytes | None, seconds: float) -> grpc.Channel:
+    """A channel that is ready; `authority` in PEM, None for a connection in the clear. Raises ServerUnreachable."""
+    if authority is None:
+        channel = grpc.insecure_channel(address, OPTIONS)
+    else:
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(authority), OPTIONS)
+    try:
+        grpc.channel_ready_future(channel).result(timeout=seconds)
+    except grpc.FutureTimeoutError as error:
+        channel.close()
+        raise ServerUnreachable(address, seconds) from error
+    return channel
 
 
 def _certificates(file: str) -> bytes:

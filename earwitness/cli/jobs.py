@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from earwitness.cli.follow import clock, conclusion, follow
-from earwitness.cli.terminal import FOLDER, Address, Folder, Token, connect, err, out, shows_errors
+from earwitness.cli.terminal import Where, err, finds_mesh, out
 from earwitness.client import Mesh, state_name
 
 JobId = Annotated[str, typer.Argument(help="Id of the job, as `earwitness list` shows it.")]
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command("list")(list_jobs)
 
 
-@shows_errors
+@finds_mesh
 def submit(
     recipe: Annotated[str, typer.Argument(help="File of a recipe; relative paths in it start here.")],
     follow_it: Annotated[bool, typer.Option("--follow", help="Watch the job until it ends.")] = False,
@@ -30,12 +30,11 @@ def submit(
     base: Annotated[
         str | None,
         typer.Option(
-            help="Folder that relative paths start in instead: of the mesh's volume if it is not on this machine."
+            help="Folder that relative paths start in instead; in a cluster that is the mesh's volume anyway."
         ),
     ] = None,
-    state: Folder = FOLDER,
-    address: Address = None,
-    token: Token = None,
+    *,
+    where: Where,
 ) -> None:
     """Submit a recipe.
 
@@ -47,9 +46,9 @@ def submit(
 
         earwitness submit my.yaml --request-id monday-1
 
-        earwitness submit recipes/quickstart.yaml --base /data --address localhost:7070
+        earwitness submit recipes/quickstart.yaml -n ew --follow
     """
-    with connect(address, token, state) as mesh:
+    with where.connect() as mesh:
         job = mesh.submit(recipe, request_id=request_id, base=base)
         if follow_it:
             err.print(f"job {job.job_id}; Ctrl-C stops watching, not the job", markup=False)
@@ -58,24 +57,23 @@ def submit(
             out.print(job.job_id, markup=False)
 
 
-@shows_errors
-def watch(job_id: JobId, state: Folder = FOLDER, address: Address = None, token: Token = None) -> None:
+@finds_mesh
+def watch(job_id: JobId, *, where: Where) -> None:
     """Show a job from its start until it ends.
 
     Example:
 
         earwitness watch quickstart-1a2b3c
     """
-    with connect(address, token, state) as mesh:
+    with where.connect() as mesh:
         _follow(mesh, job_id)
 
 
-@shows_errors
+@finds_mesh
 def list_jobs(
     limit: Annotated[int, typer.Option(min=1, help="Most jobs to show.")] = 20,
-    state: Folder = FOLDER,
-    address: Address = None,
-    token: Token = None,
+    *,
+    where: Where,
 ) -> None:
     """List jobs, newest first.
 
@@ -83,7 +81,7 @@ def list_jobs(
 
         earwitness list --limit 5
     """
-    with connect(address, token, state) as mesh:
+    with where.connect() as mesh:
         jobs = mesh.list(limit)
     table = Table("job", "state", "stage", "submitted", "took", "reason")
     for job in jobs:
@@ -94,39 +92,39 @@ def list_jobs(
     out.print(table)
 
 
-@shows_errors
-def cancel(job_id: JobId, state: Folder = FOLDER, address: Address = None, token: Token = None) -> None:
+@finds_mesh
+def cancel(job_id: JobId, *, where: Where) -> None:
     """Cancel a job; returns once nothing of it runs.
 
     Example:
 
         earwitness cancel quickstart-1a2b3c
     """
-    with connect(address, token, state) as mesh:
+    with where.connect() as mesh:
         out.print(state_name(mesh.cancel(job_id).state))
 
 
-@shows_errors
-def pause(job_id: JobId, state: Folder = FOLDER, address: Address = None, token: Token = None) -> None:
+@finds_mesh
+def pause(job_id: JobId, *, where: Where) -> None:
     """Hold a running job after the work in flight.
 
     Example:
 
         earwitness pause quickstart-1a2b3c
     """
-    with connect(address, token, state) as mesh:
+    with where.connect() as mesh:
         out.print(state_name(mesh.pause(job_id).state))
 
 
-@shows_errors
-def resume(job_id: JobId, state: Folder = FOLDER, address: Address = None, token: Token = None) -> None:
+@finds_mesh
+def resume(job_id: JobId, *, where: Where) -> None:
     """Let a paused job go on.
 
     Example:
 
         earwitness resume quickstart-1a2b3c
     """
-    with connect(address, token, state) as mesh:
+    with where.connect() as mesh:
         out.print(state_name(mesh.resume(job_id).state))
 
 

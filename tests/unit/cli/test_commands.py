@@ -91,7 +91,7 @@ def test_only_workers_scale() -> None:
 def test_logs_of_nothing_name_what_there_is() -> None:
     Path(".earwitness/logs").mkdir(parents=True)
     Path(".earwitness/logs/jobs.log").write_text("one\ntwo\nthree\n")
-    assert RUN.invoke(app, ["logs", "jobs", "-n", "2"]).output == "two\nthree\n"
+    assert RUN.invoke(app, ["logs", "jobs", "--lines", "2"]).output == "two\nthree\n"
     result = RUN.invoke(app, ["logs", "trainer"])
     assert result.exit_code == 1
     assert "jobs" in result.output

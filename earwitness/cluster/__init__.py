@@ -1,0 +1,28 @@
+"""A mesh that the Helm chart installed, seen through the Kubernetes API: found, reached, scaled, read.
+
+Needs the package `kubernetes` (extra `cluster`), which is imported when a cluster is asked for and not before.
+"""
+
+from earwitness.cluster.api import Api, ClusterError, Forbidden, NoCluster
+from earwitness.cluster.forward import Forward
+from earwitness.cluster.logs import log_lines
+from earwitness.cluster.pods import Pod, pods_of
+from earwitness.cluster.release import NoRelease, Release, SeveralReleases, find_release
+from earwitness.cluster.scale import Scaled, scale
+
+__all__ = [
+    "Api",
+    "ClusterError",
+    "Forbidden",
+    "Forward",
+    "NoCluster",
+    "NoRelease",
+    "Pod",
+    "Release",
+    "Scaled",
+    "SeveralReleases",
+    "find_release",
+    "log_lines",
+    "pods_of",
+    "scale",
+]
