@@ -18,8 +18,9 @@ from megatron.core import parallel_state
 from torch import Tensor, nn
 
 from earwitness.errors import InputError
-from earwitness.family import Family, family_of
-from trainer.model.names import VALUE_HEAD, Slot, full_shapes, name_of_stored, slots
+from earwitness.model.family import Family, family_of
+from earwitness.model.names import our_name, published_name
+from trainer.model.names import VALUE_HEAD, Slot, full_shapes, slots
 from trainer.model.policy import PolicyModel, unwrap
 from trainer.parallel import device, is_rank_zero
 from trainer.weight_files import DTYPES, INDEX, Directory, Stored, WeightFileWriter
@@ -73,7 +74,7 @@ def stored_tensors(model_dir: Path) -> Iterator[tuple[str, Tensor]]:
             flat = whole.view(stored.shape[0], -1)
             for first, block in stored.read(file.path, (0, stored.shape[0]), None):
                 flat[first : first + len(block)] = block
-            yield name_of_stored(family, name), whole
+            yield _published(family, name), whole
 
 
 def export_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -131,12 +132,12 @@ def _write(policy: PolicyModel, tensors: Iterator[tuple[str, Tensor]], source_di
     writers: dict[str, tuple[WeightFileWriter, str]] = {}
     places: dict[str, str] = {}
     for file in directory.files:
-        kept = {n: s.dtype for n, s in file.tensors.items() if name_of_stored(family, n) in expected}
+        kept = {n: s.dtype for n, s in file.tensors.items() if _published(family, n) in expected}
         if file is directory.files[-1]:
             kept = {**heads, **kept}
-        layout = {n: (dtype, expected[name_of_stored(family, n)]) for n, dtype in kept.items()}
+        layout = {n: (dtype, expected[_published(family, n)]) for n, dtype in kept.items()}
         files.append(WeightFileWriter(out / file.path.name, layout, file.metadata))
-        writers.update({name_of_stored(family, name): (files[-1], name) for name in layout})
+        writers.update({_published(family, name): (files[-1], name) for name in layout})
         places.update(dict.fromkeys(layout, file.path.name))
     try:
         for published, tensor in tensors:
@@ -225,11 +226,11 @@ def _checked(policy: PolicyModel, model_dir: Path) -> dict[str, tuple[Path, Stor
     twice: list[str] = []
     for file in directory.files:
         for name, stored in file.tensors.items():
-            published = name_of_stored(policy.architecture.family, name)
+            published = _published(policy.architecture.family, name)
             if published in where:
                 twice.append(published)
             where[published] = (file.path, stored)
-    unreadable = _published(policy.architecture.family, directory.unreadable)
+    unreadable = {_published(policy.architecture.family, name) for name in directory.unreadable}
     optional = {*VALUE_HEAD, *_heads(policy)} if policy.value_head else set()
     problems = {
         "damaged": directory.damaged,
@@ -252,8 +253,9 @@ def _checked(policy: PolicyModel, model_dir: Path) -> dict[str, tuple[Path, Stor
     return where
 
 
-def _published(family: Family, names: set[str]) -> set[str]:
-    return {name_of_stored(family, name) for name in names}
+def _published(family: Family, stored: str) -> str:
+    """The published name of a tensor that a file calls `stored`."""
+    return published_name(family, our_name(family, stored))
 
 
 def _heads(policy: PolicyModel) -> set[str]:

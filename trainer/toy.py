@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from earwitness.chat import EOT, PAD, SPECIAL_TOKENS
-from earwitness.family import STEP_AUDIO
+from earwitness.model.architecture import Architecture, AudioDims, DecoderDims
+from earwitness.model.config import MLP_RATIO, step_audio_config
+from earwitness.model.family import STEP_AUDIO
 from earwitness.recipe.schema import ToyModel
-from trainer.model.architecture import Architecture, AudioDims, DecoderDims
-from trainer.model.config import MLP_RATIO, step_audio_config
 
 INIT_STD = 0.02
 """Standard deviation of the decoder's matrices, as in GPT-2 and Qwen2."""

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import save_file
 
 from earwitness.chat import SPECIAL_TOKENS
+from earwitness.model.architecture import Architecture
+from earwitness.model.config import step_audio_config
 from earwitness.recipe.schema import ToyModel
-from trainer.model.architecture import Architecture
-from trainer.model.config import step_audio_config
 from trainer.toy import random_weights, toy_architecture, train_tokenizer
 from trainer.weight_files import INDEX
 

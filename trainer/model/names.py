@@ -10,8 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from earwitness.family import QWEN2_AUDIO, Family
-from trainer.model.architecture import Architecture, DecoderDims
+from earwitness.model.architecture import Architecture, DecoderDims
+from earwitness.model.names import published_name
 from trainer.model.policy import PolicyModel
 
 VALUE_HEAD = ("value_head.weight", "value_head.bias")
@@ -37,24 +37,6 @@ _OTHER_NAMES: dict[str, tuple[Cut, tuple[str, ...]]] = {
     "language_model.embedding.word_embeddings.weight": ("rows", ("model.embed_tokens.weight",)),
     "language_model.decoder.final_layernorm.weight": ("whole", ("model.norm.weight",)),
 }
-
-_QWEN2_AUDIO = (
-    (re.compile(r"^model\."), "language_model.model."),
-    (re.compile(r"^lm_head\."), "language_model.lm_head."),
-    (re.compile(r"^adapter\."), "multi_modal_projector."),
-    (re.compile(r"^encoder\.positional_embedding\."), "audio_tower.embed_positions."),
-    (re.compile(r"^encoder\.after_norm\."), "audio_tower.layer_norm."),
-    *(
-        (re.compile(rf"^encoder\.blocks\.(\d+)\.attn\.{ours}\."), rf"audio_tower.layers.\1.self_attn.{theirs}_proj.")
-        for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v"), ("out", "out"))
-    ),
-    (re.compile(r"^encoder\.blocks\.(\d+)\.attn_ln\."), r"audio_tower.layers.\1.self_attn_layer_norm."),
-    (re.compile(r"^encoder\.blocks\.(\d+)\.mlp\.0\."), r"audio_tower.layers.\1.fc1."),
-    (re.compile(r"^encoder\.blocks\.(\d+)\.mlp\.2\."), r"audio_tower.layers.\1.fc2."),
-    (re.compile(r"^encoder\.blocks\.(\d+)\.mlp_ln\."), r"audio_tower.layers.\1.final_layer_norm."),
-    (re.compile(r"^encoder\."), "audio_tower."),
-)
-"""Step-Audio's names to Qwen2-Audio's; the first that fits."""
 
 
 @dataclass(frozen=True)
@@ -145,24 +127,6 @@ def full_shapes(architecture: Architecture, *, value_head: bool) -> dict[str, tu
         del shapes["lm_head.weight"]
         shapes.update(zip(VALUE_HEAD, ((1, architecture.decoder.hidden_size), (1,)), strict=True))
     return {published_name(architecture.family, name): shape for name, shape in shapes.items()}
-
-
-def published_name(family: Family, name: str) -> str:
-    """What the family's published checkpoints call the weight that Step-Audio's call `name`."""
-    if family is QWEN2_AUDIO:
-        for pattern, replacement in _QWEN2_AUDIO:
-            renamed, found = pattern.subn(replacement, name)
-            if found:
-                return renamed
-    return name
-
-
-def name_of_stored(family: Family, stored: str) -> str:
-    """The published name of a tensor that a file calls `stored`: transformers 5 saves Qwen2-Audio's decoder one
-    `model.` deeper than it is published."""
-    if family is QWEN2_AUDIO:
-        return stored.replace("language_model.model.model.", "language_model.model.", 1)
-    return stored
 
 
 def _names(name: str, first_layer: int, value_head: bool) -> tuple[Cut, tuple[str, ...]]:

@@ -15,8 +15,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
 from earwitness.chat import QWEN2_AUDIO_LAYOUT
-from earwitness.family import qwen2_audio_tokens
 from earwitness.logmel import log_mel
+from earwitness.model.family import qwen2_audio_tokens
 from trainer.huggingface import save_pretrained
 from trainer.model.audio import AudioBatch
 from trainer.model.logprobs import response_logprobs

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from earwitness import chat
+from earwitness.model.architecture import Architecture
 from earwitness.recipe.schema import ToyModel
-from trainer.model.architecture import Architecture
 from trainer.toy import make_toy, random_weights, toy_architecture
 
 TEXTS = [f"the pitch climbs from {hz} Hz to {2 * hz} Hz" for hz in range(200, 260)]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from earwitness.errors import InputError
-from earwitness.family import QWEN2_AUDIO, STEP_AUDIO, family_of_config
-from trainer.model.architecture import KERNEL, Architecture, AudioDims, DecoderDims
+from earwitness.model.architecture import KERNEL, Architecture, AudioDims, DecoderDims
+from earwitness.model.family import QWEN2_AUDIO, STEP_AUDIO, family_of_config
 
 MLP_RATIO = 4
 """Width of Step-Audio's encoder MLP over its own width, as in Whisper; the config does not name it."""
