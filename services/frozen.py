@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from earwitness.errors import InputError
+from earwitness.model.architecture import Architecture
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer import parallel
-from trainer.batches import Row, chunks, pad
+from trainer.batches import Row, collate
 from trainer.mels import SILENCE, MelCache
-from trainer.model.architecture import Architecture
-from trainer.model.logprobs import response_logprobs
+from trainer.model.logprobs import logprobs
 from trainer.model.policy import build_policy
 
 MICRO_BATCH = 16
@@ -45,17 +45,17 @@ class FrozenPolicy:
             self._check(row)
         temperature = group.task.sampling.temperature
         scored: list[list[float]] = []
-        for chunk in chunks(rows, MICRO_BATCH):
-            scored += self._score(chunk, temperature)
-        for trajectory, logprobs in zip(group.trajectories, scored, strict=True):
-            trajectory.reference_logprobs[:] = logprobs
+        for start in range(0, len(rows), MICRO_BATCH):
+            scored += self._score(rows[start : start + MICRO_BATCH], temperature)
+        for trajectory, found in zip(group.trajectories, scored, strict=True):
+            trajectory.reference_logprobs[:] = found
 
     @torch.no_grad()
     def _score(self, rows: Sequence[Row], temperature: float) -> list[list[float]]:
-        batch = pad(list(enumerate(rows)), self._mels, parallel.device())
-        logits = self._policy(batch.tokens, batch.audio, batch.audio_index)
-        logprobs = response_logprobs(logits, batch.tokens, temperature).cpu()
-        return [logprobs[i, row.prompt_tokens : len(row.tokens)].tolist() for i, row in enumerate(rows)]
+        batch = collate(list(enumerate(rows)), self._mels, parallel.device())
+        states = self._policy(batch.tokens, batch.audio, batch.audio_index)
+        found = logprobs(states, batch, temperature).cpu()
+        return [found[i, : row.response_tokens].tolist() for i, row in enumerate(rows)]
 
     def _check(self, row: Row) -> None:
         dims = self._architecture.decoder

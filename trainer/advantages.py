@@ -1,6 +1,6 @@
-"""Advantages: GAE with a critic, or a baseline from the group.
+"""Advantages: GAE with a critic, or a baseline from the group, or from the global batch.
 
-Token tensors are [batch, seq]; masks are bool, true at response tokens that count. A mask may have holes: a masked
+Token tensors are [rows, tokens]; masks are bool, true at response tokens that count. A mask may have holes: a masked
 token inside a response carries value and advantage across the gap, as if it were not there.
 """
 
@@ -18,7 +18,7 @@ WHITEN_EPSILON = 1e-8
 
 
 def terminal_rewards(rewards: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Puts each row's reward [batch] at its last response token; 0 elsewhere. [batch, seq]."""
+    """Puts each row's reward [rows] at its last response token; 0 elsewhere. [rows, tokens]."""
     placed = torch.zeros(mask.shape, dtype=rewards.dtype, device=mask.device)
     rows = mask.any(dim=1).nonzero().squeeze(1)
     last = mask.shape[1] - 1 - mask.flip(1).long().argmax(dim=1)
@@ -45,6 +45,12 @@ def gae(
     zero = torch.zeros_like(values)
     advantages = torch.where(mask, torch.stack(columns[::-1], dim=1), zero)
     return advantages, torch.where(mask, advantages + values, zero)
+
+
+def rewards_to_go(rewards: torch.Tensor, mask: torch.Tensor, *, gamma: float) -> torch.Tensor:
+    """Discounted sum of a token's reward and those after it under the mask; 0 outside (REINFORCE++,
+    https://arxiv.org/abs/2501.03262, where they become advantages by whitening over the global batch)."""
+    return gae(rewards, torch.zeros_like(rewards), mask, gamma=gamma, lam=1.0)[0]
 
 
 def whiten(

@@ -1,10 +1,10 @@
-"""From rows of tokens to padded tensors: micro-batches, and which rank takes which rows."""
+"""From rows of tokens to tensors, padded or packed; which rows meet in a micro-batch is `trainer.shares`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,9 +16,8 @@ PAD_TOKEN = 0
 """Fills rows on the right, where causal attention lets no real token see it; so any id will do."""
 
 LENGTH_MULTIPLE = 8
-"""Sequences are padded to a multiple of it: fewer distinct shapes for kernels to be prepared for."""
-
-Item = TypeVar("Item")
+"""Sequences are padded to a multiple of it: fewer distinct shapes for kernels to be prepared for, and tensor-parallel
+ranks, of which there are 1, 2, 4 or 8, can each take an equal part."""
 
 
 class Mels(Protocol):
@@ -53,68 +52,72 @@ class Row:
 
 @dataclass(frozen=True)
 class Batch:
-    """One micro-batch, padded on the right."""
+    """One micro-batch. The model reads `tokens`; losses see only responses, in a shape that packing does not change."""
 
     tokens: torch.Tensor
-    """int64 [batch, seq]"""
-    lengths: torch.Tensor
-    """Tokens of each row before the padding. int64 [batch]"""
-    response_mask: torch.Tensor
-    """True at response tokens. bool [batch, seq]"""
+    """int64, padded [rows, seq] or packed [1, seq]"""
+    segments: tuple[int, ...] | None
+    """Lengths of the rows in a packed batch, then of what fills it up, if anything does; None if it is padded."""
+    mask: torch.Tensor
+    """True at a token of a response; each row is one response. bool [rows, longest response]"""
+    responses: torch.Tensor
+    """The response tokens, row by row. int64 [tokens]"""
+    before: torch.Tensor
+    """Where in the flattened hidden states [seq · batch] the token before each of them stands. int64 [tokens]"""
     audio: AudioBatch | None
     """The distinct clips of the rows; None if no row has audio."""
     audio_index: torch.Tensor
-    """Clip of each row, -1 for a text-only one: rows of a group share a clip, which is encoded once. int64 [batch]"""
+    """Clip of each row, -1 for a text-only one: rows of a group share a clip, which is encoded once. int64 [rows]"""
     numbers: torch.Tensor
-    """Number of each row within its step, over all ranks and micro-batches: how errors find its name. int64 [batch]"""
-
-    @property
-    def positions(self) -> torch.Tensor:
-        """0, 1, 2, ... in each row. int64 [batch, seq]"""
-        return torch.arange(self.tokens.shape[1], device=self.tokens.device).expand_as(self.tokens)
+    """Number of each row within its step, over all ranks and micro-batches: how errors find its name. int64 [rows]"""
 
 
-def pad(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.device) -> Batch:
+def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.device, *, packed: bool = False) -> Batch:
     """The rows, each with its number within the step, as tensors on `device`."""
     rows = [row for _, row in numbered]
-    longest = max(len(row.tokens) for row in rows)
-    width = -(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
-    tokens = np.full((len(rows), width), PAD_TOKEN, dtype=np.int64)
-    mask = np.zeros((len(rows), width), dtype=bool)
-    for index, row in enumerate(rows):
-        tokens[index, : len(row.tokens)] = row.tokens
-        mask[index, row.prompt_tokens : len(row.tokens)] = True
+    lengths = [len(row.tokens) for row in rows]
+    responses = [row.response_tokens for row in rows]
+    if packed:
+        starts = np.cumsum([0, *lengths])
+        seq = padded_length(int(starts[-1]))
+        tokens = np.full((1, seq), PAD_TOKEN, dtype=np.int64)
+        tokens[0, : starts[-1]] = np.concatenate([row.tokens for row in rows])
+        first, stride = starts[:-1], 1
+        filling = (seq - int(starts[-1]),) if seq > starts[-1] else ()
+        segments = (*lengths, *filling)
+    else:
+        tokens = np.full((len(rows), padded_length(max(lengths))), PAD_TOKEN, dtype=np.int64)
+        for index, row in enumerate(rows):
+            tokens[index, : lengths[index]] = row.tokens
+        first, stride = np.arange(len(rows)), len(rows)  # hidden states are [seq, batch]
+        segments = None
+    before = [
+        start + stride * np.arange(row.prompt_tokens - 1, len(row.tokens) - 1)
+        for start, row in zip(first, rows, strict=True)
+    ]
     clips = list(dict.fromkeys(row.clip for row in rows if row.clip))
     number = {clip: index for index, clip in enumerate(clips)}
     return Batch(
         tokens=torch.from_numpy(tokens).to(device),
-        lengths=torch.tensor([len(row.tokens) for row in rows], device=device),
-        response_mask=torch.from_numpy(mask).to(device),
+        segments=segments,
+        mask=torch.from_numpy(np.arange(max(1, *responses)) < np.array(responses)[:, None]).to(device),
+        responses=torch.from_numpy(np.concatenate([row.tokens[row.prompt_tokens :] for row in rows])).to(device),
+        before=torch.from_numpy(np.concatenate(before)).to(device),
         audio=_pad_audio([mels[clip] for clip in clips], device) if clips else None,
         audio_index=torch.tensor([number.get(row.clip, -1) for row in rows], device=device),
         numbers=torch.tensor([index for index, _ in numbered], device=device),
     )
 
 
-def spread(
-    rows: Sequence[Row], values: Sequence[NDArray[np.float32]], width: int, device: torch.device
-) -> torch.Tensor:
-    """Puts one number for each response token where the token stands; 0 elsewhere. float32 [batch, width]."""
-    spread_out = np.zeros((len(rows), width), dtype=np.float32)
-    for index, (row, numbers) in enumerate(zip(rows, values, strict=True)):
-        spread_out[index, row.prompt_tokens : len(row.tokens)] = numbers
-    return torch.from_numpy(spread_out).to(device)
+def padded_length(tokens: int) -> int:
+    """The next multiple of LENGTH_MULTIPLE."""
+    return -(-tokens // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
 
 
-def chunks(items: Sequence[Item], size: int) -> list[list[Item]]:
-    """The items in order, `size` at a time."""
-    return [list(items[start : start + size]) for start in range(0, len(items), size)]
-
-
-def share(items: Sequence[Item], rank: int, ranks: int) -> list[Item]:
-    """The consecutive part of the items that belongs to `rank` of `ranks`; parts differ by one item at most."""
-    bounds = [len(items) * index // ranks for index in range(ranks + 1)]
-    return list(items[bounds[rank] : bounds[rank + 1]])
+def spread(values: Sequence[NDArray[np.float32]], mask: torch.Tensor) -> torch.Tensor:
+    """One number for each response token of each row, in the shape of the mask; 0 elsewhere. float32."""
+    flat = torch.from_numpy(np.concatenate(values).astype(np.float32)).to(mask.device)
+    return torch.zeros(mask.shape, device=mask.device).masked_scatter(mask, flat)
 
 
 def _pad_audio(mels: Sequence[NDArray[np.float32]], device: torch.device) -> AudioBatch:

@@ -10,22 +10,25 @@ import torch
 from torch import Tensor
 
 from earwitness.recipe.schema import RlStage
-from trainer.advantages import gae, group_normalised, leave_one_out, terminal_rewards, whiten
-from trainer.batches import Batch, Mels, chunks, pad, share, spread
+from trainer.advantages import gae, group_normalised, leave_one_out, rewards_to_go, terminal_rewards, whiten
+from trainer.batches import Batch, Mels, collate, spread
 from trainer.errors import NonFiniteError
 from trainer.figures import BAD_ROW, bad_row, first_bad_row, maxima, sums
 from trainer.groups import Sample
+from trainer.kl import kl_tokens
 from trainer.learner import Learner
 from trainer.model.audio import AudioBatch
-from trainer.model.logprobs import entropy, response_logprobs, response_values
+from trainer.model.logprobs import States, logprobs_and_entropy, response_values
 from trainer.model.optimizer import forward
 from trainer.model.policy import is_last_stage
 from trainer.parallel import all_reduce_sum, data_parallel, device
+from trainer.shares import micro_batches, share
 
 
 @dataclass
 class Experience:
-    """One micro-batch. Token tensors are [batch, seq] fp32; those with a default exist on the last pipeline stage."""
+    """One micro-batch. Token tensors are fp32 in the shape of the mask; those with a default exist on the last pipeline
+    stage."""
 
     batch: Batch
     rollout_logprobs: Tensor
@@ -33,9 +36,9 @@ class Experience:
     reference_logprobs: Tensor | None
     """Under the frozen reference; None if the recipe has no KL term."""
     rewards: Tensor
-    """[batch]"""
+    """[rows]"""
     baselined: Tensor
-    """Reward less the baseline of its group, without a critic. [batch]"""
+    """Reward less the baseline of its group, without a critic. [rows]"""
     old_logprobs: Tensor = field(default_factory=lambda: torch.empty(0))
     """Under the policy as the step begins."""
     old_values: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -45,23 +48,28 @@ class Experience:
 
     @property
     def tokens(self) -> Tensor:
-        """[batch, seq] int64"""
+        """Of the batch."""
         return self.batch.tokens
 
     @property
     def audio(self) -> AudioBatch | None:
-        """The distinct clips."""
+        """Of the batch."""
         return self.batch.audio
 
     @property
     def audio_index(self) -> Tensor:
-        """[batch]"""
+        """Of the batch."""
         return self.batch.audio_index
 
     @property
+    def segments(self) -> Sequence[int] | None:
+        """Of the batch."""
+        return self.batch.segments
+
+    @property
     def mask(self) -> Tensor:
-        """[batch, seq] bool: the response tokens."""
-        return self.batch.response_mask
+        """The response tokens. bool [rows, longest response]"""
+        return self.batch.mask
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,8 @@ class Update:
     """This rank's."""
     tokens: int
     """Response tokens over all ranks."""
+    sequences: int
+    """Trajectories over all ranks."""
 
 
 def updates_of(groups: Sequence[Sequence[Sample]], stage: RlStage, mels: Mels, *, seed: int, step: int) -> list[Update]:
@@ -90,12 +100,14 @@ def updates_of(groups: Sequence[Sequence[Sample]], stage: RlStage, mels: Mels, *
     numbered = [(number, sample, baselined) for number, (sample, baselined) in enumerate(scored)]
     updates = []
     for index in range(stage.updates_per_step):
-        part = share(numbered, index, stage.updates_per_step)
+        part = share(numbered, [1] * len(numbered), index, stage.updates_per_step)
         if not part:  # so many trajectories were dropped that fewer are left than updates
             continue
-        own = share(part, *data_parallel()) or [(part[0][0], _muted(part[0][1]), 0.0)]
-        micro_batches = [_experience(rows, mels) for rows in chunks(own, stage.micro_batch_size)]
-        updates.append(Update(micro_batches, sum(sample.row.response_tokens for _, sample, _ in part)))
+        lengths = [len(sample.row.tokens) for _, sample, _ in part]
+        own = share(part, lengths, *data_parallel()) or [(part[0][0], _muted(part[0][1]), 0.0)]
+        cut = micro_batches(own, lambda scored: [len(scored[1].row.tokens)], stage)
+        experiences = [_experience(rows, mels, stage.packed) for rows in cut]
+        updates.append(Update(experiences, sum(sample.row.response_tokens for _, sample, _ in part), len(part)))
     return updates
 
 
@@ -121,7 +133,7 @@ def recall(
     All ranks call it; only the last pipeline stage has something to fill in. Raises NonFiniteError on all of them.
     """
     experiences = [experience for update in updates for experience in update.micro_batches]
-    figures = forward(policy.model, experiences, lambda logits, e: _recall_policy(logits, e, stage))
+    figures = forward(policy.model, experiences, lambda states, e: _recall_policy(states, e, stage))
     _refuse(figures, "trainer log-prob", names)
     if critic is not None:
         _refuse(forward(critic.model, experiences, _recall_critic), "value", names)
@@ -136,12 +148,11 @@ def recall(
     }
 
 
-def _recall_policy(logits: Tensor, e: Experience, stage: RlStage) -> dict[str, Tensor]:
-    e.old_logprobs = response_logprobs(logits, e.tokens, stage.sampling.temperature)
-    nothing = torch.zeros_like(e.old_logprobs)
-    gap = torch.where(e.mask, (e.old_logprobs - e.rollout_logprobs).abs(), nothing)
+def _recall_policy(states: States, e: Experience, stage: RlStage) -> dict[str, Tensor]:
+    e.old_logprobs, entropies = logprobs_and_entropy(states, e.batch, stage.sampling.temperature)
+    gap = torch.where(e.mask, (e.old_logprobs - e.rollout_logprobs).abs(), torch.zeros_like(e.old_logprobs))
     return {
-        "entropy": torch.where(e.mask, entropy(logits, stage.sampling.temperature), nothing).sum(),
+        "entropy": entropies.sum(),
         "gap": gap.sum(),
         "gap.max": gap.max(),
         BAD_ROW: bad_row(e.old_logprobs, e.mask, e.batch.numbers),
@@ -149,7 +160,7 @@ def _recall_policy(logits: Tensor, e: Experience, stage: RlStage) -> dict[str, T
 
 
 def _recall_critic(values: Tensor, e: Experience) -> dict[str, Tensor]:
-    e.old_values = response_values(values)
+    e.old_values = response_values(values, e.batch)
     return {BAD_ROW: bad_row(e.old_values, e.mask, e.batch.numbers)}
 
 
@@ -158,9 +169,14 @@ def _fill_advantages(experiences: Sequence[Experience], stage: RlStage, has_crit
         if has_critic:
             rewards = terminal_rewards(e.rewards, e.mask)
             e.advantages, e.returns = gae(rewards, e.old_values, e.mask, gamma=stage.gamma, lam=stage.gae_lambda)
+        elif stage.algorithm == "reinforce++":
+            rewards = terminal_rewards(e.rewards, e.mask)
+            if e.reference_logprobs is not None:
+                rewards = rewards - stage.kl_coef * kl_tokens(e.old_logprobs, e.reference_logprobs, "k1")
+            e.advantages = rewards_to_go(rewards, e.mask, gamma=stage.gamma)
         else:
             e.advantages = torch.where(e.mask, e.baselined[:, None], torch.zeros_like(e.old_logprobs))
-    if has_critic and stage.whiten_advantages:
+    if (has_critic and stage.whiten_advantages) or stage.algorithm == "reinforce++":
         flat = torch.cat([e.advantages[e.mask] for e in experiences])
         white = whiten(flat, torch.ones_like(flat, dtype=torch.bool), all_reduce_sum)
         for e, part in zip(experiences, white.split([int(e.mask.sum()) for e in experiences]), strict=True):
@@ -173,15 +189,14 @@ def _refuse(figures: Sequence[dict[str, Tensor]], what: str, names: Sequence[str
         raise NonFiniteError(what, names[row])
 
 
-def _experience(rows: Sequence[tuple[int, Sample, float]], mels: Mels) -> Experience:
-    batch = pad([(number, sample.row) for number, sample, _ in rows], mels, device())
+def _experience(rows: Sequence[tuple[int, Sample, float]], mels: Mels, packed: bool) -> Experience:
+    batch = collate([(number, sample.row) for number, sample, _ in rows], mels, device(), packed=packed)
     samples = [sample for _, sample, _ in rows]
-    width = batch.tokens.shape[1]
     references = [s.reference_logprobs for s in samples if s.reference_logprobs is not None]
     return Experience(
         batch=batch,
-        rollout_logprobs=spread([s.row for s in samples], [s.rollout_logprobs for s in samples], width, device()),
-        reference_logprobs=spread([s.row for s in samples], references, width, device()) if references else None,
+        rollout_logprobs=spread([s.rollout_logprobs for s in samples], batch.mask),
+        reference_logprobs=spread(references, batch.mask) if references else None,
         rewards=torch.tensor([s.reward for s in samples], dtype=torch.float32, device=device()),
         baselined=torch.tensor([advantage for _, _, advantage in rows], dtype=torch.float32, device=device()),
     )

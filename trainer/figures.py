@@ -43,7 +43,7 @@ def first_bad_row(figures: Sequence[dict[str, Tensor]]) -> int | None:
 def bad_row(values: Tensor, mask: Tensor, numbers: Tensor) -> Tensor:
     """Smallest number of a row that holds a value under the mask that is not finite; NO_ROW if none does. Scalar.
 
-    values, mask: [batch, seq]; numbers: [batch].
+    values, mask: [rows, tokens]; numbers: [rows].
     """
     bad = (~torch.isfinite(values) & mask).any(dim=1)
     return torch.where(bad, numbers, NO_ROW).min()

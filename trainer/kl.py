@@ -26,7 +26,7 @@ EXPONENT_LIMIT = 20.0
 
 
 def kl_tokens(logprobs: torch.Tensor, reference: torch.Tensor, estimator: Estimator) -> torch.Tensor:
-    """Estimate per token, nats. All shapes [batch, seq]."""
+    """Estimate per token, nats. All shapes [rows, tokens]."""
     d = logprobs - reference
     if estimator == "k1":
         kl = d
@@ -38,7 +38,7 @@ def kl_tokens(logprobs: torch.Tensor, reference: torch.Tensor, estimator: Estima
 
 
 def kl_loss_tokens(logprobs: torch.Tensor, reference: torch.Tensor, estimator: Estimator) -> torch.Tensor:
-    """The estimate as its value, the gradient of KL(policy || reference) as its gradient. Shapes [batch, seq].
+    """The estimate as its value, the gradient of KL(policy || reference) as its gradient. Shapes [rows, tokens].
 
     As a loss, k1 has gradient 0 in expectation and k3 that of the opposite KL; d · ∇ log p (the gradient of k2) is
     right for on-policy samples. So whichever estimator is reported, this gradient is followed.

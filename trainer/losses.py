@@ -1,12 +1,13 @@
-"""Losses, token by token. Every tensor is [batch, seq]; masks are bool, true at the response tokens that count.
+"""Losses, token by token. Every tensor is [rows, tokens]; masks are bool, true at the response tokens that count.
 
-A batch's loss is `token_mean(losses, mask, tokens)` with the *global* token count: over all ranks and micro-batches of
-the update. So the gradient does not depend on how the update was cut up.
+A batch's loss is the `token_mean` or the `sequence_mean` of its tokens' with the *global* count: over all ranks and
+micro-batches of the update. So the gradient does not depend on how the update was cut up.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 
 EXPONENT_LIMIT = 20.0
 """Log-ratios above it are cut before exp, which stays finite in fp32; every cap and clip lies far below exp(20)."""
@@ -20,6 +21,27 @@ def token_mean(values: torch.Tensor, mask: torch.Tensor, tokens: int) -> torch.T
     if tokens < 1:
         raise ValueError(f"tokens: {tokens}; expected the update's global count, at least 1")
     return torch.where(mask, values, torch.zeros_like(values)).sum() / tokens
+
+
+def sequence_mean(values: torch.Tensor, mask: torch.Tensor, sequences: int) -> torch.Tensor:
+    """Sum over rows of the mean under the row's mask, divided by the global count of rows with a token. Scalar."""
+    if sequences < 1:
+        raise ValueError(f"sequences: {sequences}; expected the update's global count, at least 1")
+    return (masked_sum(values, mask) / mask.sum(1).clamp(min=1)).sum() / sequences
+
+
+def masked_sum(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Sum of each row under its mask. [rows]"""
+    return torch.where(mask, values, torch.zeros_like(values)).sum(1)
+
+
+def preference_rows(chosen: torch.Tensor, rejected: torch.Tensor, beta: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """DPO's sigmoid loss -log sigmoid(beta (chosen - rejected)) (https://arxiv.org/abs/2305.18290), and the margins.
+
+    `chosen`, `rejected`: log p_policy - log p_reference of the whole answers, or their means per token. All [pairs].
+    """
+    margins = beta * (chosen - rejected)
+    return -F.logsigmoid(margins), margins.detach()
 
 
 def supervised_tokens(logprobs: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Reinforcement learning with verified rewards: PPO with a critic, or a baseline from the group."""
+"""Reinforcement learning with verified rewards: PPO with a critic, or a baseline from the group or the batch."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ from trainer.losses import (
     importance_weights,
     policy_tokens,
     probability_ratio,
+    sequence_mean,
     token_mean,
     value_tokens,
 )
-from trainer.model.logprobs import entropy, response_logprobs, response_values
+from trainer.model.logprobs import States, logprobs_and_entropy, response_values
+from trainer.parity import GAP_BOUNDS, check_parity
 
 RATIO_BOUNDS = {torch.float32: 1e-6, torch.bfloat16: 1e-2}
 """Largest |ratio - 1| of a step's first update: the same weights have seen the same micro-batches twice. In bfloat16
@@ -60,8 +62,13 @@ def reinforce(
     save: Callable[[], None],
     *,
     seed: int,
+    token_text: Callable[[int], str],
 ) -> bool:
-    """Steps until `stage.steps` are done; False if it was stopped before. `progress` is kept current."""
+    """Steps until `stage.steps` are done; False if it was stopped before. `progress` is kept current.
+
+    `token_text`: a token id as people read it.
+    """
+    begun_at = progress.step
     publish(progress.version)
     # Not before: workers would use the weights of an earlier start, whose version numbers this one gives out again.
     source.open()
@@ -83,7 +90,10 @@ def reinforce(
         updates = agree(updates_of, groups, stage, mels, seed=seed, step=step)
         names = names_of(groups, seed=seed, step=step)
         metrics |= recall(policy, critic, updates, stage, names)
-        check_gap(metrics["logprob_gap.mean"], stage, step)
+        if progress.step == begun_at:
+            bound = stage.logprob_gap_bound or GAP_BOUNDS[policy.model.config.params_dtype]
+            probe = [experience for update in updates for experience in update.micro_batches]
+            check_parity(probe, metrics["logprob_gap.mean"], bound, names, token_text)
         clock.lap("seconds.logprob")
         metrics |= learn(policy, critic, updates, stage, step, names)
         clock.lap("seconds.train")
@@ -111,14 +121,14 @@ def learn(
         figures: list[dict[str, Tensor]] = []
         norms = []
         for update in updates:
-            made, norm = policy.update(step, update.micro_batches, policy_loss(stage, update.tokens), names)
+            made, norm = policy.update(step, update.micro_batches, policy_loss(stage, update), names)
             if update is updates[0]:
                 metrics |= first_identities(made, update.tokens, policy.model.config.params_dtype)
             figures += made
             norms.append(norm)
         added = sums(figures, ["loss", "kl", "ratio", "clipped"])
         metrics |= {
-            "loss.policy": added["loss"] / tokens,
+            "loss.policy": added["loss"] / len(updates),
             "kl": added["kl"] / tokens,
             "ratio.mean": added["ratio"] / tokens,
             "ratio.max": maxima(figures, ["ratio.max"])["ratio.max"],
@@ -128,33 +138,40 @@ def learn(
     if critic is not None:
         figures, norms = [], []
         for update in updates:
-            made, norm = critic.update(step, update.micro_batches, value_loss(stage, update.tokens), names)
+            made, norm = critic.update(step, update.micro_batches, value_loss(stage, update), names)
             figures += made
             norms.append(norm)
-        metrics |= {"loss.value": sums(figures, ["loss"])["loss"] / tokens, "grad_norm.critic": max(norms)}
+        metrics |= {"loss.value": sums(figures, ["loss"])["loss"] / len(updates), "grad_norm.critic": max(norms)}
     return metrics
 
 
-def policy_loss(stage: RlStage, tokens: int) -> Loss:
-    """The policy's loss in an update with `tokens` response tokens over all ranks. Figures are sums over tokens."""
+def policy_loss(stage: RlStage, update: Update) -> Loss:
+    """The policy's loss in an update. Its figures are sums over tokens, but for the loss."""
 
-    def loss(logits: Tensor, e: Experience) -> tuple[Tensor, dict[str, Tensor]]:
-        logprobs = response_logprobs(logits, e.tokens, stage.sampling.temperature)
+    def loss(states: States, e: Experience) -> tuple[Tensor, dict[str, Tensor]]:
+        wants_entropy = stage.entropy_coef > 0
+        logprobs, entropies = logprobs_and_entropy(states, e.batch, stage.sampling.temperature, entropy=wants_entropy)
         ratio = probability_ratio(logprobs, e.old_logprobs)
         clips = {"clip_low": stage.clip_low, "clip_high": stage.clip_high}
         losses = policy_tokens(ratio, e.advantages, dual_clip=stage.dual_clip, **clips)
         losses = losses * importance_weights(e.old_logprobs, e.rollout_logprobs, cap=stage.importance_cap)
-        if e.reference_logprobs is not None:
+        if e.reference_logprobs is None:
+            kl = kl_tokens(logprobs, e.old_logprobs, "k3")
+        elif stage.algorithm == "reinforce++":  # there it is part of the reward
+            kl = kl_tokens(logprobs, e.reference_logprobs, stage.kl_estimator)
+        else:
             kl = kl_loss_tokens(logprobs, e.reference_logprobs, stage.kl_estimator)
             losses = losses + stage.kl_coef * kl
+        if wants_entropy:
+            losses = losses - stage.entropy_coef * entropies
+        if stage.loss_mean == "token":
+            total = token_mean(losses, e.mask, update.tokens)
         else:
-            kl = kl_tokens(logprobs, e.old_logprobs, "k3")
-        if stage.entropy_coef > 0:
-            losses = losses - stage.entropy_coef * entropy(logits, stage.sampling.temperature)
+            total = sequence_mean(losses, e.mask, update.sequences)
         with torch.no_grad():
             nothing = torch.zeros_like(losses)
             figures = {
-                "loss": torch.where(e.mask, losses, nothing).sum(),
+                "loss": total.detach(),
                 "kl": torch.where(e.mask, kl, nothing).sum(),
                 "kl.old": torch.where(e.mask, kl_tokens(logprobs, e.old_logprobs, "k3"), nothing).sum(),
                 "ratio": torch.where(e.mask, ratio, nothing).sum(),
@@ -163,21 +180,19 @@ def policy_loss(stage: RlStage, tokens: int) -> Loss:
                 "clipped": (clipped_tokens(ratio, e.advantages, **clips) & e.mask).sum(),
                 BAD_ROW: bad_row(losses, e.mask, e.batch.numbers),
             }
-        return token_mean(losses, e.mask, tokens), figures
+        return total, figures
 
     return loss
 
 
-def value_loss(stage: RlStage, tokens: int) -> Loss:
-    """The critic's loss in an update with `tokens` response tokens over all ranks. Figures are sums over tokens."""
+def value_loss(stage: RlStage, update: Update) -> Loss:
+    """The critic's loss in an update: the mean over its tokens."""
 
     def loss(output: Tensor, e: Experience) -> tuple[Tensor, dict[str, Tensor]]:
-        losses = value_tokens(response_values(output), e.old_values, e.returns, value_clip=stage.value_clip)
-        figures = {
-            "loss": torch.where(e.mask, losses, torch.zeros_like(losses)).sum().detach(),
-            BAD_ROW: bad_row(losses, e.mask, e.batch.numbers),
-        }
-        return token_mean(losses, e.mask, tokens), figures
+        values = response_values(output, e.batch)
+        losses = value_tokens(values, e.old_values, e.returns, value_clip=stage.value_clip)
+        total = token_mean(losses, e.mask, update.tokens)
+        return total, {"loss": total.detach(), BAD_ROW: bad_row(losses, e.mask, e.batch.numbers)}
 
     return loss
 
@@ -188,15 +203,6 @@ def first_identities(figures: Sequence[dict[str, Tensor]], tokens: int, dtype: t
     if gap > RATIO_BOUNDS[dtype]:
         raise IdentityError(f"the first update's ratio is off 1 by {gap:.3g}; expected at most {RATIO_BOUNDS[dtype]}")
     return {"first.ratio_gap": gap, "first.kl": sums(figures, ["kl.old"])["kl.old"] / tokens}
-
-
-def check_gap(gap: float, stage: RlStage, step: int) -> None:
-    """In the first step trainer and rollout hold the same weights. Raises IdentityError if their log-probs differ."""
-    if step == 1 and gap > stage.logprob_gap_bound:
-        raise IdentityError(
-            f"mean |trainer - rollout log-prob| of the first step is {gap:.3g}; "
-            f"expected at most logprob_gap_bound = {stage.logprob_gap_bound}"
-        )
 
 
 class Clock:

@@ -99,6 +99,10 @@ class ModelConfig(Strict):
     """Ranks that share each layer of the trainer."""
     pipeline_parallel: Positive = 1
     """Ranks that share the trainer's stack of layers."""
+    sequence_parallel: bool = True
+    """Ranks that share a layer also share what stands between layers, each a part of the sequence."""
+    distributed_optimizer: bool = True
+    """Replicas of the trainer share the optimizer's state, each a part of it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ModelConfig:
@@ -199,21 +203,42 @@ class Curriculum(Strict):
     """Share of the draws that is the newest kind's; the rest comes from all that have joined."""
 
 
-class Tune(Strict):
+class MicroBatching(Strict):
+    """How an update is cut for one forward pass after another; its results do not depend on it."""
+
+    micro_batch_size: Positive = 32
+    """Most sequences of one forward pass on one rank."""
+    micro_batch_tokens: Positive | None = None
+    """Most tokens of one forward pass on one rank, padding included; a longer sequence stands alone. None: any."""
+    packed: bool = False
+    """Sequences stand one after another instead of padded to the longest of them."""
+
+
+class Tune(MicroBatching):
     """Supervised updates: -log p over the response tokens, mean over the tokens of the global batch."""
 
     steps: Positive
     """Updates."""
     batch_size: Positive = 32
     """Examples of one update, over all ranks."""
-    micro_batch_size: Positive = 32
-    """Examples of one forward pass on one rank."""
     optimizer: Optimizer
     """How weights move."""
     checkpoint_every: Positive = 200
     """Updates between checkpoints; there is always one at the end."""
     curriculum: Curriculum | None = None
     """Order of the first updates; none: shuffled epochs from the start."""
+
+
+class PreferenceTune(Tune):
+    """Updates by DPO: -log sigmoid(beta · (gain of the chosen answer - gain of the rejected one)), mean over pairs.
+
+    An answer's gain is its log-prob under the policy less that under the frozen reference; `batch_size` counts pairs.
+    """
+
+    beta: Annotated[float, Field(gt=0.0)] = 0.1
+    """How strongly the policy is held to the reference."""
+    length_normalised: bool = False
+    """Gains are means over an answer's tokens, so that long answers do not win by length."""
 
 
 class ColdStartStage(Strict):
@@ -270,14 +295,15 @@ class Selection(Strict):
         return self
 
 
-class RlStage(Strict):
+class RlStage(MicroBatching):
     """Reinforcement learning with verified rewards."""
 
     type: Literal["rl"] = "rl"
     data: Name = "train"
     """Manifest of the prompts."""
-    algorithm: Literal["ppo", "rloo", "grpo"] = "ppo"
-    """ppo: critic and GAE; rloo: leave-one-out baseline; grpo: group mean and standard deviation."""
+    algorithm: Literal["ppo", "rloo", "grpo", "reinforce++"] = "ppo"
+    """ppo: critic and GAE; rloo: leave-one-out baseline; grpo: group mean and standard deviation; reinforce++: reward
+    less the KL term of the tokens to come, whitened over the tokens of the global batch."""
     select: Selection | None = None
     """Selection by count of correct samples; none: every prompt."""
     steps: Positive
@@ -288,8 +314,6 @@ class RlStage(Strict):
     """Trajectories."""
     updates_per_step: Positive = 1
     """Optimizer updates on each step's trajectories: the global batch is split in this many mini-batches."""
-    micro_batch_size: Positive = 32
-    """Trajectories of one forward pass on one rank."""
     optimizer: Optimizer
     """How the policy moves."""
     critic_optimizer: Optimizer | None = None
@@ -309,9 +333,12 @@ class RlStage(Strict):
     gae_lambda: Share = 1.0
     """GAE's lambda."""
     whiten_advantages: bool = True
-    """Zero mean, unit variance over the tokens of the global batch (ppo)."""
+    """Zero mean, unit variance over the tokens of the global batch (ppo; reinforce++ always does)."""
+    loss_mean: Literal["token", "sequence"] = "token"
+    """token: all tokens of the global batch weigh the same; sequence: all trajectories, whatever their length."""
     kl_coef: Annotated[float, Field(ge=0.0)] = 0.0
-    """Weight of the KL term to the frozen reference; above 0 the reference service is used."""
+    """Weight of the KL term to the frozen reference; above 0 the reference service is used. A term of the loss;
+    in reinforce++ one of the reward, always k1."""
     kl_estimator: Literal["k1", "k2", "k3"] = "k3"
     """Which estimator."""
     entropy_coef: Annotated[float, Field(ge=0.0)] = 0.0
@@ -324,8 +351,9 @@ class RlStage(Strict):
     """Versions a trajectory may be behind; 0 is exactly on-policy."""
     max_running: Positive = 64
     """Most groups in flight."""
-    logprob_gap_bound: Annotated[float, Field(gt=0.0)] = 0.02
-    """Largest mean |trainer - rollout log-prob| of the first step; above it the job fails."""
+    logprob_gap_bound: Annotated[float, Field(gt=0.0)] | None = None
+    """Largest mean |trainer - rollout log-prob| of the batch before the first update; above it the job fails, and shows
+    the first token that differs. None: 0.001 in float32, 0.02 in bfloat16."""
     checkpoint_every: Positive = 10
     """Steps between checkpoints; there is always one at the end."""
     keep_checkpoints: Positive = 2
@@ -336,11 +364,12 @@ class RlStage(Strict):
         sampling, group = self.sampling, self.sampling.samples
         trajectories = self.groups_per_step * group
         exact = "1: log-probs of a cut distribution are not the policy's"
+        from_group = self.algorithm in ("rloo", "grpo")
         baseline = f"at least 2: {self.algorithm} takes its baseline from the group"
         require(
             [
                 (sampling.top_p == 1.0, Rule("sampling.top_p", f"{sampling.top_p} in an rl stage", exact)),
-                (self.algorithm == "ppo" or group >= 2, Rule("sampling.samples", f"{group}", baseline)),
+                (not from_group or group >= 2, Rule("sampling.samples", f"{group}", baseline)),
                 (
                     trajectories % self.updates_per_step == 0,
                     Rule(

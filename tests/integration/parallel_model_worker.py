@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from megatron.core import parallel_state
@@ -18,77 +18,74 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from earwitness.recipe.schema import Optimizer
+from trainer.batches import Batch, Row, collate
 from trainer.huggingface import export_tensors, save_pretrained
-from trainer.model.audio import AudioBatch
-from trainer.model.logprobs import entropy, response_logprobs
+from trainer.model.logprobs import States, logprobs, logprobs_and_entropy, place
 from trainer.model.optimizer import accumulate, forward, wrap
 from trainer.model.policy import build_policy, is_last_stage, unwrap
-from trainer.parallel import all_reduce_sum, broadcast_bytes, data_parallel, initialize, is_rank_zero
+from trainer.parallel import all_reduce_sum, broadcast_bytes, data_parallel, device, initialize, is_rank_zero
 
 ROWS, SEQ, FRAMES, PATCHES, FIRST = 4, 24, 81, 10, 13
 """Rows 0 and 1 share a clip, so do rows 2 and 3; tokens from FIRST on count."""
 STEPS = 3
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A micro-batch."""
-
-    tokens: Tensor
-    audio: AudioBatch
-    audio_index: Tensor
-
-
-def micro_batches(audio_patch_id: int) -> list[Rows]:
+def micro_batches(audio_patch_id: int) -> list[Batch]:
     """This replica's rows of a fixed global batch, two to a micro-batch, of different length."""
-    generator = torch.Generator().manual_seed(9)
-    tokens = torch.randint(20, 300, (ROWS, SEQ), generator=generator)
+    random = np.random.default_rng(9)
+    tokens = random.integers(20, 300, (ROWS, SEQ))
     tokens[:, 2 : 2 + PATCHES] = audio_patch_id
-    mels = torch.randn(2, 16, FRAMES, generator=generator)
+    mels = {str(clip): random.standard_normal((16, FRAMES)).astype(np.float32) for clip in (0, 1)}
     rank, ranks = data_parallel()
     parts = [
-        Rows(
-            tokens[2 * clip : 2 * clip + 2, : SEQ - 4 * clip],
-            AudioBatch(mels[clip : clip + 1], torch.tensor([FRAMES])),
-            torch.zeros(2, dtype=torch.int64),
+        collate(
+            [(i, Row(tokens[i, : SEQ - 4 * clip], FIRST, str(clip))) for i in (2 * clip, 2 * clip + 1)], mels, device()
         )
         for clip in (0, 1)
     ]
     return parts[rank::ranks]
 
 
-def loss(output: Tensor, micro: Rows) -> tuple[Tensor, dict[str, Tensor]]:
+def loss(states: States, micro: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """-log p and a little entropy over the tokens of the global batch."""
     count = 2 * (SEQ - FIRST) + 2 * (SEQ - 4 - FIRST)
-    logprobs = response_logprobs(output, micro.tokens, 0.7)[:, FIRST:]
-    spread = entropy(output, 0.7)[:, FIRST:]
-    value = -(logprobs + 0.1 * spread).sum() / count
+    chosen, spread = logprobs_and_entropy(states, micro, 0.7)
+    value = -(chosen + 0.1 * spread).sum() / count
     return value, {"loss": value.detach()}
 
 
 def check_slices() -> None:
-    """Log-probs and entropy of slices equal those of log_softmax on the whole, gradients too."""
+    """Log-probs and entropy from slices of the weight equal those of log_softmax on the whole, gradients too."""
     rank = parallel_state.get_tensor_model_parallel_rank()
     size = parallel_state.get_tensor_model_parallel_world_size()
     generator = torch.Generator().manual_seed(2)
-    whole = (5 * torch.randn(2, 6, 8 * size, generator=generator)).requires_grad_()
-    tokens = torch.randint(8 * size, (2, 6), generator=generator)
-    own = whole.detach().chunk(size, dim=-1)[rank].clone().requires_grad_()
-    ours = response_logprobs(own, tokens, 0.7) + 0.3 * entropy(own, 0.7)
-    ours.sum().backward()
-    logprobs = (whole / 0.7).log_softmax(-1)[:, :-1]
-    chosen = logprobs.gather(-1, tokens[:, 1:, None]).squeeze(-1)
-    expected = chosen - 0.3 * (logprobs.exp() * logprobs).sum(-1)
-    expected.sum().backward()
-    torch.testing.assert_close(ours[:, 1:], expected, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(own.grad, whole.grad.chunk(size, dim=-1)[rank], atol=1e-5, rtol=1e-5)
+    hidden = torch.randn(4, 3, 5, generator=generator)
+    weight = torch.randn(8 * size, 5, generator=generator)
+    mask = torch.tensor([[True, True], [False, False], [True, False]])
+    micro = Batch(
+        torch.zeros(3, 4), None, mask, torch.tensor([1, 8 * size - 1, 0]), torch.tensor([0, 3, 5]), None, mask, mask
+    )
+    own = States(hidden.clone().requires_grad_(), weight.chunk(size)[rank].clone().requires_grad_(), 8 * rank)
+    chosen, spread = logprobs_and_entropy(own, micro, 0.7)
+    (chosen + 0.3 * spread).sum().backward()
+    whole = States(hidden.requires_grad_(), weight.requires_grad_())
+    logs = (whole.hidden.flatten(0, 1)[micro.before] @ whole.weight.t() / 0.7).log_softmax(-1)
+    expected = (
+        place(logs.gather(1, micro.responses[:, None]).squeeze(1), mask),
+        place(-(logs.exp() * logs).sum(1), mask),
+    )
+    (expected[0] + 0.3 * expected[1]).sum().backward()
+    close = {"atol": 1e-5, "rtol": 1e-5}
+    torch.testing.assert_close((chosen, spread), expected, **close)
+    torch.testing.assert_close(own.hidden.grad, whole.hidden.grad, **close)
+    torch.testing.assert_close(own.weight.grad, whole.weight.grad.chunk(size)[rank], **close)
 
 
 def train(model_dir: Path, out: Path, dtype: torch.dtype) -> None:
     """Trains in the layout that is set and writes log-probs, gradient norms and weights."""
     wrapped, optimizer = wrap(build_policy(model_dir, dtype=dtype), Optimizer(learning_rate=1e-3))
     batches = micro_batches(unwrap(wrapped).audio_patch_id)
-    answers = forward(wrapped, batches, lambda o, m: {"sum": response_logprobs(o, m.tokens)[:, FIRST:].sum()})
+    answers = forward(wrapped, batches, lambda o, m: {"sum": logprobs(o, m).sum()})
     total = torch.zeros(1)
     if is_last_stage():
         total += sum(answer["sum"] for answer in answers)

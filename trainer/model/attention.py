@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from megatron.core.packed_seq_params import PackedSeqParams
 from megatron.core.transformer import TransformerConfig
 from torch import Tensor, nn
 
@@ -48,7 +49,33 @@ class CausalAttention(nn.Module):
         super().__init__()
         del config  # the scale follows from the head's size
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, *_masks: Any, **_megatron: Any) -> Tensor:
-        """query [length, batch, heads, head], key and value [length, batch, groups, head] to [length, batch, width]."""
-        query, key, value = (x.permute(1, 2, 0, 3) for x in (query, key, value))
-        return attend(query, key, value, causal=True).permute(2, 0, 1, 3).flatten(2)
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *_masks: Any,
+        packed_seq_params: PackedSeqParams | None = None,
+        **_megatron: Any,
+    ) -> Tensor:
+        """query [length, batch, heads, head], key and value [length, batch, groups, head] to [length, batch, width].
+
+        Packed: query [tokens, heads, head], key and value [tokens, groups, head] to [tokens, width].
+        """
+        if packed_seq_params is None:
+            return _causal(query, key, value)
+        bounds = packed_seq_params.cu_seqlens_q.long()
+        lengths = bounds[1:] - bounds[:-1]
+        # Each row on its own, padded: far fewer products than one square over all rows under a block-diagonal mask.
+        steps = torch.arange(packed_seq_params.max_seqlen_q, device=query.device)[:, None]  # [longest, 1]
+        inside = steps < lengths  # [longest, rows]
+        token = (bounds[:-1] + steps).clamp(max=len(query) - 1).flatten()
+        query, key, value = (x[token].unflatten(0, inside.shape) for x in (query, key, value))
+        mixed = _causal(query, key, value).flatten(0, 1)  # [longest · rows, width]
+        # Where in it each token stands, in the order of the tokens.
+        return mixed[torch.arange(len(token), device=token.device).view_as(inside).t()[inside.t()]]
+
+
+def _causal(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    query, key, value = (x.permute(1, 2, 0, 3) for x in (query, key, value))
+    return attend(query, key, value, causal=True).permute(2, 0, 1, 3).flatten(2)

@@ -14,22 +14,30 @@ from megatron.core.models.gpt.gpt_layer_specs import (
     get_gpt_layer_with_transformer_engine_spec,
 )
 from megatron.core.transformer import ModuleSpec, TransformerConfig
+from megatron.core.transformer.transformer_block import TransformerBlockSubmodules, get_num_layers_to_build
 from torch import Tensor, nn
 
 from earwitness.errors import InputError
-from trainer.model.architecture import DecoderDims
+from earwitness.model.architecture import DecoderDims
 from trainer.model.attention import CausalAttention
+from trainer.model.norm import RMSNorm
 from trainer.parallel import device
 
 
-def build_decoder(dims: DecoderDims, *, value_head: bool, dtype: torch.dtype) -> GPTModel:
-    """This rank's part of the decoder, weights not yet set; with `value_head`, lm_head is replaced by hidden -> 1."""
+def build_decoder(
+    dims: DecoderDims, *, value_head: bool, dtype: torch.dtype, sequence_parallel: bool = True
+) -> Decoder:
+    """This rank's part of the decoder, weights not yet set; with `value_head`, lm_head is replaced by hidden -> 1.
+
+    `sequence_parallel` matters where ranks share layers.
+    """
     _check_layout(dims)
     pre_process, post_process = parallel_state.is_pipeline_first_stage(), parallel_state.is_pipeline_last_stage()
-    decoder = GPTModel(
-        config=transformer_config(dims, dtype),
-        transformer_layer_spec=_layer_spec(),
-        vocab_size=dims.vocab_size,
+    config = transformer_config(dims, dtype, sequence_parallel=sequence_parallel)
+    decoder = Decoder(
+        config=config,
+        transformer_layer_spec=_layer_spec(config),
+        vocab_size=padded_vocabulary(dims.vocab_size, config.tensor_model_parallel_size),
         max_sequence_length=dims.max_positions,
         pre_process=pre_process,
         post_process=post_process,
@@ -37,6 +45,7 @@ def build_decoder(dims: DecoderDims, *, value_head: bool, dtype: torch.dtype) ->
         share_embeddings_and_output_weights=False,
         position_embedding_type="rope",
         rotary_base=dims.rope_theta,
+        scatter_embedding_sequence_parallel=False,  # the clips' embeddings are placed first, see policy.py
     )
     decoder.to(dtype)  # torch's norms do not heed params_dtype
     if value_head and post_process:
@@ -44,9 +53,17 @@ def build_decoder(dims: DecoderDims, *, value_head: bool, dtype: torch.dtype) ->
     return decoder
 
 
-def transformer_config(dims: DecoderDims, dtype: torch.dtype) -> TransformerConfig:
+class Decoder(GPTModel):
+    """A GPTModel that ends with its hidden states: what is made of them is for `policy.py` and `logprobs.py`."""
+
+    def _postprocess(self, hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
+        return hidden_states
+
+
+def transformer_config(dims: DecoderDims, dtype: torch.dtype, *, sequence_parallel: bool = True) -> TransformerConfig:
     """Qwen2 in Megatron's words."""
     on_gpu = torch.cuda.is_available()
+    tensor = parallel_state.get_tensor_model_parallel_world_size()
     pipeline = parallel_state.get_pipeline_model_parallel_world_size()
     config = TransformerConfig(
         num_layers=dims.layers,
@@ -62,7 +79,8 @@ def transformer_config(dims: DecoderDims, dtype: torch.dtype) -> TransformerConf
         add_qkv_bias=True,
         hidden_dropout=0.0,
         attention_dropout=0.0,
-        tensor_model_parallel_size=parallel_state.get_tensor_model_parallel_world_size(),
+        tensor_model_parallel_size=tensor,
+        sequence_parallel=sequence_parallel and tensor > 1,
         pipeline_model_parallel_size=pipeline,
         pipeline_dtype=dtype,
         variable_seq_lengths=pipeline > 1,  # micro-batches are padded to their own longest row
@@ -93,17 +111,23 @@ class ValueHead(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1, hidden_size, dtype=torch.float32))
         self.bias = nn.Parameter(torch.zeros(1, dtype=torch.float32))
 
-    def forward(self, hidden: Tensor, **_megatron: Any) -> tuple[Tensor, None]:
-        """[seq, batch, hidden] to ([seq, batch, 1], None): the call that GPTModel makes of its output layer."""
-        return F.linear(hidden.float(), self.weight, self.bias), None
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[seq, batch, hidden] to [batch, seq]."""
+        return F.linear(hidden.float(), self.weight, self.bias).squeeze(-1).transpose(0, 1)
 
 
-def _layer_spec() -> ModuleSpec:
+def padded_vocabulary(vocab_size: int, tensor_parallel: int) -> int:
+    """Rows of the embedding and of the output layer: every rank has as many. What is more than the vocabulary is 0."""
+    return -(-vocab_size // tensor_parallel) * tensor_parallel
+
+
+def _layer_spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmodules:
     if torch.cuda.is_available():
         return get_gpt_layer_with_transformer_engine_spec()
     spec = get_gpt_layer_local_spec(normalization="RMSNorm")
     spec.submodules.self_attention.submodules.core_attention = CausalAttention
-    return spec
+    spec.submodules.input_layernorm = spec.submodules.pre_mlp_layernorm = RMSNorm
+    return TransformerBlockSubmodules([spec] * get_num_layers_to_build(config), layer_norm=RMSNorm)
 
 
 def _finalize(model: list[nn.Module], _num_tokens: Tensor | None, **options: Any) -> None:
@@ -116,7 +140,6 @@ def _check_layout(dims: DecoderDims) -> None:
     pipeline = parallel_state.get_pipeline_model_parallel_world_size()
     for name, count in (
         ("num_key_value_heads", dims.kv_heads),
-        ("vocab_size", dims.vocab_size),
         ("intermediate_size", dims.intermediate_size),
     ):
         if count % tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import torch
+from megatron.core import parallel_state
 from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig
 from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
 from megatron.core.pipeline_parallel import get_forward_backward_func
@@ -24,7 +25,7 @@ class Rows(Protocol):
 
     @property
     def tokens(self) -> Tensor:
-        """[batch, seq] int64, right padded."""
+        """[batch, seq] int64, right padded or packed."""
 
     @property
     def audio(self) -> AudioBatch | None:
@@ -32,14 +33,24 @@ class Rows(Protocol):
 
     @property
     def audio_index(self) -> Tensor | None:
-        """[batch] the clip of each row."""
+        """[rows] the clip of each row."""
+
+    @property
+    def segments(self) -> Sequence[int] | None:
+        """Lengths of rows packed one after another; None if they are padded."""
 
 
 Batch = TypeVar("Batch", bound=Rows)
 
 
-def wrap(module: nn.Module, config: Optimizer) -> tuple[DistributedDataParallel, MegatronOptimizer]:
-    """The module under Megatron's DDP, and its Adam. The rate is `param_groups[i]["lr"]`; the caller schedules it."""
+def wrap(
+    module: nn.Module, config: Optimizer, *, distributed: bool = False
+) -> tuple[DistributedDataParallel, MegatronOptimizer]:
+    """The module under Megatron's DDP, and its Adam. The rate is `param_groups[i]["lr"]`; the caller schedules it.
+
+    With `distributed`, replicas, if there are several, share Adam's state: each holds and updates its part.
+    """
+    distributed = distributed and parallel_state.get_data_parallel_world_size() > 1
     policy = unwrap(module)
     dtype = policy.config.params_dtype
     for slot in slots(policy):
@@ -48,7 +59,9 @@ def wrap(module: nn.Module, config: Optimizer) -> tuple[DistributedDataParallel,
         slot.parameter.tensor_model_parallel = slot.cut != "whole"
     wrapped = DistributedDataParallel(
         policy.config,
-        DistributedDataParallelConfig(grad_reduce_in_fp32=True, overlap_grad_reduce=False),
+        DistributedDataParallelConfig(
+            grad_reduce_in_fp32=True, overlap_grad_reduce=False, use_distributed_optimizer=distributed
+        ),
         module,
     )
     wrapped.broadcast_params()
@@ -63,6 +76,7 @@ def wrap(module: nn.Module, config: Optimizer) -> tuple[DistributedDataParallel,
             clip_grad=config.clip_grad,
             bf16=dtype == torch.bfloat16,
             params_dtype=dtype,
+            use_distributed_optimizer=distributed,
         ),
         [wrapped],
     )
@@ -77,14 +91,14 @@ def wrap(module: nn.Module, config: Optimizer) -> tuple[DistributedDataParallel,
 def accumulate(
     wrapped: DistributedDataParallel,
     micro_batches: Sequence[Batch],
-    loss: Callable[[Tensor, Batch], tuple[Tensor, dict[str, Tensor]]],
+    loss: Callable[[Any, Batch], tuple[Tensor, dict[str, Tensor]]],
 ) -> list[dict[str, Tensor]]:
     """Zeroes gradients, runs every micro-batch forward and backward, and sums the gradients over replicas.
 
-    `loss` gets the model's output and the micro-batch and returns a scalar and figures to report; the scalar must be
-    a sum over tokens divided by the *global* count, so that gradients do not depend on ranks or micro-batches.
-    Returns the figures of each micro-batch on the last pipeline stage, nothing elsewhere. Follow with
-    `optimizer.step()`, which returns (done, gradient norm before clipping, None).
+    `loss` gets the model's output (States, or a critic's values) and the micro-batch and returns a scalar and figures
+    to report; the scalar must be a sum over tokens divided by the *global* count, so that gradients do not depend on
+    ranks or micro-batches. Returns the figures of each micro-batch on the last pipeline stage, nothing elsewhere.
+    Follow with `optimizer.step()`, which returns (done, gradient norm before clipping, None).
     """
     wrapped.zero_grad_buffer()
     for parameter in wrapped.parameters():
@@ -93,29 +107,29 @@ def accumulate(
 
 
 def forward(
-    module: nn.Module, micro_batches: Sequence[Batch], measure: Callable[[Tensor, Batch], dict[str, Tensor]]
+    module: nn.Module, micro_batches: Sequence[Batch], measure: Callable[[Any, Batch], dict[str, Tensor]]
 ) -> list[dict[str, Tensor]]:
     """Runs every micro-batch without gradients; `measure` sees each output on the last pipeline stage."""
 
-    def measured(output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return output.new_zeros(()), measure(output, batch)
+    def measured(output: Any, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return torch.zeros((), device=batch.tokens.device), measure(output, batch)
 
     with torch.no_grad():
         return _run(module, micro_batches, measured, forward_only=True)
 
 
 def _run(
-    module: nn.Module, micro_batches: Sequence[Any], loss: Callable[[Tensor, Any], Any], *, forward_only: bool
+    module: nn.Module, micro_batches: Sequence[Any], loss: Callable[[Any, Any], Any], *, forward_only: bool
 ) -> list[dict[str, Tensor]]:
-    def step(batches: Any, model: nn.Module) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    def step(batches: Any, model: nn.Module) -> tuple[Any, Callable[[Any], Any]]:
         batch = next(batches)
 
-        def reduce(output: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        def reduce(output: Any) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
             scalar, figures = loss(output, batch)
             # Three values: the schedule then leaves the scalar as it is. The count is not used (see decoder._finalize).
             return scalar, torch.zeros((), dtype=torch.int, device=scalar.device), figures
 
-        return model(batch.tokens, batch.audio, batch.audio_index), reduce
+        return model(batch.tokens, batch.audio, batch.audio_index, batch.segments), reduce
 
     rows, columns = micro_batches[0].tokens.shape
     figures: list[dict[str, Tensor]] = get_forward_backward_func()(

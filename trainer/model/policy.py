@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import torch
 from megatron.core import parallel_state
+from megatron.core.packed_seq_params import PackedSeqParams
+from megatron.core.tensor_parallel import (
+    gather_from_sequence_parallel_region,
+    scatter_to_sequence_parallel_region,
+)
 from megatron.core.transformer.module import MegatronModule
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from earwitness.chat import AUDIO_PATCH
 from earwitness.errors import InputError
-from trainer.model.architecture import Architecture
+from earwitness.model.architecture import Architecture
 from trainer.model.audio import AudioBatch, AudioTower
 from trainer.model.decoder import build_decoder
+from trainer.model.logprobs import States
 from trainer.parallel import device
 
 NO_AUDIO = -1
@@ -25,9 +32,17 @@ class PolicyModel(MegatronModule):
     """This rank's part: the listener stands on the first pipeline stage, the output layer on the last."""
 
     def __init__(
-        self, architecture: Architecture, audio_patch_id: int, *, value_head: bool, dtype: torch.dtype
+        self,
+        architecture: Architecture,
+        audio_patch_id: int,
+        *,
+        value_head: bool,
+        dtype: torch.dtype,
+        sequence_parallel: bool = True,
     ) -> None:
-        decoder = build_decoder(architecture.decoder, value_head=value_head, dtype=dtype)
+        decoder = build_decoder(
+            architecture.decoder, value_head=value_head, dtype=dtype, sequence_parallel=sequence_parallel
+        )
         super().__init__(decoder.config)
         self.architecture = architecture
         self.audio_patch_id = audio_patch_id
@@ -45,62 +60,118 @@ class PolicyModel(MegatronModule):
         """Megatron's schedules hand the previous stage's hidden states in here."""
         self.language_model.set_input_tensor(input_tensor)
 
-    def forward(self, tokens: Tensor, audio: AudioBatch | None = None, audio_index: Tensor | None = None) -> Tensor:
-        """Runs right-padded rows; what stands after a row's end does not change what stands before.
+    def forward(
+        self,
+        tokens: Tensor,
+        audio: AudioBatch | None = None,
+        audio_index: Tensor | None = None,
+        segments: Sequence[int] | None = None,
+    ) -> Tensor | States:
+        """Runs right-padded rows, or rows packed one after another; neither sees another's tokens, or padding.
 
-        tokens: [batch, seq] int64. audio: distinct clips. audio_index: [batch] which clip each row uses, NO_AUDIO for
-        none. Returns on the last pipeline stage the logits [batch, seq, vocab / tensor_parallel] or, with a value
-        head, the values [batch, seq] fp32; on other stages the hidden states [seq, batch, hidden].
+        tokens: [batch, seq] int64; packed: [1, seq]. segments: lengths of the packed rows, which add up to seq; None
+        if they are padded. audio: distinct clips. audio_index: [rows] which clip each row uses, NO_AUDIO for none.
+        Returns on the last pipeline stage the states that log-probs are made of or, with a value head, the values
+        [batch, seq] fp32; on other stages the hidden states [seq, batch, hidden].
 
         A row's first audio patches take its clip's embeddings; later ones are the policy's own words (a sampled
         response may hold the token), embedded like any token. ValueError if a row has too few.
         """
-        embedded = self._embed(tokens, audio, audio_index) if self.pre_process else None
-        output = self.language_model(input_ids=tokens, position_ids=None, attention_mask=None, decoder_input=embedded)
-        return output.squeeze(-1) if self.value_head and self.post_process else output
+        hidden = self.language_model(
+            input_ids=tokens,
+            position_ids=None,
+            attention_mask=None,
+            decoder_input=self._embed(tokens, audio, audio_index, segments) if self.pre_process else None,
+            packed_seq_params=_packed(segments) if segments else None,
+        )
+        if not self.post_process:
+            return hidden
+        if self.config.sequence_parallel:
+            # All ranks go on with the same states, so each keeps its part of the gradient as it is.
+            hidden = gather_from_sequence_parallel_region(hidden, tensor_parallel_output_grad=False)
+        head = self.language_model.output_layer
+        if self.value_head:
+            return head(hidden)
+        first = parallel_state.get_tensor_model_parallel_rank() * len(head.weight)
+        real = self.architecture.decoder.vocab_size - first  # rows; what is more pads the vocabulary
+        return States(hidden, head.weight if real >= len(head.weight) else head.weight[:real], first)
 
-    def _embed(self, tokens: Tensor, audio: AudioBatch | None, audio_index: Tensor | None) -> Tensor:
-        """Token embeddings with the clips' embeddings in place of the audio patches, [seq, batch, hidden]."""
+    def _embed(
+        self, tokens: Tensor, audio: AudioBatch | None, audio_index: Tensor | None, segments: Sequence[int] | None
+    ) -> Tensor:
+        """Tokens' embeddings, the clips' in the place of audio patches, [seq (/ tensor_parallel), batch, hidden]."""
         embedded = self.language_model.embedding(input_ids=tokens, position_ids=None)
-        if audio is None or audio_index is None:
-            return embedded
+        if audio is not None and audio_index is not None:
+            embedded = self._listen(embedded, tokens, audio, audio_index, segments)
+        return scatter_to_sequence_parallel_region(embedded) if self.config.sequence_parallel else embedded
+
+    def _listen(
+        self,
+        embedded: Tensor,
+        tokens: Tensor,
+        audio: AudioBatch,
+        audio_index: Tensor,
+        segments: Sequence[int] | None,
+    ) -> Tensor:
+        """`embedded` [seq, batch, hidden] with the clips' embeddings in place."""
         assert self.audio is not None, "the first pipeline stage has the listener"
         heard, counts = self.audio(audio)  # [clips, longest, hidden], [clips]
-        expected = torch.where(audio_index == NO_AUDIO, 0, counts[audio_index.clamp(min=0)])
-        patches = tokens == self.audio_patch_id  # [batch, seq]
-        nth = patches.cumsum(dim=1) - 1  # [batch, seq]: which of its clip's embeddings a patch takes
-        patches &= nth < expected[:, None]
-        found = patches.sum(dim=1)
+        expected = torch.where(audio_index == NO_AUDIO, 0, counts[audio_index.clamp(min=0)])  # [rows]
+        lengths = torch.tensor(segments or [tokens.shape[1]] * len(tokens), device=tokens.device)[: len(expected)]
+        of_row = torch.arange(len(expected), device=tokens.device).repeat_interleave(lengths)  # [tokens in rows]
+        flat = tokens.flatten()[: len(of_row)]  # what is left of a packed batch is filling
+        patches = flat == self.audio_patch_id
+        seen = patches.cumsum(0)
+        starts = lengths.cumsum(0) - lengths
+        nth = seen - 1 - (seen - patches.long())[starts][of_row]  # which of its clip's embeddings a patch takes
+        patches &= nth < expected[of_row]
+        found = torch.zeros_like(expected).index_add(0, of_row, patches.to(expected.dtype))
         if not torch.equal(found, expected):
             row = int((found != expected).nonzero()[0])
             raise ValueError(
                 f"row {row} has {int(found[row])} audio-patch tokens, its clip has {int(expected[row])} embeddings"
             )
-        source = (audio_index[:, None] * heard.shape[1] + nth)[patches]
-        row, column = patches.nonzero(as_tuple=True)
+        source = (audio_index[of_row] * heard.shape[1] + nth)[patches]
         seq, batch, hidden = embedded.shape
+        at = patches.nonzero().squeeze(1)
         return (
             embedded.view(seq * batch, hidden)
-            .index_copy(0, column * batch + row, heard.flatten(0, 1).index_select(0, source).to(embedded.dtype))
+            .index_copy(0, at % seq * batch + at // seq, heard.flatten(0, 1).index_select(0, source).to(embedded.dtype))
             .view(seq, batch, hidden)
         )
 
 
+def _packed(segments: Sequence[int]) -> PackedSeqParams:
+    """The segments in the words of Megatron's and Transformer Engine's kernels."""
+    bounds = torch.tensor([0, *accumulate(segments)], dtype=torch.int32, device=device())
+    longest = max(segments)
+    return PackedSeqParams(
+        qkv_format="thd", cu_seqlens_q=bounds, cu_seqlens_kv=bounds, max_seqlen_q=longest, max_seqlen_kv=longest
+    )
+
+
 def build_policy(
-    model_dir: str | Path, *, value_head: bool = False, dtype: torch.dtype = torch.float32, freeze_encoder: bool = False
+    model_dir: str | Path,
+    *,
+    value_head: bool = False,
+    dtype: torch.dtype = torch.float32,
+    freeze_encoder: bool = False,
+    sequence_parallel: bool = True,
 ) -> PolicyModel:
     """Builds this rank's part of the model in `model_dir` and loads its weights.
 
     With `value_head` it is a critic of the same shape that starts from the policy's weights and the value 0.
-    With `freeze_encoder` the encoder (not the adaptor) gets no gradients and no optimizer state.
+    With `freeze_encoder` the encoder (not the adaptor) gets no gradients and no optimizer state. With
+    `sequence_parallel` ranks that share layers also share what stands between them, each a part of the sequence.
     """
     from trainer.huggingface import load_weights
 
     architecture = Architecture.read(model_dir)
-    patch = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json")).token_to_id(AUDIO_PATCH)
+    placeholder = architecture.family.layout.audio_patch
+    patch = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json")).token_to_id(placeholder)
     if patch is None:
-        raise InputError(f"{model_dir}/tokenizer.json", f"has no token {AUDIO_PATCH}", "an audio model's tokenizer")
-    module = PolicyModel(architecture, patch, value_head=value_head, dtype=dtype)
+        raise InputError(f"{model_dir}/tokenizer.json", f"has no token {placeholder}", "an audio model's tokenizer")
+    module = PolicyModel(architecture, patch, value_head=value_head, dtype=dtype, sequence_parallel=sequence_parallel)
     load_weights(module, model_dir)
     if freeze_encoder and module.audio is not None:
         module.audio.encoder.requires_grad_(False)
@@ -115,5 +186,5 @@ def unwrap(module: torch.nn.Module) -> PolicyModel:
 
 
 def is_last_stage() -> bool:
-    """True where logits and losses are."""
+    """True where losses are."""
     return parallel_state.is_pipeline_last_stage()

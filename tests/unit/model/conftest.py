@@ -36,6 +36,7 @@ class Rows:
     tokens: torch.Tensor
     audio: AudioBatch | None = None
     audio_index: torch.Tensor | None = None
+    segments: tuple[int, ...] | None = None
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,155 @@
+"""Preference tuning: DPO (https://arxiv.org/abs/2305.18290) on pairs of a better and a worse answer to one prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from earwitness.recipe.schema import PreferenceTune
+from trainer.batches import Batch, Mels, Row, collate
+from trainer.checkpoint import Progress
+from trainer.control import Control
+from trainer.figures import BAD_ROW, bad_row
+from trainer.learner import Learner, Loss
+from trainer.losses import masked_sum, preference_rows
+from trainer.model.audio import AudioBatch
+from trainer.model.logprobs import States, logprobs
+from trainer.parallel import data_parallel, device
+from trainer.shares import micro_batches, share
+from trainer.tuning import Work, follow
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two answers to one prompt."""
+
+    chosen: Row
+    rejected: Row
+    chosen_reference: float
+    """Log-prob of the whole chosen answer under the frozen reference."""
+    rejected_reference: float
+    counts: bool = True
+    """False for the work of a rank that has none: all must take part in an update."""
+
+    def lengths(self) -> list[int]:
+        """Tokens of its rows."""
+        return [len(self.chosen.tokens), len(self.rejected.tokens)]
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """One micro-batch: its rows are chosen, rejected, chosen, rejected, ..."""
+
+    batch: Batch
+    reference: Tensor
+    """Log-prob of each whole answer under the reference. float32 [rows]"""
+    counts: Tensor
+    """bool [pairs]"""
+
+    @property
+    def tokens(self) -> Tensor:
+        """Of the batch."""
+        return self.batch.tokens
+
+    @property
+    def audio(self) -> AudioBatch | None:
+        """Of the batch."""
+        return self.batch.audio
+
+    @property
+    def audio_index(self) -> Tensor:
+        """Of the batch."""
+        return self.batch.audio_index
+
+    @property
+    def segments(self) -> Sequence[int] | None:
+        """Of the batch."""
+        return self.batch.segments
+
+
+def prefer(
+    learner: Learner,
+    pairs: Sequence[Pair],
+    mels: Mels,
+    config: PreferenceTune,
+    progress: Progress,
+    control: Control,
+    save: Callable[[], None],
+    *,
+    seed: int,
+) -> bool:
+    """Updates until `config.steps` are done; False if it was stopped before. `progress` is kept current."""
+    return follow(
+        learner,
+        lambda step: work_of(pairs_of(pairs, config, seed=seed, step=step), mels, config),
+        config,
+        progress,
+        control,
+        save,
+    )
+
+
+def pairs_of(pairs: Sequence[Pair], config: PreferenceTune, *, seed: int, step: int) -> list[Pair]:
+    """The pairs of update `step` (from 1), over all ranks: shuffled epochs that depend on the seed only."""
+    size = min(config.batch_size, len(pairs))
+    epoch, position = divmod(step - 1, len(pairs) // size)
+    order = np.random.default_rng([seed, epoch]).permutation(len(pairs))
+    return [pairs[index] for index in order[position * size : (position + 1) * size]]
+
+
+def work_of(pairs: Sequence[Pair], mels: Mels, config: PreferenceTune) -> Work:
+    """The update on these pairs, which are those of all ranks."""
+    numbered = list(enumerate(pairs))
+    own = share(numbered, [sum(pair.lengths()) for pair in pairs], *data_parallel()) or [(0, _muted(pairs[0]))]
+    cut = micro_batches(own, lambda item: item[1].lengths(), config)
+    return Work(
+        [_pair_batch(part, mels, config.packed) for part in cut],
+        preference_loss(len(pairs), beta=config.beta, length_normalised=config.length_normalised),
+        ["loss", "margin", "accuracy"],
+        [row.name for pair in pairs for row in (pair.chosen, pair.rejected)],
+        sum(row.response_tokens for pair in pairs for row in (pair.chosen, pair.rejected)),
+    )
+
+
+def preference_loss(pairs: int, *, beta: float, length_normalised: bool) -> Loss:
+    """The loss of an update with `pairs` pairs over all ranks: the mean over pairs.
+
+    `length_normalised`: log-ratios are means over an answer's tokens, so that long answers do not win by length.
+    """
+
+    def loss(states: States, e: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        mask = e.batch.mask
+        gained = masked_sum(logprobs(states, e.batch), mask) - e.reference
+        if length_normalised:
+            gained = gained / mask.sum(1).clamp(min=1)
+        losses, margins = preference_rows(gained[0::2], gained[1::2], beta)
+        nothing = torch.zeros_like(losses)
+        total = torch.where(e.counts, losses, nothing).sum() / pairs
+        return total, {
+            "loss": total.detach(),
+            "margin": torch.where(e.counts, margins, nothing).sum() / pairs,
+            "accuracy": ((margins > 0) & e.counts).sum() / pairs,
+            BAD_ROW: bad_row(gained[:, None], e.counts.repeat_interleave(2)[:, None], e.batch.numbers),
+        }
+
+    return loss
+
+
+def _pair_batch(numbered: Sequence[tuple[int, Pair]], mels: Mels, packed: bool) -> PairBatch:
+    rows = [
+        (2 * number + which, row) for number, pair in numbered for which, row in enumerate((pair.chosen, pair.rejected))
+    ]
+    references = [x for _, pair in numbered for x in (pair.chosen_reference, pair.rejected_reference)]
+    return PairBatch(
+        collate(rows, mels, device(), packed=packed),
+        torch.tensor(references, dtype=torch.float32, device=device()),
+        torch.tensor([pair.counts for _, pair in numbered], device=device()),
+    )
+
+
+def _muted(pair: Pair) -> Pair:
+    return replace(pair, chosen=pair.chosen.muted(), rejected=pair.rejected.muted(), counts=False)
