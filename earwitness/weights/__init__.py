@@ -21,6 +21,7 @@ from earwitness.weights.part import WeightPart
 from earwitness.weights.publisher import WeightPublisher
 from earwitness.weights.reader import WeightReader
 from earwitness.weights.shards import connect_shards
+from earwitness.weights.tensors import Tensor
 
 __all__ = [
     "NEWS",
@@ -28,6 +29,7 @@ __all__ = [
     "Held",
     "HostCopy",
     "MissingVersion",
+    "Tensor",
     "WeightError",
     "WeightPart",
     "WeightPublisher",

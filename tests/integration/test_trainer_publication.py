@@ -1,0 +1,102 @@
+"""Ranks write their own parts of a version: together they are the model, whatever the layout, and commit or do not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from earwitness.recipe.schema import ToyModel
+from earwitness.redis_server import RedisServer
+from earwitness.weights import HostCopy, WeightReader
+from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
+from trainer.toy import make_toy
+
+REPOSITORY = Path(__file__).parents[2]
+SECONDS = 240
+"""A launch of four ranks takes about 20 s; a machine that is busy with other tests takes much longer."""
+RANKS = 4
+LAYOUTS = ["dp4:1:1", "tp2-dp2:2:1", "tp2-pp2:2:2"]
+VERSIONS = 6
+
+pytestmark = pytest.mark.timeout(SECONDS + 60)
+
+
+class Follower(threading.Thread):
+    """Fetches every version of every layout as soon as it is there: the publisher keeps only the newest."""
+
+    def __init__(self, urls: list[str]) -> None:
+        super().__init__(daemon=True)
+        self._reader = WeightReader(urls)
+        self._copy = HostCopy()
+        self.seen: dict[tuple[str, int], dict[str, bytes]] = {}
+        self.parts: dict[tuple[str, int], set[str]] = {}
+        self.kinds: dict[str, str] = {}
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.is_set():
+            latest = self._reader.latest()
+            if latest is None or latest in self.seen:
+                self.ended.wait(0.005)
+                continue
+            self._copy.catch_up(self._reader, *latest)
+            manifest = self._reader.manifest(*latest)
+            self.seen[latest] = {name: held.data.tobytes() for name, held in self._copy.tensors.items()}
+            self.parts[latest] = {chunk.key.rsplit(":", 1)[1].split(".")[0] for chunk in manifest.chunks}
+            self.kinds[latest[0]] = self.kinds.get(latest[0], "") + (
+                "a" if manifest.kind == VERSION_KIND_ANCHOR else "d"
+            )
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Follower, Path]:
+    out = tmp_path_factory.mktemp("published")
+    toy = ToyModel(
+        hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, vocab_size=320, max_positions=64,
+        encoder_size=16, encoder_layers=1, encoder_heads=2, adapter_size=24, n_mels=16,
+    )  # fmt: skip
+    make_toy(str(out / "toy"), toy, ["the pitch climbs from 220 Hz to 440 Hz"] * 4, seed=3)
+    worker = REPOSITORY / "tests" / "integration" / "publication_worker.py"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS)]
+    with ExitStack() as stack:
+        urls = [stack.enter_context(RedisServer("weights", out / f"shard-{i}")).url for i in range(2)]
+        follower = Follower(urls)
+        follower.start()
+        process = subprocess.Popen(
+            [*launch, str(worker), str(out / "toy"), str(out), ",".join(urls), *LAYOUTS],
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            words, _ = process.communicate(timeout=SECONDS)
+        finally:
+            process.terminate()  # the launcher then ends its ranks; killed, it would leave them behind
+        follower.ended.set()
+        follower.join(10)
+    assert process.returncode == 0, words[-3000:]
+    assert words.count("weights not published") == len(LAYOUTS), words[-3000:]  # each one's version 2, once
+    return follower, out
+
+
+@pytest.mark.parametrize("layout", [layout.split(":")[0] for layout in LAYOUTS])
+def test_what_is_read_is_the_model_that_was_published(followed: tuple[Follower, Path], layout: str) -> None:
+    follower, out = followed
+    lineage = f"{layout}/0"
+    read = sorted(version for name, version in follower.seen if name == lineage)
+    assert read[-1] == VERSIONS - 1 and len(read) >= 2
+    for version in read:
+        weights = load_file(out / f"{layout}-{version}.safetensors")
+        expected = {name: tensor.view(torch.uint8).numpy().tobytes() for name, tensor in weights.items()}
+        assert follower.seen[lineage, version] == expected
+    assert follower.parts[lineage, VERSIONS - 1] == {str(rank) for rank in range(RANKS)}
