@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from earwitness.chat import THINK_END
 from earwitness.errors import InputError
 from earwitness.log import Logger
 from earwitness.manifest import read_manifest
+from earwitness.model.architecture import Architecture
 from earwitness.queue import Queue
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import Recipe, RlStage, Tune
+from earwitness.recipe.schema import Optimizer, Recipe, RlStage, Tune
 from earwitness.redis_client import connect
-from earwitness.weights import WeightPublisher
+from earwitness.weights import WeightPart, WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from services.settings import Settings
 from services.trainer.board import Board
@@ -30,9 +32,8 @@ from trainer.examples import Examples, load_tokenizer
 from trainer.huggingface import save_pretrained
 from trainer.learner import Learner
 from trainer.mels import MelCache
-from trainer.model.architecture import Architecture
 from trainer.model.policy import build_policy
-from trainer.publication import publish_model
+from trainer.publication import Publication
 from trainer.ready import ReadyGroups
 from trainer.reinforce import reinforce
 from trainer.supervised import tune
@@ -61,6 +62,7 @@ class Phase:
         self._policy: Learner
         self._critic: Learner | None = None
         self._ready: ReadyGroups | None = None
+        self._publication: Publication | None = None
         self._run_id = ""
 
     def run(self) -> bool:
@@ -92,6 +94,8 @@ class Phase:
             self._checkpoints.finish()
         finally:
             self._checkpoints.close()
+            if self._publication is not None:
+                self._publication.close()
         self._show()
         return finished
 
@@ -106,26 +110,28 @@ class Phase:
     def report(self, step: int, metrics: dict[str, float]) -> None:
         """Rank 0 shows the figures."""
         if self._board:
-            self._board.step_done(step, self._progress.version, metrics | self._checkpoints.figures())
+            published = self._publication.figures if self._publication else {}
+            self._board.step_done(step, self._progress.version, metrics | self._checkpoints.figures() | published)
 
     def _tune(self, checkpoint: Checkpoint | None) -> bool:
         config: Tune = self._stage.tune
         mels = MelCache(self._architecture.audio.n_mels)
         examples = agree(self._examples, config, mels)
-        self._policy = Learner(self._build(value_head=False), config.optimizer, config.steps)
+        self._policy = self._learner(config.optimizer, config.steps)
         self._restore(checkpoint)
         return tune(self._policy, examples, mels, config, self._progress, self, self._save)
 
     def _train(self, checkpoint: Checkpoint | None) -> bool:
         stage: RlStage = self._stage
         mels = MelCache(self._architecture.audio.n_mels)
-        self._policy = Learner(self._build(value_head=False), stage.optimizer, stage.steps)
+        self._policy = self._learner(stage.optimizer, stage.steps)
         if stage.algorithm == "ppo":
             optimizer = stage.critic_optimizer or stage.optimizer
-            self._critic = Learner(self._build(value_head=True), optimizer, stage.steps)
+            self._critic = self._learner(optimizer, stage.steps, value_head=True)
         self._restore(checkpoint)
         lineage = f"{self._request.job_id}/{self._progress.lineage}"
-        queue, publisher = agree(self._connect, lineage)
+        queue, part, publisher = agree(self._connect, lineage)
+        publication = self._publication = Publication(part, publisher, self._log)
         self._ready = ReadyGroups(
             queue,
             self._run_id,
@@ -139,11 +145,12 @@ class Phase:
             max_positions=self._architecture.decoder.max_positions,
             think_end=self._think_end(),
         )
+        tokenizer = load_tokenizer(self._weights)
 
         def publish(version: int) -> None:
-            publish_model(publisher, version, self._policy.model.module, self._log)
+            publication.publish(version, self._policy.model.module)
 
-        return reinforce(
+        finished = reinforce(
             self._policy,
             self._critic,
             self._ready,
@@ -154,7 +161,10 @@ class Phase:
             publish,
             self._save,
             seed=self._recipe.seed,
+            token_text=lambda token: tokenizer.decode([token], skip_special_tokens=False),
         )
+        publication.finish()
+        return finished
 
     def _think_end(self) -> int:
         token = load_tokenizer(self._weights).token_to_id(THINK_END)
@@ -164,8 +174,13 @@ class Phase:
             )
         return token
 
-    def _build(self, *, value_head: bool) -> Any:
-        return build_policy(self._weights, value_head=value_head, dtype=getattr(torch, self._recipe.model.dtype))
+    def _learner(self, optimizer: Optimizer, steps: int, *, value_head: bool = False) -> Learner:
+        model = self._recipe.model
+        dtype = getattr(torch, model.dtype)
+        module = build_policy(
+            self._weights, value_head=value_head, dtype=dtype, sequence_parallel=model.sequence_parallel
+        )
+        return Learner(module, optimizer, steps, distributed_optimizer=model.distributed_optimizer)
 
     def _examples(self, config: Tune, mels: MelCache) -> Examples:
         return Examples(
@@ -178,14 +193,15 @@ class Phase:
             curriculum=config.curriculum,
         )
 
-    def _connect(self, lineage: str) -> tuple[Queue | None, WeightPublisher | None]:
-        """Rank 0's connections."""
-        if self._board is None:
-            return None, None
+    def _connect(self, lineage: str) -> tuple[Queue | None, WeightPart, WeightPublisher | None]:
+        """This rank's connections: all write weights, rank 0 has the queue and publishes."""
         if not self._settings.queue_url or not self._settings.weights_urls:
             raise InputError("EW_QUEUE_URL, EW_WEIGHTS_URLS", "are not set", "the Redis servers of the mesh")
+        part = WeightPart(self._settings.weights_urls, lineage, dist.get_rank())
+        if self._board is None:
+            return None, part, None
         queue = Queue(connect(self._settings.queue_url), self._settings.claim_idle_ms)
-        return queue, WeightPublisher(self._settings.weights_urls, lineage)
+        return queue, part, WeightPublisher(self._settings.weights_urls, lineage)
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
 from rollout.contract import EngineConfig, FetchError, Served
 from rollout.engine import RolloutEngine
-from rollout.model.step_audio import StepAudio2ForCausalLM
-from rollout.plugin import ARCHITECTURE, register
+from rollout.model.audio_model import AudioModel
+from rollout.plugin import ARCHITECTURES, register
+from tests.integration.parity_gate import gate
 from tests.integration.rollout_toy import make_clips, make_model, prompt, sampling, trainer_logprobs, weight_tensors
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -91,7 +93,7 @@ async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Set
 
 async def test_the_plug_in_may_be_called_again(setting: Setting) -> None:
     register()
-    assert ModelRegistry.models[ARCHITECTURE].model_cls is StepAudio2ForCausalLM
+    assert {ModelRegistry.models[name].model_cls for name in ARCHITECTURES.values()} == {AudioModel}
 
 
 @pytest.mark.parametrize("temperature", [0.7, 1.0])
@@ -185,6 +187,49 @@ async def test_an_update_replaces_every_weight(setting: Setting) -> None:
     print(f"log-prob gap after an update: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
     assert gaps.mean() <= GAP_BOUND
     assert gaps.max() <= LARGEST_GAP
+
+
+async def test_the_gate_lets_the_same_weights_pass_and_shows_where_others_differ(setting: Setting) -> None:
+    """One weight of one layer is not what the trainer has: RL does not start, and the first wrong token is named."""
+
+    async def probe() -> list[trajectory_pb2.Group]:
+        groups = []
+        for number, (prompt_ids, trajectories) in enumerate(await setting.generate_all()):
+            audio = [*setting.clips, ""][number]
+            task = trajectory_pb2.GroupTask(ordinal=number, prompt=prompt(number, audio), sampling=sampling())
+            groups.append(trajectory_pb2.Group(task=task, prompt_token_ids=prompt_ids, trajectories=trajectories))
+        return groups
+
+    new = setting.folder / "toy2"
+    assert gate(new, await probe(), setting.folder) == ""
+
+    other = shutil.copytree(new, setting.folder / "toy-other")
+    weights = load_file(other / "model.safetensors")
+    name = "model.layers.1.mlp.down_proj.weight"
+    weights[name] = weights[name] * np.float32(1.05)
+    save_file(weights, other / "model.safetensors")
+    publisher = WeightPublisher(setting.urls, "job/other")
+    publisher.publish_anchor(1, weight_tensors(other))
+    await setting.engine.serve("job/other", 1)
+    refused = await probe()
+    said = gate(new, refused, setting.folder)
+    print(said)
+    found = re.search(
+        r"first batch is ([\d.e-]+); expected at most logprob_gap_bound = 0\.001\. The first token that differs: "
+        r"ordinal (\d+), trajectory (\d+), token (\d+) of its response, id (\d+) '.*': trainer (-?[\d.]+), "
+        r"rollout (-?[\d.]+)$",
+        said,
+        re.DOTALL,
+    )
+    assert found is not None, said
+    ordinal, trajectory, position, token_id = map(int, found.groups()[1:5])
+    ours, theirs = map(float, found.groups()[5:])
+    shown = refused[ordinal].trajectories[trajectory]
+    assert shown.token_ids[position] == token_id
+    assert abs(shown.logprobs[position] - theirs) < 1e-3 < abs(ours - theirs)
+    assert gate(new, refused, setting.folder, bound=5.0) == ""  # the recipe may allow it
+    setting.publisher.publish_anchor(2, weight_tensors(new))
+    await setting.engine.serve(LINEAGE, 2)
 
 
 async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> None:

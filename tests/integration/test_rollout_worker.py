@@ -22,7 +22,7 @@ from earwitness.active import ActiveJob, write_active
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
 from earwitness.redis_server import RedisServer, connect
 from earwitness.weights import WeightPublisher
-from earwitness.weights.anchor import Tensor
+from earwitness.weights.tensors import Tensor
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest

@@ -160,7 +160,7 @@ def test_ranks_fail_together_and_stay_usable(tmp_path, mesh):
             trainer.call("StartPhase", **start_fields(tmp_path, manifest, recipe, model))
             status = wait_for_end(trainer)
         assert status.state == wire.PHASE_STATE_FAILED
-        assert "expected at most logprob_gap_bound = 0.01" in status.reason
+        assert "expected at most logprob_gap_bound = 0.01. The first token that differs: ordinal " in status.reason
         assert (status.step, status.ranks) == (0, 2)
 
         examples = read_manifest(manifest)

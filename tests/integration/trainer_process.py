@@ -84,7 +84,17 @@ def main() -> None:
         critic = Learner(build_policy(model, value_head=True), stage.optimizer, stage.steps)
         source = Recorded(model, settings["manifest"], stage.groups_per_step)
         assert reinforce(
-            policy, critic, source, mels, stage, Progress(), control, lambda version: None, lambda: None, seed=1
+            policy,
+            critic,
+            source,
+            mels,
+            stage,
+            Progress(),
+            control,
+            lambda version: None,
+            lambda: None,
+            seed=1,
+            token_text=str,
         )
 
 

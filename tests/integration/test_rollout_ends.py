@@ -1,0 +1,132 @@
+"""How a rollout worker ends when it has hardly begun: killed while its engine starts, and unable to keep up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from earwitness.active import ActiveJob, write_active
+from earwitness.queue import TASKS, Queue
+from earwitness.redis_server import RedisServer, connect
+from earwitness.weights import WeightPublisher
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from services.rollout import EXIT_CANNOT_KEEP_UP
+from tests.integration.rollout_toy import ROOT, make_model, prompt, sampling, weight_tensors
+
+pytestmark = pytest.mark.timeout(300)
+
+START_SECONDS = 150.0
+"""Longest wait for vLLM: 20 s on an idle machine."""
+END_SECONDS = 30.0
+"""Longest life of a process whose parent was killed: it may have to end its imports first."""
+
+
+def wait_for(what: str, condition: Callable[[], Any], seconds: float, poll_seconds: float = 0.05) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(poll_seconds)
+    return found
+
+
+@dataclass
+class Place:
+    """Two Redis servers, a model and a job that wants it served."""
+
+    folder: Path
+    queue_url: str
+    weights_url: str
+    model_dir: Path
+    queue: Queue
+    workers: list[subprocess.Popen[bytes]]
+
+    def start(self, name: str, **environment: str) -> subprocess.Popen[bytes]:
+        """A rollout worker."""
+        with (self.folder / f"{name}.log").open("wb") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "services.rollout"], cwd=ROOT, stderr=log, stdout=log,
+                env={**os.environ, "EW_QUEUE_URL": self.queue_url, "EW_WEIGHTS_URLS": self.weights_url,
+                     "EW_NAME": name, **environment},
+            )  # fmt: skip
+        self.workers.append(worker)
+        return worker
+
+    def events(self, name: str, event: str) -> list[dict[str, Any]]:
+        lines = (self.folder / f"{name}.log").read_text().splitlines()
+        found = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in found if line["event"] == event]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    workers: list[subprocess.Popen[bytes]] = []
+    with RedisServer("queue", tmp_path / "q") as queue, RedisServer("weights", tmp_path / "w") as weights:
+        client = connect(queue.url)
+        model_dir = make_model(tmp_path / "toy")
+        write_active(client, ActiveJob("job", str(model_dir), max_model_len=512))
+        try:
+            yield Place(tmp_path, queue.url, weights.url, model_dir, Queue(client), workers)
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+
+
+def spawned(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """vLLM's processes, as soon as they are there."""
+    children = psutil.Process(worker.pid).children(recursive=True)
+    return [
+        c for c in children if any("spawn_main" in word or "EngineCore" in word for word in [c.name(), *c.cmdline()])
+    ]
+
+
+@pytest.mark.parametrize("later_seconds", [0.0, 4.0], ids=["at once", "in the middle"])
+def test_killed_while_its_engine_starts_it_leaves_no_process(place: Place, later_seconds: float) -> None:
+    worker = place.start("killed")
+    wait_for("the engine's process", lambda: spawned(worker), START_SECONDS)
+    time.sleep(later_seconds)
+    children = psutil.Process(worker.pid).children(recursive=True)
+    assert not place.events("killed", "engine started"), "too late: the engine had started"
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    _, alive = psutil.wait_procs(children, timeout=END_SECONDS)
+    for process in alive:
+        process.kill()
+    assert not alive, f"outlived the worker: {alive}"
+
+
+def test_a_worker_that_cannot_load_what_is_published_says_so_and_leaves(place: Place) -> None:
+    """The newest version lacks a chunk, so that no reader can verify it: it is never served, and no task is taken."""
+    publisher = WeightPublisher([place.weights_url], "job/0")
+    manifest = publisher.publish_anchor(1, weight_tensors(place.model_dir))
+    weights = connect(place.weights_url)
+    chunks = [chunk.key for chunk in manifest.chunks]
+    assert weights.delete(*chunks) == len(chunks)
+    place.queue.open_run("job/0-eval/1")
+    place.queue.issue(
+        trajectory_pb2.GroupTask(run_id="job/0-eval/1", prompt=prompt(0, ""), sampling=sampling(), min_version=1)
+    )
+    worker = place.start("slow", EW_ROLLOUT_BEHIND_SECONDS="2")
+    said = wait_for(
+        "its last word",
+        lambda: [w for w in place.queue.workers() if w.fields["state"] == "cannot keep up"],
+        START_SECONDS,
+    )
+    assert said[0].fields["behind"] == "1" and said[0].fields["version"] == "0"
+    assert worker.wait(END_SECONDS) == EXIT_CANNOT_KEEP_UP
+    assert len(place.events("slow", "weights not loaded")) >= 3 and not place.events("slow", "weights loaded")
+    (failed,) = place.events("slow", "service failed")
+    assert "CannotKeepUpError: no version could be served for" in failed["error"]
+    lag = next(lag for lag in place.queue.lag() if lag.stream == TASKS)
+    assert (lag.waiting, lag.pending) == (1, 0)
