@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from earwitness.audio import read_audio, silence
-from earwitness.chat import EOT, render_prompt
+from earwitness.chat import render_prompt
 from earwitness.errors import InputError
+from earwitness.model.family import family_of
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 
@@ -34,9 +35,11 @@ class PromptCodec:
 
     def __init__(self, model_dir: str) -> None:
         self._tokenizer = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json"))
-        end = self._tokenizer.token_to_id(EOT)
+        self._layout = family_of(model_dir).layout
+        end = self._tokenizer.token_to_id(self._layout.end_of_turn)
         if end is None:
-            raise InputError(f"{model_dir}/tokenizer.json", f"has no token {EOT}", "a Step-Audio tokenizer")
+            problem = f"has no token {self._layout.end_of_turn}"
+            raise InputError(f"{model_dir}/tokenizer.json", problem, "the tokenizer of the model's family")
         self.stop_ids = sorted({end, *_config_stop_ids(Path(model_dir))})
         """Tokens that end a turn."""
 
@@ -46,10 +49,10 @@ class PromptCodec:
         Raises AudioError if the clip cannot be used.
         """
         if not prompt.audio_uri:
-            return EncodedPrompt(self._ids(render_prompt(prompt, audio_tokens=0)), None, "")
+            return EncodedPrompt(self._ids(render_prompt(prompt, 0, self._layout)), None, "")
         samples = silence() if without_audio else read_audio(prompt.audio_uri)
         clip_id = xxhash.xxh3_128_hexdigest(samples.tobytes())
-        return EncodedPrompt(self._ids(render_prompt(prompt, audio_tokens=1)), samples, clip_id)
+        return EncodedPrompt(self._ids(render_prompt(prompt, 1, self._layout)), samples, clip_id)
 
     def decode(self, token_ids: list[int]) -> str:
         """The text of a response, without the token that ended the turn."""

@@ -106,7 +106,7 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
     def finish_weight_update(self) -> None:
         """Closes the model again; on the CPU this repacks what is packed. What can be read of it is compared."""
         finalize_layerwise_reload(self.model, self.model_config)
-        check_loaded(self.model, {name: tensor_of(held) for name, held in self._copy.tensors.items()})
+        check_loaded(self.model, {self.model.our_name(name): tensor_of(h) for name, h in self._copy.tensors.items()})
 
     def shutdown(self) -> None:
         """Nothing is held but connections, which end with the process."""

@@ -1,26 +1,19 @@
-"""The audio tower: Whisper-style encoder at 25 Hz, and the adaptor that brings it to 12.5 Hz and the decoder's width.
+"""The audio tower: Whisper-style encoder at 25 Hz, and the adaptor that brings it to the decoder's width.
 
-Module names follow the Hugging Face checkpoint (`encoder.*`, `adapter.*`), so its weights load as they are.
+Modules are named as Step-Audio's weights are (`encoder.*`, `adapter.*`); `earwitness.model.names` knows others.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from earwitness.logmel import audio_tokens
-
-MLP_RATIO = 4
-"""Width of a block's MLP over its own, as in Whisper."""
-DEFAULT_ADAPTER_SIZE = 2048
-"""Width between the adaptor's linear layers in the published checkpoints, whose config does not name it."""
+from earwitness.model.architecture import KERNEL, AudioDims
 
 
-def embed_clips(encoder: AudioEncoder, adapter: Adapter, mels: list[Tensor]) -> list[Tensor]:
-    """Embeds mels `[n_mels, frames]` of any lengths; gives `[audio_tokens(frames), hidden]` each.
+def embed_clips(encoder: AudioEncoder, adapter: Adapter | Projector, mels: list[Tensor]) -> list[Tensor]:
+    """Embeds mels `[n_mels, frames]` of any lengths; gives `[audio tokens, hidden]` each.
 
     Clips are padded to one batch and masked after every step that leaks across time, so that a clip's embedding
     does not depend on its neighbours.
@@ -32,27 +25,39 @@ def embed_clips(encoder: AudioEncoder, adapter: Adapter, mels: list[Tensor]) -> 
         row[:, : mel.shape[-1]] = mel.to(device=device, dtype=dtype)
     lengths = torch.tensor(frames, device=device)
     hidden, lengths = encoder(batch, lengths)
-    hidden = adapter(hidden, lengths)
-    return [row[: audio_tokens(count)] for row, count in zip(hidden, frames, strict=True)]
+    hidden, lengths = adapter(hidden, lengths)
+    return [row[:count] for row, count in zip(hidden, lengths.tolist(), strict=True)]
+
+
+def adapter_of(dims: AudioDims, hidden_size: int) -> Adapter | Projector:
+    """What follows the encoder in the model's family."""
+    if dims.adapter_size is None:
+        return Projector(dims.size, hidden_size)
+    return Adapter(dims.size, dims.adapter_size, hidden_size)
 
 
 class AudioEncoder(nn.Module):
-    """`[clips, n_mels, frames]` at 100 Hz to `[clips, frames // 4, size]` at 25 Hz."""
+    """`[clips, n_mels, frames]` at 100 Hz to `[clips, counted frames // 4, size]` at 25 Hz."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, dims: AudioDims) -> None:
         super().__init__()
-        size = config["n_audio_state"]
-        self.conv1 = nn.Conv1d(config["n_mels"], size, kernel_size=3, padding=1)
-        self.conv2 = nn.Conv1d(size, size, kernel_size=3, stride=2, padding=1)
-        self.positional_embedding = nn.Embedding(config["n_audio_ctx"], size)
-        self.blocks = nn.ModuleList(Block(size, config["n_audio_head"]) for _ in range(config["n_audio_layer"]))
+        size = dims.size
+        self.trailing = dims.trailing_frames
+        self.conv1 = nn.Conv1d(dims.n_mels, size, kernel_size=KERNEL, padding=1)
+        self.conv2 = nn.Conv1d(size, size, kernel_size=KERNEL, stride=2, padding=1)
+        self.positional_embedding = nn.Embedding(dims.positions, size)
+        self.blocks = nn.ModuleList(Block(size, dims.heads, dims.mlp_size) for _ in range(dims.layers))
         self.after_norm = nn.LayerNorm(size)
 
-    def forward(self, mels: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Hidden states and the number of valid ones of each clip, `[clips]`."""
-        hidden = F.gelu(self.conv1(mels)) * valid(lengths, mels.shape[-1])[:, None, :]
-        hidden = F.gelu(self.conv2(hidden)).transpose(1, 2)
-        lengths = (lengths + 1) // 2
+    def forward(self, mels: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden states and the number of valid ones of each clip, `[clips]`.
+
+        A clip's trailing frames are seen by the convolutions, but do not count.
+        """
+        mels = mels[:, :, : 2 * self.positional_embedding.num_embeddings]
+        hidden = F.gelu(self.conv1(mels)) * valid(frames, mels.shape[-1])[:, None, :]
+        lengths = (frames - self.trailing + 1) // 2
+        hidden = F.gelu(self.conv2(hidden)).transpose(1, 2)[:, : int(lengths.max())]
         positions = torch.arange(hidden.shape[1], device=hidden.device)
         hidden = hidden + self.positional_embedding(positions)
         # [clips, 1, 1, keys]: padding is never attended to
@@ -66,11 +71,11 @@ class AudioEncoder(nn.Module):
 class Block(nn.Module):
     """One pre-norm transformer block."""
 
-    def __init__(self, size: int, heads: int) -> None:
+    def __init__(self, size: int, heads: int, mlp_size: int) -> None:
         super().__init__()
         self.attn = Attention(size, heads)
         self.attn_ln = nn.LayerNorm(size)
-        self.mlp = nn.Sequential(nn.Linear(size, MLP_RATIO * size), nn.GELU(), nn.Linear(MLP_RATIO * size, size))
+        self.mlp = nn.Sequential(nn.Linear(size, mlp_size), nn.GELU(), nn.Linear(mlp_size, size))
         self.mlp_ln = nn.LayerNorm(size)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
@@ -101,21 +106,31 @@ class Attention(nn.Module):
 
 
 class Adapter(nn.Module):
-    """25 Hz to 12.5 Hz, encoder width to decoder width."""
+    """Step-Audio's: 25 Hz to 12.5 Hz, encoder width to decoder width."""
 
-    def __init__(self, config: dict[str, Any], hidden_size: int) -> None:
+    def __init__(self, size: int, adapter_size: int, hidden_size: int) -> None:
         super().__init__()
-        size, inner = config["n_audio_state"], config.get("adapter_size", DEFAULT_ADAPTER_SIZE)
-        stride = config["adapter_stride"]
-        self.conv = nn.Conv1d(size, size, kernel_size=config["kernel_size"], stride=stride, padding=1)
-        self.linear1 = nn.Linear(size, inner)
-        self.linear2 = nn.Linear(inner, hidden_size)
+        self.conv = nn.Conv1d(size, size, kernel_size=KERNEL, stride=2, padding=1)
+        self.linear1 = nn.Linear(size, adapter_size)
+        self.linear2 = nn.Linear(adapter_size, hidden_size)
 
-    def forward(self, hidden: Tensor, lengths: Tensor) -> Tensor:
-        """`[clips, time, size]` to `[clips, (time - 1) // 2 + 1, hidden_size]`."""
+    def forward(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """`[clips, time, size]` to `[clips, (time - 1) // 2 + 1, hidden_size]` and the lengths."""
         hidden = hidden * valid(lengths, hidden.shape[1])[:, :, None]
         hidden = F.gelu(self.conv(hidden.transpose(1, 2))).transpose(1, 2)
-        return self.linear2(F.relu(self.linear1(hidden)))
+        return self.linear2(F.relu(self.linear1(hidden))), (lengths - 1) // 2 + 1
+
+
+class Projector(nn.Module):
+    """Qwen2-Audio's: encoder width to decoder width at 25 Hz."""
+
+    def __init__(self, size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(size, hidden_size)
+
+    def forward(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """`[clips, time, size]` to `[clips, time, hidden_size]` and the lengths as they are."""
+        return self.linear(hidden), lengths
 
 
 def valid(lengths: Tensor, size: int) -> Tensor:

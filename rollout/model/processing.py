@@ -22,8 +22,9 @@ from vllm.multimodal.processing import (
 )
 from vllm.multimodal.processing.inputs import ProcessorInputs
 
-from earwitness.chat import AUDIO_PATCH
-from earwitness.logmel import HOP, PAD_RIGHT, audio_tokens, log_mel
+from earwitness.logmel import HOP, PAD_RIGHT, log_mel
+from earwitness.model.architecture import Architecture
+from earwitness.model.family import clip_tokens
 
 MELS = "audio_mels"
 """Name under which the model receives the mels, one tensor `[n_mels, frames]` a clip."""
@@ -38,25 +39,26 @@ class ProcessingInfo(BaseProcessingInfo):
 
     def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:
         """Tokens of the longest clip, which spares vLLM from making one to find out."""
-        return {"audio": min(audio_tokens(self.max_frames), seq_len)}
+        return {"audio": min(self.architecture.family.audio_tokens(self.max_frames), seq_len)}
 
-    @property
-    def n_mels(self) -> int:
-        """Mel bins."""
-        return int(self.get_hf_config().audio_encoder_config["n_mels"])
+    @cached_property
+    def architecture(self) -> Architecture:
+        """What the checkpoint says of itself."""
+        return Architecture.read(self.model_id)
 
     @property
     def max_frames(self) -> int:
         """Mel frames of the longest clip: the second convolution halves them onto the positional embedding."""
-        return 2 * int(self.get_hf_config().audio_encoder_config["n_audio_ctx"])
+        return 2 * self.architecture.audio.positions
 
     @cached_property
     def patch_id(self) -> int:
         """Id of the audio placeholder in this checkpoint's tokenizer."""
         tokenizer = Tokenizer.from_file(f"{self.model_id}/tokenizer.json")
-        patch_id = tokenizer.token_to_id(AUDIO_PATCH)
+        placeholder = self.architecture.family.layout.audio_patch
+        patch_id = tokenizer.token_to_id(placeholder)
         if patch_id is None:
-            raise ValueError(f"{self.model_id}/tokenizer.json has no token {AUDIO_PATCH}")
+            raise ValueError(f"{self.model_id}/tokenizer.json has no token {placeholder}")
         return int(patch_id)
 
 
@@ -97,9 +99,10 @@ class Processor(BaseMultiModalProcessor[ProcessingInfo]):
         return BatchFeature({MELS: [self._mel(np.asarray(clip)) for clip in clips.get_all()]})
 
     def _mel(self, clip: np.ndarray) -> torch.Tensor:
-        mel = log_mel(clip, self.info.n_mels) if clip.ndim == 1 else clip
+        mel = log_mel(clip, self.info.architecture.audio.n_mels) if clip.ndim == 1 else clip
         if mel.shape[-1] > self.info.max_frames:
             raise ValueError(f"a clip of {mel.shape[-1]} mel frames; the encoder takes at most {self.info.max_frames}")
+        clip_tokens(self.info.architecture.family, mel.shape[-1], "the clip")  # too short for a token: refused here
         return torch.from_numpy(np.ascontiguousarray(mel, dtype=np.float32))
 
     def _get_mm_fields_config(
@@ -113,12 +116,12 @@ class Processor(BaseMultiModalProcessor[ProcessingInfo]):
         hf_processor_mm_kwargs: Mapping[str, Any],
         out_mm_kwargs: MultiModalKwargsItems,
     ) -> Sequence[PromptUpdate]:
-        patch_id = self.info.patch_id
+        patch_id, family = self.info.patch_id, self.info.architecture.family
         mels = out_mm_kwargs.get_data().get(MELS, [])
         return [
             PromptReplacement(
                 modality="audio",
                 target=[patch_id],
-                replacement=lambda index: [patch_id] * audio_tokens(mels[index].shape[-1]),
+                replacement=lambda index: [patch_id] * family.audio_tokens(mels[index].shape[-1]),
             )
         ]

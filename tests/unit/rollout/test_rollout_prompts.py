@@ -25,7 +25,9 @@ def model_dir(tmp_path: Path) -> Path:
     trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=alphabet)
     tokenizer.train_from_iterator(["which is higher"], trainer)
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    (tmp_path / "config.json").write_text(json.dumps({"text_config": {"eos_token_id": [2, 299]}}))
+    (tmp_path / "config.json").write_text(
+        json.dumps({"architectures": ["StepAudio2ForCausalLM"], "text_config": {"eos_token_id": [2, 299]}})
+    )
     return tmp_path
 
 

@@ -16,22 +16,25 @@ from vllm.model_executor.models.utils import AutoWeightsLoader, maybe_prefix
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
-from rollout.model.encoder import Adapter, AudioEncoder, embed_clips
+from earwitness.model.architecture import Architecture
+from earwitness.model.names import our_name
+from rollout.model.encoder import AudioEncoder, adapter_of, embed_clips
 from rollout.model.processing import MELS, DummyInputs, ProcessingInfo, Processor
 
 
 @MULTIMODAL_REGISTRY.register_processor(Processor, info=ProcessingInfo, dummy_inputs=DummyInputs)
-class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal):
-    """Step-Audio-R1. The tower is replicated on every tensor-parallel rank: it is 2 % of the published model."""
+class AudioModel(nn.Module, SupportsMultiModal):
+    """A model of any family. The tower is replicated on every tensor-parallel rank: it is 2 % of Step-Audio-R1."""
 
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         super().__init__()
-        config = vllm_config.model_config.hf_config
-        text = config.text_config
-        self.config = config
+        self.config = vllm_config.model_config.hf_config
+        text = self.config.text_config
+        architecture = Architecture.read(vllm_config.model_config.model)
+        self._family = architecture.family
         with self._mark_tower_model(vllm_config, "audio"):
-            self.encoder = AudioEncoder(config.audio_encoder_config)
-            self.adapter = Adapter(config.audio_encoder_config, text.hidden_size)
+            self.encoder = AudioEncoder(architecture.audio)
+            self.adapter = adapter_of(architecture.audio, text.hidden_size)
         with self._mark_language_model(vllm_config):
             self.model = Qwen2Model(vllm_config=vllm_config, prefix=maybe_prefix(prefix, "model"))
             self.lm_head = ParallelLMHead(text.vocab_size, text.hidden_size, prefix=maybe_prefix(prefix, "lm_head"))
@@ -64,4 +67,8 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal):
 
     def load_weights(self, weights: Iterable[tuple[str, torch.Tensor]]) -> set[str]:
         """Loads by Hugging Face names; gives the names of the parameters that were filled."""
-        return AutoWeightsLoader(self).load_weights(weights)
+        return AutoWeightsLoader(self).load_weights((self.our_name(name), tensor) for name, tensor in weights)
+
+    def our_name(self, stored: str) -> str:
+        """What the weight that a checkpoint calls `stored` is called in here, before vLLM fuses it with others."""
+        return our_name(self._family, stored)
