@@ -9,8 +9,10 @@ import torch
 from vllm.config.weight_transfer import WeightTransferConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 
+from earwitness.model.family import family_of
 from rollout.contract import BLOCK_TOKENS, EngineConfig
-from rollout.plugin import WEIGHT_BACKEND
+from rollout.parent import WORKER_PID
+from rollout.plugin import ARCHITECTURES, WEIGHT_BACKEND
 
 MAX_SEQUENCES = 256
 """Most trajectories that are generated at a time."""
@@ -25,6 +27,7 @@ CPU_KV_BYTES = 1 << 30
 def environment(config: EngineConfig) -> dict[str, str]:
     """What the engine's process must find in its environment when it starts."""
     variables = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_DO_NOT_TRACK": "1"}
+    variables[WORKER_PID] = str(os.getpid())
     # gRPC has threads here, and only a fresh interpreter hears of its parent's end before it does anything else.
     variables["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
     variables["VLLM_LOGGING_LEVEL"] = os.environ.get("VLLM_LOGGING_LEVEL", "WARNING")
@@ -46,6 +49,7 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
     on_gpu = torch.cuda.is_available()
     options: dict[str, Any] = {
         "model": config.model_dir,
+        "hf_overrides": {"architectures": [ARCHITECTURES[family_of(config.model_dir).model_type]]},
         "dtype": config.dtype,
         "max_model_len": config.max_model_len,
         "tensor_parallel_size": config.tensor_parallel,

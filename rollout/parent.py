@@ -7,19 +7,34 @@ afterwards for ever, with the model in memory.
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
 import signal
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 """prctl's option (linux/prctl.h): the signal a process gets when the thread that started it ends."""
 
+WORKER_PID = "EW_ROLLOUT_PID"
+"""Environment variable that tells the processes below a worker whose they are. Their own parent may be one of them."""
 
-def end_with_parent() -> None:
-    """In a process that multiprocessing started: from now on SIGKILL comes when its parent ends. Else nothing."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
+
+def end_with_worker() -> None:
+    """In a process below a worker: from now on SIGKILL comes when its parent ends. In any other it does nothing."""
+    worker = int(os.environ.get(WORKER_PID, "0"))
+    if worker in (0, os.getpid()):
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent.pid:  # it ended before the call
+    if worker not in _ancestors():  # it ended before the call
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _ancestors() -> list[int]:
+    """Of this process, from its parent on."""
+    found = [os.getppid()]
+    while found[-1] > 1:
+        try:
+            stat = Path(f"/proc/{found[-1]}/stat").read_text()
+        except OSError:  # it has just ended
+            break
+        found.append(int(stat.rpartition(")")[2].split()[1]))
+    return found

@@ -27,7 +27,7 @@ from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import Engine, EngineConfig
 from rollout.pace import BEHIND_SECONDS, CannotKeepUpError, Pace
-from rollout.parent import end_with_parent
+from rollout.parent import end_with_worker
 from rollout.serving import Serving
 from rollout.worker import Worker
 from services.server import serve
@@ -56,7 +56,7 @@ class RolloutSettings:
         return cls(
             threads=_count(environ, "EW_ROLLOUT_THREADS", 1, 256),
             groups=_count(environ, "EW_ROLLOUT_GROUPS", 16, 4096),
-            grace_seconds=_count(environ, "EW_ROLLOUT_GRACE_SECONDS", 5, 3600),
+            grace_seconds=_count(environ, "EW_ROLLOUT_GRACE_SECONDS", 5, 3600, least=0),
             tensor_parallel=_count(environ, "EW_ROLLOUT_TENSOR_PARALLEL", 1, 64),
             behind_seconds=_count(environ, "EW_ROLLOUT_BEHIND_SECONDS", int(BEHIND_SECONDS), 86_400),
         )
@@ -198,15 +198,15 @@ def measure(serving: Serving, worker: Worker) -> None:
     )
 
 
-def _count(environ: Mapping[str, str], variable: str, default: int, largest: int) -> int:
+def _count(environ: Mapping[str, str], variable: str, default: int, largest: int, least: int = 1) -> int:
     text = environ.get(variable, "") or str(default)
-    if not text.isdigit() or not 1 <= int(text) <= largest:
-        raise InputError(variable, f"{text!r} is not a number in range", f"a whole number from 1 to {largest}")
+    if not text.isdigit() or not least <= int(text) <= largest:
+        raise InputError(variable, f"{text!r} is not a number in range", f"a whole number from {least} to {largest}")
     return int(text)
 
 
 if __name__ == "__mp_main__":  # a process that vLLM starts imports this module before anything else
-    end_with_parent()
+    end_with_worker()
 
 if __name__ == "__main__":
     try:

@@ -1,0 +1,255 @@
+"""Rollout workers come and go in the middle of a job on a real mesh: 1 -> 4 -> 2 -> 3, by SIGTERM and by SIGKILL.
+
+While workers join, the trainer runs a tenth of the time: the job must not be over before they are there, and they get
+the cores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from earwitness.errors import InfrastructureError
+from earwitness.local.state import NoMesh
+from earwitness.queue import Queue
+from earwitness.redis_client import connect
+from earwitness.wire.jobs.v1 import jobs_pb2
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.mesh_kit import TOY, RealMesh, published_versions, recipe, wait_for
+
+pytestmark = pytest.mark.timeout(600)
+
+ROOT = Path(__file__).parents[2]
+STEPS = 40
+GROUPS = 4
+STALENESS = 1
+MAX_TOKENS = 150
+JOIN_SECONDS = 240.0
+"""Longest wait for a worker that joins: four vLLMs import on two cores."""
+RUN_SECONDS, STOP_SECONDS = 0.15, 1.35
+"""The trainer's share while workers join."""
+
+
+class Workers:
+    """Rollout workers beside the mesh's own, and what their logs say."""
+
+    def __init__(self, mesh: RealMesh) -> None:
+        self._mesh = mesh
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        state = self._mesh.state
+        environment = {
+            **os.environ, "EW_QUEUE_URL": state.queue_url, "EW_WEIGHTS_URLS": ",".join(state.weights_urls),
+            "EW_NAME": name, "EW_ROLLOUT_GRACE_SECONDS": "0", "EW_LOG_LEVEL": "debug",
+        }  # fmt: skip
+        with self._log(name).open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "services.rollout"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+
+    def events(self, name: str, event: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self._log(name).read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+    def at_work(self, *names: str) -> bool:
+        """True once each has handed a group on."""
+        for name in names:
+            assert self.processes[name].poll() is None, self._log(name).read_text()[-3000:]
+        return all(self.events(name, "group rolled") for name in names)
+
+    def holds_work(self, name: str) -> bool:
+        """True if its last announcement says that it generates."""
+        said = {w.name: w.fields for w in self._mesh.queue.workers() if w.role == "rollout"}
+        return int(said.get(name, {}).get("tasks", 0)) > 0
+
+    def end(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+    def _log(self, name: str) -> Path:
+        return self._mesh.folder / "mesh" / "logs" / f"{name}.log"
+
+
+class Watch:
+    """Every group that waits for the trainer, and what leavers handed back, as Redis had it."""
+
+    def __init__(self, mesh: RealMesh, run_id: str) -> None:
+        self.groups: dict[int, trajectory_pb2.Group] = {}
+        self.begun: dict[int, list[trajectory_pb2.Trajectory]] = {}
+        self._client = connect(mesh.state.queue_url)
+        self._run_id = run_id
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join(10)
+
+    def _watch(self) -> None:
+        while not self._done.is_set():
+            with suppress(InfrastructureError):
+                for ordinal, data in self._client.hgetall(f"ew:begun:{self._run_id}").items():
+                    self.begun[int(ordinal)] = list(trajectory_pb2.GroupTask.FromString(data).begun)
+                for _, fields in self._client.xrange("ew:ready"):
+                    group = trajectory_pb2.Group.FromString(fields[b"data"])
+                    if group.task.run_id == self._run_id:
+                        self.groups[group.task.ordinal] = group
+            time.sleep(0.03)
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Iterator[RealMesh]:
+    mesh = RealMesh(tmp_path)
+    yield mesh
+    with suppress(NoMesh):
+        mesh.stop()
+
+
+@pytest.fixture
+def workers(mesh: RealMesh) -> Iterator[Workers]:
+    workers = Workers(mesh)
+    yield workers
+    workers.end()
+
+
+@contextmanager
+def slowed(mesh: RealMesh) -> Iterator[None]:
+    """The trainer runs now and then."""
+    done = threading.Event()
+    rank = mesh.pid("trainer")
+
+    def throttle() -> None:
+        while not done.wait(RUN_SECONDS):
+            os.kill(rank, signal.SIGSTOP)
+            done.wait(STOP_SECONDS)
+            os.kill(rank, signal.SIGCONT)
+
+    thread = threading.Thread(target=throttle)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(10)
+
+
+def submit(mesh: RealMesh) -> jobs_pb2.Job:
+    asked = recipe("scaling", mesh.folder / "out", mesh.data, {"toy": TOY}, STEPS)
+    rl = asked["stages"][1]
+    rl["max_staleness"], rl["sampling"]["max_tokens"] = STALENESS, MAX_TOKENS
+    rl["optimizer"] = {"learning_rate": 1.0e-5}
+    asked["stages"] = asked["stages"][:2]
+    path = mesh.folder / "scaling.yaml"
+    path.write_text(yaml.safe_dump(asked))
+    return mesh.client.submit(path, request_id="scaling")
+
+
+def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Workers) -> None:
+    job = submit(mesh)
+    run_id = f"{job.job_id}/1-train/0"
+    with published_versions(mesh) as versions, Watch(mesh, run_id) as watch:
+        mesh.until_step(job.job_id, 1)
+
+        with slowed(mesh):  # 1 -> 4
+            joiners = ["extra-1", "extra-2", "extra-3"]
+            for name in joiners:
+                workers.start(name)
+            wait_for("three workers to join", lambda: workers.at_work(*joiners), JOIN_SECONDS)
+        four = mesh.client.get(job.job_id).step
+        mesh.until_step(job.job_id, four + 2)
+
+        # 4 -> 2
+        wait_for("work in the hands of who is killed", lambda: workers.holds_work("extra-1"), 60)
+        workers.processes["extra-1"].kill()
+        leaver = workers.processes["extra-2"]
+        wait_for("work in the hands of who leaves", lambda: workers.holds_work("extra-2"), 60)
+        leaver.send_signal(signal.SIGTERM)
+        assert leaver.wait(30) == 0
+        two = mesh.client.get(job.job_id).step
+        mesh.until_step(job.job_id, two + 2)
+
+        with slowed(mesh):  # 2 -> 3
+            workers.start("extra-4")
+            wait_for("another worker to join", lambda: workers.at_work("extra-4"), JOIN_SECONDS)
+        three = mesh.client.get(job.job_id).step
+        job = mesh.until_succeeded(job.job_id)
+    print(f"four workers at step {four}, two at {two}, three at {three} of {STEPS}; {len(versions)} versions published")
+    assert four < two < three < STEPS
+    assert job.lineage == 0
+
+    used = check_ledger(mesh.queue, run_id)
+    check_groups(watch, used, workers, versions)
+    check_hand_over(watch, workers)
+
+
+def check_ledger(queue: Queue, run_id: str) -> dict[int, int]:
+    """Each step had its fill, and nothing was dropped but what the end of the run left over. Step of each ordinal."""
+    ledger = queue.ledger(run_id)
+    used = {ordinal: int(state[5:]) for ordinal, state in ledger.items() if state.startswith("used:")}
+    assert sorted(used.values()) == sorted(step for step in range(1, STEPS + 1) for _ in range(GROUPS))
+    assert sorted(ledger) == list(range(len(ledger))), "an ordinal was skipped"
+    dropped = {state for ordinal, state in ledger.items() if ordinal not in used}
+    assert dropped <= {"dropped:closed"}, dropped
+    assert queue.dead_letters() == []
+    return used
+
+
+def check_groups(watch: Watch, used: dict[int, int], workers: Workers, versions: list[tuple[str, int]]) -> None:
+    """No token without a version, none of a version that nobody verified, none beyond the staleness bound."""
+    assert set(used) <= set(watch.groups), "a group passed unseen: the watch is too slow"
+    base = versions[0][1]
+    names = ["rollout-0", *workers.processes]
+    loaded = {name: {e["version"] for e in workers.events(name, "weights loaded")} for name in names}
+    published = {version for _, version in versions}
+    assert all(found <= published for found in loaded.values())
+    mixed = 0
+    for ordinal, step in used.items():
+        group = watch.groups[ordinal]
+        learner = base + step - 1
+        elsewhere = {s.version for t in watch.begun.get(ordinal, ()) for s in t.versions}
+        for t in group.trajectories:
+            assert len(t.token_ids) == len(t.logprobs) == sum(span.tokens for span in t.versions) > 0
+            spans = [span.version for span in t.versions]
+            assert spans == sorted(spans)
+            assert learner - spans[0] <= STALENESS, (ordinal, step, spans)
+            assert set(spans) - elsewhere <= loaded[group.worker], (group.worker, spans)
+            assert elsewhere <= set().union(*loaded.values())
+            mixed += len(spans) > 1
+    by_worker = {name: sum(g.worker == name for g in watch.groups.values()) for name in names}
+    print(f"groups by worker {by_worker}; {mixed} trajectories with tokens of two versions")
+    assert all(by_worker.values())
+
+
+def check_hand_over(watch: Watch, workers: Workers) -> None:
+    """Every token that the leaver had generated is in what others made of it."""
+    handed_back = workers.events("extra-2", "group handed back")
+    told = {e["ordinal"]: e["tokens"] for e in handed_back if e["kept"]}
+    print(f"handed back: tokens by ordinal {told}")
+    assert sum(told.values()) > 0, "the worker had nothing to hand back"
+    assert set(told) == set(watch.begun)
+    for ordinal, begun in watch.begun.items():
+        assert sum(len(t.token_ids) for t in begun) == told[ordinal]
+        group = watch.groups[ordinal]
+        assert group.worker != "extra-2" and not group.task.begun
+        for before, after in zip(begun, group.trajectories, strict=True):
+            count = len(before.token_ids)
+            assert list(after.token_ids[:count]) == list(before.token_ids)
+            assert list(after.logprobs[:count]) == list(before.logprobs)
