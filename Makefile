@@ -7,6 +7,7 @@
 # make chart        generate the chart's schema and README from its values
 # make scan         policy scan of the rendered chart
 # make images       build the container images, IMAGE_TARGETS="cpu gpu", with docker, podman or buildah
+# make kind-test    tests on a cluster that kind makes for it; pytest tests/cluster takes that of $KUBECONFIG instead
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -27,7 +28,12 @@ IMAGE_TAG := 0.1.0
 IMAGE_TARGETS := cpu
 IMAGE_OPTIONS :=
 
-.PHONY: quickstart install test lint protos docs chart scan images
+# kind runs its nodes on one of these two.
+KIND_ENGINE := $(firstword $(foreach tool,docker podman,$(if $(shell command -v $(tool) 2>/dev/null),$(tool))))
+KIND_CLUSTER := earwitness-test
+REDIS_IMAGE := docker.io/valkey/valkey:8.1
+
+.PHONY: quickstart install test lint protos docs chart scan images kind-test
 .DEFAULT_GOAL := quickstart
 
 install: $(VENV)/.stamp
@@ -79,3 +85,17 @@ images:
 		$(CONTAINER_BUILDER) build $(IMAGE_OPTIONS) -f images/Containerfile --target $$target \
 			-t $(IMAGE)$$([ $$target = cpu ] || echo -$$target):$(IMAGE_TAG) . ; \
 	done
+
+# Nothing is installed: what is missing is named. Images are pulled by the engine, which says so.
+kind-test: install
+	@command -v kind >/dev/null || { echo "kind-test: kind is needed and was not found on PATH" >&2; exit 1; }
+	@test -n "$(KIND_ENGINE)" || { echo "kind-test: docker or podman is needed and none was found on PATH" >&2; exit 1; }
+	@$(KIND_ENGINE) info >/dev/null 2>&1 || { echo "kind-test: $(KIND_ENGINE) is there but its engine does not answer" >&2; exit 1; }
+	$(MAKE) images CONTAINER_BUILDER=$(KIND_ENGINE) IMAGE=docker.io/library/$(IMAGE)
+	$(KIND_ENGINE) image inspect $(REDIS_IMAGE) >/dev/null 2>&1 || $(KIND_ENGINE) pull $(REDIS_IMAGE)
+	$(KIND_ENGINE) save -o $(VENV)/images.tar docker.io/library/$(IMAGE):$(IMAGE_TAG) $(REDIS_IMAGE)
+	export KIND_EXPERIMENTAL_PROVIDER=$(KIND_ENGINE) KUBECONFIG=$(CURDIR)/$(VENV)/kind.kubeconfig; \
+	trap 'kind delete cluster --name $(KIND_CLUSTER); rm -f $(VENV)/images.tar' EXIT; \
+	kind create cluster --name $(KIND_CLUSTER) --wait 120s; \
+	kind load image-archive $(VENV)/images.tar --name $(KIND_CLUSTER); \
+	EW_CLUSTER_RECIPE=recipes/quickstart.yaml $(PYTHON) -m pytest tests/cluster -s $(PYTEST_OPTIONS)

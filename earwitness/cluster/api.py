@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -99,8 +100,10 @@ class Api:
         config = _package("kubernetes.config")
         configuration = self._client.Configuration()
         try:
-            contexts, current = config.list_kube_config_contexts()
-            config.load_kube_config(context=context, client_configuration=configuration)
+            # The package itself looks at the variable only once, when it is imported.
+            file = os.environ.get("KUBECONFIG") or None
+            contexts, current = config.list_kube_config_contexts(config_file=file)
+            config.load_kube_config(config_file=file, context=context, client_configuration=configuration)
         except config.ConfigException as error:
             wanted = (
                 f"context {context!r} of the kubeconfig" if context else "a kubeconfig ($KUBECONFIG or ~/.kube/config)"

@@ -1,0 +1,141 @@
+"""The life of a release, in order: installed, worked with, hurt, upgraded, rolled back, tested, uninstalled."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from cluster_kit import NAME, ROOT, Installed, until
+
+from earwitness.client import TERMINAL, Mesh, state_name
+from earwitness.cluster import scale
+from earwitness.wire.jobs.v1 import jobs_pb2
+
+FIRST_STEP_SECONDS = 180.0
+"""From `helm install` to the first training step, once images are there."""
+
+JOB_SECONDS = 3600.0
+RECIPE = Path(os.environ.get("EW_CLUSTER_RECIPE", ROOT / "tests/cluster/recipe.yaml"))
+
+pytestmark = pytest.mark.timeout(JOB_SECONDS + 600)
+
+
+@pytest.fixture(scope="module")
+def job(mesh: Installed) -> str:
+    """Id of the job, submitted as soon as the mesh lets one."""
+    mesh.wait_ready("jobs", 1)
+    with Mesh.in_cluster(mesh.namespace) as client:
+        return client.submit(RECIPE).job_id
+
+
+def stage(job: jobs_pb2.Job) -> str:
+    return f"{job.stage_type} {job.phase}"
+
+
+def in_training(mesh: Installed, job: str, steps: int) -> jobs_pb2.Job:
+    """The job, once it has done `steps` more steps of RL than it had, however often it is asked."""
+
+    def there() -> jobs_pb2.Job | None:
+        with Mesh.in_cluster(mesh.namespace) as client:
+            found = client.get(job)
+        assert found.state not in TERMINAL, f"ended too early: {state_name(found.state)} {found.reason}"
+        return found if stage(found) == "rl train" and found.step >= steps else None
+
+    return until(f"step {steps} of the RL stage", there, JOB_SECONDS)
+
+
+def test_the_first_step_comes_within_three_minutes(mesh: Installed, job: str, record_property) -> None:
+    with Mesh.in_cluster(mesh.namespace) as client:
+        event = next(e for e in client.watch(job) if e.kind == "step" or e.job.state in TERMINAL)
+    seconds = time.monotonic() - mesh.installed_at
+    assert event.kind == "step", event.message
+    record_property("seconds_to_first_step", seconds)
+    print(f"from helm install to the first training step: {seconds:.0f} s")
+    assert seconds <= FIRST_STEP_SECONDS
+
+
+def test_workers_join_and_leave_while_it_trains(mesh: Installed, job: str) -> None:
+    before = in_training(mesh, job, 1).step
+    assert scale(mesh.api, mesh.release, "rollout", 3).before == 1
+    # A small cluster may have no room for all three; those that find room must join.
+    until("a second rollout pod that is ready", lambda: sum(p.ready for p in mesh.pods("rollout")) >= 2)
+    with Mesh.in_cluster(mesh.namespace) as client:
+        until("two rollout workers in the mesh", lambda: sum(w.role == "rollout" for w in client.mesh().workers) >= 2)
+    in_training(mesh, job, before + 2)
+    assert scale(mesh.api, mesh.release, "rollout", 1).before == 3
+    mesh.wait_ready("rollout", 1)
+
+
+def test_an_upgrade_keeps_the_size_that_was_scaled(mesh: Installed, job: str) -> None:
+    scale(mesh.api, mesh.release, "rollout", 2)
+    mesh.upgrade(logLevel="debug")
+    assert mesh.size("rollout") == 2
+    mesh.helm.rollback(NAME, version=1)
+    assert mesh.size("rollout") == 2
+    scale(mesh.api, mesh.release, "rollout", 1)
+    mesh.wait_ready("rollout", 1)
+    mesh.wait_ready("trainer", 1)
+    mesh.wait_ready("jobs", 1)
+    in_training(mesh, job, 1)
+
+
+def test_pods_that_are_deleted_are_replaced_and_the_job_goes_on(mesh: Installed, job: str) -> None:
+    before = in_training(mesh, job, 1).step
+    gone = {mesh.delete_pod("rollout"), mesh.delete_pod("jobs")}
+    there = {p.name for c in ("rollout", "jobs") for p in mesh.wait_ready(c, 1)}
+    assert not gone & there
+    in_training(mesh, job, before + 1)
+
+
+def test_the_job_succeeds_and_the_ledger_is_exact(mesh: Installed, job: str) -> None:
+    with Mesh.in_cluster(mesh.namespace) as client:
+        events = list(client.watch(job))
+        ended = client.get(job)
+    assert state_name(ended.state) == "succeeded", ended.reason
+    trained = next(s for s in yaml.safe_load(RECIPE.read_text())["stages"] if s["type"] == "rl")
+    told = [e for e in events if e.kind == "drop" and stage(e.job) == "rl train"]
+    figures = {m.name: m.value for m in told[-1].metrics}
+    assert figures["groups.used"] == trained["steps"] * trained["groups_per_step"]
+    runs = list(mesh.queue("--scan", "--pattern", f"ew:ledger:{job}/*"))
+    for run in runs:
+        states = mesh.queue("HVALS", run)
+        assert all(s.startswith(("used:", "dropped:")) for s in states), run
+    assert mesh.queue("XLEN", "ew:dead") == ["0"]
+
+
+def test_helm_test_runs_a_job_through_every_service(mesh: Installed) -> None:
+    mesh.helm.test(NAME, timeout=900)
+
+
+def test_uninstalling_leaves_nothing_but_the_claimed_volumes(mesh: Installed) -> None:
+    mesh.helm.uninstall(NAME, timeout=300, wait="watcher")
+    until("all pods to be gone", lambda: not mesh.api.core.list_namespaced_pod(mesh.namespace).items)
+    core, apps = mesh.api.core, mesh.api.apps
+    assert {c.metadata.name for c in core.list_namespaced_persistent_volume_claim(mesh.namespace).items} == {
+        f"{NAME}-data",
+        f"queue-{NAME}-queue-0",
+    }
+    left = [
+        o.metadata.name
+        for kind in (
+            core.list_namespaced_service,
+            core.list_namespaced_secret,
+            apps.list_namespaced_deployment,
+            apps.list_namespaced_stateful_set,
+        )
+        for o in kind(mesh.namespace).items
+    ]
+    left += [
+        c.metadata.name
+        for c in core.list_namespaced_config_map(mesh.namespace).items
+        if c.metadata.name != "kube-root-ca.crt"
+    ]
+    left += [
+        a.metadata.name
+        for a in core.list_namespaced_service_account(mesh.namespace).items
+        if a.metadata.name != "default"
+    ]
+    assert left == []

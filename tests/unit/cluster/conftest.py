@@ -1,0 +1,100 @@
+"""A fake Kubernetes API with a release of the real chart on it, and a jobs service behind its pods."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import helm_python as helm
+import pytest
+import yaml
+
+from earwitness.cluster import Api
+from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fake_kubernetes import FakeKubernetes
+
+CHART = Path(__file__).parents[3] / "charts" / "earwitness"
+LABELS = {"app.kubernetes.io/name": "earwitness", "app.kubernetes.io/instance": "ew"}
+
+
+class Jobs(jobs_pb2_grpc.JobServiceServicer):
+    """Answers with its name, to who shows the token."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def GetMesh(self, request: Any, context: grpc.ServicerContext) -> jobs_pb2.GetMeshResponse:
+        if ("authorization", "Bearer word") not in context.invocation_metadata():
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
+        return jobs_pb2.GetMeshResponse(workers=[jobs_pb2.Worker(name=self.name, role="jobs")])
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[str], tuple[grpc.Server, int]]]:
+    """Starts a jobs service on a free port."""
+    servers = []
+
+    def start(name: str) -> tuple[grpc.Server, int]:
+        server = grpc.server(ThreadPoolExecutor(2))
+        jobs_pb2_grpc.add_JobServiceServicer_to_server(Jobs(name), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        servers.append(server)
+        return server, port
+
+    yield start
+    for server in servers:
+        server.stop(None)
+
+
+@pytest.fixture
+def install() -> Callable[..., list[dict[str, Any]]]:
+    """Objects of the chart, as `helm install` would make them."""
+
+    def render(name: str, namespace: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        with helm.Chart.load(CHART) as chart:
+            files = chart.render(values or {}, name=name, namespace=namespace)
+        return [o for n, text in files.items() if n.endswith(".yaml") for o in yaml.safe_load_all(text) if o]
+
+    return render
+
+
+@pytest.fixture
+def cluster(install: Callable[..., list[dict[str, Any]]]) -> Iterator[FakeKubernetes]:
+    """Release `ew` in namespace `mesh`."""
+    fake = FakeKubernetes()
+    fake.objects["deployments.apps"] = [o for o in install("ew", "mesh") if o["kind"] == "Deployment"]
+    token = base64.b64encode(b"word").decode()
+    fake.objects["secrets"].append({"metadata": {"name": "ew-auth", "namespace": "mesh"}, "data": {"token": token}})
+    fake.sizes["ew-rollout"] = 1
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def kubeconfig(cluster: FakeKubernetes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """$KUBECONFIG of the fake."""
+    path = cluster.kubeconfig(tmp_path / "kubeconfig", namespace="mesh")
+    monkeypatch.setenv("KUBECONFIG", path)
+    for variable in ("EW_ADDRESS", "EW_TOKEN", "EW_TLS_CA", "EW_STATE"):
+        monkeypatch.delenv(variable, raising=False)
+    return path
+
+
+@pytest.fixture
+def api(kubeconfig: str) -> Api:
+    return Api()
+
+
+@pytest.fixture
+def labels() -> Callable[[str], dict[str, str]]:
+    """Labels of a component's pods."""
+    return lambda component: {**LABELS, "app.kubernetes.io/component": component}
