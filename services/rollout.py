@@ -27,7 +27,7 @@ from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import Engine, EngineConfig
 from rollout.pace import BEHIND_SECONDS, CannotKeepUpError, Pace
-from rollout.parent import end_with_worker
+from rollout.parent import WORKER_PID, end_with_worker
 from rollout.serving import Serving
 from rollout.worker import Worker
 from services.server import serve
@@ -209,6 +209,7 @@ if __name__ == "__mp_main__":  # a process that vLLM starts imports this module 
     end_with_worker()
 
 if __name__ == "__main__":
+    os.environ[WORKER_PID] = str(os.getpid())  # not that of a worker in whose shell a mesh was started
     try:
         asyncio.run(main())
     except CannotKeepUpError:
