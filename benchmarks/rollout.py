@@ -183,12 +183,12 @@ def mesh(model_dir: Path, folder: Path) -> Iterator[Any]:
 
 @contextmanager
 def bare_process(folder: Path) -> Iterator[Any]:
-    """`bare` in a process of its own, asked line by line."""
+    """`bare` in a process of its own, asked line by line. As a module: a script's folder would hide package rollout."""
     with (folder / "bare.log").open("wb") as log:
+        command = [sys.executable, "-m", "benchmarks.rollout", "--bare", str(folder)]
         process = subprocess.Popen(
-            [sys.executable, __file__, "--bare", str(folder)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=log, text=True,
-        )  # fmt: skip
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
 
     def ask(kind: str, turn: int) -> tuple[float, list[list[int]]]:
         assert process.stdin is not None and process.stdout is not None

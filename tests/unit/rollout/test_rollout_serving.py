@@ -1,0 +1,173 @@
+"""When a worker takes tasks, and when it gives up: the engine and the mesh only as far as Serving asks them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from earwitness.active import ActiveJob
+from earwitness.log import get_logger
+from rollout import serving as serving_module
+from rollout.contract import EngineConfig, FetchError, Served
+from rollout.pace import CannotKeepUpError, Pace
+from rollout.serving import Serving
+
+
+class FakeEngine:
+    """Serves what it is told, unless that version is one of `broken`."""
+
+    def __init__(self) -> None:
+        self.served: Served | None = None
+        self.broken: set[int] = set()
+        self.loads: list[int] = []
+
+    async def serve(self, lineage: str, version: int) -> None:
+        self.loads.append(version)
+        if version in self.broken:
+            raise FetchError("ChecksumError", f"version {version} is damaged")
+        self.served = Served(lineage, version)
+
+    def check(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class FakeWeights:
+    """What the weight plane names as the newest."""
+
+    newest: tuple[str, int] | None = None
+
+    def latest(self) -> tuple[str, int] | None:
+        return self.newest
+
+    def lease(self, *_: Any) -> None: ...
+
+    def release(self, *_: Any) -> None: ...
+
+
+class FakeMesh:
+    """Serving over fakes; `step` is one turn of its loop."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, max_staleness: int, pace: Pace) -> None:
+        self.engine, self.weights = FakeEngine(), FakeWeights()
+
+        async def start(config: EngineConfig) -> Any:
+            return self.engine
+
+        async def active(client: Any) -> ActiveJob:
+            return ActiveJob("job", "/model", max_staleness=max_staleness)
+
+        monkeypatch.setattr(serving_module, "read_active_async", active)
+        monkeypatch.setattr(serving_module, "WeightReader", lambda urls: self.weights)
+        monkeypatch.setattr(serving_module, "NOT_READY_SECONDS", 0.0)
+        self.serving = Serving("w", None, ("redis://weights",), start, get_logger("test"), pace=pace)  # type: ignore[arg-type]
+
+    async def look(self, version: int | None = None, lineage: str = "job/0") -> None:
+        if version is not None:
+            self.weights.newest = (lineage, version)
+        await self.serving._look()
+
+    async def step(self) -> bool:
+        return await self.serving._follow()
+
+
+@pytest.fixture
+async def mesh(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> AsyncIterator[FakeMesh]:
+    mesh = FakeMesh(monkeypatch, getattr(request, "param", 0), Pace(seconds=0.0, attempts=3))
+    await mesh.look()
+    assert await mesh.step()  # the engine starts
+    yield mesh
+
+
+async def test_no_task_is_taken_before_a_version_of_this_job_is_served(mesh: FakeMesh) -> None:
+    assert not mesh.serving.ready
+    await mesh.look(7, "earlier/0")
+    assert not await mesh.step() and not mesh.serving.ready
+    await mesh.look(1)
+    assert not mesh.serving.ready and mesh.serving.behind == 1
+    assert await mesh.step()
+    assert mesh.serving.ready and mesh.serving.behind == 0 and mesh.engine.loads == [1]
+
+
+@pytest.mark.parametrize(("mesh", "allowed"), [(0, 0), (2, 2)], indirect=["mesh"])
+async def test_tasks_are_taken_only_within_the_staleness_bound(mesh: FakeMesh, allowed: int) -> None:
+    await mesh.look(5)
+    await mesh.step()
+    for behind in range(4):
+        await mesh.look(5 + behind)
+        assert mesh.serving.behind == behind
+        assert mesh.serving.ready is (behind <= allowed)
+    assert await mesh.step()  # it loads the newest, not those between
+    assert mesh.engine.loads == [5, 8] and mesh.serving.ready
+
+
+async def test_a_restored_trainers_lineage_counts_anew(mesh: FakeMesh) -> None:
+    await mesh.look(9)
+    await mesh.step()
+    await mesh.look(6, "job/1")
+    assert not mesh.serving.ready
+    await mesh.step()
+    assert mesh.serving.ready and mesh.engine.served == Served("job/1", 6)
+
+
+async def test_a_task_waits_for_the_version_it_needs(mesh: FakeMesh) -> None:
+    await mesh.look(1)
+    await mesh.step()
+    entered = asyncio.Event()
+
+    @asynccontextmanager
+    async def use() -> AsyncIterator[None]:
+        async with mesh.serving.use(2):
+            entered.set()
+            yield
+
+    async def work() -> None:
+        async with use():
+            pass
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0.05)
+    assert not entered.is_set()
+    await mesh.look(2)
+    await mesh.step()
+    await asyncio.wait_for(working, 5)
+
+
+async def test_ready_is_waited_for_without_polling(mesh: FakeMesh) -> None:
+    await mesh.look(1)
+    waiting = asyncio.create_task(mesh.serving.until_ready(30.0))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    await mesh.step()
+    await asyncio.wait_for(waiting, 1)
+    await mesh.look(2)
+    await asyncio.wait_for(mesh.serving.until_ready(0.02), 1)
+    assert not mesh.serving.ready
+
+
+async def test_who_cannot_load_what_is_published_gives_up_and_never_serves_it(mesh: FakeMesh) -> None:
+    await mesh.look(1)
+    await mesh.step()
+    mesh.engine.broken = {2, 3, 4}
+    with pytest.raises(CannotKeepUpError, match="2 versions behind, bound 0"):
+        for version in (2, 3, 3, 3, 3):
+            await mesh.look(version)
+            await mesh.step()
+    assert mesh.engine.served == Served("job/0", 1) and not mesh.serving.ready
+
+
+async def test_who_catches_up_goes_on(mesh: FakeMesh) -> None:
+    await mesh.look(1)
+    await mesh.step()
+    for version in range(2, 12):
+        mesh.engine.broken = {version}
+        await mesh.look(version)
+        await mesh.step()
+        mesh.engine.broken = set()
+        await mesh.step()
+        assert mesh.serving.ready
+        assert not await mesh.step()
