@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from urllib.parse import urlsplit
+from contextlib import ExitStack, suppress
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import redis
@@ -17,6 +17,9 @@ import redis
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights.names import CHUNK_BYTES
 from earwitness.weights.shards import STREAMS_PER_SHARD
+
+PIECE_BYTES = 256 * 1024
+"""Read at once from a held path."""
 
 MOST_RAW_BYTES = 512_000_000
 """Longer transfers are no faster, and the servers would have to hold them."""
@@ -53,6 +56,49 @@ class HeldClient(BulkClient):
     def get_into(self, key: str, parts: Sequence[memoryview]) -> int | None:
         self._link.carry(sum(part.nbytes for part in parts))
         return super().get_into(key, parts)
+
+
+class HeldPath:
+    """A way to a server over a `Link`, for clients in other processes: context manager; `url` leads through it."""
+
+    def __init__(self, target: str, link: Link) -> None:
+        self._target = urlsplit(target)
+        self._link = link
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+
+    @property
+    def url(self) -> str:
+        port = self._listener.getsockname()[1]
+        return urlunsplit(self._target._replace(netloc=f":{self._target.password}@127.0.0.1:{port}"))
+
+    def __enter__(self) -> HeldPath:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for link in (self._listener, *self._open):
+            with suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
+            link.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection((self._target.hostname, self._target.port))
+                self._open += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=pair, daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        memory = memoryview(bytearray(PIECE_BYTES))
+        with suppress(OSError):
+            while count := source.recv_into(memory):
+                self._link.carry(count)
+                sink.sendall(memory[:count])
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
 
 
 class Nowhere(BulkClient):

@@ -8,6 +8,7 @@ in place: they go through vLLM's layer-wise reload, which is right on every back
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ from earwitness.weights import Held, HostCopy, WeightReader
 from rollout.loaded import check_loaded
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+RELOAD_LOG = "vllm.model_executor.model_loader.reload.layerwise"
+"""It warns at each sync of layers without weights, such as rotary embeddings. What is missing is told below."""
 
 FETCHING = "fetching"
 FETCHED = "fetched"
@@ -59,6 +63,7 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
         self, config: WeightTransferConfig, vllm_config: VllmConfig, device: torch.device, model: torch.nn.Module
     ) -> None:
         super().__init__(config, vllm_config, device, model)
+        logging.getLogger(RELOAD_LOG).setLevel(logging.ERROR)
         self._reader: WeightReader | None = None
         self._thread: threading.Thread | None = None
         self._copy = HostCopy()
