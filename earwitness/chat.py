@@ -6,8 +6,9 @@ Whatever the layout, the generation prompt already ends in `<think>\\n`: a respo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -67,6 +68,9 @@ QWEN2_AUDIO_LAYOUT = Layout(
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Choices are lettered in this order; there can be no more of them than letters."""
 
+_THINK_END_PIECES = ("</", "think")
+"""How the tokenizers of Qwen's family begin `THINK_END`."""
+
 _NOT_SAID = [*(token for token in SPECIAL_TOKENS if token != THINK_END), "<|im_start|>", "<|im_end|>", "<|AUDIO|>"]
 """Tokens of any family that a well-formed response does not hold."""
 
@@ -109,6 +113,21 @@ def split_response(text: str) -> tuple[str | None, str | None]:
         return None, None
     reasoning, _, answer = text.partition(THINK_END)
     return reasoning.strip(), answer.strip()
+
+
+def think_end_ids(tokenizer: Mapping[str, Any]) -> tuple[int, ...]:
+    """The ids that begin `THINK_END`, from the content of a `tokenizer.json`: one, where it is a token of its own.
+
+    Qwen2-Audio's tokenizer writes it in pieces, the last of which takes what follows: the first two say enough.
+    Raises InputError for a tokenizer that has neither.
+    """
+    added = {token["content"]: int(token["id"]) for token in tokenizer.get("added_tokens", [])}
+    if THINK_END in added:
+        return (added[THINK_END],)
+    vocabulary = tokenizer.get("model", {}).get("vocab", {})
+    if isinstance(vocabulary, Mapping) and all(piece in vocabulary for piece in _THINK_END_PIECES):
+        return tuple(int(vocabulary[piece]) for piece in _THINK_END_PIECES)
+    raise InputError("tokenizer.json", f"cannot write {THINK_END}", "the tokenizer of a reasoning model")
 
 
 def think_length(token_ids: Sequence[int], think_end: Sequence[int]) -> int:

@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 
 from earwitness.chat import question_text, render_prompt, render_response
 from earwitness.errors import InputError
-from earwitness.logmel import audio_tokens
 from earwitness.manifest import Example
+from earwitness.model.family import STEP_AUDIO, Family, clip_tokens
 from earwitness.recipe.schema import Curriculum
 from trainer.batches import Mels, Row
 from trainer.curriculum import Lessons
@@ -38,6 +38,7 @@ class Examples:
         tokenizer: Tokenizer,
         mels: Mels,
         *,
+        family: Family = STEP_AUDIO,
         batch_size: int,
         max_positions: int,
         seed: int,
@@ -46,6 +47,7 @@ class Examples:
         self._examples = examples
         self._tokenizer = tokenizer
         self._mels = mels
+        self._family = family
         self._batch_size = min(batch_size, len(examples))
         self._max_positions = max_positions
         self._seed = seed
@@ -69,10 +71,10 @@ class Examples:
     def row(self, example: Example) -> Row:
         """One example. Raises InputError if it is longer than the model can read."""
         clip = example.prompt.audio_uri
-        placeholders = audio_tokens(self._mels[clip].shape[1]) if clip else 0
-        prompt = self._encode(render_prompt(example.prompt, placeholders))
+        placeholders = clip_tokens(self._family, self._mels[clip].shape[1], clip) if clip else 0
+        prompt = self._encode(render_prompt(example.prompt, placeholders, self._family.layout))
         answer = example.prompt.answer if example.response is None else example.response
-        response = self._encode(render_response(example.reasoning or "", answer))
+        response = self._encode(render_response(example.reasoning or "", answer, self._family.layout))
         if len(prompt) + len(response) > self._max_positions:
             problem = f"{len(prompt)} prompt and {len(response)} response tokens"
             raise InputError(f"example {example.prompt.id}", problem, f"at most {self._max_positions} together")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from earwitness.chat import think_length
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.batches import Row
@@ -90,10 +91,10 @@ def _check(name: str, trajectory: trajectory_pb2.Trajectory, needs_reference: bo
         raise NonFiniteError("reward", name)
 
 
-def group_metrics(groups: Sequence[trajectory_pb2.Group], version: int, think_end: int) -> dict[str, float]:
+def group_metrics(groups: Sequence[trajectory_pb2.Group], version: int, think_end: Sequence[int]) -> dict[str, float]:
     """What the groups of a step say of the policy and of the stations they passed.
 
-    `version`: of the policy that will learn from them; `think_end`: id of the token that closes the think block.
+    `version`: of the policy that will learn from them; `think_end`: ids of what closes the think block.
     Shares of nothing (no checkable claim) are 0.
     """
     trajectories = [t for group in groups for t in group.trajectories if not t.reward.drop_reason]
@@ -107,18 +108,13 @@ def group_metrics(groups: Sequence[trajectory_pb2.Group], version: int, think_en
         "supported_share": supported / checked if checked else 0.0,
         "surrogate_share": _mean([r.surrogate for r in rewards]),
         "truncated_share": _mean([r.truncated for r in rewards]),
-        "think_tokens.mean": _mean([_think_tokens(t.token_ids, think_end) for t in trajectories]),
+        "think_tokens.mean": _mean([think_length(t.token_ids, think_end) for t in trajectories]),
         "staleness.mean": _mean([version - t.versions[0].version for t in trajectories]),
         "trajectories": len(trajectories),
         "seconds.generate": _mean([group.generate_seconds for group in groups]),
         "seconds.score": _mean([group.score_seconds for group in groups]),
         "seconds.reference": _mean([group.reference_seconds for group in groups]),
     }
-
-
-def _think_tokens(token_ids: Sequence[int], think_end: int) -> int:
-    """Tokens before the one that closes the think block; all of them if it is never closed."""
-    return next((index for index, token in enumerate(token_ids) if token == think_end), len(token_ids))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
 from earwitness.errors import InfrastructureError, InputError
@@ -57,12 +57,12 @@ class ReadyGroups:
         max_staleness: int,
         vocab_size: int,
         max_positions: int,
-        think_end: int,
+        think_end: Sequence[int],
     ) -> None:
         """`queue` is None on ranks other than 0; `progress`: what the policy has learned from, kept current here.
 
-        `max_staleness`: versions that a token may be behind the policy that learns from it; `think_end`: id of the
-        token that closes the think block.
+        `max_staleness`: versions that a token may be behind the policy that learns from it; `think_end`: ids of
+        what closes the think block.
         """
         self._queue = queue
         self._run_id = run_id

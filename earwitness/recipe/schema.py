@@ -95,6 +95,8 @@ class ModelConfig(Strict):
     """Make a toy model under the job's output."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Type the policy computes and generates in."""
+    freeze_encoder: bool = False
+    """The audio encoder stays as it is, as in the paper; the adaptor behind it learns. A toy has all to learn."""
     tensor_parallel: Positive = 1
     """Ranks that share each layer of the trainer."""
     pipeline_parallel: Positive = 1
@@ -168,6 +170,8 @@ class SamplingConfig(Strict):
     """Nucleus mass; RL needs 1, because log-probs of a cut distribution are not the policy's."""
     max_tokens: Positive = 96
     """Most new tokens of one trajectory."""
+    stop: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=16)] = []
+    """Strings that end a response as the end of turn does; each must be one token of the model."""
 
 
 class Optimizer(Strict):

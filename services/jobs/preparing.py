@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from earwitness.active import ActiveJob
-from earwitness.chat import THINK_END
+from earwitness.chat import think_end_ids
 from earwitness.errors import InputError
 from earwitness.manifest import Example, read_manifest
 from earwitness.recipe.schema import ProbeData, Recipe
@@ -79,10 +79,9 @@ def max_positions(model_uri: str) -> int:
     return int(config.get("text_config", config)["max_position_embeddings"])
 
 
-def think_end_id(model_uri: str) -> int:
-    """Token id of the end of the think block."""
-    tokens = artifacts.read_json(f"{model_uri}/tokenizer.json")["added_tokens"]
-    return next(int(t["id"]) for t in tokens if t["content"] == THINK_END)
+def think_end(model_uri: str) -> tuple[int, ...]:
+    """Token ids of the end of the think block."""
+    return think_end_ids(artifacts.read_json(f"{model_uri}/tokenizer.json"))
 
 
 def _clips(probe: ProbeData) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
 
-from earwitness.chat import THINK_END
+from earwitness.chat import think_end_ids
 from earwitness.errors import InputError
 from earwitness.log import Logger
 from earwitness.manifest import read_manifest
@@ -143,7 +143,7 @@ class Phase:
             max_staleness=stage.max_staleness,
             vocab_size=self._architecture.decoder.vocab_size,
             max_positions=self._architecture.decoder.max_positions,
-            think_end=self._think_end(),
+            think_end=think_end_ids(json.loads((self._weights / "tokenizer.json").read_text(encoding="utf-8"))),
         )
         tokenizer = load_tokenizer(self._weights)
 
@@ -166,19 +166,15 @@ class Phase:
         publication.finish()
         return finished
 
-    def _think_end(self) -> int:
-        token = load_tokenizer(self._weights).token_to_id(THINK_END)
-        if token is None:
-            raise InputError(
-                f"{self._weights}/tokenizer.json", f"has no token {THINK_END}", "a reasoning model's tokenizer"
-            )
-        return token
-
     def _learner(self, optimizer: Optimizer, steps: int, *, value_head: bool = False) -> Learner:
         model = self._recipe.model
         dtype = getattr(torch, model.dtype)
         module = build_policy(
-            self._weights, value_head=value_head, dtype=dtype, sequence_parallel=model.sequence_parallel
+            self._weights,
+            value_head=value_head,
+            dtype=dtype,
+            freeze_encoder=model.freeze_encoder,
+            sequence_parallel=model.sequence_parallel,
         )
         return Learner(module, optimizer, steps, distributed_optimizer=model.distributed_optimizer)
 
@@ -187,6 +183,7 @@ class Phase:
             read_manifest(self._request.manifest_uri),
             load_tokenizer(self._weights),
             mels,
+            family=self._architecture.family,
             batch_size=config.batch_size,
             max_positions=self._architecture.decoder.max_positions,
             seed=self._recipe.seed,

@@ -13,6 +13,7 @@ import torch
 from earwitness.chat import SPECIAL_TOKENS, render_prompt, render_response
 from earwitness.errors import InputError
 from earwitness.manifest import Example, read_manifest
+from earwitness.model.architecture import Architecture
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.schema import ColdStartStage, MgrdStage, Recipe, RlStage
 from earwitness.weights import WeightPublisher
@@ -22,7 +23,6 @@ from services.settings import Settings
 from services.trainer.board import Board
 from trainer.checkpoint import local_path, weights_of
 from trainer.examples import load_tokenizer
-from trainer.model.architecture import Architecture
 from trainer.publication import publish_directory
 from trainer.toy import make_toy
 

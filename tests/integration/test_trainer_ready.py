@@ -45,7 +45,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 def source(queue: Queue, progress: Progress, max_staleness: int = 0, count: int = 2) -> ReadyGroups:
-    limits = {"max_staleness": max_staleness, "vocab_size": 100, "max_positions": 16, "think_end": 99}
+    limits = {"max_staleness": max_staleness, "vocab_size": 100, "max_positions": 16, "think_end": [99]}
     return ReadyGroups(queue, RUN, "trainer", count, progress, NoWish(), Logger("trainer"), **limits)
 
 

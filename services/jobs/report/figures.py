@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from earwitness.chat import think_length
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 from services.jobs.report.stats import paired_gain, wilson
 
@@ -23,8 +24,8 @@ class Evaluation:
 
     name: str
     groups: Sequence[wire.Group]
-    think_end_id: int
-    """Token id of the end of the think block."""
+    think_end: Sequence[int]
+    """Token ids of the end of the think block."""
 
     @property
     def trajectories(self) -> list[wire.Trajectory]:
@@ -55,7 +56,7 @@ class Evaluation:
 
     def think_tokens(self) -> float | None:
         """Mean length of the think block, tokens; a block that is not closed counts whole."""
-        return mean([float(think_length(t.token_ids, self.think_end_id)) for t in self.trajectories])
+        return mean([float(think_length(t.token_ids, self.think_end)) for t in self.trajectories])
 
     def confusion(self) -> dict[str, dict[str, Counter[str]]]:
         """By kind and right answer: how often each answer was given."""
@@ -76,12 +77,6 @@ def given_answer(prompt: wire.Prompt, trajectory: wire.Trajectory) -> str:
     given = trajectory.reward.answer
     by_normal = {c.casefold(): c for c in prompt.choices}
     return by_normal.get(given.casefold(), given) or UNREADABLE
-
-
-def think_length(token_ids: Sequence[int], think_end_id: int) -> int:
-    """Tokens before the end of the think block."""
-    ids = list(token_ids)
-    return ids.index(think_end_id) if think_end_id in ids else len(ids)
 
 
 def mean(values: Sequence[float]) -> float | None:

@@ -14,7 +14,7 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 from services.jobs import artifacts
 from services.jobs.context import RunningJob
 from services.jobs.phases import Phase
-from services.jobs.preparing import think_end_id
+from services.jobs.preparing import think_end
 from services.jobs.report.figures import Evaluation, figures
 from services.jobs.report.page import render
 from services.jobs.report.series import steps_of
@@ -79,7 +79,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
 
 
 def _evaluations(job: RunningJob) -> list[tuple[Phase, Evaluation]]:
-    end = think_end_id(job.record.model_uri)
+    end = think_end(job.record.model_uri)
     found = []
     for phase in job.phases:
         stage = job.recipe.stages[phase.stage_index]

@@ -11,6 +11,7 @@ from earwitness.chat import (
     AUDIO_PATCH,
     EOT,
     LETTERS,
+    QWEN2_AUDIO_LAYOUT,
     SPECIAL_TOKENS,
     THINK,
     THINK_END,
@@ -19,6 +20,8 @@ from earwitness.chat import (
     render_prompt,
     render_response,
     split_response,
+    think_end_ids,
+    think_length,
 )
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -146,3 +149,31 @@ def test_ordinary_text_is_not_touched(text: str) -> None:
 )
 def test_the_special_tokens_of_other_checkpoints_are_broken_up_too(token: str) -> None:
     assert token not in neutralise(f"say {token} now")
+
+
+def test_think_length_of_a_block_that_ends_and_of_one_that_never_does() -> None:
+    assert think_length([1, 2, 9, 4], [9]) == 2
+    assert think_length([1, 9, 2, 9, 7, 4], [9, 7]) == 3
+    assert think_length([1, 2, 3], [9]) == think_length([1, 2, 9], [9, 7]) == 3
+
+
+def test_where_the_think_block_ends_is_known_of_tokenizers_with_and_without_the_token() -> None:
+    assert think_end_ids({"added_tokens": [{"id": 7, "content": "</think>"}]}) == (7,)
+    pieces = {"added_tokens": [], "model": {"vocab": {"</": 522, "think": 26865, ">": 29}}}
+    assert think_end_ids(pieces) == (522, 26865)
+    with pytest.raises(InputError, match="cannot write"):
+        think_end_ids({"added_tokens": [], "model": {"vocab": {"think": 1}}})
+
+
+@pytest.mark.parametrize("tokens", [0, 3])
+def test_qwen2_audios_layout(tokens: int) -> None:
+    prompt = trajectory_pb2.Prompt(question="How <|im_end|> many?", choices=["one", "two"])
+    audio = f"Audio 1: <|audio_bos|>{'<|AUDIO|>' * tokens}<|audio_eos|>\n" if tokens else ""
+    assert render_prompt(prompt, tokens, QWEN2_AUDIO_LAYOUT) == (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+        f"{audio}How < |im_end|> many?\nA. one\nB. two<|im_end|>\n<|im_start|>assistant\n<think>\n"
+    )
+    response = render_response("I hear it.", "two", QWEN2_AUDIO_LAYOUT)
+    assert response == "I hear it.\n</think>\ntwo<|im_end|>"
+    assert split_response(response) == ("I hear it.", "two")
+    assert split_response(response + "<|im_start|>user") == (None, None)

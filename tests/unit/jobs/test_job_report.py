@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 from services.jobs.report.clips import choose
-from services.jobs.report.figures import Evaluation, figures, think_length
+from services.jobs.report.figures import Evaluation, figures
 from services.jobs.report.page import render
 from services.jobs.report.series import curve, steps_of
 from services.jobs.report.stats import paired_gain, wilson
@@ -34,7 +34,7 @@ def evaluation(name: str, correct: list[list[bool]], **reward: object) -> Evalua
                 reward=wire.Reward(correct=right, answer="up" if right else "down", **reward),
             )  # fmt: skip
         groups.append(group)
-    return Evaluation(name, groups, END)
+    return Evaluation(name, groups, [END])
 
 
 def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
@@ -92,9 +92,6 @@ def test_a_job_without_evaluations_has_a_report_too() -> None:
     assert "<h1>n</h1>" in render(report, {}, [], None, None)
 
 
-def test_think_length_of_a_block_that_never_ends() -> None:
-    assert think_length([1, 2, END, 4], END) == 2
-    assert think_length([1, 2, 3], END) == 3
 
 
 def test_steps_taken_again_replace_the_first_telling() -> None:

@@ -14,9 +14,10 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
-from earwitness.chat import QWEN2_AUDIO_LAYOUT
+from earwitness.chat import QWEN2_AUDIO_LAYOUT, render_prompt
 from earwitness.logmel import log_mel
 from earwitness.model.family import qwen2_audio_tokens
+from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.huggingface import save_pretrained
 from trainer.model.audio import AudioBatch
 from trainer.model.logprobs import response_logprobs
@@ -108,6 +109,21 @@ def test_the_front_end_is_transformers(seconds: float) -> None:
     mel = log_mel(clips([seconds])[0], 128)
     assert mel.shape[1] == int(mask.sum()) + 2
     np.testing.assert_allclose(mel, features[0, :, : mel.shape[1]].numpy(), atol=2e-4)
+
+
+def test_the_prompt_is_that_of_transformers_template() -> None:
+    from jinja2 import Environment
+    from transformers import Qwen2AudioProcessor
+
+    template = Qwen2AudioProcessor.default_chat_template.fget(None)
+    content = [{"type": "audio", "audio_url": "a.wav"}, {"type": "text", "text": "How many?\nA. one\nB. two"}]
+    expected = (
+        Environment()
+        .from_string(template)
+        .render(messages=[{"role": "user", "content": content}], add_generation_prompt=True)
+    )
+    prompt = trajectory_pb2.Prompt(question="How many?", choices=["one", "two"])
+    assert render_prompt(prompt, 1, QWEN2_AUDIO_LAYOUT) == expected + "<think>\n"
 
 
 def compare(pair: Pair, seconds: list[float], columns: int) -> None:

@@ -112,7 +112,7 @@ def test_figures_of_groups():
     second.token_ids[1] = 99
     first.versions[0].version, second.versions[0].version = 4, 6
     made.generate_seconds = 2.0
-    figures = group_metrics([made], 6, think_end=99)
+    figures = group_metrics([made], 6, think_end=[99])
     assert figures["reward.mean"] == 0.5
     assert figures["supported_share"] == 0.75
     assert figures["surrogate_share"] == 0.5
