@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -99,7 +99,7 @@ class RolloutEngine:
             params.n = sampling.samples
             output = await self._run(self._prompt(encoded), params, prompt.id)
             prompt_ids = list(output.prompt_token_ids or [])
-            trajectories = [self._trajectory(sample) for sample in output.outputs]
+            trajectories = [self._trajectory(sample, params.stop_token_ids) for sample in output.outputs]
         self.tokens += sum(len(t.token_ids) for t in trajectories) - sum(len(t.token_ids) for t in begun)
         return prompt_ids, trajectories
 
@@ -121,7 +121,8 @@ class RolloutEngine:
             (sample,) = output.outputs
             sample.index = old.index
             prompt_ids = list(output.prompt_token_ids or [])
-            return prompt_ids[: len(prompt_ids) - len(old.token_ids)], self._trajectory(sample, old)
+            trajectory = self._trajectory(sample, params.stop_token_ids, old)
+            return prompt_ids[: len(prompt_ids) - len(old.token_ids)], trajectory
 
         unfinished = [t for t in begun if not t.finish_reason]
         results = await asyncio.gather(*map(go_on, unfinished))
@@ -138,7 +139,7 @@ class RolloutEngine:
             top_p=sampling.top_p or 1.0,
             seed=seed,
             max_tokens=max(1, min(sampling.max_tokens, room) - generated),
-            stop_token_ids=self.codec.stop_ids,
+            stop_token_ids=self.codec.stop_tokens(sampling),
             logprobs=0,  # of the sampled token, and no others
             flat_logprobs=True,
             detokenize=False,  # done once at the end, by the codec
@@ -238,7 +239,10 @@ class RolloutEngine:
         return final
 
     def _trajectory(
-        self, sample: CompletionOutput, before: trajectory_pb2.Trajectory | None = None
+        self,
+        sample: CompletionOutput,
+        stop_tokens: Collection[int],
+        before: trajectory_pb2.Trajectory | None = None,
     ) -> trajectory_pb2.Trajectory:
         """What the engine generated, behind what there was `before`. Raises BrokenEngineError for a nameless token."""
         if sample.finish_reason not in FINISH_REASONS:
@@ -255,7 +259,7 @@ class RolloutEngine:
             raise BrokenEngineError(f"a sample has {len(trajectory.token_ids)} tokens, not all of them with a version")
         trajectory.finish_reason = FINISH_REASONS[sample.finish_reason]
         if trajectory.finish_reason:
-            trajectory.text = self.codec.decode(list(trajectory.token_ids))
+            trajectory.text = self.codec.decode(list(trajectory.token_ids), stop_tokens)
         return trajectory
 
     def _add_span(self, trajectory: trajectory_pb2.Trajectory, name: str, tokens: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +55,19 @@ class PromptCodec:
         clip_id = xxhash.xxh3_128_hexdigest(samples.tobytes())
         return EncodedPrompt(self._ids(render_prompt(prompt, 1, self._layout)), samples, clip_id)
 
-    def decode(self, token_ids: list[int]) -> str:
-        """The text of a response, without the token that ended the turn."""
-        if token_ids and token_ids[-1] in self.stop_ids:
+    def stop_tokens(self, sampling: trajectory_pb2.Sampling) -> list[int]:
+        """Tokens that end a response: those that end a turn, and those asked for. Raises InputError."""
+        asked = set()
+        for text in sampling.stop:
+            ids = self._ids(text)
+            if len(ids) != 1:
+                raise InputError("sampling.stop", f"{text!r} is {len(ids)} tokens", "strings of one token each")
+            asked.add(ids[0])
+        return sorted({*self.stop_ids, *asked})
+
+    def decode(self, token_ids: list[int], stop_tokens: Collection[int]) -> str:
+        """The text of a response, without the token that ended it."""
+        if token_ids and token_ids[-1] in stop_tokens:
             token_ids = token_ids[:-1]
         text: str = self._tokenizer.decode(token_ids, skip_special_tokens=False)
         return text

@@ -58,6 +58,7 @@ class Pass:
                 top_p=self.sampling.top_p,
                 max_tokens=self.sampling.max_tokens,
                 seed=self.seed,
+                stop=self.sampling.stop,
             ),
             reward=wire.RewardRule(
                 correct_weight=self.rewards.correct,

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 from vllm.model_executor.models import ModelRegistry
 
 from earwitness.audio import AudioError, read_audio
-from earwitness.chat import AUDIO_PATCH, EOT, SPECIAL_TOKENS
+from earwitness.chat import AUDIO_PATCH, EOT, SPECIAL_TOKENS, THINK_END
 from earwitness.errors import InputError
 from earwitness.logmel import audio_tokens, frames
 from earwitness.redis_server import RedisServer
@@ -141,6 +141,17 @@ async def test_the_end_of_turn_is_part_of_the_response(setting: Setting) -> None
     stop = setting.engine.codec.stop_ids
     assert all(t.token_ids[-1] in stop and not t.text.endswith(EOT) for t in ended)
     assert all(len(t.token_ids) == 200 and t.token_ids[-1] not in stop for t in cut)
+
+
+async def test_a_stop_string_ends_a_response_and_says_so(setting: Setting) -> None:
+    task = sampling(samples=32, max_tokens=120, temperature=2.0)
+    task.stop.append(THINK_END)
+    _, trajectories = await setting.engine.generate(prompt(0, ""), task, ordinal=0)
+    think_end = SPECIAL_TOKENS.index(THINK_END)
+    stopped = [t for t in trajectories if t.token_ids[-1] == think_end]
+    assert stopped and all(t.finish_reason == trajectory_pb2.FINISH_REASON_STOP for t in stopped)
+    assert not any(THINK_END in t.text for t in trajectories)
+    assert not any(think_end in t.token_ids[:-1] for t in trajectories)
 
 
 async def test_more_prompts_than_fit_in_a_step(setting: Setting) -> None:

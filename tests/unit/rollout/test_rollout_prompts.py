@@ -50,8 +50,22 @@ def test_the_checkpoints_end_tokens_end_a_turn_and_are_not_part_of_the_text(mode
     end, think_end = SPECIAL_TOKENS.index(EOT), SPECIAL_TOKENS.index(THINK_END)
     assert codec.stop_ids == [end, 299]
     word = codec.encode(trajectory_pb2.Prompt(question="higher")).token_ids[3]
-    assert codec.decode([word, think_end, end]) == codec.decode([word, think_end, 299])
-    assert codec.decode([word, think_end, end]).endswith(THINK_END)
+    stop = codec.stop_tokens(trajectory_pb2.Sampling())
+    assert codec.decode([word, think_end, end], stop) == codec.decode([word, think_end, 299], stop)
+    assert codec.decode([word, think_end, end], stop).endswith(THINK_END)
+
+
+def test_strings_of_one_token_end_a_response_too(model_dir: Path) -> None:
+    codec = PromptCodec(str(model_dir))
+    think_end = SPECIAL_TOKENS.index(THINK_END)
+    stop = codec.stop_tokens(trajectory_pb2.Sampling(stop=[THINK_END]))
+    assert stop == sorted({*codec.stop_ids, think_end})
+    word = codec.encode(trajectory_pb2.Prompt(question="higher")).token_ids[3]
+    assert codec.decode([word, think_end], stop) == codec.decode([word], stop)
+    with pytest.raises(
+        InputError, match=r"sampling.stop: 'in the end' is [0-9]+ tokens; expected strings of one token"
+    ):
+        codec.stop_tokens(trajectory_pb2.Sampling(stop=["in the end"]))
 
 
 @pytest.mark.parametrize(("uri", "path"), [("/models/toy", "/models/toy"), ("file:///models/a%20b", "/models/a b")])
