@@ -259,24 +259,6 @@ def understood_by_torchrun(arguments: list[str]) -> None:
         assert given.rdzv_endpoint.startswith("ew-trainer-0.ew-trainer.mesh.svc:")
 
 
-def test_the_trainer_is_one_gang(render: Callable, pods: Pods, of_kind: OfKind) -> None:
-    marks = {
-        "native": lambda pod: pod["spec"]["schedulingGroup"]["podGroupName"],
-        "volcano": lambda pod: pod["metadata"]["annotations"]["scheduling.k8s.io/group-name"],
-        "scheduler-plugins": lambda pod: pod["metadata"]["labels"]["scheduling.x-k8s.io/pod-group"],
-        "kai": lambda pod: pod["metadata"]["annotations"]["pod-group-name"],
-    }
-    for provider, mark in marks.items():
-        objects = render({"gang": {"provider": provider, "queue": "training"}, "trainer": {"nodes": 4}})
-        group = of_kind(objects, "PodGroup")[mark(pods(objects)["StatefulSet/ew-trainer"])]
-        spec = group["spec"]
-        assert spec.get("minMember", spec.get("schedulingPolicy", {}).get("gang", {}).get("minCount")) == 4
-    objects = render({"gang": {"provider": "kueue", "queue": "training"}})
-    assert (
-        of_kind(objects, "StatefulSet")["ew-trainer"]["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "training"
-    )
-
-
 def test_a_change_of_configuration_restarts_pods(render: Callable, pods: Pods) -> None:
     def checksums(values: Object) -> dict[str, list[str]]:
         return {
