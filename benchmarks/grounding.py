@@ -1,15 +1,17 @@
 """How often the verdict on a claim is right: labelled pairs of clip and sentence, as many false as true, by family.
 
-    python benchmarks/grounding.py [--clips 60] [--misses] [--json]
+    python benchmarks/grounding.py [--clips 24] [--misses] [--json]
 
-Clips come from the tests' synthesiser, which shares no code with the measurements. A pair counts as supported or
-contradicted if every checkable claim of its sentence agrees; a false sentence differs by more than twice a tolerance.
+Clips come from the tests' synthesisers, which share no code with the measurements. A pair counts as contradicted if a
+claim of its sentence is, as supported if all that can be checked are; of each clip as many true as false sentences are
+taken. A false one differs from the truth by more than a tolerance and a half.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -17,24 +19,28 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import soundfile
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # else reward.py beside this file would hide the package `reward`
 
-from benchmarks import grounding_free  # noqa: E402
+from benchmarks import grounding_free, grounding_said, grounding_scenes  # noqa: E402
+from earwitness.audio import SAMPLE_RATE  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
 from reward.grounding import check_claims  # noqa: E402
-from reward.measure import measure  # noqa: E402
+from reward.measure import Measurement, measure  # noqa: E402
 from reward.measure.facts import Samples  # noqa: E402
+from reward.measure.stereo import measure_balance  # noqa: E402
 
 Pairs = list[tuple[str, bool]]
 """Sentences and whether they are true of the clip."""
 Family = Callable[[ModuleType, np.random.Generator], tuple[Samples, Pairs]]
+"""(synthesiser, random numbers) to a clip, `[samples]` or `[samples, 2]` at 16 kHz, and its pairs."""
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--clips", type=int, default=60, help="clips of each family")
+    options.add_argument("--clips", type=int, default=24, help="clips of each family")
     options.add_argument("--misses", action="store_true", help="name every pair that was judged wrongly, on stderr")
     options.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = options.parse_args()
@@ -42,25 +48,28 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(result))
         return
-    print(f"{result['pairs']} pairs\n{'family':18} {'supported':>20} {'contradicted':>20}")
-    print(f"{'':18} {'precision':>10}{'recall':>10} {'precision':>10}{'recall':>10}")
+    print(f"{result['pairs']} pairs\n{'family':22} {'supported':>20} {'contradicted':>20}")
+    print(f"{'':22} {'precision':>10}{'recall':>10} {'precision':>10}{'recall':>10}")
     for name, family in result["families"].items():
         figures_ = [family[v][m] for v in ("supported", "contradicted") for m in ("precision", "recall")]
-        print(f"{name:18} {figures_[0]:10.3f}{figures_[1]:10.3f} {figures_[2]:10.3f}{figures_[3]:10.3f}")
+        print(f"{name:22} {figures_[0]:10.3f}{figures_[1]:10.3f} {figures_[2]:10.3f}{figures_[3]:10.3f}")
 
 
 def figures(count: int, misses: bool = False) -> dict:
     """Precision and recall of both verdicts, by family."""
-    clips = _clips()
+    clips, scenes = _module("clips"), _module("scenes")
+    chosen = [(name, family, clips) for name, family in FAMILIES.items()]
+    chosen += [(name, family, scenes) for name, family in SCENES.items()]
+    if scenes.espeak_installed():
+        chosen += [(name, family, scenes) for name, family in grounding_scenes.SPEECH.items()]
     pairs, families = 0, {}
-    for number, (name, family) in enumerate(FAMILIES.items()):
+    for number, (name, family, synthesiser) in enumerate(chosen):
         tally = {(truth, verdict): 0 for truth in (True, False) for verdict in (True, False, None)}
         for index in range(count):
-            samples, sentences = family(clips, np.random.default_rng([number, index]))
-            measurement = measure(samples)
-            for sentence, truth in sentences:
-                found = check_claims(sentence, trajectory_pb2.Prompt(), measurement)
-                verdict = None if not found.supported + found.contradicted else not found.contradicted
+            samples, sentences = family(synthesiser, np.random.default_rng([number, index]))
+            measurement = _measured(samples)
+            for sentence, truth in balanced(sentences):
+                verdict = judged(sentence, measurement)
                 tally[truth, verdict] += 1
                 if misses and verdict != truth:
                     print(f"{name}: {sentence!r} is {truth}, found {verdict}", file=sys.stderr)
@@ -72,12 +81,35 @@ def figures(count: int, misses: bool = False) -> dict:
     return {"pairs": pairs, "families": families}
 
 
+def balanced(pairs: Pairs) -> Pairs:
+    """As many true as false pairs, the first of each."""
+    fewer = min(sum(truth is wanted for _, truth in pairs) for wanted in (True, False))
+    return [pair for wanted in (True, False) for pair in [p for p in pairs if p[1] is wanted][:fewer]]
+
+
+def judged(sentence: str, measurement: Measurement) -> bool | None:
+    """The verdict on a sentence: False if a claim is contradicted, None if nothing can be checked."""
+    verdicts = {claim.verdict for claim in check_claims(sentence, trajectory_pb2.Prompt(), measurement).claims}
+    if trajectory_pb2.VERDICT_CONTRADICTED in verdicts:
+        return False
+    return True if trajectory_pb2.VERDICT_SUPPORTED in verdicts else None
+
+
+def _measured(samples: Samples) -> Measurement:
+    if samples.ndim == 1:
+        return measure(samples)
+    file = io.BytesIO()
+    soundfile.write(file, samples, SAMPLE_RATE, format="WAV", subtype="FLOAT")
+    return measure(samples.mean(axis=1), measure_balance(file.getvalue()))
+
+
 def _scores(right: int, wrong: int, missed: int) -> dict[str, float]:
     return {"precision": right / max(right + wrong, 1), "recall": right / max(right + missed, 1)}
 
 
-def _clips() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_clips", ROOT / "tests/unit/reward/clips.py")
+def _module(name: str) -> ModuleType:
+    """A synthesiser of the tests."""
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", ROOT / f"tests/unit/reward/{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -207,6 +239,8 @@ FAMILIES: dict[str, Family] = {
 }
 
 FAMILIES |= {f"{name} (free)": family for name, family in grounding_free.FAMILIES.items()}
+SCENES: dict[str, Family] = {**grounding_scenes.FAMILIES, **grounding_said.FAMILIES}
+"""Families on clips of several sounds."""
 
 if __name__ == "__main__":
     main()

@@ -95,7 +95,7 @@ def tolerance(quantity: Quantity, claimed: float) -> float:
             return t.SYLLABLES * claimed
         case "tempo":
             return t.TEMPO * claimed
-        case "duration":
+        case "duration" | "pauses":
             least = t.CLIP_SECONDS if quantity is Quantity.CLIP else t.DURATION_SECONDS
             return max(t.DURATION * claimed, least)
         case _:

@@ -65,10 +65,15 @@ class Around:
         return None
 
     def span_at(self, position: int) -> Span | None:
-        """The stretch that the seconds at `position` bound: "after 1.2 s", "until 0.5 s", "from 2 s on"."""
+        """The stretch that the seconds at `position` bound: "after 1.2 s", "from 2 s on", "from 0.5 to 1.2 s"."""
         seconds, before = self.items[position].number or 0.0, self.word_before(position)
         if self.meaning(position - 1) is Word.UNEQUAL:
             return None
+        if before in ("from", "between"):
+            following = self.items[position + 1 : position + 4]
+            then = next((item for item in following if item.number is not None), None)
+            if then is not None and then.unit == "s" and following[0].word in ("to", "-", "and", "until"):
+                return Span(seconds, then.number or 0.0) if (then.number or 0.0) > seconds else None
         if before in ("after", "past") or (before == "from" and self.word(position + 1) in ("on", "onward", "onwards")):
             return Span(seconds, math.inf)
         if before in ("before", "until", "till"):
@@ -108,6 +113,11 @@ class Around:
     def is_owner(self, position: int) -> bool:
         """True for the noun at `position` of "the pitch of the sound": it does not end what is spoken of."""
         return any(item.word == "of" for item in self.items[max(0, position - OWNER_REACH) : position])
+
+    def is_beside(self, position: int) -> bool:
+        """True for the noun at `position` of "the pause between the tones": the pause is still spoken of."""
+        words = {item.word for item in self.items[max(0, position - OWNER_REACH) : position]}
+        return not words.isdisjoint({"of", "between", "before", "after"})
 
     def is_background(self, position: int) -> bool:
         """True if the noise named at `position` is that under the sound: "in faint noise"."""

@@ -84,7 +84,7 @@ def count_at(around: Around, focus: Focus, position: int, item: Item) -> tuple[C
     if number != int(number) or not 0 <= number <= MOST_EVENTS:
         return None
     before, after = around.word_before(position), around.word(position + 1)
-    if position and isinstance(around.meaning(position - 1), Ordinal):
+    if (position and isinstance(around.meaning(position - 1), Ordinal)) or around.is_bound(position):
         return None
     if before == "of" and around.word(position - 2) in _GROUP_WORDS and number > 1:
         return Count(int(number), Counted.GROUP), position
@@ -165,12 +165,8 @@ def _span(around: Around, focus: Focus, position: int, item: Item) -> Span | Non
         focus.edge is Edge.START and (around.word_before(position) != "from")
     ):
         return None
-    following = around.items[position + 1 : position + 4]
-    then = next((i for i in following if i.number is not None), None)
-    if then is not None and then.unit == "s" and focus.topic is None and around.word_before(position) in _FROM:
-        here, there = item.number or 0.0, then.number or 0.0
-        if there > here and following[0].word in ("to", "-", "and", "until"):
-            return Span(here, there)
+    if focus.topic is not None and around.word_before(position) in _FROM:
+        return None  # "the gaps vary between 0.1 s and 0.4 s"
     if focus.spot is not None and focus.spot.end == item.number:
         return focus.spot  # the second number of such a stretch
     return around.span_at(position)

@@ -102,7 +102,8 @@ class Reader:
             case Word():
                 self._word(position, item, meaning)
             case Topic(quantity):
-                self.focus.topic = quantity
+                if quantity is not Quantity.DURATION or self.focus.topic is not Quantity.PAUSE:
+                    self.focus.topic = quantity  # "the pause lasts" speaks of the pause
                 self.focus.clip = self.focus.clip or quantity is Quantity.CLIP
             case Ordinal(part):
                 self._ordinal(position, part)
@@ -138,7 +139,8 @@ class Reader:
         elif word is Word.EVENT or word is Word.PULSES:
             focus.clip = False
             focus.pulses = word is Word.PULSES
-            if focus.topic and focus.topic not in _TIMES and not self._around.is_owner(position):
+            beside = self._around.is_beside if focus.topic is Quantity.PAUSE else self._around.is_owner
+            if focus.topic and (focus.topic not in _TIMES or focus.topic is Quantity.PAUSE) and not beside(position):
                 focus.topic = None
             if position and self.items[position - 1].word == "no" and item.word.endswith("s"):
                 none = Count(0, part=focus.spot)
@@ -270,7 +272,7 @@ class Reader:
     def _number(self, position: int, item: Item) -> int:
         """Reads a number; returns the position of the last item it used."""
         if item.unit == "":
-            counted = None if self._is_negated(position) else count_at(self._around, self.focus, position, item)
+            counted = count_at(self._around, self.focus, position, item)
             if counted is not None:
                 count, last = counted
                 self._state(count, position, self.items[last])

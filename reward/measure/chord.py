@@ -6,6 +6,8 @@ that does not fit; for "three notes, near 440, 550 and 660 Hz" peaks of one long
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
@@ -31,6 +33,8 @@ CLOSEST = 2 ** (0.7 / 12)
 """Ratio of two notes that are told apart."""
 COMPLEX_SHARE, COMPLEX_FEWEST = 0.75, 5
 """Peaks at so many of the consecutive multiples of one F0 are one sound without its lowest partials, not a chord."""
+VALLEY_DB = 15.0
+"""Least dip between two notes."""
 MOST_NOTES = 6
 """More at once are a cluster, in which no one counts."""
 TONAL = 0.7
@@ -68,6 +72,8 @@ def notes_at_once(samples: Samples, f0: float | None) -> tuple[float, ...]:
     found = _fundamentals(peaks * width, power[peaks])
     if len(found) < 2 or len(found) > MOST_NOTES or _is_complex_tone(peaks * width, f0):
         return ()
+    if not all(_apart(power, round(a / width), round(b / width)) for a, b in pairwise(found)):
+        return ()
     return tuple(found)
 
 
@@ -85,6 +91,11 @@ def _fundamentals(hertz: np.ndarray, power: np.ndarray) -> list[float]:
         if power[index] >= strongest * 10 ** (-NOTE_DB / 10) and (not found or note / found[-1] >= CLOSEST):
             found.append(note)
     return found
+
+
+def _apart(power: np.ndarray, low: int, high: int) -> bool:
+    """True if the spectrum dips between two peaks; that of a glide is filled."""
+    return bool(power[low:high].min() <= min(power[low], power[high]) * 10 ** (-VALLEY_DB / 10))
 
 
 def _is_complex_tone(hertz: np.ndarray, f0: float | None) -> bool:

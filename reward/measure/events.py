@@ -15,6 +15,10 @@ EDGE_SECONDS = 0.006
 """Left out at both ends of an event, where it fades in and out."""
 VOICED_SHARE = 0.6
 """Least share of frames with an F0 for an event to have a pitch: noise has a few stray ones."""
+SPEECH_SECONDS = 0.3
+"""A longer event without a pitch as a whole may be a phrase, whose vowels have one."""
+VOICED_RUN = 16
+"""Frames (80 ms) of a vowel."""
 PERIODIC = 0.6
 """Least periodicity for an event to have a pitch: that of a tone 2 dB above its noise."""
 NOISY = 0.4
@@ -27,6 +31,10 @@ ALL_PARTIALS = 0.3
 """Least even share of a sound with all partials."""
 STEADY_OCTAVES = 1 / 24
 """Least change of F0 (half a semitone) for a glide: one voice, whose partials smear over a long spectrum."""
+CURVE_OCTAVES = 0.02
+"""Largest residual of that curve, a quarter of a semitone: glides of tones stay within a tenth of it."""
+NEAR_FRAMES = 20
+"""Most frames (0.1 s) that tell an end of a contour that is no such curve."""
 FIT_POINTS = 5
 """Fewest F0 frames for a curve through them."""
 
@@ -61,6 +69,12 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
     f0, times = _voiced(pitch, start + trim, end - trim)
     repeats = periodicity(inner, f0) if len(f0) else 0.0
     pitched = len(f0) > 0 and repeats >= PERIODIC
+    if not pitched and end - start >= SPEECH_SECONDS:
+        f0, times = _longest_run(pitch, start + trim, end - trim)
+        if len(f0):
+            here = [int((t - start - trim) * SAMPLE_RATE) for t in (times[0], times[-1])]
+            repeats = periodicity(inner[max(0, here[0]) : here[1]], f0)
+            pitched = repeats >= PERIODIC
     partials = measure_partials(inner, f0) if pitched else None
     centroid, bandwidth = centroid_and_bandwidth(inner, quiet)
     begin_hz, end_hz = _ends(f0, times, start, end) if pitched else (None, None)
@@ -100,6 +114,19 @@ def _voiced(pitch: Contour, start: float, end: float) -> tuple[Frames, Frames]:
     return pitch.values[voiced], pitch.times[voiced]
 
 
+def _longest_run(pitch: Contour, start: float, end: float) -> tuple[Frames, Frames]:
+    """F0 frames of the longest voiced run in a stretch, and their times; empty if it is short.
+
+    In speech a sound goes on through consonants, which have no F0.
+    """
+    inside = np.flatnonzero((pitch.times >= start) & (pitch.times <= end) & np.isfinite(pitch.values))
+    runs = np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1)
+    longest = max(runs, key=len)
+    if len(longest) < VOICED_RUN:
+        return np.zeros(0), np.zeros(0)
+    return pitch.values[longest], pitch.times[longest]
+
+
 def _ends(f0: Frames, times: Frames, start: float, end: float) -> tuple[float, float]:
     """F0 at both ends, Hz, by a parabola through the log-F0: the frames at the very ends are the least sure."""
     if len(f0) < FIT_POINTS:
@@ -107,8 +134,17 @@ def _ends(f0: Frames, times: Frames, start: float, end: float) -> tuple[float, f
     octaves = np.log2(f0)
     keep = np.abs(octaves - _running_median(octaves)) < 0.1  # a stray octave error must not bend the curve
     middle = (start + end) / 2
-    curve = np.polynomial.Polynomial.fit(times[keep] - middle, octaves[keep], 2)
-    return float(2 ** curve(start - middle)), float(2 ** curve(end - middle))
+    fit = np.polynomial.Polynomial.fit
+    curve = fit(times[keep] - middle, octaves[keep], 2)
+    if float(np.std(octaves[keep] - curve(times[keep] - middle))) <= CURVE_OCTAVES:
+        return float(2 ** curve(start - middle)), float(2 ** curve(end - middle))
+    # A contour with a corner, or that of speech: each end by a line through what is near it.
+    few = max(FIT_POINTS, min(NEAR_FRAMES, len(octaves) // 4))
+    first, last = (
+        fit(times[:few], _running_median(octaves)[:few], 1),
+        fit(times[-few:], _running_median(octaves)[-few:], 1),
+    )
+    return float(2 ** first(times[0])), float(2 ** last(times[-1]))
 
 
 def _running_median(values: Frames) -> Frames:

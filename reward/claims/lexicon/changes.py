@@ -37,7 +37,7 @@ add(
 )
 add(Moves(None, MORE), "increases,increase,increasing,increased,grows,grow,growing,grew")
 add(Moves(None, LESS), "decreases,decrease,decreasing,decreased,diminishes,diminishing")
-add(Moves(Quantity.LEVEL, MORE), "swells,swelling,crescendo,fades|fading|fade in")
+add(Moves(Quantity.LEVEL, MORE), "swells,swell,swelling,crescendo,fades|fading|fade in")
 add(
     Moves(Quantity.LEVEL, LESS),
     "fades,fade,fading,faded,fades|fading|fade out|away,dies away|out|down,decrescendo,diminuendo,decays,decaying",
