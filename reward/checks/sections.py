@@ -10,6 +10,7 @@ import numpy as np
 from reward.claims.facts import Span
 from reward.measure import Contour, Event, Measurement
 from reward.measure.facts import Frames
+from reward.measure.pitch import stray_ends
 
 LEAST_OVERLAP_SECONDS = 0.04
 """An event that reaches less far into a stretch is not of it: the error of its ends and of the boundary named."""
@@ -81,7 +82,8 @@ def course(measurement: Measurement, events: list[Event], span: Span | None, lev
         if level:
             return smooth(within(measurement.level, events, start, end))
         frames = within(measurement.pitch, events if event.pitch is not None else [], start, end)
-        return smooth(np.log2(frames)) if len(frames) else frames
+        octaves = np.log2(frames)
+        return smooth(octaves[stray_ends(octaves)])
     if level:
         return np.array([event.level for event in events])
     return np.log2([event.pitch for event in events if event.pitch is not None] or [np.nan])

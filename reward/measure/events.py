@@ -8,7 +8,7 @@ from earwitness.audio import SAMPLE_RATE
 from reward.measure.chord import SHORTEST_SECONDS, notes_at_once
 from reward.measure.facts import Contour, Event, Frames, Samples
 from reward.measure.level import Levels, find_stretches, rms_db
-from reward.measure.pitch import split_at_jumps
+from reward.measure.pitch import is_glide, split_at_jumps, stray_ends
 from reward.measure.spectrum import NO_OVERTONES, Partials, centroid_and_bandwidth, measure_partials, periodicity
 
 EDGE_SECONDS = 0.006
@@ -29,8 +29,6 @@ ODD_ONLY = 0.1
 """Largest even share of a sound with odd partials only; a sawtooth has 0.64."""
 ALL_PARTIALS = 0.3
 """Least even share of a sound with all partials."""
-STEADY_OCTAVES = 1 / 24
-"""Least change of F0 (half a semitone) for a glide: one voice, whose partials smear over a long spectrum."""
 CURVE_OCTAVES = 0.02
 """Largest residual of that curve, a quarter of a semitone: glides of tones stay within a tenth of it."""
 NEAR_FRAMES = 20
@@ -79,8 +77,8 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
     centroid, bandwidth = centroid_and_bandwidth(inner, quiet)
     begin_hz, end_hz = _ends(f0, times, start, end) if pitched else (None, None)
     pitch_hz = float(np.median(f0)) if pitched else None
-    steady = begin_hz is None or end_hz is None or abs(np.log2(end_hz / begin_hz)) < STEADY_OCTAVES
-    notes = notes_at_once(inner, pitch_hz) if steady else ()
+    moving = is_glide(np.log2(f0)) if pitched else False
+    notes = () if moving else notes_at_once(inner, pitch_hz)
     if notes:
         pitched, partials = True, None
         pitch_hz = begin_hz = end_hz = notes[0]
@@ -131,7 +129,10 @@ def _ends(f0: Frames, times: Frames, start: float, end: float) -> tuple[float, f
     """F0 at both ends, Hz, by a parabola through the log-F0: the frames at the very ends are the least sure."""
     if len(f0) < FIT_POINTS:
         return float(f0[0]), float(f0[-1])
-    octaves = np.log2(f0)
+    inner = stray_ends(np.log2(f0))
+    octaves, times = np.log2(f0)[inner], times[inner]
+    if len(octaves) < FIT_POINTS:
+        return float(f0[0]), float(f0[-1])
     keep = np.abs(octaves - _running_median(octaves)) < 0.1  # a stray octave error must not bend the curve
     middle = (start + end) / 2
     fit = np.polynomial.Polynomial.fit

@@ -30,6 +30,14 @@ STABLE_OCTAVES = 0.03
 """Largest range of F0 on either side of a jump, over STABLE_FRAMES: a wobble is not a jump."""
 STABLE_FRAMES = 6
 """Frames (30 ms) on either side of a jump."""
+STRAY_OCTAVES = 0.15
+"""A step from one frame to the next that no voice makes."""
+STRAY_FRAMES = 10
+"""Frames (50 ms) at either end of a sound that may be stray."""
+SMOOTH_SHARE = 0.9
+"""Least share of small steps in a glide."""
+GLIDE_STEP_OCTAVES = 0.0008
+"""Least median step of a glide: two semitones a second; the F0 of a steady tone moves by a tenth of it."""
 
 
 def measure_pitch(samples: Samples) -> Contour:
@@ -41,6 +49,27 @@ def measure_pitch(samples: Samples) -> Contour:
     refined = pyworld.stonemask(x, coarse, times, SAMPLE_RATE)
     f0 = np.where(coarse > REFINED_HZ, coarse, refined)
     return Contour(times, np.where(f0 > 0, f0, np.nan))
+
+
+def stray_ends(octaves: Frames) -> slice:
+    """The frames of a sound's log-F0 between a jump close to its beginning and one close to its end.
+
+    Where a sound fades in or out DIO takes the F0 of the background, or a part of it.
+    """
+    jumps = np.flatnonzero(np.abs(np.diff(octaves)) > STRAY_OCTAVES)
+    near = min(STRAY_FRAMES, len(octaves) // 5)
+    head, tail = jumps[jumps < near], jumps[jumps >= len(octaves) - 1 - near]
+    return slice(int(head[-1]) + 1 if len(head) else 0, int(tail[0]) + 1 if len(tail) else len(octaves))
+
+
+def is_glide(octaves: Frames) -> bool:
+    """True if log-F0 frames move on smoothly by a semitone or more: one voice, not the notes of a chord in turn."""
+    steps = np.abs(np.diff(octaves))
+    if len(steps) < STABLE_FRAMES:
+        return False
+    low, high = np.percentile(octaves, [10, 90])
+    smooth = float(np.mean(steps < STABLE_OCTAVES)) > SMOOTH_SHARE
+    return bool(high - low > JUMP_OCTAVES) and smooth and float(np.median(steps)) > GLIDE_STEP_OCTAVES
 
 
 def split_at_jumps(pitch: Contour, start: float, end: float) -> list[tuple[float, float]]:
