@@ -69,7 +69,7 @@ def figures(seen: wire.GetMeshResponse) -> Iterator[Metric]:
 
 def _job_figures(seen: wire.GetMeshResponse) -> Iterator[Metric]:
     job = seen.active
-    state = GaugeMetricFamily("ew_job_state", "1 for the job that the mesh works on", labels=["job", "state"])
+    state = GaugeMetricFamily("ew_job_state", "1 for the job that the mesh works on", labels=["job_id", "state"])
     state.add_metric([job.job_id, state_name(job.state)], 1)
     yield state
     yield GaugeMetricFamily("ew_job_stage", "Index of the running job's stage", job.stage_index)

@@ -1,0 +1,180 @@
+"""The real jobs service on a real Redis, a recipe with every kind of stage, and stand-ins of the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import numpy as np
+import soundfile
+import yaml
+
+from earwitness.manifest import Example, write_manifest
+from earwitness.queue import Queue
+from earwitness.redis_server import RedisServer, connect
+from earwitness.wire.jobs.v1 import jobs_pb2 as wire
+from earwitness.wire.jobs.v1 import jobs_pb2_grpc
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+ROOT = Path(__file__).resolve().parents[2]
+TERMINAL = (wire.JOB_STATE_SUCCEEDED, wire.JOB_STATE_FAILED, wire.JOB_STATE_CANCELLED)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what: str, condition: Callable[[], object], seconds: float = 30.0) -> object:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited {seconds} s for {what}")
+
+
+class Mesh:
+    """A jobs service, a stand-in of the rest, and a client."""
+
+    def __init__(self, folder: Path, redis: RedisServer) -> None:
+        self.folder, self.redis = folder, redis
+        self.jobs_port, self.trainer_port, self.metrics_port = free_port(), free_port(), free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.channel = grpc.insecure_channel(
+            f"127.0.0.1:{self.jobs_port}",
+            options=[("grpc.max_reconnect_backoff_ms", 300), ("grpc.initial_reconnect_backoff_ms", 100)],
+        )
+        self.stub = jobs_pb2_grpc.JobServiceStub(self.channel)
+
+    def start(self, name: str, *command: str, **environ: str) -> None:
+        log = (self.folder / f"{name}.log").open("ab")
+        env = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
+        self.processes[name] = subprocess.Popen([sys.executable, *command], env=env, stderr=log, stdout=log, cwd=ROOT)
+
+    def start_jobs(self) -> None:
+        self.start(
+            "jobs", "-m", "services.jobs", EW_QUEUE_URL=self.redis.url, EW_LISTEN=f"127.0.0.1:{self.jobs_port}",
+            EW_TRAINER=f"127.0.0.1:{self.trainer_port}", EW_NAME="jobs", EW_CLAIM_IDLE_MS="2000",
+            EW_METRICS_PORT=str(self.metrics_port),
+        )  # fmt: skip
+
+    def start_rest(self, *options: str) -> None:
+        script = str(Path(__file__).with_name("mesh_stand_in.py"))
+        self.start("rest", script, self.redis.url, f"127.0.0.1:{self.trainer_port}", *options)
+
+    def kill(self, name: str) -> None:
+        process = self.processes.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+
+    def stop(self) -> None:
+        self.channel.close()
+        for process in self.processes.values():
+            process.kill()
+            process.wait(10)
+
+    def submit(self, recipe: dict, request_id: str = "", seconds: float = 30.0) -> wire.SubmitJobResponse:
+        text = yaml.safe_dump(recipe).encode()
+        request = wire.SubmitJobRequest(request_id=request_id or uuid.uuid4().hex, recipe_yaml=text)
+        return self.stub.SubmitJob(request, wait_for_ready=True, timeout=seconds)
+
+    def get(self, job_id: str) -> wire.Job:
+        return self.stub.GetJob(wire.GetJobRequest(job_id=job_id), wait_for_ready=True, timeout=20).job
+
+    def until(self, job_id: str, what: str, condition: Callable[[wire.Job], bool], seconds: float = 30.0) -> wire.Job:
+        def there() -> wire.Job | None:
+            job = self.get(job_id)
+            assert condition(job) or job.state not in TERMINAL, f"wanted {what}, but: {job}"
+            return job if condition(job) else None
+
+        return wait_for(what, there, seconds)
+
+    def events(self, job_id: str, after: int = 0) -> list[wire.Event]:
+        request = wire.WatchJobRequest(job_id=job_id, after_sequence=after)
+        return [r.event for r in self.stub.WatchJob(request, wait_for_ready=True, timeout=100)]
+
+
+@contextmanager
+def jobs_mesh(tmp_path: Path) -> Iterator[Mesh]:
+    """A jobs service on a Redis of its own."""
+    with RedisServer("queue", tmp_path / "redis") as redis:
+        mesh = Mesh(tmp_path, redis)
+        try:
+            mesh.start_jobs()
+            yield mesh
+        finally:
+            mesh.stop()
+
+
+def whole_recipe(tmp_path: Path) -> dict:
+    """Every kind of stage, small."""
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    data = {}
+    for name in ("cold_start", "train", "eval"):
+        examples = []
+        for i in range(24):
+            path = clips / f"{name}-{i}.wav"
+            soundfile.write(path, np.sin(np.arange(1600) * 0.1) * 0.1, 16_000)
+            prompt = trajectory_pb2.Prompt(
+                id=f"{name}-{i}", question="Up or down?", choices=["up", "down"], answer="up" if i % 2 else "down",
+                verifier=trajectory_pb2.VERIFIER_CHOICE, audio_uri=str(path), kind=f"kind_{i % 3}",
+            )  # fmt: skip
+            examples.append(Example(prompt, reasoning="It rises." if name == "cold_start" else None))
+        data[name] = str(tmp_path / f"{name}.jsonl")
+        write_manifest(data[name], examples)
+    optimizer = {"learning_rate": 1e-3}
+    tune = {"steps": 20, "optimizer": optimizer}
+    evaluate = {"type": "eval", "sampling": {"samples": 2}}
+    return {
+        "name": "small",
+        "output": str(tmp_path / "out"),
+        "model": {"toy": {}},
+        "data": data,
+        "stages": [
+            {"type": "sft", "tune": tune},
+            {**evaluate, "name": "before"},
+            {"type": "mgrd", "prompts": 16, "sampling": {"samples": 4}, "tune": tune},
+            {
+                "type": "rl", "steps": 6, "groups_per_step": 4, "sampling": {"samples": 4}, "optimizer": optimizer,
+                "select": {"prompts": 20, "samples": 8, "min_correct": 2, "max_correct": 6},
+            },
+            {**evaluate, "name": "after", "without_audio": True},
+        ],
+    }  # fmt: skip
+
+
+def numbered_without_gaps(events: list[wire.Event]) -> bool:
+    return [e.sequence for e in events] == list(range(1, len(events) + 1))
+
+
+def check_ledgers(mesh: Mesh, job: wire.Job, recipe: dict) -> None:
+    """Every ordinal of the last lineage is used once or dropped; RL used exactly what it needs."""
+    files = sorted(Path(job.output_uri, "ledger").glob("*.json"), key=lambda f: f.stem)
+    assert [f.stem for f in files] == ["1-score", "2-sample", "3-select", "3-train", "4-score", "4-score-silent"]
+    for file in files:
+        ledger = json.loads(file.read_text())["ordinals"]
+        assert all(s.startswith(("used:", "dropped:")) for s in ledger.values()), file
+        used = [s for s in ledger.values() if s.startswith("used:")]
+        if file.stem == "3-train":
+            stage = recipe["stages"][3]
+            by_step = {step: used.count(f"used:{step}") for step in range(1, stage["steps"] + 1)}
+            assert by_step == dict.fromkeys(by_step, stage["groups_per_step"])
+            assert len(used) == stage["steps"] * stage["groups_per_step"]
+        else:
+            assert len(used) == {"1-score": 24, "2-sample": 16, "3-select": 20}.get(file.stem, 24)
+    left = Queue(connect(mesh.redis.url)).lag()
+    assert all(lag.waiting + lag.pending == 0 for lag in left)
