@@ -69,7 +69,7 @@ def test_killed_and_resumed_is_never_stopped(job, tmp_path):
             assert losses(resumed, name) == {s: losses(done, name)[s] for s in after}
 
         # the last checkpoint damaged: the one before is used, loudly, and the end is the same
-        shard = Path(resumed.checkpoint_uri) / "tp0-pp0.pt"
+        shard = Path(resumed.checkpoint_uri) / "rank-00000.safetensors"
         shard.write_bytes(shard.read_bytes()[:-10])
         trainer.kill()
         trainer.start()

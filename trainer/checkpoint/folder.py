@@ -31,7 +31,7 @@ LINEAGE = "lineage"
 BLOCK_BYTES = 4 << 20
 """Hashed, and written, at a time."""
 _FOLDER = re.compile(r"step-(\d{8})")
-_HIDDEN = re.compile(r"\.step-\d{8}\.partial")
+_HIDDEN = re.compile(r"\.step-\d{8}\.(partial|removed)")
 
 
 @dataclass
@@ -103,13 +103,13 @@ def commit(partial: Path, progress: Progress, digests: Mapping[str, str], keep: 
     for inner in [partial, *(p for p in partial.rglob("*") if p.is_dir())]:
         flush(inner)
     if path.exists():  # only if it was passed over as corrupt
-        shutil.rmtree(path)
+        _remove(path)
     partial.rename(path)
     flush(folder)
     there = checkpoints_in(folder)
     older = [p for p in there if p < path]
     for old in [*older[: max(len(older) + 1 - keep, 0)], *(p for p in there if p > path)]:
-        shutil.rmtree(old)
+        _remove(old)
     return path
 
 
@@ -162,6 +162,14 @@ def local_path(uri: str | Path) -> Path:
     if "://" in text:
         raise InputError(str(uri), "is not on a file system", "a path on a volume that all ranks share")
     return Path(text)
+
+
+def _remove(checkpoint: Path) -> None:
+    """Hides it before it is deleted file by file: what is seen is whole, wherever the process dies."""
+    hidden = checkpoint.with_name(f".{checkpoint.name}.removed")
+    shutil.rmtree(hidden, ignore_errors=True)
+    checkpoint.rename(hidden)
+    shutil.rmtree(hidden)
 
 
 def hash_of(path: Path) -> str:

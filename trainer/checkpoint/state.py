@@ -7,7 +7,7 @@ each replica holds a run of the flattened parameter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +49,9 @@ def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer) -
     """This rank's pieces, copied to the host. Replicas that hold the same share the parameters among them."""
     tensor_rank, tensor_size = _tensor_parallel()
     replica, replicas = parallel_state.get_data_parallel_rank(), parallel_state.get_data_parallel_world_size()
-    updates = 0
+    held_of, updates = _held_by(optimizer), 0
     for number, slot in enumerate(slots(module)):
-        held = _held(slot.parameter, optimizer)
+        held = held_of(slot.parameter)
         if held is not None:
             updates = max(updates, _updates(held))
         whole = slot.cut == "whole"
@@ -72,7 +72,7 @@ def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer) -
 def restore(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, pieces: Pieces) -> None:
     """Takes over what was written, at whatever layout: bit by bit. Raises CheckpointError if something is missing."""
     rank, size = _tensor_parallel()
-    updates = int(pieces.own(f"{learner}/{UPDATES}", 0))
+    held_of, updates = _held_by(optimizer), int(pieces.own(f"{learner}/{UPDATES}", 0))
     with torch.no_grad():
         for slot in slots(module):
             weight = pieces.shard(_name(learner, WEIGHT, slot), slot, rank, size)
@@ -81,7 +81,7 @@ def restore(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, pie
                     _name(learner, WEIGHT, slot), f"has shape {list(weight.shape)}, not {list(slot.parameter.shape)}"
                 )
             slot.parameter.copy_(weight)
-            held = _held(slot.parameter, optimizer)
+            held = held_of(slot.parameter)
             if held is None:
                 continue
             if held.main is not slot.parameter:
@@ -144,21 +144,37 @@ def _sharded(parameter: nn.Parameter, optimizer: MegatronOptimizer) -> bool:
     return parameter.requires_grad and any(isinstance(part, DistributedOptimizer) for part in _inner(optimizer))
 
 
-def _held(parameter: nn.Parameter, optimizer: MegatronOptimizer) -> Held | None:
-    """None if this rank's optimizer does not hold any of it: frozen, or another replica's."""
-    for part in _inner(optimizer):
-        if isinstance(part, DistributedOptimizer):
-            if parameter in part.model_param_gbuf_map:
-                group, order = part.model_param_group_index_map[parameter]
-                main = part.optimizer.param_groups[group]["params"][order]
-                start = part._get_model_param_range_map(parameter)["param"].start
-                return Held(main, start, part.optimizer.state[main], part.optimizer.param_groups[group])
-            continue
-        main = getattr(parameter, "main_param", parameter)
-        for group in part.optimizer.param_groups:
-            if any(main is candidate for candidate in group["params"]):
-                return Held(main, 0, part.optimizer.state[main], group)
-    return None
+def _held_by(optimizer: MegatronOptimizer) -> Callable[[nn.Parameter], Held | None]:
+    """Says what this rank's optimizer holds of a parameter; nothing if it is frozen or another replica's."""
+    groups = {
+        id(main): (part, main, group)
+        for part in _inner(optimizer)
+        for group in part.optimizer.param_groups
+        for main in group["params"]
+    }
+    runs = {
+        parameter: (part, part.optimizer.param_groups[group], order)
+        for part in _inner(optimizer)
+        if isinstance(part, DistributedOptimizer)
+        for parameter, (group, order) in part.model_param_group_index_map.items()
+    }
+
+    def held(parameter: nn.Parameter) -> Held | None:
+        if parameter in runs:
+            part, group, order = runs[parameter]
+            main, start = group["params"][order], part._get_model_param_range_map(parameter)["param"].start
+        elif _sharded(parameter, optimizer):
+            return None
+        else:
+            # bf16 parameters point at their fp32 copy
+            found = groups.get(id(getattr(parameter, "main_param", parameter)))
+            if found is None:
+                return None
+            part, main, group = found
+            start = 0
+        return Held(main, start, part.optimizer.state[main], group)
+
+    return held
 
 
 def _updates(held: Held) -> int:
