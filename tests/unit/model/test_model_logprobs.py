@@ -1,4 +1,4 @@
-"""Log-probs and entropy from hidden states against log_softmax in float64, values and gradients, however they are cut."""
+"""Log-probs and entropy from hidden states against log_softmax in float64, values and gradients, cut or whole."""
 
 from __future__ import annotations
 

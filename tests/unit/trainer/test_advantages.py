@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.advantages import gae, group_normalised, leave_one_out, terminal_rewards, whiten
+from trainer.advantages import gae, group_normalised, leave_one_out, rewards_to_go, terminal_rewards, whiten
 
 
 def gae_of_row(rewards, values, mask, gamma, lam):
@@ -129,3 +130,18 @@ def test_a_trajectory_alone_in_its_group_has_no_advantage():
     assert group_normalised([1.0]) == [0.0]
     assert leave_one_out([]) == []
     assert group_normalised([0.5, 0.5]) == [0.0, 0.0]
+
+
+def test_rewards_to_go_add_what_is_still_to_come_and_skip_holes():
+    rewards = one([1.0, 99.0, -0.5, 2.0, 99.0])
+    mask = one([True, False, True, True, False], torch.bool)
+    np.testing.assert_allclose(rewards_to_go(rewards, mask, gamma=1.0).numpy(), [[2.5, 0.0, 1.5, 2.0, 0.0]])
+    np.testing.assert_allclose(rewards_to_go(rewards, mask, gamma=0.5).numpy(), [[1.25, 0.0, 0.5, 2.0, 0.0]])
+
+
+def test_equal_rewards_give_no_advantage_in_any_way():
+    assert leave_one_out([0.7] * 5) == pytest.approx([0.0] * 5, abs=1e-12)
+    assert group_normalised([0.7] * 5) == pytest.approx([0.0] * 5, abs=1e-9)
+    mask = torch.tensor([[True, True], [True, False], [False, False]])
+    placed = terminal_rewards(torch.full((3,), 0.7, dtype=torch.float64), mask)
+    assert whiten(rewards_to_go(placed, mask, gamma=1.0), mask).abs().max() < 1e-6

@@ -98,3 +98,25 @@ def test_whitened_advantages_have_zero_mean_and_unit_variance_over_the_step():
     assert float(flat.var()) == pytest.approx(1.0, abs=1e-5)
     assert all(e.advantages[~e.mask].eq(0).all() for e in experiences)
     assert all(torch.allclose(e.returns[e.mask], e.rewards[:, None].expand_as(e.mask)[e.mask]) for e in experiences)
+
+
+def test_reinforce_plus_plus_whitens_the_reward_less_the_kl_to_come():
+    how = stage(algorithm="reinforce++", kl_coef=0.3, gamma=0.9)
+    (update,) = updates_of(groups(reference=True), how, {}, seed=1, step=1)
+    random = np.random.default_rng(2)
+    raw = {}
+    for e in update.micro_batches:
+        e.old_logprobs = torch.tensor(random.uniform(-3, 0, e.mask.shape)) * e.mask
+        for i, number in enumerate(e.batch.numbers.tolist()):
+            length = int(e.mask[i].sum())
+            kl = (e.old_logprobs - e.reference_logprobs)[i, :length].double().numpy()
+            rewards = -0.3 * kl
+            rewards[-1] += float(e.rewards[i])
+            raw[number] = [sum(0.9 ** (u - t) * rewards[u] for u in range(t, length)) for t in range(length)]
+    _fill_advantages(update.micro_batches, how, has_critic=False)
+    flat = np.concatenate(list(raw.values()))
+    for e in update.micro_batches:
+        for i, number in enumerate(e.batch.numbers.tolist()):
+            expected = (np.array(raw[number]) - flat.mean()) / np.sqrt(flat.var(ddof=1) + 1e-8)
+            np.testing.assert_allclose(e.advantages[i, : len(expected)].numpy(), expected, atol=1e-5)
+        assert not e.advantages[~e.mask].any()

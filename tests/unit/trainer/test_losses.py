@@ -5,8 +5,11 @@ import torch
 from trainer.losses import (
     clipped_tokens,
     importance_weights,
+    masked_sum,
     policy_tokens,
+    preference_rows,
     probability_ratio,
+    sequence_mean,
     supervised_tokens,
     token_mean,
     value_tokens,
@@ -85,3 +88,26 @@ def test_importance_weights_are_one_on_policy_and_capped_off_policy():
     weights = importance_weights(old, rollout, cap=2.0)
     np.testing.assert_allclose(weights.numpy(), [[1.0, 2.0, np.exp(-0.5), 2.0]], atol=1e-12)
     assert not weights.requires_grad
+
+
+def test_sequence_mean_weighs_answers_alike_and_leaves_empty_ones_out():
+    values = torch.tensor([[1.0, 3.0, 50.0], [7.0, 7.0, 7.0], [5.0, 9.0, 9.0]], dtype=torch.float64)
+    mask = torch.tensor([[True, True, False], [False, False, False], [True, False, True]])
+    np.testing.assert_allclose(float(sequence_mean(values, mask, 2)), (2.0 + 7.0) / 2)
+    cut = sum(sequence_mean(values[i : i + 1], mask[i : i + 1], 2) for i in range(3))
+    np.testing.assert_allclose(float(cut), 4.5)
+    with pytest.raises(ValueError, match="at least 1"):
+        sequence_mean(values, mask, 0)
+
+
+def test_masked_sum_skips_holes_and_what_stands_in_them():
+    values = torch.tensor([[1.0, float("nan"), 2.0]])
+    assert masked_sum(values, torch.tensor([[True, False, True]])).tolist() == [3.0]
+
+
+def test_preference_is_log_two_without_a_preference_and_its_slope_half_of_beta():
+    chosen = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    losses, margins = preference_rows(chosen, torch.zeros(1, dtype=torch.float64), 0.4)
+    losses.sum().backward()
+    assert losses.item() == pytest.approx(np.log(2.0)) and margins.item() == 0.0
+    assert chosen.grad.item() == pytest.approx(-0.2)
