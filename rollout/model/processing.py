@@ -24,7 +24,6 @@ from vllm.multimodal.processing.inputs import ProcessorInputs
 
 from earwitness.logmel import HOP, PAD_RIGHT, log_mel
 from earwitness.model.architecture import Architecture
-from earwitness.model.family import clip_tokens
 
 MELS = "audio_mels"
 """Name under which the model receives the mels, one tensor `[n_mels, frames]` a clip."""
@@ -102,7 +101,8 @@ class Processor(BaseMultiModalProcessor[ProcessingInfo]):
         mel = log_mel(clip, self.info.architecture.audio.n_mels) if clip.ndim == 1 else clip
         if mel.shape[-1] > self.info.max_frames:
             raise ValueError(f"a clip of {mel.shape[-1]} mel frames; the encoder takes at most {self.info.max_frames}")
-        clip_tokens(self.info.architecture.family, mel.shape[-1], "the clip")  # too short for a token: refused here
+        if not self.info.architecture.family.audio_tokens(mel.shape[-1]):
+            raise ValueError(f"a clip of {mel.shape[-1]} mel frames is too short for an audio token")
         return torch.from_numpy(np.ascontiguousarray(mel, dtype=np.float32))
 
     def _get_mm_fields_config(
