@@ -20,6 +20,9 @@ class Settings:
     """Redis URL of the queue server."""
     weights_urls: tuple[str, ...] = ()
     """Redis URLs of the weight shards, in shard order."""
+    weights_anchors: str = ""
+    """Folder for the bytes of whole weight versions, a path or an fsspec URI that trainer and rollout workers reach;
+    empty: the shards hold them (trainer only)."""
     listen: str = "127.0.0.1:0"
     """host:port of the gRPC server; port 0 lets the system choose."""
     trainer: str = ""
@@ -47,6 +50,7 @@ class Settings:
         settings = cls(
             queue_url=environ.get("EW_QUEUE_URL", ""),
             weights_urls=tuple(u.strip() for u in environ.get("EW_WEIGHTS_URLS", "").split(",") if u.strip()),
+            weights_anchors=environ.get("EW_WEIGHTS_ANCHORS", ""),
             listen=environ.get("EW_LISTEN", "127.0.0.1:0"),
             trainer=environ.get("EW_TRAINER", ""),
             name=environ.get("EW_NAME", "") or f"{socket.gethostname()}-{os.getpid()}",

@@ -130,11 +130,11 @@ class Publication:
         if plan == DONE:
             return ""
         on = int(plan) if plan else None
-        parts = self._exchange.gather(self._write(version, tensors, delta=on is not None))
-        if on is not None and self._exchange.broadcast(_worst(parts)) == TOO_MUCH:
-            on = None
-            parts = self._exchange.gather(self._write(version, tensors, delta=False))
-        outcome = self._exchange.broadcast(self._commit(version, on, parts))
+        deltas = self._exchange.gather(self._write(version, tensors, delta=True) if on is not None else TOO_MUCH)
+        whole: list[bytes] = []
+        if self._exchange.broadcast(self._judged(deltas)) == TOO_MUCH:
+            whole = self._exchange.gather(self._write(version, tensors, delta=False))
+        outcome = self._exchange.broadcast(self._commit(version, on, deltas, whole))
         self._part.settle(committed=outcome == DONE)
         self._snapshot.settle(committed=outcome == DONE)
         return outcome[1:].decode()
@@ -162,23 +162,31 @@ class Publication:
             return PROBLEM + str(error).encode()
         return TOO_MUCH if table is None else DONE + table.SerializeToString()
 
-    def _commit(self, version: int, on: int | None, parts: Sequence[bytes]) -> bytes:
+    def _judged(self, deltas: Sequence[bytes]) -> bytes:
+        """Rank 0's: the first problem, TOO_MUCH if whole tensors are needed, or DONE."""
+        worst = _worst(deltas)
+        if self._publisher is None or worst != DONE:
+            return worst
+        return TOO_MUCH if self._publisher.needs_anchor(_tables(deltas)) else DONE
+
+    def _commit(self, version: int, on: int | None, deltas: Sequence[bytes], whole: Sequence[bytes]) -> bytes:
         """Rank 0's: DONE, or the problem."""
         if self._publisher is None:
             return b""
-        if (worst := _worst(parts))[:1] == PROBLEM:
+        if (worst := _worst([*deltas, *whole]))[:1] == PROBLEM:
             return worst
-        tables = [Manifest.FromString(part[1:]) for part in parts]
         try:
-            manifest, committed = self._publisher.commit(version, on, tables)
+            manifest, committed = self._publisher.commit(
+                version, on, None if TOO_MUCH in deltas else _tables(deltas), _tables(whole) if whole else None
+            )
         except InfrastructureError as error:
             return PROBLEM + str(error).encode()
         if not committed:
             return PROBLEM + b"another publisher was first"
-        nbytes = sum(chunk.nbytes for chunk in manifest.chunks)
-        whole = manifest.kind == VERSION_KIND_ANCHOR
-        self._log.info("weights published", version=version, kind="anchor" if whole else "delta", bytes=nbytes)
-        self._sizes = {"publish.bytes": float(nbytes), "publish.whole": float(whole)}
+        nbytes = sum(chunk.nbytes for chunk in [*manifest.chunks, *manifest.step.chunks])
+        anchor = manifest.kind == VERSION_KIND_ANCHOR
+        self._log.info("weights published", version=version, kind="anchor" if anchor else "delta", bytes=nbytes)
+        self._sizes = {"publish.bytes": float(nbytes), "publish.whole": float(anchor)}
         return DONE
 
 
@@ -199,6 +207,10 @@ def _worst(parts: Sequence[bytes]) -> bytes:
     """The first problem, else TOO_MUCH if a part is, else DONE."""
     problems = [part for part in parts if part[:1] == PROBLEM]
     return next(iter(problems), TOO_MUCH if TOO_MUCH in parts else DONE)
+
+
+def _tables(parts: Sequence[bytes]) -> list[Manifest]:
+    return [Manifest.FromString(part[1:]) for part in parts]
 
 
 def _raw(tensors: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, str, tuple[int, ...], np.ndarray]]:

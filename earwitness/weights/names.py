@@ -51,6 +51,6 @@ def manifest_key(lineage: str, version: int) -> str:
     return f"{PREFIX}{lineage}:{version}:manifest"
 
 
-def chunk_key(lineage: str, version: int, part: int, index: int) -> str:
-    """Key of chunk `index` of a part, both from 0."""
-    return f"{PREFIX}{lineage}:{version}:{part}.{index}"
+def chunk_key(lineage: str, version: int, part: int, index: int, *, whole: bool) -> str:
+    """Key of chunk `index` of a part, both from 0, of its whole tensors or of what changed in them."""
+    return f"{PREFIX}{lineage}:{version}:{part}{'' if whole else 'd'}.{index}"

@@ -7,45 +7,40 @@ the publisher has joined the parts' tables in one manifest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights import delta
 from earwitness.weights.chunks import Parts, split
-from earwitness.weights.manifest import nbytes
 from earwitness.weights.names import CHUNK_BYTES, chunk_key
 from earwitness.weights.shards import CPU_THREADS, STREAMS_PER_SHARD, connect_shards, in_parallel
+from earwitness.weights.store import Folder, Store
 from earwitness.weights.tensors import ELEMENTS, Checked, Tensor, checked, digest
 from earwitness.wire.weights.v1.weights_pb2 import ChunkEntry, Manifest, TensorEntry
 
 DELTA_SHARE = 1 / 3
-"""Of the bytes of a part, for its deltas since the last anchor together: bounds what a joining worker fetches and what
+"""Of the model's bytes, for the deltas since the last anchor together: bounds what a joining worker fetches and what
 the shards hold, and a single delta of that size saves too little."""
 
 DELTA_CHUNK_BYTES = CHUNK_BYTES // 8
 """Chunks of a delta are smaller: the first is on the wire while the rest is still being encoded."""
 
-
-@dataclass
-class _Bits:
-    """Tensors of one version, by name, and how many bytes of deltas lead to them from the last anchor."""
-
-    tensors: dict[str, Checked]
-    chained: int
+FOLDER_CHUNK_BYTES = 16 * CHUNK_BYTES
+"""Chunks in a folder are larger: each is a file, and a request to a bucket."""
 
 
 class WeightPart:
     """Writes one part of the versions of a lineage. Not for several threads at once."""
 
-    def __init__(self, shards: Sequence[str | BulkClient], lineage: str, part: int = 0) -> None:
-        """`shards`: as for `WeightPublisher`; `part`: number of this one among the lineage's."""
+    def __init__(self, shards: Sequence[str | BulkClient], lineage: str, part: int = 0, anchors_uri: str = "") -> None:
+        """`shards`, `anchors_uri`: as for `WeightPublisher`; `part`: number of this one among the lineage's."""
         self._shards = connect_shards(shards)
+        self._anchors = Folder(anchors_uri) if anchors_uri else None
         self._lineage = lineage
         self._part = part
-        self._committed: _Bits | None = None
-        self._written: _Bits | None = None
+        self._committed: dict[str, Checked] | None = None
+        self._written: dict[str, Checked] | None = None
 
     def delta(self, version: int, tensors: Iterable[Tensor]) -> Manifest | None:
         """Writes what changed since the version that was committed last, and returns the table of it.
@@ -57,18 +52,16 @@ class WeightPart:
         """
         base, new = self._committed, {tensor[0]: tensor for tensor in checked(tensors)}
         self._written = None
-        if base is None or [t[:3] for t in base.tensors.values()] != [t[:3] for t in new.values()]:
+        if base is None or [t[:3] for t in base.values()] != [t[:3] for t in new.values()]:
             return None
-        limit = DELTA_SHARE * sum(view.nbytes for *_, view in new.values()) - base.chained
+        limit = DELTA_SHARE * sum(view.nbytes for *_, view in new.values())
         entries: list[TensorEntry] = []
         try:
-            records = _records(base.tensors, new, entries, limit)
-            chunks = self._send(version, split(records, DELTA_CHUNK_BYTES))
+            chunks = self._send(version, split(_records(base, new, entries, limit), DELTA_CHUNK_BYTES), whole=False)
         except _TooMuch:
             return None
-        table = Manifest(tensors=entries, chunks=chunks)
-        self._written = _Bits(new, base.chained + nbytes(table))
-        return table
+        self._written = new
+        return Manifest(tensors=entries, chunks=chunks)
 
     def whole(self, version: int, tensors: Iterable[Tensor], *, keep: bool) -> Manifest:
         """Writes whole tensors and returns the table of them.
@@ -88,9 +81,10 @@ class WeightPart:
                     new[name] = tensor
                 yield view
 
-        chunks = self._send(version, split(drawn()))
+        chunk_bytes = FOLDER_CHUNK_BYTES if self._anchors else CHUNK_BYTES
+        chunks = self._send(version, split(drawn(), chunk_bytes), whole=True)
         if keep:
-            self._written = _Bits(new, 0)
+            self._written = new
         return Manifest(tensors=entries, chunks=chunks)
 
     def settle(self, *, committed: bool) -> None:
@@ -104,14 +98,15 @@ class WeightPart:
         """The next version will be whole."""
         self._committed = self._written = None
 
-    def _send(self, version: int, chunks: Iterable[Parts]) -> list[ChunkEntry]:
+    def _send(self, version: int, chunks: Iterable[Parts], *, whole: bool) -> list[ChunkEntry]:
         threads = STREAMS_PER_SHARD * len(self._shards)
-        return list(in_parallel(lambda numbered: self._write(version, *numbered), enumerate(chunks), threads))
+        return list(in_parallel(lambda numbered: self._write(version, *numbered, whole), enumerate(chunks), threads))
 
-    def _write(self, version: int, index: int, parts: Parts) -> ChunkEntry:
-        key = chunk_key(self._lineage, version, self._part, index)
+    def _write(self, version: int, index: int, parts: Parts, whole: bool) -> ChunkEntry:
+        key = chunk_key(self._lineage, version, self._part, index, whole=whole)
         shard = (version + self._part + index) % len(self._shards)  # small versions do not all go to the first
-        self._shards[shard].put(key, parts)
+        place: Store = self._anchors if whole and self._anchors else self._shards[shard]
+        place.put(key, parts)
         return ChunkEntry(key=key, shard=shard, nbytes=sum(part.nbytes for part in parts))
 
 

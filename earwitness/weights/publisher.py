@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights.errors import ChecksumError
-from earwitness.weights.manifest import seal, unseal
+from earwitness.weights.manifest import nbytes, seal, unseal
 from earwitness.weights.names import (
     BASES,
     COMMITS,
@@ -20,7 +20,7 @@ from earwitness.weights.names import (
     manifest_key,
     version_name,
 )
-from earwitness.weights.part import WeightPart
+from earwitness.weights.part import DELTA_SHARE, WeightPart
 from earwitness.weights.retention import Retention
 from earwitness.weights.shards import connect_shards, get_bytes
 from earwitness.weights.tensors import Tensor
@@ -33,19 +33,28 @@ ANCHOR_EVERY = 20
 class WeightPublisher:
     """Commits the versions of one lineage. One process per lineage; not for several threads at once.
 
-    A trainer of one rank calls `publish`. With several ranks each has a `WeightPart`; the one with the publisher calls
-    `begin`, all write their parts, and `commit` takes the tables of all.
+    A trainer of one rank calls `publish`. With several ranks each has a `WeightPart`; the one with the publisher asks
+    `begin`, all write what changed in their parts, it asks `needs_anchor`, all write whole tensors if so, and `commit`
+    takes the tables of all.
     """
 
-    def __init__(self, shards: Sequence[str | BulkClient], lineage: str, anchor_every: int = ANCHOR_EVERY) -> None:
-        """`shards`: URLs, or clients from `connect_bulk`; `lineage`: `<job>/<n>`, without spaces."""
+    def __init__(
+        self,
+        shards: Sequence[str | BulkClient],
+        lineage: str,
+        anchor_every: int = ANCHOR_EVERY,
+        anchors_uri: str = "",
+    ) -> None:
+        """`shards`: URLs, or clients from `connect_bulk`; `lineage`: `<job>/<n>`, without spaces; `anchors_uri`: folder
+        for the bytes of anchors, which readers must reach too; without it they go to the shards."""
         if not lineage or any(c.isspace() for c in lineage):
             raise ValueError(f"a lineage has no spaces and is not empty: {lineage!r}")
         self._shards = connect_shards(shards)
         self._lineage = lineage
         self._anchor_every = anchor_every
-        self._part = WeightPart(self._shards, lineage)
-        self._retention = Retention(self._shards)
+        self._part = WeightPart(self._shards, lineage, anchors_uri=anchors_uri)
+        self._anchors_uri = anchors_uri
+        self._retention = Retention(self._shards, anchors_uri)
         self._chain: list[Manifest] = []
         """From the newest anchor to the version that was committed last; empty if nothing can be built upon it."""
         script = (files("earwitness.weights") / "lua" / "commit.lua").read_text()
@@ -54,20 +63,21 @@ class WeightPublisher:
     def publish(self, version: int, tensors: Iterable[Tensor]) -> Manifest:
         """Publishes `version`, points `latest` at it, and deletes versions nobody needs.
 
-        As a delta against the version that was published last, if that can still be read, the delta is small enough
-        and the last anchor is not too long ago; else as an anchor. A version that is there already is left as it is,
-        and its manifest returned. The tensors' bytes are kept: leave them as they are until a later version has been
-        published. Raises `ValueError` for a tensor that is not what it says, `InfrastructureError` if a shard does not
-        answer or is full; nothing is committed then, and the next version builds upon the one before.
+        As a delta against the version that was published last, if that can still be read and the delta is small enough.
+        As an anchor if not, or if the last one is too long ago: then also as a delta, for the readers that follow. A
+        version that is there already is left as it is, and its manifest returned. The tensors' bytes are kept: leave
+        them as they are until a later version has been published. Raises `ValueError` for a tensor that is not what it
+        says, `InfrastructureError` if a shard does not answer or is full; nothing is committed then, and the next
+        version builds upon the one before.
         """
         if (existing := self.existing(version)) is not None:
             return existing
         drawn = list(tensors)
         on = self.begin()
-        table = None if on is None else self._part.delta(version, drawn)
-        if table is None:
-            on, table = None, self._part.whole(version, drawn, keep=True)
-        manifest, committed = self.commit(version, on, [table])
+        changes = None if on is None else self._part.delta(version, drawn)
+        deltas = None if changes is None else [changes]
+        whole = [self._part.whole(version, drawn, keep=True)] if self.needs_anchor(deltas) else None
+        manifest, committed = self.commit(version, on, deltas, whole)
         self._part.settle(committed=committed)
         return manifest
 
@@ -81,7 +91,7 @@ class WeightPublisher:
         self._chain = []
         self.begin()
         table = self._part.whole(version, tensors, keep=False)
-        manifest, _ = self.commit(version, None, [table])
+        manifest, _ = self.commit(version, None, None, [table])
         self._chain = []
         return manifest
 
@@ -118,20 +128,45 @@ class WeightPublisher:
         """Makes room, and says which version the next may be a delta on: the one committed last, or None."""
         self._retention.retire()
         self._retention.sweep()
-        if 0 < len(self._chain) < self._anchor_every and self._retention.is_whole(self._chain):
-            return self._chain[-1].version
-        return None
+        return self._chain[-1].version if self._chain and self._retention.is_whole(self._chain) else None
 
-    def commit(self, version: int, on: int | None, parts: Sequence[Manifest]) -> tuple[Manifest, bool]:
-        """Joins the parts and commits them as a delta on version `on`, as `begin` gave it, or as an anchor.
+    def needs_anchor(self, deltas: Sequence[Manifest] | None) -> bool:
+        """Whether whole tensors have to be written, given what changed in every part: None if that is unknown, or too
+        much."""
+        if deltas is None or len(self._chain) >= self._anchor_every:
+            return True
+        return sum(map(nbytes, [*self._chain[1:], *deltas])) > DELTA_SHARE * nbytes(self._chain[0])
+
+    def commit(
+        self, version: int, on: int | None, deltas: Sequence[Manifest] | None, whole: Sequence[Manifest] | None
+    ) -> tuple[Manifest, bool]:
+        """Joins the parts and commits them: as an anchor with `whole`, else as the `deltas` on version `on`.
 
         The manifest that is stored now, and whether it is of these parts: if not, another publisher was first.
         """
-        kind = VERSION_KIND_ANCHOR if on is None else VERSION_KIND_DELTA
+        manifest = self._joined(version, deltas, on) if deltas is not None and on is not None else None
+        if whole is not None:
+            step, manifest = manifest, self._joined(version, whole, None)
+            if step is not None:
+                manifest.step.CopyFrom(step)
+        assert manifest is not None, "neither deltas nor whole tensors"
+        stored = self._commit(manifest)
+        if stored != manifest:
+            self._chain = []
+            return stored, False
+        self._chain = [stored] if whole is not None else [*self._chain, stored]
+        self._retention.retire()
+        return stored, True
+
+    def _joined(self, version: int, parts: Sequence[Manifest], on: int | None) -> Manifest:
         manifest = Manifest(
-            lineage=self._lineage, version=version, kind=kind, base_version=version if on is None else on,
+            lineage=self._lineage,
+            version=version,
+            kind=VERSION_KIND_ANCHOR if on is None else VERSION_KIND_DELTA,
+            base_version=version if on is None else on,
             committed_at=time.time(),
-        )  # fmt: skip
+            chunks_uri=self._anchors_uri if on is None else "",
+        )
         offset = 0
         for part in parts:
             for entry in part.tensors:
@@ -139,17 +174,7 @@ class WeightPublisher:
                 manifest.tensors[-1].offset = offset
                 offset += entry.nbytes
             manifest.chunks.extend(part.chunks)
-        chain, self._chain = self._chain, []
-        try:
-            stored = self._commit(manifest)
-        except BaseException:
-            self._chain = chain  # if it was committed all the same, the next version's manifest says on what it builds
-            raise
-        if stored != manifest:
-            return stored, False
-        self._chain = [*(chain if on is not None else []), stored]
-        self._retention.retire()
-        return stored, True
+        return manifest
 
     def _manifest(self, version: int) -> Manifest | None:
         """None also for one that is torn."""

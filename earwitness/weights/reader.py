@@ -10,7 +10,7 @@ import numpy as np
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights.chunks import Parts, spread
 from earwitness.weights.errors import ChecksumError, MissingVersion, WrongBase
-from earwitness.weights.manifest import unseal
+from earwitness.weights.manifest import nbytes, unseal
 from earwitness.weights.names import (
     DAMAGED,
     LATEST,
@@ -21,6 +21,7 @@ from earwitness.weights.names import (
     version_name,
 )
 from earwitness.weights.shards import STREAMS_PER_SHARD, connect_shards, get_bytes, in_parallel
+from earwitness.weights.store import Folder, Store
 from earwitness.weights.tensors import verify
 from earwitness.wire.weights.v1.weights_pb2 import (
     VERSION_KIND_ANCHOR,
@@ -73,13 +74,28 @@ class WeightReader:
         self._shards[0].hdel(LEASES, worker)
 
     def chain(self, lineage: str, version: int, held: int | None = None) -> list[Manifest]:
-        """What to apply, in order, to get to `version`: from version `held` of the lineage if deltas lead on from it,
-        else from the newest anchor that is not newer. Empty if `version` is held. Raises `MissingVersion`.
+        """What to apply, in order, to get to `version`: from version `held` of the lineage if deltas lead on from it
+        and are less than the newest anchor, else from that. Empty if `version` is held.
+
+        Raises `MissingVersion`, or `ChecksumError` if a manifest is damaged.
         """
+        if held is not None:
+            try:
+                return self._back_to(held, lineage, version)
+            except MissingVersion:
+                pass  # what leads on from there is gone
+        return self._back_to(None, lineage, version)
+
+    def _back_to(self, held: int | None, lineage: str, version: int) -> list[Manifest]:
+        """The chain that ends in `held`, or in an anchor."""
         chain: list[Manifest] = []
+        size = 0
         while version != held:
             manifest = self.manifest(lineage, version)
+            if manifest.HasField("step") and held is not None and size + nbytes(manifest.step) < nbytes(manifest):
+                manifest = manifest.step
             chain.append(manifest)
+            size += nbytes(manifest)
             if manifest.kind == VERSION_KIND_ANCHOR:
                 break
             if manifest.kind != VERSION_KIND_DELTA or manifest.base_version >= version:
@@ -130,8 +146,9 @@ class WeightReader:
             raise ChecksumError(manifest.lineage, manifest.version, str(error)) from error
         waiting = zip(manifest.tensors, buffers, strict=True)
         arrived = 0
+        folder = Folder(manifest.chunks_uri) if manifest.chunks_uri else None
         there = in_parallel(
-            lambda numbered: self._read(manifest, *numbered),
+            lambda numbered: self._read(manifest, folder, *numbered),
             zip(manifest.chunks, plan, strict=True),
             STREAMS_PER_SHARD * len(self._shards),
         )
@@ -140,12 +157,13 @@ class WeightReader:
                 arrived += next(there)
             yield entry, buffer
 
-    def _read(self, manifest: Manifest, chunk: ChunkEntry, parts: Parts) -> int:
+    def _read(self, manifest: Manifest, folder: Folder | None, chunk: ChunkEntry, parts: Parts) -> int:
         """Reads a chunk to where it belongs; its length, bytes."""
-        if chunk.shard >= len(self._shards):
+        if folder is None and chunk.shard >= len(self._shards):
             problem = f"chunk {chunk.key} is on shard {chunk.shard}, but {len(self._shards)} are configured"
             raise MissingVersion(manifest.lineage, manifest.version, problem)
-        found = self._shards[chunk.shard].get_into(chunk.key, parts)
+        place: Store = folder or self._shards[chunk.shard]
+        found = place.get_into(chunk.key, parts)
         if found is None:
             raise MissingVersion(manifest.lineage, manifest.version, f"chunk {chunk.key} is gone")
         if found != chunk.nbytes:

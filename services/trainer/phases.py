@@ -194,11 +194,12 @@ class Phase:
         """This rank's connections: all write weights, rank 0 has the queue and publishes."""
         if not self._settings.queue_url or not self._settings.weights_urls:
             raise InputError("EW_QUEUE_URL, EW_WEIGHTS_URLS", "are not set", "the Redis servers of the mesh")
-        part = WeightPart(self._settings.weights_urls, lineage, dist.get_rank())
+        shards, anchors = self._settings.weights_urls, self._settings.weights_anchors
+        part = WeightPart(shards, lineage, dist.get_rank(), anchors)
         if self._board is None:
             return None, part, None
         queue = Queue(connect(self._settings.queue_url), self._settings.claim_idle_ms)
-        return queue, part, WeightPublisher(self._settings.weights_urls, lineage)
+        return queue, part, WeightPublisher(shards, lineage, anchors_uri=anchors)
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:

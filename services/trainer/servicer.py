@@ -61,7 +61,11 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         """Publishes from the files: a Hugging Face directory holds the very tensors of the weight plane."""
         recipe = load_recipe(request.recipe_yaml)
         dtype = getattr(torch, recipe.model.dtype)
-        publisher = WeightPublisher(self._settings.weights_urls, f"{request.job_id}/{request.lineage}")
+        publisher = WeightPublisher(
+            self._settings.weights_urls,
+            f"{request.job_id}/{request.lineage}",
+            anchors_uri=self._settings.weights_anchors,
+        )
         folder = weights_of(request.checkpoint_uri or request.model_uri)
         with self._making:
             return wire.PublishWeightsResponse(bytes=publish_directory(publisher, request.version, folder, dtype))

@@ -5,6 +5,7 @@ import pytest
 
 from earwitness.errors import InfrastructureError
 from earwitness.weights import HostCopy, MissingVersion, WeightPublisher, WeightReader
+from earwitness.weights.manifest import nbytes
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, VERSION_KIND_DELTA
 from tests.integration.weights_kit import LINEAGE, Policy, emptied, held, kinds, published, running_shards
 
@@ -66,6 +67,46 @@ def test_one_that_missed_versions_applies_only_those(publisher, reader):
     assert [m.version for m in reader.chain(LINEAGE, 11, 4)] == [10, 11]
     copy.catch_up(reader, LINEAGE, 11)
     assert held(copy) == history[11]
+
+
+def test_who_follows_passes_an_anchor_by_what_changed(publisher, reader):
+    """Every fifth version is whole, for those who join. Those who are there fetch the delta that comes with it."""
+    policy, copy = Policy(), HostCopy()
+    published(publisher, policy, range(5))
+    copy.catch_up(reader, LINEAGE, 4)
+    history = published(publisher, policy, [5])
+    assert kinds(reader, [5]) == "a"
+    (step,) = reader.chain(LINEAGE, 5, 4)
+    assert (step.kind, step.base_version, step.version) == (VERSION_KIND_DELTA, 4, 5)
+    assert nbytes(step) < nbytes(reader.manifest(LINEAGE, 5)) / 40
+    written = copy.catch_up(reader, LINEAGE, 5)
+    assert held(copy) == history[5] and "frozen" not in written
+    history = published(publisher, policy, [6])
+    behind = HostCopy()
+    behind.catch_up(reader, LINEAGE, 5)
+    assert [m.version for m in reader.chain(LINEAGE, 6, 4)] == [5, 6]
+    assert all(m.kind == VERSION_KIND_DELTA for m in reader.chain(LINEAGE, 6, 4))
+    for one in (copy, behind):
+        one.catch_up(reader, LINEAGE, 6)
+        assert held(one) == history[6]
+
+
+def test_the_delta_that_comes_with_an_anchor_goes_with_it(publisher, shards):
+    policy = Policy()
+    published(publisher, policy, range(12))
+    kept = {key.decode().split(":")[3] for shard in shards for key in shard.scan_iter(f"ew:w:{LINEAGE}:*")}
+    assert kept == {"10", "11"}
+
+
+def test_a_step_that_is_gone_costs_the_anchor(publisher, shards, reader):
+    policy, copy = Policy(), HostCopy()
+    published(publisher, policy, range(5))
+    copy.catch_up(reader, LINEAGE, 4)
+    history = published(publisher, policy, [5])
+    for chunk in reader.manifest(LINEAGE, 5).step.chunks:
+        shards[chunk.shard].delete(chunk.key)
+    copy.catch_up(reader, LINEAGE, 5)
+    assert held(copy) == history[5] and publisher.has(5)
 
 
 def test_applying_twice_changes_nothing(publisher, reader):

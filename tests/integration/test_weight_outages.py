@@ -205,11 +205,14 @@ def test_a_part_that_fails_commits_nothing_for_any_rank(shards):
         on = publisher.begin()
         assert on == {0: None, 1: 0, 2: 1, 3: 1}[version]
         tensors = [list(policy.step().tensors()) for policy in policies]
-        tables = [p.delta(version, t) if on is not None else p.whole(version, t, keep=True)
-                  for p, t in zip(parts, tensors, strict=True)]  # fmt: skip
+        if on is None:
+            deltas, whole = None, [p.whole(version, t, keep=True) for p, t in zip(parts, tensors, strict=True)]
+        else:
+            deltas, whole = [p.delta(version, t) for p, t in zip(parts, tensors, strict=True)], None
+        assert publisher.needs_anchor(deltas) == (whole is not None)
         committed = version != 2
         if committed:
-            publisher.commit(version, on, tables)
+            publisher.commit(version, on, deltas, whole)
         for part in parts:
             part.settle(committed=committed)
         if committed:

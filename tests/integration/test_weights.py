@@ -128,9 +128,12 @@ def test_a_version_is_invisible_until_its_manifest_is_there(publisher, reader):
 
 
 def test_what_a_dead_publisher_left_is_swept(publisher, shards):
-    shards[1].set(chunk_key("job/0", 7, 0, 1), b"orphan")
+    shards[1].set(chunk_key("job/0", 7, 0, 1, whole=True), b"orphan")
     publisher.publish_anchor(0, tensors(0))
-    assert keys(shards) == {manifest_key(LINEAGE, 0), *(chunk_key(LINEAGE, 0, 0, index) for index in range(4))}
+    assert keys(shards) == {
+        manifest_key(LINEAGE, 0),
+        *(chunk_key(LINEAGE, 0, 0, index, whole=True) for index in range(4)),
+    }
 
 
 def test_the_newest_two_and_leased_versions_are_kept(publisher, reader, shards):

@@ -43,7 +43,7 @@ class ChunkEntry(_message.Message):
     def __init__(self, key: _Optional[str] = ..., shard: _Optional[int] = ..., nbytes: _Optional[int] = ...) -> None: ...
 
 class Manifest(_message.Message):
-    __slots__ = ("lineage", "version", "kind", "base_version", "tensors", "chunks", "committed_at")
+    __slots__ = ("lineage", "version", "kind", "base_version", "tensors", "chunks", "committed_at", "chunks_uri", "step")
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +51,8 @@ class Manifest(_message.Message):
     TENSORS_FIELD_NUMBER: _ClassVar[int]
     CHUNKS_FIELD_NUMBER: _ClassVar[int]
     COMMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_URI_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
     lineage: str
     version: int
     kind: VersionKind
@@ -58,4 +60,6 @@ class Manifest(_message.Message):
     tensors: _containers.RepeatedCompositeFieldContainer[TensorEntry]
     chunks: _containers.RepeatedCompositeFieldContainer[ChunkEntry]
     committed_at: float
-    def __init__(self, lineage: _Optional[str] = ..., version: _Optional[int] = ..., kind: _Optional[_Union[VersionKind, str]] = ..., base_version: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[TensorEntry, _Mapping]]] = ..., chunks: _Optional[_Iterable[_Union[ChunkEntry, _Mapping]]] = ..., committed_at: _Optional[float] = ...) -> None: ...
+    chunks_uri: str
+    step: Manifest
+    def __init__(self, lineage: _Optional[str] = ..., version: _Optional[int] = ..., kind: _Optional[_Union[VersionKind, str]] = ..., base_version: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[TensorEntry, _Mapping]]] = ..., chunks: _Optional[_Iterable[_Union[ChunkEntry, _Mapping]]] = ..., committed_at: _Optional[float] = ..., chunks_uri: _Optional[str] = ..., step: _Optional[_Union[Manifest, _Mapping]] = ...) -> None: ...
