@@ -149,12 +149,12 @@ def mesh(model_dir: Path, folder: Path) -> Iterator[Any]:
                 [sys.executable, "-m", "services.rollout"], cwd=ROOT, env=environment, stdout=log, stderr=log
             )
 
-        def wait(what: str, there: Any, seconds: float) -> None:
+        def wait(what: str, there: Any, seconds: float, pause: float) -> None:
             deadline = time.monotonic() + seconds
             while not there():
                 if worker.poll() is not None or time.monotonic() > deadline:
                     raise SystemExit(f"waited {seconds} s for {what}:\n{(folder / 'worker.log').read_text()[-3000:]}")
-                time.sleep(0.002)
+                time.sleep(pause)
 
         def generate(size: Size, kind: str, audio: str, turn: int) -> tuple[float, list[list[int]]]:
             run_id = f"bench/{kind}/{turn}"
@@ -162,7 +162,7 @@ def mesh(model_dir: Path, folder: Path) -> Iterator[Any]:
             started = time.perf_counter()
             for ordinal in range(size.groups):
                 queue.issue(task(run_id, ordinal, size.max_tokens, audio, turn))
-            wait("groups", lambda: client.xlen(ROLLOUTS) == size.groups, ROUND_SECONDS)
+            wait("groups", lambda: client.xlen(ROLLOUTS) == size.groups, ROUND_SECONDS, 0.01)
             seconds = time.perf_counter() - started
             groups: dict[int, trajectory_pb2.Group] = {}
             while len(groups) < size.groups:
@@ -174,7 +174,7 @@ def mesh(model_dir: Path, folder: Path) -> Iterator[Any]:
 
         try:
             served = lambda: any(w.fields.get("version") == "1" for w in queue.workers())  # noqa: E731
-            wait("the worker to serve the model", served, START_SECONDS)
+            wait("the worker to serve the model", served, START_SECONDS, 0.5)
             yield generate
         finally:
             worker.terminate()
@@ -246,7 +246,7 @@ def bare(folder: Path) -> int:
                     top_p=1.0,
                     seed=sample_seed(asked.sampling.seed, ordinal),
                     max_tokens=asked.sampling.max_tokens,
-                    stop_token_ids=codec.stop_ids,
+                    stop_token_ids=codec.stop_tokens(asked.sampling),
                     logprobs=0,
                     flat_logprobs=True,
                     detokenize=False,

@@ -175,6 +175,8 @@ async def main() -> None:
         [run(serving, worker)],
         ready=lambda: serving.settled,
     )
+    if serving.state == "loading":  # nothing can stop vLLM's start, and asyncio would wait for it
+        os._exit(0)
 
 
 def measure(serving: Serving, worker: Worker) -> None:

@@ -106,6 +106,17 @@ def test_killed_while_its_engine_starts_it_leaves_no_process(place: Place, later
     assert not alive, f"outlived the worker: {alive}"
 
 
+def test_told_to_stop_while_its_engine_starts_it_ends_at_once_and_leaves_no_process(place: Place) -> None:
+    worker = place.start("stopped")
+    wait_for("the engine's process", lambda: spawned(worker), START_SECONDS)
+    children = psutil.Process(worker.pid).children(recursive=True)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(END_SECONDS) == 0
+    assert not place.events("stopped", "engine started") and place.events("stopped", "stopped")
+    _, alive = psutil.wait_procs(children, timeout=END_SECONDS)
+    assert not alive, f"outlived the worker: {alive}"
+
+
 def test_a_worker_that_cannot_load_what_is_published_says_so_and_leaves(place: Place) -> None:
     """The newest version lacks a chunk, so that no reader can verify it: it is never served, and no task is taken."""
     publisher = WeightPublisher([place.weights_url], "job/0")

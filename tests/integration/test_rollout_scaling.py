@@ -29,14 +29,14 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.mesh_kit import TOY, RealMesh, published_versions, recipe, wait_for
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[2]
 STEPS = 40
 GROUPS = 4
 STALENESS = 1
 MAX_TOKENS = 150
-JOIN_SECONDS = 240.0
+JOIN_SECONDS = 400.0
 """Longest wait for a worker that joins: four vLLMs import on two cores."""
 RUN_SECONDS, STOP_SECONDS = 0.15, 1.35
 """The trainer's share while workers join."""
