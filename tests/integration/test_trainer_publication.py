@@ -99,4 +99,4 @@ def test_what_is_read_is_the_model_that_was_published(followed: tuple[Follower, 
         weights = load_file(out / f"{layout}-{version}.safetensors")
         expected = {name: tensor.view(torch.uint8).numpy().tobytes() for name, tensor in weights.items()}
         assert follower.seen[lineage, version] == expected
-    assert follower.parts[lineage, VERSIONS - 1] == {str(rank) for rank in range(RANKS)}
+    assert follower.parts[lineage, VERSIONS - 1] == {f"{rank}d" for rank in range(RANKS)}
