@@ -134,7 +134,7 @@ def recall(
     """
     experiences = [experience for update in updates for experience in update.micro_batches]
     figures = forward(policy.model, experiences, lambda states, e: _recall_policy(states, e, stage))
-    _refuse(figures, "trainer log-prob", names)
+    _refuse(figures, "trainer or rollout log-prob", names)
     if critic is not None:
         _refuse(forward(critic.model, experiences, _recall_critic), "value", names)
     if is_last_stage():
@@ -155,7 +155,7 @@ def _recall_policy(states: States, e: Experience, stage: RlStage) -> dict[str, T
         "entropy": entropies.sum(),
         "gap": gap.sum(),
         "gap.max": gap.max(),
-        BAD_ROW: bad_row(e.old_logprobs, e.mask, e.batch.numbers),
+        BAD_ROW: bad_row(e.old_logprobs - e.rollout_logprobs, e.mask, e.batch.numbers),
     }
 
 

@@ -1,79 +1,140 @@
-"""Losses do not depend on how the ranks are laid out."""
+"""What is learned does not depend on how ranks and micro-batches share the work; `pytest -s` prints the table."""
 
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from trainer_kit import figures_of, recipe_of, write_data, write_recipe
+from trainer_kit import recipe_of, write_data, write_recipe
 
 from trainer.toy import make_toy
 
 HERE = Path(__file__).parent
-LIMIT_SECONDS = 200
-LAYOUTS = {
-    "one rank": (1, {}),
-    "tensor parallel 2": (2, {"tensor": 2}),
-    "data parallel 2": (2, {}),
-    "pipeline parallel 2": (2, {"pipeline": 2}),
+SECONDS = 280
+"""A launch takes about 30 s on an idle machine."""
+TOLERANCE = 1e-5
+BASE = "1 rank, micro-batches of 2"
+ALONE = {
+    BASE: {"micro": 2},
+    "1 rank, micro-batches of 1": {"micro": 1},
+    "1 rank, micro-batches of 4": {"micro": 4},
+    "1 rank, packed, micro-batches of 2": {"micro": 2, "packed": True},
+    "1 rank, packed, micro-batches of 4": {"micro": 4, "packed": True},
 }
+TOGETHER = {
+    "TP 2": {"micro": 2, "tensor": 2},
+    "TP 2, sequence parallel": {"micro": 2, "tensor": 2, "sequence": True},
+    "TP 2, sequence parallel, packed": {"micro": 4, "tensor": 2, "sequence": True, "packed": True},
+    "PP 2": {"micro": 2, "pipeline": 2},
+    "PP 2, packed": {"micro": 4, "pipeline": 2, "packed": True},
+    "DP 2": {"micro": 2},
+    "DP 2, distributed optimizer": {"micro": 2, "distributed": True},
+    "DP 2, distributed optimizer, packed": {"micro": 4, "distributed": True, "packed": True},
+    "poisoned": {"micro": 2, "distributed": True, "loops": ["poisoned"]},
+}
+FIGURES = {
+    "sft": ["loss", "grad_norm"],
+    "ppo": ["loss.policy", "loss.value", "kl", "entropy", "logprob_gap.mean", "grad_norm", "grad_norm.critic"],
+    "dpo": ["loss", "margin", "accuracy", "grad_norm"],
+}
+
+pytestmark = pytest.mark.timeout(SECONDS + 60)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of five steps."""
+
+    figures: list[dict[str, float]]
+    """Of each step, on rank 0."""
+    weights: dict[str, torch.Tensor]
+    """Full tensors of the policy (0.) and the critic (1.)."""
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def outcomes(tmp_path_factory):
+    """Launches one rank, then two, on the first use of each; then reads what they wrote."""
     folder = tmp_path_factory.mktemp("layouts")
     manifest = write_data(folder)
     toy = recipe_of(write_recipe(folder, manifest)).model.toy
-    make_toy(str(folder / "model"), toy, ["How many beeps? one two I hear a beep."], 1)
-    return folder, manifest
+    model = str(folder / "model")
+    make_toy(model, toy, ["How many beeps? one two I hear a beep."], 1)
+
+    started: set[int] = set()
+
+    def read(name: str, loop: str) -> Outcome:
+        ranks = 1 if name in ALONE else 2
+        if ranks not in started:  # once, also if it fails
+            started.add(ranks)
+            launch(model, manifest, folder, ranks)
+        every = json.loads((folder / f"{name}.{loop}.json").read_text())
+        return Outcome(every[0], load_file(folder / f"{name}.{loop}.safetensors"))
+
+    return folder, read
 
 
-def run(model, loop: str, layout: str) -> list[dict[str, float]]:
-    folder, manifest = model
-    ranks, sizes = LAYOUTS[layout]
-    figures = folder / f"{loop}-{layout.replace(' ', '-')}.jsonl"
-    settings = {
-        "recipe": write_recipe(folder, manifest, **sizes).decode(),
-        "figures": str(figures),
-        "model": str(folder / "model"),
-        "manifest": manifest,
-        "loop": loop,
-    }
+def launch(model: str, manifest: str, out: Path, ranks: int) -> None:
+    layouts = ALONE if ranks == 1 else TOGETHER
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     done = subprocess.run(
-        [*command, str(HERE / "trainer_process.py"), json.dumps(settings)],
+        [*command, str(HERE / "trainer_layouts_worker.py"), model, manifest, str(out), json.dumps(layouts)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent.parent)},
         capture_output=True,
         text=True,
-        timeout=LIMIT_SECONDS,
+        timeout=SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-5000:]
-    return figures_of(figures)
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("loop", ["sft", "ppo"])
-def test_losses_are_equal_in_every_layout(model, loop):
-    names = (
-        ["loss", "grad_norm"] if loop == "sft" else ["loss.policy", "loss.value", "kl", "entropy", "logprob_gap.mean"]
-    )
-    expected = run(model, loop, "one rank")
-    assert len(expected) == 5
-    for layout in list(LAYOUTS)[1:]:
-        # a pipeline sums the gradients of the two stages' norms in another order, which Adam shows where they are ~0
-        tolerance = 1e-5 if "pipeline" not in layout else 5e-5
-        for one, other in zip(expected, run(model, loop, layout), strict=True):
-            assert {n: other[n] for n in names} == pytest.approx({n: one[n] for n in names}, abs=tolerance), layout
+@pytest.mark.parametrize("loop", FIGURES)
+@pytest.mark.parametrize("layout", [name for name in [*ALONE, *TOGETHER] if name not in (BASE, "poisoned")])
+def test_five_steps_are_equal_in_every_layout(outcomes, layout, loop):
+    _, read = outcomes
+    base, other = read(BASE, loop), read(layout, loop)
+    assert len(base.figures) == 5
+    gaps = {
+        name: max(abs(a[name] - b[name]) for a, b in zip(base.figures, other.figures, strict=True))
+        for name in FIGURES[loop]
+    }
+    assert base.weights.keys() == other.weights.keys()
+    gaps["parameters"] = max(float((other.weights[n] - w).abs().max()) for n, w in base.weights.items())
+    print(f"| {layout} | {loop} | " + ", ".join(f"{name} {gap:.1e}" for name, gap in gaps.items()) + " |")
+    assert max(gaps.values()) < TOLERANCE, gaps
 
 
-@pytest.mark.timeout(300)
-def test_the_first_update_of_every_step_meets_the_policy_of_the_old_logprobs(model):
-    figures = run(model, "ppo", "data parallel 2")
+def test_five_steps_move_the_parameters_far_more_than_layouts_differ(outcomes):
+    folder, read = outcomes
+    start = load_file(folder / "model" / "model.safetensors")
+    for loop in FIGURES:
+        moved = {
+            n: float((w - start[n[2:]]).abs().max()) for n, w in read(BASE, loop).weights.items() if n[2:] in start
+        }
+        assert max(moved.values()) > 50 * TOLERANCE, loop
+
+
+@pytest.mark.parametrize("layout", [BASE, "TP 2, sequence parallel", "PP 2, packed", "DP 2, distributed optimizer"])
+def test_the_first_update_of_every_step_meets_the_policy_of_the_old_logprobs(outcomes, layout):
+    _, read = outcomes
+    figures = read(layout, "ppo").figures
     assert [f["first.ratio_gap"] for f in figures] == [0.0] * 5
     assert [f["first.kl"] for f in figures] == [0.0] * 5
+
+
+def test_a_number_that_is_none_is_refused_by_all_ranks_and_changes_nothing(outcomes):
+    folder, read = outcomes
+    read("poisoned", "poisoned")
+    seen = json.loads((folder / "poisoned.poisoned.json").read_text())
+    assert [len(figures) for figures in seen] == [1, 1]
+    assert [figures[0]["unchanged"] for figures in seen] == [True, True]
+    assert {figures[0]["refused"] for figures in seen} == {
+        "ordinal 2, trajectory 3: loss is not finite; the update is not taken"
+    }

@@ -11,6 +11,9 @@ from megatron.core.packed_seq_params import PackedSeqParams
 from megatron.core.transformer import TransformerConfig
 from torch import Tensor, nn
 
+LONG = 1024
+"""Queries beyond which their scores, length² of each head, cost more memory than the faster products are worth."""
+
 
 def attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool = False, keys: Tensor | None = None) -> Tensor:
     """softmax(query key' / sqrt(head)) value, [batch, heads, length, head].
@@ -18,7 +21,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool = False, k
     query: [batch, heads, length, head]. key, value: [batch, groups, length, head], groups dividing heads.
     keys: [batch, length] bool, which positions may be attended to; None: all. Not together with `causal`.
     """
-    if query.is_cuda:
+    if query.is_cuda or query.shape[2] > LONG:
         mask = None if keys is None else keys[:, None, None, :]
         grouped = query.shape[1] != key.shape[1]
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal, enable_gqa=grouped)

@@ -36,7 +36,7 @@ def build_decoder(
     config = transformer_config(dims, dtype, sequence_parallel=sequence_parallel)
     decoder = Decoder(
         config=config,
-        transformer_layer_spec=_layer_spec(config),
+        transformer_layer_spec=layer_spec(config),
         vocab_size=padded_vocabulary(dims.vocab_size, config.tensor_model_parallel_size),
         max_sequence_length=dims.max_positions,
         pre_process=pre_process,
@@ -121,7 +121,8 @@ def padded_vocabulary(vocab_size: int, tensor_parallel: int) -> int:
     return -(-vocab_size // tensor_parallel) * tensor_parallel
 
 
-def _layer_spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmodules:
+def layer_spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmodules:
+    """What this rank's layers are made of."""
     if torch.cuda.is_available():
         return get_gpt_layer_with_transformer_engine_spec()
     spec = get_gpt_layer_local_spec(normalization="RMSNorm")
