@@ -39,6 +39,18 @@ class Served:
     version: int
 
 
+@dataclass(frozen=True)
+class Sync:
+    """The newest change of weights, by part."""
+
+    fetch_seconds: float = 0.0
+    """Fetching, applying and verifying, beside the generation."""
+    pause_seconds: float = 0.0
+    """Loading, while generation stands still."""
+    nbytes: int = 0
+    """Bytes fetched, by all processes of the engine."""
+
+
 class Engine(Protocol):
     """Generates with one model, whose weights can be replaced."""
 
@@ -46,6 +58,8 @@ class Engine(Protocol):
     """Tokens generated since start."""
     kv_tokens: int
     """Tokens whose keys and values fit in the cache."""
+    sync: Sync
+    """How the weights in use came here."""
 
     @property
     def served(self) -> Served | None:

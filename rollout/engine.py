@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import time
 from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,7 +31,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.arguments import arguments, environment
-from rollout.contract import BrokenEngineError, EngineConfig, FetchError, Served
+from rollout.contract import BrokenEngineError, EngineConfig, FetchError, Served, Sync
 from rollout.prompts import EncodedPrompt, PromptCodec
 from rollout.weight_engine import FETCHED, FETCHING
 
@@ -58,6 +59,7 @@ class RolloutEngine:
         """The weights in use; none before the first version has been loaded."""
         self.tokens = 0
         """Tokens generated since start."""
+        self.sync = Sync()
         cache = llm.vllm_config.cache_config
         self.kv_tokens = (cache.num_gpu_blocks or 0) * cache.block_size
         """Tokens whose keys and values fit in the cache."""
@@ -174,8 +176,10 @@ class RolloutEngine:
 
     async def _update(self, lineage: str, version: int) -> None:
         llm = self._llm
-        await self._fetch(lineage, version)
+        started = time.perf_counter()
+        nbytes = await self._fetch(lineage, version)
         async with self._pausing:
+            paused = time.perf_counter()
             await llm.pause_generation(mode="keep", clear_cache=False)
             try:
                 await llm.start_weight_update()
@@ -186,6 +190,7 @@ class RolloutEngine:
                 raise BrokenEngineError(f"loading version {version} of {lineage} failed: {error}") from error
             self.served = Served(lineage, version)
             await llm.resume_generation()
+            self.sync = Sync(paused - started, time.perf_counter() - paused, nbytes)
 
     async def _while_alive(self, work: Coroutine[Any, Any, None]) -> None:
         """Does it. Raises BrokenEngineError if the engine dies meanwhile: vLLM lets such calls wait for ever."""
@@ -198,17 +203,18 @@ class RolloutEngine:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _fetch(self, lineage: str, version: int) -> None:
-        """Waits until every worker holds the version in memory, verified."""
+    async def _fetch(self, lineage: str, version: int) -> int:
+        """Waits until every process holds the version in memory, verified; the bytes that they fetched."""
         await self._llm.collective_rpc("fetch_weights", args=(lineage, version))
         waiting = True
         while waiting:
             await asyncio.sleep(FETCH_POLL_SECONDS)
             states = await self._llm.collective_rpc("weight_fetch_state")
-            waiting = any(kind == FETCHING for kind, _ in states)
-        for kind, detail in states:
+            waiting = any(kind == FETCHING for kind, *_ in states)
+        for kind, detail, _ in states:
             if kind != FETCHED:
                 raise FetchError(kind, detail)
+        return sum(nbytes for *_, nbytes in states)
 
     def _prompt(self, encoded: EncodedPrompt) -> dict[str, Any]:
         assert self.served is not None

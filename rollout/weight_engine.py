@@ -81,13 +81,15 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
         self._thread = threading.Thread(target=self._fetch, args=(lineage, version), name="fetch-weights", daemon=True)
         self._thread.start()
 
-    def fetch_state(self) -> tuple[str, str]:
-        """(FETCHING, ""), (FETCHED, "") or (name of the error's class, its words)."""
+    def fetch_state(self) -> tuple[str, str, int]:
+        """(FETCHING, "", 0), (FETCHED, "", bytes) or (name of the error's class, its words, 0)."""
         if self._thread is not None and self._thread.is_alive():
-            return FETCHING, ""
+            return FETCHING, "", 0
         if self._failure is not None:
-            return self._failure
-        return (FETCHED, "") if self._copy.held is not None else ("RuntimeError", "nothing was fetched")
+            return *self._failure, 0
+        if self._copy.held is None:
+            return "RuntimeError", "nothing was fetched", 0
+        return FETCHED, "", self._copy.fetched_bytes
 
     def start_weight_update(self) -> None:
         """Opens the model for whole tensors."""
@@ -134,7 +136,7 @@ class WeightFetching:
         """As `RedisWeightTransferEngine.fetch`."""
         self.weight_transfer_engine.fetch(lineage, version)
 
-    def weight_fetch_state(self) -> tuple[str, str]:
+    def weight_fetch_state(self) -> tuple[str, str, int]:
         """As `RedisWeightTransferEngine.fetch_state`."""
         return self.weight_transfer_engine.fetch_state()
 

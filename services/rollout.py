@@ -198,6 +198,15 @@ def measure(serving: Serving, worker: Worker) -> None:
     Gauge("ew_rollout_weight_load_seconds", "Time to fetch and load the newest version").set_function(
         lambda: serving.load_seconds
     )
+    Gauge("ew_rollout_weight_fetch_seconds", "Of that, fetching and verifying beside the generation").set_function(
+        lambda: serving.engine.sync.fetch_seconds if serving.engine else 0
+    )
+    Gauge("ew_rollout_weight_pause_seconds", "Of that, loading while generation stands still").set_function(
+        lambda: serving.engine.sync.pause_seconds if serving.engine else 0
+    )
+    Gauge("ew_rollout_weight_fetched_bytes", "Bytes fetched for the newest version").set_function(
+        lambda: serving.engine.sync.nbytes if serving.engine else 0
+    )
 
 
 def _count(environ: Mapping[str, str], variable: str, default: int, largest: int, least: int = 1) -> int:

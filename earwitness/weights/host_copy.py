@@ -11,6 +11,7 @@ import numpy as np
 
 from earwitness.weights import delta
 from earwitness.weights.errors import ChecksumError, WeightError, WrongBase
+from earwitness.weights.manifest import nbytes
 from earwitness.weights.reader import WeightReader
 from earwitness.weights.shards import CPU_THREADS, in_parallel
 from earwitness.weights.tensors import ELEMENTS, verify
@@ -40,6 +41,8 @@ class HostCopy:
         """(lineage, version) that the tensors are, verified; None before the first and after a failure."""
         self.tensors: dict[str, Held] = {}
         """By Hugging Face name."""
+        self.fetched_bytes = 0
+        """Bytes of what was fetched to get here from what was held before."""
         self._verified: dict[str, bytes] = {}
         """xxh3-128 of each tensor when it was verified last."""
 
@@ -93,6 +96,7 @@ class HostCopy:
                 problem = f"tensor {entry.name} should have been changed"
                 raise ChecksumError(last.lineage, last.version, problem)
         self._verified = {entry.name: entry.xxh3_128 for entry in last.tensors}
+        self.fetched_bytes = sum(map(nbytes, chain))
         self.held = (last.lineage, last.version)
         return replaced | patched
 

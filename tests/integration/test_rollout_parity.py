@@ -265,6 +265,9 @@ async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> N
         if version == 12:
             continue
         await setting.engine.serve("job/delta", version)
+        sync = setting.engine.sync
+        assert 0 < sync.nbytes < 2 * sum(c.nbytes for c in manifest.chunks) + 100_000  # two deltas at most, no anchor
+        assert sync.fetch_seconds > 0 and sync.pause_seconds > 0
         after = await setting.generate_all()
         assert {span.version for _, ts in after for t in ts for span in t.versions} == {version}
         assert [list(t.token_ids) for t in before[0][1]] != [list(t.token_ids) for t in after[0][1]]
