@@ -240,12 +240,16 @@ def _script(name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Command
     return reply
 
 
+_WITHOUT_GROUP = ("NOGROUP", "UNBLOCKED")
+"""How Redis says that a group is missing, or went with its stream while a reader was blocked."""
+
+
 def _with_group(stream: str, commands: Callable[[], Commands[T]]) -> Commands[T]:
     """Runs commands that need the stream's consumer group, which is missing before the first run is opened."""
     try:
         return (yield from commands())
     except redis.ResponseError as error:
-        if "NOGROUP" not in str(error):
+        if not any(word in str(error) for word in _WITHOUT_GROUP):
             raise
     try:
         yield ("XGROUP", "CREATE", stream, CONSUMERS, "0", "MKSTREAM")

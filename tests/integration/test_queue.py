@@ -305,11 +305,14 @@ def test_a_blocking_take_wakes_when_work_arrives(queue, client):
     assert queue.take(TASKS, "w", 1, 100) == []
 
 
-def test_a_blocking_take_survives_a_new_run(queue, client):
-    """Opening a run empties the streams under the feet of those that wait on them."""
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_blocking_take_survives_a_new_run(queue, client, flushed):
+    """Opening a run empties the streams under the feet of those that wait on them; so does who empties the server."""
     Queue(client).open_run("older")
 
     def new_run() -> None:
+        if flushed:
+            client.flushall()
         Queue(client).open_run(RUN)
         time.sleep(0.1)
         Queue(client).issue(task(0))
