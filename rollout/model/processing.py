@@ -11,6 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import BatchFeature
 from vllm.config.multimodal import MultiModalDummyOptions
+from vllm.exceptions import VLLMValidationError
 from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
 from vllm.multimodal.parse import AudioProcessorItems, MultiModalDataItems
 from vllm.multimodal.processing import (
@@ -100,9 +101,10 @@ class Processor(BaseMultiModalProcessor[ProcessingInfo]):
     def _mel(self, clip: np.ndarray) -> torch.Tensor:
         mel = log_mel(clip, self.info.architecture.audio.n_mels) if clip.ndim == 1 else clip
         if mel.shape[-1] > self.info.max_frames:
-            raise ValueError(f"a clip of {mel.shape[-1]} mel frames; the encoder takes at most {self.info.max_frames}")
+            most = self.info.max_frames
+            raise VLLMValidationError(f"a clip of {mel.shape[-1]} mel frames; the encoder takes at most {most}")
         if not self.info.architecture.family.audio_tokens(mel.shape[-1]):
-            raise ValueError(f"a clip of {mel.shape[-1]} mel frames is too short for an audio token")
+            raise VLLMValidationError(f"a clip of {mel.shape[-1]} mel frames is too short for an audio token")
         return torch.from_numpy(np.ascontiguousarray(mel, dtype=np.float32))
 
     def _get_mm_fields_config(
