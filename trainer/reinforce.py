@@ -82,6 +82,7 @@ def reinforce(
         taken = source.take(progress.version)
         if taken is None:
             publish(progress.version)  # does nothing unless the weight plane has lost it
+            source.open()  # nor this unless the queue has: a crash may have cost it the second in which the run began
             continue
         groups, metrics = taken
         clock = Clock(waiting_since)

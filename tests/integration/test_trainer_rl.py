@@ -133,7 +133,7 @@ def test_killed_in_the_middle_every_ordinal_is_used_once_or_dropped(tmp_path, me
         assert trainer.call("PublishWeights", job_id="job", recipe_yaml=recipe, **publication).bytes == 0
 
 
-def test_a_stop_while_waiting_for_groups_is_quick_and_lost_weights_come_back(tmp_path, mesh):
+def test_a_stop_while_waiting_for_groups_is_quick_and_lost_weights_and_runs_come_back(tmp_path, mesh):
     manifest = write_data(tmp_path)
     recipe = write_recipe(tmp_path, manifest, algorithm="rloo", updates_per_step=1)
     with TrainerService(tmp_path, *mesh) as trainer:
@@ -141,8 +141,12 @@ def test_a_stop_while_waiting_for_groups_is_quick_and_lost_weights_come_back(tmp
         trainer.call("StartPhase", **start_fields(tmp_path, manifest, recipe, model))
         reader = WeightReader([mesh[1]])
         wait_for(lambda: reader.latest() == ("job/0", BASE_VERSION), "the base version", 120)
+        queue = Queue(connect(mesh[0]))
+        wait_for(lambda: queue.current_run() == "job/1-train/0", "the run", 120)
         connect(mesh[1]).flushall()
         wait_for(lambda: reader.latest() == ("job/0", BASE_VERSION), "the base version to come back", 120)
+        connect(mesh[0]).flushall()
+        wait_for(lambda: queue.current_run() == "job/1-train/0", "the run to come back", 120)
         started = time.monotonic()
         trainer.call("StopPhase", job_id="job")
         seconds = time.monotonic() - started
