@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import sys
 import tempfile
 import threading
 import time
@@ -24,16 +25,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from multiprocessing.queues import Queue as ProcessQueue
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from weights import changed, make_bits, tensors
 
-from earwitness.queue import READY, ROLLOUTS, TASKS, AsyncQueue, Queue
-from earwitness.redis_client import connect, connect_async
-from earwitness.redis_server import RedisServer
-from earwitness.weights import HostCopy, MissingVersion, WeightPublisher, WeightReader
-from earwitness.wire.trajectory.v1 import trajectory_pb2
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # else files beside this one would hide our packages
+
+from benchmarks.weights import changed, make_bits, tensors  # noqa: E402
+from earwitness.queue import READY, ROLLOUTS, TASKS, AsyncQueue, Queue  # noqa: E402
+from earwitness.redis_client import connect, connect_async  # noqa: E402
+from earwitness.redis_server import RedisServer  # noqa: E402
+from earwitness.weights import HostCopy, MissingVersion, WeightPublisher, WeightReader  # noqa: E402
+from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
 
 PROCESSES = 2
 """Among which the workers are divided: Python runs one thread a process."""

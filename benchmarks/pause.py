@@ -1,6 +1,6 @@
 """What a request in flight sees of a weight sync: the pause, beside the seconds that fetching and loading take.
 
-    python -m benchmarks.pause [--syncs 20] [--model toy large] [--json]
+    python benchmarks/pause.py [--syncs 20] [--model toy large] [--json]
 
 A real vLLM engine generates one request after another; their tokens are streamed, and the gap between two of them is
 timed. Meanwhile versions are published and served in turn, as anchors and as deltas of which 1 % changed, over loopback
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -26,12 +27,14 @@ from safetensors.numpy import load_file
 from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind
 
-from benchmarks.redis_links import HeldPath, Link
-from benchmarks.rollout import SIZES, make_model
-from earwitness.redis_server import RedisServer
-from earwitness.weights import Tensor, WeightPublisher
-from rollout.contract import EngineConfig
-from rollout.engine import RolloutEngine
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # else files beside this one would hide our packages
+
+from benchmarks.redis_links import HeldPath, Link  # noqa: E402
+from benchmarks.rollout import SIZES, make_model  # noqa: E402
+from earwitness.redis_server import RedisServer  # noqa: E402
+from earwitness.weights import Tensor, WeightPublisher  # noqa: E402
+from rollout.contract import EngineConfig  # noqa: E402
+from rollout.engine import RolloutEngine  # noqa: E402
 
 GIGABIT = 125_000_000
 """Bytes per second."""

@@ -21,23 +21,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xxhash
-from ppo_updates import LEARNING_RATE
-from ppo_updates import versions as ppo_versions
-from redis_links import HeldClient, Link, Nowhere, Raw, best, plain_seconds
 
-from earwitness.redis_bulk import BulkClient
-from earwitness.redis_server import RedisServer
-from earwitness.weights import HostCopy, WeightPart, WeightPublisher, WeightReader
-from earwitness.weights.tensors import Tensor
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # else files beside this one would hide our packages
+
+from benchmarks.ppo_updates import LEARNING_RATE  # noqa: E402
+from benchmarks.ppo_updates import versions as ppo_versions  # noqa: E402
+from benchmarks.redis_links import HeldClient, Link, Nowhere, Raw, best, plain_seconds  # noqa: E402
+from earwitness.redis_bulk import BulkClient  # noqa: E402
+from earwitness.redis_server import RedisServer  # noqa: E402
+from earwitness.weights import HostCopy, WeightPart, WeightPublisher, WeightReader  # noqa: E402
+from earwitness.weights.tensors import Tensor  # noqa: E402
 
 MATRIX = 4_000_000
 """Elements of a matrix; between two lies a vector."""
