@@ -24,8 +24,10 @@ SECTIONS = {
     "ColdStartStage": "Stage `sft`",
     "MgrdStage": "Stage `mgrd`",
     "RlStage": "Stage `rl`",
+    "DpoStage": "Stage `dpo`",
     "EvalStage": "Stage `eval`",
     "Tune": "`tune`",
+    "PreferenceTune": "`tune` of stage `dpo`",
     "Curriculum": "`tune.curriculum`",
     "Selection": "`select`",
     "SamplingConfig": "`sampling`",
@@ -63,10 +65,18 @@ def default(field: ast.AnnAssign) -> str:
     return {"None": "none", "True": "true", "False": "false", "Field(default_factory=dict)": "none"}.get(source, source)
 
 
-def section(model: ast.ClassDef, heading: str) -> str:
-    """One model as a table."""
-    fields = {f.target.id: f for f in model.body if isinstance(f, ast.AnnAssign) and isinstance(f.target, ast.Name)}
-    texts = described(model)
+def section(model: ast.ClassDef, heading: str, models: dict[str, ast.ClassDef]) -> str:
+    """One model as a table: its own fields, then those that it inherits."""
+    fields: dict[str, ast.AnnAssign] = {}
+    texts: dict[str, str] = {}
+    origin: ast.ClassDef | None = model
+    while origin is not None:
+        for field in origin.body:
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                fields.setdefault(field.target.id, field)
+        texts = described(origin) | texts
+        base = origin.bases[0] if origin.bases else None
+        origin = models.get(base.id) if isinstance(base, ast.Name) else None
     rows = [
         f"| `{name}` | `{default(field)}` | {texts.get(name, '')} |" for name, field in fields.items() if name != "type"
     ]
@@ -87,7 +97,7 @@ def page() -> str:
     """The whole page."""
     tree = ast.parse(inspect.getsource(schema))
     models = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    return "\n".join([OPENING, *(section(models[name], heading) for name, heading in SECTIONS.items())])
+    return "\n".join([OPENING, *(section(models[name], heading, models) for name, heading in SECTIONS.items())])
 
 
 if __name__ == "__main__":

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
+from earwitness.errors import InputError
+from earwitness.manifest import Example
 from earwitness.recipe.schema import PreferenceTune
+from trainer.agreement import agree
 from trainer.batches import Batch, Mels, Row, collate
 from trainer.checkpoint import Progress
 from trainer.control import Control
@@ -18,7 +23,8 @@ from trainer.learner import Learner, Loss
 from trainer.losses import masked_sum, preference_rows
 from trainer.model.audio import AudioBatch
 from trainer.model.logprobs import States, logprobs
-from trainer.parallel import data_parallel, device
+from trainer.model.optimizer import forward
+from trainer.parallel import data_parallel, device, parallel_state
 from trainer.shares import micro_batches, share
 from trainer.tuning import Work, follow
 
@@ -29,9 +35,9 @@ class Pair:
 
     chosen: Row
     rejected: Row
-    chosen_reference: float
+    chosen_reference: float = math.nan
     """Log-prob of the whole chosen answer under the frozen reference."""
-    rejected_reference: float
+    rejected_reference: float = math.nan
     counts: bool = True
     """False for the work of a rank that has none: all must take part in an update."""
 
@@ -71,6 +77,41 @@ class PairBatch:
         return self.batch.segments
 
 
+def pairs_in(examples: Sequence[Example], row: Callable[[Example], Row]) -> list[Pair]:
+    """The pairs of a manifest whose lines are chosen, rejected, chosen, rejected, ...; `row` makes rows of them.
+
+    Raises InputError if two lines are not answers to one prompt.
+    """
+    if len(examples) % 2:
+        raise InputError("pairs", f"{len(examples)} lines", "an even number: chosen, rejected, chosen, rejected, ...")
+    pairs = []
+    for chosen, rejected in zip(examples[0::2], examples[1::2], strict=True):
+        if chosen.prompt.question != rejected.prompt.question or chosen.prompt.audio_uri != rejected.prompt.audio_uri:
+            raise InputError(f"pairs, {chosen.prompt.id}", f"is followed by {rejected.prompt.id}", "the same prompt")
+        pairs.append(Pair(row(chosen), row(rejected)))
+    return pairs
+
+
+def with_reference(learner: Learner, pairs: Sequence[Pair], mels: Mels, config: PreferenceTune) -> list[Pair]:
+    """The pairs with the log-probs of their answers under the learner as it is now. All ranks call it together."""
+    sums = torch.zeros(2 * len(pairs), dtype=torch.float64, device=device())
+    speaks = parallel_state.get_tensor_model_parallel_rank() == 0  # the others of the last stage compute the same
+
+    def measure(states: States, e: PairBatch) -> dict[str, Tensor]:
+        found = masked_sum(logprobs(states, e.batch), e.batch.mask).double()
+        sums.index_add_(0, e.batch.numbers, found * (e.counts.repeat_interleave(2) & speaks))
+        return {}
+
+    for start in range(0, len(pairs), config.batch_size):
+        part = list(enumerate(pairs[start : start + config.batch_size], start))
+        forward(learner.model, agree(_own_batches, part, mels, config), measure)
+    dist.all_reduce(sums)
+    return [
+        replace(pair, chosen_reference=float(chosen), rejected_reference=float(rejected))
+        for pair, (chosen, rejected) in zip(pairs, sums.view(-1, 2), strict=True)
+    ]
+
+
 def prefer(
     learner: Learner,
     pairs: Sequence[Pair],
@@ -103,11 +144,8 @@ def pairs_of(pairs: Sequence[Pair], config: PreferenceTune, *, seed: int, step: 
 
 def work_of(pairs: Sequence[Pair], mels: Mels, config: PreferenceTune) -> Work:
     """The update on these pairs, which are those of all ranks."""
-    numbered = list(enumerate(pairs))
-    own = share(numbered, [sum(pair.lengths()) for pair in pairs], *data_parallel()) or [(0, _muted(pairs[0]))]
-    cut = micro_batches(own, lambda item: item[1].lengths(), config)
     return Work(
-        [_pair_batch(part, mels, config.packed) for part in cut],
+        _own_batches(list(enumerate(pairs)), mels, config),
         preference_loss(len(pairs), beta=config.beta, length_normalised=config.length_normalised),
         ["loss", "margin", "accuracy"],
         [row.name for pair in pairs for row in (pair.chosen, pair.rejected)],
@@ -137,6 +175,14 @@ def preference_loss(pairs: int, *, beta: float, length_normalised: bool) -> Loss
         }
 
     return loss
+
+
+def _own_batches(numbered: Sequence[tuple[int, Pair]], mels: Mels, config: PreferenceTune) -> list[PairBatch]:
+    """This rank's micro-batches of pairs that are those of all ranks."""
+    lengths = [sum(pair.lengths()) for _, pair in numbered]
+    own = share(numbered, lengths, *data_parallel()) or [(numbered[0][0], _muted(numbered[0][1]))]
+    cut = micro_batches(own, lambda item: item[1].lengths(), config)
+    return [_pair_batch(part, mels, config.packed) for part in cut]
 
 
 def _pair_batch(numbered: Sequence[tuple[int, Pair]], mels: Mels, packed: bool) -> PairBatch:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from earwitness.recipe.schema import Tune
+from earwitness.recipe.schema import Updates
 from trainer.agreement import agree
 from trainer.checkpoint import Progress
 from trainer.control import Control, Wish
@@ -42,7 +42,7 @@ class Work:
 def follow(
     learner: Learner,
     work: Callable[[int], Work],
-    config: Tune,
+    config: Updates,
     progress: Progress,
     control: Control,
     save: Callable[[], None],

@@ -218,8 +218,8 @@ class MicroBatching(Strict):
     """Sequences stand one after another instead of padded to the longest of them."""
 
 
-class Tune(MicroBatching):
-    """Supervised updates: -log p over the response tokens, mean over the tokens of the global batch."""
+class Updates(MicroBatching):
+    """Updates on examples that are there from the start."""
 
     steps: Positive
     """Updates."""
@@ -229,11 +229,16 @@ class Tune(MicroBatching):
     """How weights move."""
     checkpoint_every: Positive = 200
     """Updates between checkpoints; there is always one at the end."""
+
+
+class Tune(Updates):
+    """Supervised updates: -log p over the response tokens, mean over the tokens of the global batch."""
+
     curriculum: Curriculum | None = None
     """Order of the first updates; none: shuffled epochs from the start."""
 
 
-class PreferenceTune(Tune):
+class PreferenceTune(Updates):
     """Updates by DPO: -log sigmoid(beta · (gain of the chosen answer - gain of the rejected one)), mean over pairs.
 
     An answer's gain is its log-prob under the policy less that under the frozen reference; `batch_size` counts pairs.
@@ -273,6 +278,25 @@ class MgrdStage(Strict):
     """Most traces kept for one prompt, so that easy prompts do not crowd out the rest."""
     tune: Tune
     """The updates on what was kept."""
+
+
+class DpoStage(Strict):
+    """Self-cognition correction: of answers to one prompt, those that listen are preferred to those that do not.
+
+    Preferred: right and coherent, without a surrogate or a denial. Rejected: with one ("I am a text model").
+    """
+
+    type: Literal["dpo"] = "dpo"
+    data: Name = "train"
+    """Manifest of the prompts."""
+    prompts: Positive = 600
+    """Prompts to sample, from the start of the seeded shuffle."""
+    sampling: SamplingConfig = SamplingConfig()
+    """Candidates."""
+    max_per_prompt: Positive = 2
+    """Most pairs of one prompt."""
+    tune: PreferenceTune
+    """The updates on the pairs; the reference is the policy as the stage begins."""
 
 
 class Selection(Strict):
@@ -401,10 +425,16 @@ class EvalStage(Strict):
     """Also evaluate with one second of silence in place of every clip: the no-audio control."""
 
 
-STAGE_TYPES: dict[str, type[Strict]] = {"sft": ColdStartStage, "mgrd": MgrdStage, "rl": RlStage, "eval": EvalStage}
+STAGE_TYPES: dict[str, type[Strict]] = {
+    "sft": ColdStartStage,
+    "mgrd": MgrdStage,
+    "rl": RlStage,
+    "dpo": DpoStage,
+    "eval": EvalStage,
+}
 """The stages by their `type`."""
 
-Stage = Annotated[ColdStartStage | MgrdStage | RlStage | EvalStage, Field(discriminator="type")]
+Stage = Annotated[ColdStartStage | MgrdStage | RlStage | DpoStage | EvalStage, Field(discriminator="type")]
 
 
 class Recipe(Strict):

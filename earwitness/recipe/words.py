@@ -124,7 +124,10 @@ def _without_tags(loc: Loc) -> tuple[Loc, str | None]:
 
 def _known_keys(loc: Loc, stage_type: str | None) -> str:
     model = _model_at(loc[:-1], stage_type)
-    return _nearest(str(loc[-1]), list(model.model_fields)) if model else "no such key"
+    if model is None:
+        return "no such key"
+    own_first = sorted(model.model_fields, key=lambda name: name not in model.__annotations__)
+    return _nearest(str(loc[-1]), own_first)
 
 
 def _nearest(name: object, known: Sequence[str]) -> str:

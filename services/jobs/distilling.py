@@ -1,4 +1,7 @@
-"""What is done with sampled groups: MGRD keeps traces, RL selects prompts. Both leave a file that a restart finds."""
+"""What is done with sampled groups: MGRD keeps traces, DPO pairs them, RL selects prompts.
+
+Each leaves a file that a restart finds.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import asyncio
 from typing import Any
 
 from earwitness.manifest import write_manifest
-from earwitness.recipe.schema import MgrdStage, RlStage
+from earwitness.recipe.schema import DpoStage, MgrdStage, RlStage
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 from services.jobs import artifacts
 from services.jobs.context import RunningJob
 from services.jobs.errors import JobFailed
+from services.jobs.pairing import pair_up
 from services.jobs.preparing import load_examples
 from services.jobs.sampling import describe, run_sampling
 from services.jobs.selection import correct_count, distil, distribution, selected_ids
@@ -31,6 +35,22 @@ async def run_mgrd_sample(job: RunningJob, stage: MgrdStage) -> dict[str, Any]:
     await job.tell(
         "stage", f"mgrd keeps {counts['kept']} of {sum(counts.values())} traces ({describe(counts)})", figures
     )
+    return {}
+
+
+async def run_dpo_sample(job: RunningJob, stage: DpoStage) -> dict[str, Any]:
+    """Sample, pair answers that listen with answers that do not, and write them as a manifest for `tune`."""
+    index = job.phase.stage_index
+    groups = await run_sampling(job, *await _pass(job, stage.data))
+    paired = pair_up(groups, stage)
+    counts = dict(sorted(paired.outcomes.items(), key=lambda item: -item[1]))
+    await asyncio.to_thread(artifacts.write_json, job.record.path("dpo", f"{index}.counts.json"), counts)
+    if not paired.examples:
+        raise JobFailed(f"dpo found no pair among {len(groups)} groups: {describe(counts)}")
+    await asyncio.to_thread(write_manifest, job.record.path("dpo", f"{index}.jsonl"), paired.examples)
+    pairs = len(paired.examples) // 2
+    figures = {"pairs": float(pairs), **{f"answers.{what.replace(' ', '_')}": float(n) for what, n in counts.items()}}
+    await job.tell("stage", f"dpo has {pairs} pairs of {len(groups)} groups ({describe(counts)})", figures)
     return {}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from earwitness.recipe.schema import ColdStartStage, EvalStage, MgrdStage, Recipe, RlStage
+from earwitness.recipe.schema import ColdStartStage, DpoStage, EvalStage, MgrdStage, Recipe, RlStage
 
 Name = Literal["prepare", "tune", "sample", "select", "train", "score", "score-silent", "report"]
 
@@ -21,7 +21,7 @@ class Phase:
     stage_index: int
     """Index of the stage in the recipe; 0 for `prepare`, the last one for `report`."""
     stage_type: str
-    """sft, mgrd, rl, eval; empty for `prepare` and `report`."""
+    """sft, mgrd, rl, dpo, eval; empty for `prepare` and `report`."""
     name: Name
     """What is done."""
 
@@ -48,7 +48,7 @@ def phases_of(recipe: Recipe) -> list[Phase]:
         match stage:
             case ColdStartStage():
                 names = ["tune"]
-            case MgrdStage():
+            case MgrdStage() | DpoStage():
                 names = ["sample", "tune"]
             case RlStage():
                 names = ["select", "train"] if stage.select else ["train"]

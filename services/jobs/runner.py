@@ -18,11 +18,11 @@ from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import ColdStartStage, MgrdStage, RlStage
+from earwitness.recipe.schema import ColdStartStage, DpoStage, MgrdStage, RlStage
 from earwitness.wire.trainer.v1 import trainer_pb2
 from services.jobs import artifacts
 from services.jobs.context import RunningJob
-from services.jobs.distilling import run_mgrd_sample, run_select, selected_prompts
+from services.jobs.distilling import run_dpo_sample, run_mgrd_sample, run_select, selected_prompts
 from services.jobs.errors import JobFailed
 from services.jobs.leader import Leadership
 from services.jobs.preparing import active_job, load_examples, prepare
@@ -186,6 +186,10 @@ class Runner:
                 return await run_mgrd_sample(job, stage)
             case MgrdStage(), "tune":
                 return await run_tune(job, record.path("mgrd", f"{phase.stage_index}.jsonl"))
+            case DpoStage(), "sample":
+                return await run_dpo_sample(job, stage)
+            case DpoStage(), "tune":
+                return await run_tune(job, record.path("dpo", f"{phase.stage_index}.jsonl"))
             case RlStage(), "select":
                 return await run_select(job, stage)
             case RlStage(), "train":

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from earwitness.recipe.schema import EvalStage, MgrdStage, Recipe, Rewards, RlStage, SamplingConfig
+from earwitness.recipe.schema import DpoStage, EvalStage, MgrdStage, Recipe, Rewards, RlStage, SamplingConfig
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 from services.jobs.phases import Phase
 
@@ -83,7 +83,7 @@ def _order(seed: str, count: int) -> list[int]:
 def sampling_pass(recipe: Recipe, phase: Phase, job_id: str, prompts: Sequence[wire.Prompt]) -> tuple[Pass, int]:
     """The pass of a sampling phase (score, sample, select) and the number of its ordinals.
 
-    MGRD and selection take prompts from the start of the seeded shuffle. Evaluations of one recipe share
+    MGRD, DPO and selection take prompts from the start of the seeded shuffle. Evaluations of one recipe share
     their seed, so that two of them differ by the policy alone.
     """
     stage = recipe.stages[phase.stage_index]
@@ -95,7 +95,7 @@ def sampling_pass(recipe: Recipe, phase: Phase, job_id: str, prompts: Sequence[w
             seed = seed_of(f"{recipe.seed}/eval")
             pass_ = Pass(run_id, prompts, seed, "", stage.sampling, rewards, wire.PURPOSE_EVAL, without_audio=silent)
             return pass_, len(prompts)
-        case MgrdStage():
+        case MgrdStage() | DpoStage():
             pass_ = Pass(run_id, prompts, seed_of(shuffle), shuffle, stage.sampling, rewards, wire.PURPOSE_DISTIL)
             return pass_, min(stage.prompts, len(prompts))
         case RlStage(select=selection) if selection is not None:

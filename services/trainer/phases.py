@@ -15,7 +15,7 @@ from earwitness.manifest import read_manifest
 from earwitness.model.architecture import Architecture
 from earwitness.queue import Queue
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import Optimizer, Recipe, RlStage, Tune
+from earwitness.recipe.schema import Optimizer, PreferenceTune, Recipe, RlStage, Tune
 from earwitness.redis_client import connect
 from earwitness.weights import WeightPart, WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
@@ -33,6 +33,7 @@ from trainer.huggingface import save_pretrained
 from trainer.learner import Learner
 from trainer.mels import MelCache
 from trainer.model.policy import build_policy
+from trainer.preference import pairs_in, prefer, with_reference
 from trainer.publication import Publication
 from trainer.ready import ReadyGroups
 from trainer.reinforce import reinforce
@@ -114,10 +115,16 @@ class Phase:
             self._board.step_done(step, self._progress.version, metrics | self._checkpoints.figures() | published)
 
     def _tune(self, checkpoint: Checkpoint | None) -> bool:
-        config: Tune = self._stage.tune
+        config: Tune | PreferenceTune = self._stage.tune
         mels = MelCache(self._architecture.audio.n_mels)
         examples = agree(self._examples, config, mels)
         self._policy = self._learner(config.optimizer, config.steps)
+        if isinstance(config, PreferenceTune):
+            pairs = agree(pairs_in, read_manifest(self._request.manifest_uri), examples.row)
+            pairs = with_reference(self._policy, pairs, mels, config)  # before the policy is that of a checkpoint
+            self._restore(checkpoint)
+            seed = self._recipe.seed
+            return prefer(self._policy, pairs, mels, config, self._progress, self, self._save, seed=seed)
         self._restore(checkpoint)
         return tune(self._policy, examples, mels, config, self._progress, self, self._save)
 
@@ -178,7 +185,7 @@ class Phase:
         )
         return Learner(module, optimizer, steps, distributed_optimizer=model.distributed_optimizer)
 
-    def _examples(self, config: Tune, mels: MelCache) -> Examples:
+    def _examples(self, config: Tune | PreferenceTune, mels: MelCache) -> Examples:
         return Examples(
             read_manifest(self._request.manifest_uri),
             load_tokenizer(self._weights),
@@ -187,7 +194,7 @@ class Phase:
             batch_size=config.batch_size,
             max_positions=self._architecture.decoder.max_positions,
             seed=self._recipe.seed,
-            curriculum=config.curriculum,
+            curriculum=config.curriculum if isinstance(config, Tune) else None,
         )
 
     def _connect(self, lineage: str) -> tuple[Queue | None, WeightPart, WeightPublisher | None]:

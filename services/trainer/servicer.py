@@ -15,7 +15,7 @@ from earwitness.errors import InputError
 from earwitness.manifest import Example, read_manifest
 from earwitness.model.architecture import Architecture
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import ColdStartStage, MgrdStage, Recipe, RlStage
+from earwitness.recipe.schema import ColdStartStage, DpoStage, MgrdStage, Recipe, RlStage
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
@@ -83,13 +83,14 @@ def steps_of(request: wire.StartPhaseRequest) -> int:
     """Steps that the phase will take. Raises InputError if the request does not fit its recipe."""
     stage = stage_of(load_recipe(request.recipe_yaml), request.stage_index)
     weights_of(request.init_uri or request.model_uri)
-    if request.phase == "tune" and isinstance(stage, ColdStartStage | MgrdStage):
+    if request.phase == "tune" and isinstance(stage, ColdStartStage | MgrdStage | DpoStage):
         if not request.manifest_uri:
             raise InputError("manifest_uri", "is empty", "the manifest of the examples")
         return stage.tune.steps
     if request.phase == "train" and isinstance(stage, RlStage):
         return stage.steps
-    raise InputError("phase", f"{request.phase!r} in a stage of type {stage.type}", "tune (sft, mgrd) or train (rl)")
+    expected = "tune (sft, mgrd, dpo) or train (rl)"
+    raise InputError("phase", f"{request.phase!r} in a stage of type {stage.type}", expected)
 
 
 def stage_of(recipe: Recipe, index: int) -> Any:

@@ -11,7 +11,7 @@ from earwitness.chat import think_length
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 from services.jobs.report.stats import paired_gain, wilson
 
-PARTS = ("sft", "mgrd", "rl", "eval")
+PARTS = ("sft", "mgrd", "rl", "dpo", "eval")
 """Parts of a job whose seconds are reported."""
 
 UNREADABLE = "no answer"

@@ -69,7 +69,7 @@ def test_json_is_a_recipe_too() -> None:
         (recipe(RL | {"steps": 0}), "stages[1].steps: 0 is out of range; expected at least 1"),
         (
             recipe(RL | {"algorithm": "dpo"}),
-            "stages[1].algorithm: 'dpo' is not known; expected 'ppo', 'rloo' or 'grpo'",
+            "stages[1].algorithm: 'dpo' is not known; expected 'ppo', 'rloo', 'grpo' or 'reinforce++'",
         ),
         (
             recipe(RL | {"whiten_advantages": 1}),
@@ -80,10 +80,10 @@ def test_json_is_a_recipe_too() -> None:
         (recipe(RL | {"optimizer": 3}), "stages[1].optimizer: 3 is a whole number; expected keys and values"),
         (
             recipe({"type": "rlhf"}),
-            "stages[1].type: unknown stage type 'rlhf'; expected rl (known: sft, mgrd, rl, eval)",
+            "stages[1].type: unknown stage type 'rlhf'; expected rl (known: sft, mgrd, rl, dpo, eval)",
         ),
-        (recipe({"type": 5}), "stages[1].type: unknown stage type '5'; expected one of sft, mgrd, rl, eval"),
-        (recipe({"steps": 3}), "stages[1].type: missing; expected one of sft, mgrd, rl, eval"),
+        (recipe({"type": 5}), "stages[1].type: unknown stage type '5'; expected one of sft, mgrd, rl, dpo, eval"),
+        (recipe({"steps": 3}), "stages[1].type: missing; expected one of sft, mgrd, rl, dpo, eval"),
         (recipe("rl"), "stages[1]: 'rl' is text; expected keys and values"),
         (recipe(stages=[]), "stages: 0 items; expected at least 1"),
         (recipe(stages={"a": 1}), "stages: {'a': 1} is keys and values; expected a list"),

@@ -81,7 +81,8 @@ def test_figures_of_known_groups() -> None:
     assert report["surrogate_share"] == {"cold_start": 1.0, "final": 0.0}
     assert report["think_tokens"] == {"cold_start": 2.0, "final": 2.0}
     assert report["logprob_gap"] == 1e-4
-    assert report["seconds"] == {"install": 60.0, "sft": 2.0, "mgrd": 0.0, "rl": 0.0, "eval": 0.0, "total": 70.0}
+    rest = {"mgrd": 0.0, "rl": 0.0, "dpo": 0.0, "eval": 0.0}
+    assert report["seconds"] == {"install": 60.0, "sft": 2.0, **rest, "total": 70.0}
     assert report["kinds"]["k0"] == {"n": 1, "cold_start": 0.5, "final": 1.0, "final_without_audio": None}
     assert final.confusion()["k1"]["up"] == {"down": 1, "up": 1}
 
