@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from vllm.config import VllmConfig
 from vllm.config.weight_transfer import WeightTransferConfig
+from vllm.distributed import get_tensor_model_parallel_rank, get_tensor_model_parallel_world_size
 from vllm.distributed.weight_transfer.base import (
     WeightTransferEngine,
     WeightTransferInitInfo,
@@ -113,7 +114,8 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
     def finish_weight_update(self) -> None:
         """Closes the model again; on the CPU this repacks what is packed. What can be read of it is compared."""
         finalize_layerwise_reload(self.model, self.model_config)
-        check_loaded(self.model, {self.model.our_name(name): tensor_of(h) for name, h in self._copy.tensors.items()})
+        tensors = {self.model.our_name(name): tensor_of(held) for name, held in self._copy.tensors.items()}
+        check_loaded(self.model, tensors, get_tensor_model_parallel_rank(), get_tensor_model_parallel_world_size())
 
     def shutdown(self) -> None:
         """Nothing is held but connections, which end with the process."""
