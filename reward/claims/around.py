@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from reward.claims.facts import Part, Quantity, Span
-from reward.claims.items import Item
 from reward.claims.lexicon.units import APPROXIMATIONS, BACKGROUND
 from reward.claims.meanings import Compares, Meaning, Ordinal, Spot, Topic, Word
+from reward.claims.words import Item
 
 THAN_REACH = 4
 """Items between a comparative and what it compares with: "louder in level than the second"."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 _TIMBRE_KIND = {
     "bright": "brightness", "dull": "brightness", "high": "pitch", "low": "pitch", "soft": "loudness",
@@ -255,8 +256,7 @@ _COUNT_KIND = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A statement and the words it was made with."""
 
     text: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reward.claims.facts import Part, Quantity, Span
-from reward.claims.items import Item
 from reward.claims.meanings import Counts, Edge, Moves, Topic, Word
+from reward.claims.words import Item
 
 _OF_TIMING = (Quantity.GAP, Quantity.TEMPO)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from reward.claims.facts import Change, Relation, Statement, Turn
-from reward.claims.items import Item
 from reward.claims.meanings import Word
+from reward.claims.words import Item
 
 _TURNS = frozenset({"then", "before", "and", "afterwards", "later", "again"})
 """Between two changes of one thing: the second comes after the first."""
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A statement, and the characters of the text that it was read from."""
 
     statement: Statement
@@ -45,7 +44,7 @@ def with_turns(found: list[Found], items: list[Item]) -> list[Found]:
             between = {item.word for item in items if before.end <= item.start < here.end}
             if not _TURNS.isdisjoint(between):
                 turn = _turn(before.statement, here.statement)
-                joined[-1] = replace(before, statement=turn, end=here.end, uncertain=before.uncertain or here.uncertain)
+                joined[-1] = before._replace(statement=turn, end=here.end, uncertain=before.uncertain or here.uncertain)
                 continue
         joined.append(here)
     return joined

@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reward.claims.lexicon import MEANINGS
 from reward.claims.lexicon.units import APPROXIMATIONS, UNITS
 from reward.claims.meanings import Meaning
-from reward.claims.words import Token
+from reward.claims.words import Item
 
 _LONGEST_FROM: dict[str, int] = {}
+_AFTER: dict[str, set[str]] = {}
 for _phrase in MEANINGS:
     _LONGEST_FROM[_phrase[0]] = max(len(_phrase), _LONGEST_FROM.get(_phrase[0], 0))
-"""Words of the longest phrase that begins with a word."""
+    _AFTER.setdefault(_phrase[0], set()).update(_phrase[1:2])
+"""Words of the longest phrase that begins with a word, and the second words of all: "is" begins many, and is none."""
+_ALONE = {phrase[0]: meaning for phrase, meaning in MEANINGS.items() if len(phrase) == 1}
+_new = tuple.__new__
+"""Half the cost of calling Item, for the words of every trace."""
 _JOINTS = frozenset({"to", "-", "and", "or", "up", "down", "through"}) | APPROXIMATIONS
 _ARTICLES = frozenset({"a", "an", "one"})
 _JOINT_TOKENS = 4
 """Most tokens between the two numbers of a range: "0.30 s down to about 0.15 s"."""
 
 
-@dataclass(slots=True)
-class Item:
-    """A phrase with a meaning, a number with a unit, or a word without a role."""
-
-    word: str
-    """Its first word."""
-    start: int
-    """First character."""
-    end: int
-    """Character after the last."""
-    meaning: Meaning | None = None
-    number: float | None = None
-    unit: str = ""
-    """Hz, dB, s, bpm, st (semitones), LUFS, syl (syllables a second), % or "" of a number."""
-
-
-def items_of(tokens: list[Token]) -> list[Item]:
+def items_of(tokens: list[Item]) -> list[Item]:
     """The items of a sentence, longest phrases first."""
     items: list[Item] = []
-    position, numbers = 0, 0
-    while position < len(tokens):
-        word, start, end, number = tokens[position]
-        longest = _LONGEST_FROM.get(word)
-        meaning, length = _phrase_at(tokens, position, longest) if longest else (None, 1)
+    position, numbers, count = 0, 0, len(tokens)
+    while position < count:
+        item = tokens[position]
+        word, start, _, _, number, _ = item
+        after = _AFTER.get(word)
+        meaning, length = None, 1
+        if after is not None:
+            if position + 1 < count and tokens[position + 1].word in after:
+                meaning, length = _phrase_at(tokens, position, _LONGEST_FROM[word])
+            else:
+                meaning = _ALONE.get(word)
         if word in _ARTICLES and position + 1 < len(tokens) and tokens[position + 1].word in ("octave", "semitone"):
             token = tokens[position]
             tokens[position], number = token._replace(number=1.0), 1.0  # "an octave higher"
@@ -50,7 +43,8 @@ def items_of(tokens: list[Token]) -> list[Item]:
             item, position = _number_at(tokens, position)
             numbers += 1
         else:
-            item = Item(word, start, end if length == 1 else tokens[position + length - 1].end, meaning)
+            if meaning is not None:
+                item = _new(Item, (word, start, tokens[position + length - 1].end, meaning, None, ""))
             position += length
         items.append(item)
     if numbers > 1:
@@ -58,10 +52,8 @@ def items_of(tokens: list[Token]) -> list[Item]:
     return items
 
 
-def _phrase_at(tokens: list[Token], position: int, longest: int) -> tuple[Meaning | None, int]:
+def _phrase_at(tokens: list[Item], position: int, longest: int) -> tuple[Meaning | None, int]:
     """The longest phrase at `position` and its words; (None, 1) if none begins there."""
-    if longest == 1:
-        return MEANINGS[(tokens[position].word,)], 1
     words = tuple([token.word for token in tokens[position : position + longest]])
     for length in range(len(words), 0, -1):
         meaning = MEANINGS.get(words[:length])
@@ -70,7 +62,7 @@ def _phrase_at(tokens: list[Token], position: int, longest: int) -> tuple[Meanin
     return None, 1
 
 
-def _number_at(tokens: list[Token], position: int) -> tuple[Item, int]:
+def _number_at(tokens: list[Item], position: int) -> tuple[Item, int]:
     """The number at `position` with its unit, and the position after it."""
     token = tokens[position]
     value, unit, last = token.number or 0.0, "", position
@@ -96,4 +88,4 @@ def _share_units(items: list[Item]) -> None:
         if [item.word for item in between] == [","]:  # "440, 550 and 660 Hz"
             near = items[there].unit == "Hz" and items[here].word[0].isdigit()
         if near and items[there].unit and not items[here].unit:
-            items[here].unit = items[there].unit
+            items[here] = items[here]._replace(unit=items[there].unit)

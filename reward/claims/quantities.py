@@ -5,9 +5,9 @@ from __future__ import annotations
 from reward.claims.around import Around
 from reward.claims.facts import BEGINNING, ENDING, Count, Counted, Quantity, Span, Value
 from reward.claims.focus import Focus
-from reward.claims.items import Item
 from reward.claims.lexicon.units import NOT_A_COUNTED_ADJECTIVE
 from reward.claims.meanings import Compares, Counts, Edge, Ordinal, Recurs, Spot, Topic, Word
+from reward.claims.words import Item
 
 COUNT_REACH = 4
 """Items between a count and its noun: "three short, clear, even beeps"."""

@@ -27,7 +27,6 @@ from reward.claims.facts import (
 )
 from reward.claims.focus import focus_of
 from reward.claims.found import Found
-from reward.claims.items import Item
 from reward.claims.meanings import (
     Compares,
     Counts,
@@ -46,6 +45,7 @@ from reward.claims.meanings import (
     Word,
 )
 from reward.claims.quantities import count_at, value_at
+from reward.claims.words import Item
 
 NEGATION_REACH = 5
 """Items after a negation that it still negates: "does not seem to be any higher"."""
@@ -93,43 +93,43 @@ class Reader:
                     self._negated = -NEGATION_REACH - 1
             position += 1
         if self._found and count and (items[-1].meaning is Word.UNCERTAIN or items[-1].word in _UNSURE):
-            self._found[-1] = replace(self._found[-1], uncertain=True)  # "the pitch rises, perhaps"
+            self._found[-1] = self._found[-1]._replace(uncertain=True)  # "the pitch rises, perhaps"
         return self._found
 
     def _phrase(self, position: int, item: Item, meaning: Meaning) -> int:
         """Reads a phrase; returns the position of the last item it used."""
-        match meaning:
-            case Word():
-                self._word(position, item, meaning)
-            case Topic(quantity):
-                if quantity is not Quantity.DURATION or self.focus.topic is not Quantity.PAUSE:
-                    self.focus.topic = quantity  # "the pause lasts" speaks of the pause
-                self.focus.clip = self.focus.clip or quantity is Quantity.CLIP
-            case Ordinal(part):
-                self._ordinal(position, part)
-            case Moves():
-                self._moves(position, item, meaning)
-            case Compares():
-                return self._compares(position, item, meaning)
-            case EdgeWord(edge):
-                self.focus.edge = self.focus.edge_verb = edge
-            case Spot(span):
-                self.focus.spot, self.focus.clause_part = span, None
-            case Sounds(what):
-                self._sounds(position, item, what)
-            case Place(where):
-                self._state(Side(where, self.focus.where), position, item)
-            case Evenness(even, timing_only):
-                if not self._around.is_partials(position + 1) and (self.focus.timing or not timing_only):
-                    self._state(Regular(even), position, item)
-            case Counts(of, number):
-                self.focus.pattern = self.focus.pattern or of is Counted.REPEATS
-                if number is not None:
-                    self._state(Count(number, of, self.focus.where), position, item)
-            case PaceWord(fast):
-                self._pace(position, item, fast)
-            case Recurs(alone):
-                self._recurs(position, item, alone)
+        focus = self.focus
+        if isinstance(meaning, Word):
+            self._word(position, item, meaning)
+        elif isinstance(meaning, Ordinal):
+            self._ordinal(position, meaning.part)
+        elif isinstance(meaning, Topic):
+            if meaning.quantity is not Quantity.DURATION or focus.topic is not Quantity.PAUSE:
+                focus.topic = meaning.quantity  # "the pause lasts" speaks of the pause
+            focus.clip = focus.clip or meaning.quantity is Quantity.CLIP
+        elif isinstance(meaning, Compares):
+            return self._compares(position, item, meaning)
+        elif isinstance(meaning, Moves):
+            self._moves(position, item, meaning)
+        elif isinstance(meaning, EdgeWord):
+            focus.edge = focus.edge_verb = meaning.edge
+        elif isinstance(meaning, Sounds):
+            self._sounds(position, item, meaning.what)
+        elif isinstance(meaning, Spot):
+            focus.spot, focus.clause_part = meaning.span, None
+        elif isinstance(meaning, Place):
+            self._state(Side(meaning.where, focus.where), position, item)
+        elif isinstance(meaning, Evenness):
+            if not self._around.is_partials(position + 1) and (focus.timing or not meaning.timing_only):
+                self._state(Regular(meaning.even), position, item)
+        elif isinstance(meaning, Counts):
+            focus.pattern = focus.pattern or meaning.of is Counted.REPEATS
+            if meaning.number is not None:
+                self._state(Count(meaning.number, meaning.of, focus.where), position, item)
+        elif isinstance(meaning, PaceWord):
+            self._pace(position, item, meaning.fast)
+        elif isinstance(meaning, Recurs):
+            self._recurs(position, item, meaning.alone)
         return position
 
     def _word(self, position: int, item: Item, word: Word) -> None:
@@ -149,7 +149,7 @@ class Reader:
             self._uncertain = True
             if item.word in _MODALS:  # "a square wave would sound hollow" claims no square wave
                 self._found = [
-                    replace(found, uncertain=True) if found.start >= self._text_start else found
+                    found._replace(uncertain=True) if found.start >= self._text_start else found
                     for found in self._found
                 ]
         elif word is Word.SINGLE:

@@ -12,6 +12,7 @@ import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.facts import Samples
+from reward.measure.spectrum import hann
 
 SHORTEST_SECONDS = 0.1
 """Of shorter sounds two notes a third apart cannot be told (40 Hz between lobes)."""
@@ -51,7 +52,7 @@ def notes_at_once(samples: Samples, f0: float | None) -> tuple[float, ...]:
     if length < SHORTEST_SECONDS * SAMPLE_RATE:
         return ()
     begin = (len(samples) - length) // 2
-    power = np.abs(np.fft.rfft(samples[begin : begin + length] * np.hanning(length), POINTS)) ** 2
+    power = np.abs(np.fft.rfft(samples[begin : begin + length] * hann(length), POINTS)) ** 2
     width = SAMPLE_RATE / POINTS
     low, high = int(LOWEST_HZ / width), int(HIGHEST_HZ / width)
     least = max(

@@ -20,6 +20,14 @@ CEILING_HZ = 2400.0
 """Highest F0: above it a pitch is still heard up to 4-5 kHz, but two partials hardly fit below 8 kHz."""
 PERIOD_MS = 5.0
 """Milliseconds between F0 frames."""
+FRAME_SAMPLES = round(PERIOD_MS / 1000 * SAMPLE_RATE)
+"""Samples between F0 frames."""
+PIECE_FRAMES = 8_000
+"""Frames (40 s) that DIO gets at a time: it transforms all of them at once, which for ten minutes takes 0.5 GB."""
+MARGIN_FRAMES = 100
+"""Frames (0.5 s) on either side that a piece is given beside its own: its F0 is tracked from there."""
+CHANNELS = 1.5
+"""DIO's filters an octave: with one it loses some squares, with two it takes a third longer."""
 DECIMATION = 2
 """DIO looks for F0 at 8 kHz: four times as fast, and equally exact up to the ceiling (StoneMask refines at 16 kHz)."""
 REFINED_HZ = SAMPLE_RATE / 12
@@ -42,13 +50,29 @@ GLIDE_STEP_OCTAVES = 0.0008
 
 def measure_pitch(samples: Samples) -> Contour:
     """F0 contour; NaN where DIO finds none. Noise gives stray frames: ask `events` whether a sound has a pitch."""
+    frames = int(len(samples) / SAMPLE_RATE * 1000 / PERIOD_MS) + 1
+    f0 = np.zeros(frames)
+    for first in range(0, frames, PIECE_FRAMES):
+        begin = max(0, first - MARGIN_FRAMES)
+        last = min(frames, first + PIECE_FRAMES)
+        piece = _f0(samples[begin * FRAME_SAMPLES : (last + MARGIN_FRAMES) * FRAME_SAMPLES])
+        f0[first:last] = piece[first - begin : last - begin]
+    return Contour(np.arange(frames) * PERIOD_MS / 1000, np.where(f0 > 0, f0, np.nan))
+
+
+def _f0(samples: Samples) -> Frames:
     x = samples.astype(np.float64)
     coarse, times = pyworld.dio(
-        x, SAMPLE_RATE, f0_floor=FLOOR_HZ, f0_ceil=CEILING_HZ, frame_period=PERIOD_MS, speed=DECIMATION
+        x,
+        SAMPLE_RATE,
+        f0_floor=FLOOR_HZ,
+        f0_ceil=CEILING_HZ,
+        channels_in_octave=CHANNELS,
+        frame_period=PERIOD_MS,
+        speed=DECIMATION,
     )
     refined = pyworld.stonemask(x, coarse, times, SAMPLE_RATE)
-    f0 = np.where(coarse > REFINED_HZ, coarse, refined)
-    return Contour(times, np.where(f0 > 0, f0, np.nan))
+    return np.asarray(np.where(coarse > REFINED_HZ, coarse, refined))
 
 
 def stray_ends(octaves: Frames) -> slice:
@@ -78,16 +102,15 @@ def split_at_jumps(pitch: Contour, start: float, end: float) -> list[tuple[float
     cuts: list[float] = []
     if len(inside) > 2 * STABLE_FRAMES + 3:
         octaves = np.log2(pitch.values[inside])
-        position = STABLE_FRAMES
-        while position < len(octaves) - STABLE_FRAMES - 3:
-            before, after = octaves[position - STABLE_FRAMES : position], octaves[position + 3 :][:STABLE_FRAMES]
-            if _steady(before) and _steady(after) and abs(float(np.mean(after) - np.mean(before))) > JUMP_OCTAVES:
-                cuts.append(float(pitch.times[inside[position + 1]]))
-                position += STABLE_FRAMES
-            position += 1
+        windows = np.lib.stride_tricks.sliding_window_view(octaves, STABLE_FRAMES)  # NaN makes a window unsteady
+        steady = windows.max(axis=1) - windows.min(axis=1) < STABLE_OCTAVES
+        means = windows.mean(axis=1)
+        before, after = slice(None, len(means) - STABLE_FRAMES - 3), slice(STABLE_FRAMES + 3, None)
+        jumps = steady[before] & steady[after] & (np.abs(means[after] - means[before]) > JUMP_OCTAVES)
+        position = 0
+        for jump in np.flatnonzero(jumps).tolist():
+            if jump >= position:
+                cuts.append(float(pitch.times[inside[jump + STABLE_FRAMES + 1]]))
+                position = jump + STABLE_FRAMES + 1
     edges = [start, *cuts, end]
     return list(pairwise(edges))
-
-
-def _steady(octaves: Frames) -> bool:
-    return bool(np.isfinite(octaves).all()) and float(np.ptp(octaves)) < STABLE_OCTAVES

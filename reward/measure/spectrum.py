@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,12 @@ NO_OVERTONES = 0.004
 """Overtone energy (-24 dB) below which a tone is a single partial: a triangle, the purest other wave, has 0.015."""
 
 
+@functools.lru_cache(64)
+def hann(length: int) -> Frames:
+    """A Hann window `[length]`."""
+    return np.hanning(length).astype(np.float64)
+
+
 def periodicity(samples: Samples, f0: Frames) -> float:
     """Correlation of `samples` with themselves one period later, in [0, 1]: the mean at PLACES of the event.
 
@@ -93,17 +100,17 @@ def measure_partials(samples: Samples, f0: Frames) -> Partials | None:
         return None
     count = min(MAX_PARTIALS, int(TOP_HZ / float(np.max(f0))))
     length = min(FRAME, len(samples))
-    window = np.hanning(length)
+    window = hann(length)
     energies = np.zeros(count)
+    numbers = np.arange(1, count + 1)
     for place in np.linspace(0, 1, PLACES + 2)[1:-1]:
         begin = round(place * (len(samples) - length))
         spectrum = np.abs(np.fft.rfft(samples[begin : begin + length] * window, 4 * FRAME))
         pitch = float(f0[min(len(f0) - 1, round((begin + length / 2) / len(samples) * (len(f0) - 1)))])
         width = max(2.0, 0.03 * pitch * 4 * FRAME / SAMPLE_RATE)
-        for k in range(1, count + 1):
-            middle = k * pitch * 4 * FRAME / SAMPLE_RATE
-            near = spectrum[max(0, int(middle - width)) : int(middle + width) + 2]
-            energies[k - 1] += float(np.max(near, initial=0.0)) ** 2
+        middles = numbers * pitch * 4 * FRAME / SAMPLE_RATE
+        bounds = np.stack([middles - width, middles + width + 2], axis=1).astype(int).clip(0, len(spectrum) - 1)
+        energies += np.maximum.reduceat(spectrum, bounds.ravel())[::2] ** 2
     if energies[0] <= 0:
         return None
     overtones = float(energies[1:].sum() / energies[0])
@@ -117,7 +124,7 @@ def centroid_and_bandwidth(samples: Samples, background: float) -> tuple[float, 
     length = min(max(FRAME, 1), len(samples))
     if length < 16:
         return 0.0, 0.0
-    window = np.hanning(length)
+    window = hann(length)
     power = np.zeros(length // 2 + 1)
     for place in np.linspace(0, 1, PLACES + 2)[1:-1]:
         begin = round(place * (len(samples) - length))
