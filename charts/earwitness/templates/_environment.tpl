@@ -54,5 +54,9 @@
     secretKeyRef:
       name: {{ required "externalRedis.weights.existingSecret is needed while weights.enabled is false" .Values.externalRedis.weights.existingSecret }}
       key: {{ .Values.externalRedis.weights.key }}
+{{- end }}
+{{- with .Values.weights.anchorsUri }}
+- name: EW_WEIGHTS_ANCHORS
+  value: {{ . | quote }}
 {{- end -}}
 {{- end -}}
