@@ -1,0 +1,206 @@
+"""Bytes on one GPU, part by part. docs/plan.md derives each number below from the tensors that the layers keep."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+from earwitness.model.architecture import Architecture
+from earwitness.plan.work import Work
+
+FP32 = 4
+"""Bytes of an fp32 number: gradients are summed in it, and Adam's state is kept in it."""
+
+LOGITS = 96 * 1024 * 1024
+"""Most logits that a rank has at a time, as in trainer/model/logprobs.py."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the ranks share the work."""
+
+    tensor: int
+    pipeline: int
+    data: int
+
+    @property
+    def gpus(self) -> int:
+        """Ranks."""
+        return self.tensor * self.pipeline * self.data
+
+    def __str__(self) -> str:
+        return f"tp {self.tensor} x pp {self.pipeline} x dp {self.data}"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes on the fullest GPU."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    activations: float
+    """What the forward pass keeps for the backward pass, and what one layer needs then more than logits took."""
+    logits: float
+    """Of the tokens that are looked at at one time."""
+    critic: float
+    """Weights, gradients and optimizer of the critic; its activations are there when the policy's are not."""
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.weights + self.gradients + self.optimizer + self.activations + self.logits + self.critic
+
+
+def memory(work: Work, layout: Layout, micro_batches: int) -> Memory:
+    """Of the fullest GPU. `micro_batches`: of one rank in an update; a pipeline keeps several at a time."""
+    stages = [_of_stage(work, layout, stage, micro_batches) for stage in range(layout.pipeline)]
+    return max(stages, key=lambda found: found.total)
+
+
+def _of_stage(work: Work, layout: Layout, stage: int, micro_batches: int) -> Memory:
+    logits = _logits(work, layout) if stage == layout.pipeline - 1 else 0.0
+    # a layer's backward pass comes when the logits are gone
+    work_space = max(0.0, work.bytes * work.tokens * _work_space(work, layout) - logits)
+    weights, gradients, optimizer = _state(work, layout, stage, value_head=False)
+    return Memory(
+        weights=weights,
+        gradients=gradients,
+        optimizer=optimizer,
+        activations=_activations(work, layout, stage, micro_batches) + work_space,
+        logits=logits,
+        critic=sum(_state(work, layout, stage, value_head=True)) if work.critic else 0.0,
+    )
+
+
+def _state(work: Work, layout: Layout, stage: int, *, value_head: bool) -> tuple[float, float, float]:
+    """Weights, gradients and optimizer state."""
+    trained, frozen = _parameters(work, layout, stage, value_head=value_head)
+    # bf16: an fp32 copy and two moments; fp32: the moments
+    adam = (2 if work.bytes == FP32 else 3) * FP32 * trained
+    replicas = layout.data if work.distributed_optimizer else 1
+    return work.bytes * (trained + frozen), FP32 * trained, adam / replicas
+
+
+def _parameters(work: Work, layout: Layout, stage: int, *, value_head: bool) -> tuple[float, float]:
+    """Of one rank of the stage: those that learn, and those that are frozen."""
+    count = _counts(work.architecture)
+    layers = work.architecture.decoder.layers // layout.pipeline
+    trained, frozen = layers * (count.layer / layout.tensor + count.norms), 0.0
+    if stage == 0:  # the listener is whole on every rank
+        trained += count.embedding / layout.tensor + count.adaptor
+        if work.freeze_encoder:
+            frozen += count.encoder
+        else:
+            trained += count.encoder
+    if stage == layout.pipeline - 1:
+        trained += count.final_norm + (0.0 if value_head else count.head / layout.tensor)
+    return trained, frozen
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Parameters."""
+
+    layer: int
+    """Of a layer, those that tensor parallelism shares."""
+    norms: int
+    """Of a layer, those that every rank has."""
+    embedding: int
+    head: int
+    final_norm: int
+    encoder: int
+    adaptor: int
+
+
+@cache
+def _counts(architecture: Architecture) -> _Counts:
+    def of(*starts: str) -> int:
+        return sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(starts))
+
+    shapes = architecture.weight_shapes()
+    norms = of("model.layers.0.input_layernorm", "model.layers.0.post_attention_layernorm")
+    return _Counts(
+        layer=of("model.layers.0.") - norms,
+        norms=norms,
+        embedding=of("model.embed_tokens."),
+        head=of("lm_head."),
+        final_norm=of("model.norm."),
+        encoder=of("encoder."),
+        adaptor=of("adapter."),
+    )
+
+
+def _activations(work: Work, layout: Layout, stage: int, micro_batches: int) -> float:
+    """Kept for the backward pass by all micro-batches in flight."""
+    dims = work.architecture.decoder
+    layers = dims.layers // layout.pipeline
+    # 1F1B: a stage runs ahead by as many micro-batches as there are stages after it (Narayanan et al. 2021)
+    flying = min(micro_batches, layout.pipeline - stage)
+    kept = layers * _layer(work, layout)
+    if stage == 0:
+        kept += _listener(work) / work.tokens
+    if stage == layout.pipeline - 1:
+        # the final norm, the states, and those of the response tokens; with sequence parallelism they are gathered
+        kept += (_norm(work) + 1 + work.responses / work.sequence) * dims.hidden_size
+    return work.bytes * work.tokens * flying * kept
+
+
+def _layer(work: Work, layout: Layout) -> float:
+    """Numbers that one layer keeps for each token."""
+    dims, shared = work.architecture.decoder, 1 / layout.tensor
+    hidden, keys, mlp = dims.hidden_size, 2 * dims.kv_heads * dims.head_size, dims.intermediate_size
+    between = shared if work.sequence_parallel else 1.0  # norms and what they make stand between the shared layers
+    norms = 2 * (_norm(work) + 1) * hidden * between
+    if work.fused:
+        # rotated queries and keys, the projection that the values are part of, what attention gives; gate and up, and
+        # their product
+        return norms + shared * (3 * hidden + 1.5 * keys + 3 * mlp)
+    scores = dims.heads * work.sequence
+    # and softmax's probabilities, the angles of queries and keys, silu(gate) and up + 0
+    return norms + shared * (3 * hidden + 1.5 * keys + scores + 5 * mlp) + 4 * dims.head_size
+
+
+def _norm(work: Work) -> int:
+    """Times the width that an RMSNorm keeps: its input, and where torch builds it of parts, the normalised input."""
+    return 1 if work.fused else 2
+
+
+def _work_space(work: Work, layout: Layout) -> float:
+    """Numbers for each token that one layer's backward pass has at a time beside what was kept."""
+    dims = work.architecture.decoder
+    mlp = 4 * dims.intermediate_size / layout.tensor  # gradients of gate and up, of their product, and of silu(gate)
+    if work.fused:
+        return mlp
+    return max(mlp, 2 * dims.heads * work.sequence / layout.tensor)  # gradients of probabilities and scores
+
+
+def _listener(work: Work) -> float:
+    """Numbers that encoder and adaptor keep for a micro-batch's clips. A frozen encoder keeps none."""
+    audio = work.architecture.audio
+    steps = work.clips * work.frames / 2  # after the second convolution
+    adaptor = work.clips * work.frames / 8 * (2 * audio.size + 3 * (audio.adapter_size or 0))
+    if work.freeze_encoder:
+        return adaptor
+    scores = 0.0 if work.fused else audio.heads * work.frames / 2
+    # two norms with their outputs, queries, keys, values, what attention gives; the MLP before and after GELU
+    layer = 8 * audio.size + scores + 2 * audio.mlp_size
+    convolutions = work.clips * work.frames * (audio.n_mels + 2.5 * audio.size)
+    return adaptor + convolutions + steps * (audio.layers * layer + 2 * audio.size)
+
+
+def _logits(work: Work, layout: Layout) -> float:
+    """The logits of as many response tokens as are looked at together, in their forms."""
+    dims = work.architecture.decoder
+    tokens, rows = work.rows * work.responses, dims.vocab_size / layout.tensor
+    together = min(tokens, max(1, LOGITS // rows))
+    # fp32 probabilities, which become the gradient in place; those kept from the forward pass if all fit at once;
+    # with an entropy term their logarithms
+    forms = FP32 * (1 + (together == tokens) + work.entropy)
+    if work.bytes == FP32:
+        return together * rows * forms
+    # bf16 logits or their gradient beside them, and the weight's gradient before it is added to the fp32 sum, for which
+    # the CPU makes an fp32 copy of it
+    product = work.bytes + (0 if work.fused else FP32)
+    return together * rows * (forms + work.bytes) + product * rows * dims.hidden_size
