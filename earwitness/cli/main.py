@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from earwitness.cli import data, jobs, listen, logs, mesh, scale, score, status, validate
+from earwitness.cli import data, jobs, listen, logs, mesh, plan, scale, score, status, validate
 
 app = typer.Typer(
     name="earwitness",
@@ -16,6 +16,6 @@ app = typer.Typer(
     epilog="Start with: earwitness up --detach · earwitness submit recipes/quickstart.yaml --follow · earwitness down",
 )
 
-for group in (mesh, status, scale, logs, jobs, validate, listen, score):
+for group in (mesh, status, scale, logs, jobs, validate, plan, listen, score):
     group.register(app)
 app.add_typer(data.app, name="data")
