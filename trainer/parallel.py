@@ -10,7 +10,6 @@ import torch.distributed as dist
 from megatron.core import parallel_state, tensor_parallel
 
 from earwitness.errors import InputError
-from trainer import cpu
 
 TIMEOUT = timedelta(minutes=30)
 """A collective that waits longer means a dead rank; loading a large model can take minutes."""
@@ -22,12 +21,16 @@ def initialize(tensor_parallel_size: int, pipeline_parallel_size: int, seed: int
     Calling it again with the same layout changes nothing; another layout replaces the old one.
     """
     if not torch.cuda.is_available():
+        from trainer import cpu  # not where CUDA is: it replaces parts of torch
+
         cpu.enable()
     if not dist.is_initialized():
         for key, value in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0")):
             os.environ.setdefault(key, value)
         alone = os.environ["WORLD_SIZE"] == "1" and "MASTER_ADDR" not in os.environ
         if torch.cuda.is_available():
+            # Megatron overlaps collectives with products and relies on the GPU starting them in the order of the calls.
+            os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "1")
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group(
             "nccl" if torch.cuda.is_available() else "gloo",

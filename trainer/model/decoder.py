@@ -1,7 +1,8 @@
-"""The Qwen2 decoder as a Megatron-core GPTModel: Transformer Engine layers on GPUs, local layers on the CPU."""
+"""The Qwen2 decoder as a Megatron-core GPTModel: Transformer Engine's layers on GPUs that have it, else local ones."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -22,6 +23,9 @@ from earwitness.model.architecture import DecoderDims
 from trainer.model.attention import CausalAttention
 from trainer.model.norm import RMSNorm
 from trainer.parallel import device
+
+TRANSFORMER_ENGINE = find_spec("transformer_engine") is not None
+"""Whether its layers can be had: it is installed with the `gpu` extra."""
 
 
 def build_decoder(
@@ -47,7 +51,7 @@ def build_decoder(
         rotary_base=dims.rope_theta,
         scatter_embedding_sequence_parallel=False,  # the clips' embeddings are placed first, see policy.py
     )
-    decoder.to(dtype)  # torch's norms do not heed params_dtype
+    decoder.to(device=device(), dtype=dtype)  # norms of our own are made on the CPU, whatever Megatron makes
     if value_head and post_process:
         decoder.output_layer = ValueHead(dims.hidden_size).to(device())
     return decoder
@@ -63,6 +67,7 @@ class Decoder(GPTModel):
 def transformer_config(dims: DecoderDims, dtype: torch.dtype, *, sequence_parallel: bool = True) -> TransformerConfig:
     """Qwen2 in Megatron's words."""
     on_gpu = torch.cuda.is_available()
+    fused = on_gpu and TRANSFORMER_ENGINE
     tensor = parallel_state.get_tensor_model_parallel_world_size()
     pipeline = parallel_state.get_pipeline_model_parallel_world_size()
     config = TransformerConfig(
@@ -91,12 +96,13 @@ def transformer_config(dims: DecoderDims, dtype: torch.dtype, *, sequence_parall
         calculate_per_token_loss=True,
         perform_initialization=False,  # every weight comes from a file
         use_cpu_initialization=not on_gpu,
-        # Megatron's fused kernels are CUDA kernels.
+        # Compiled for CUDA from torch code.
         bias_activation_fusion=on_gpu,
         bias_dropout_fusion=on_gpu,
-        masked_softmax_fusion=on_gpu,
-        apply_rope_fusion=on_gpu,
-        gradient_accumulation_fusion=False,  # needs APEX
+        # CUDA kernels of Transformer Engine, or of APEX, which is not used.
+        apply_rope_fusion=fused,
+        masked_softmax_fusion=False,
+        gradient_accumulation_fusion=False,
         persist_layer_norm=False,
     )
     config.finalize_model_grads_func = _finalize
@@ -122,8 +128,11 @@ def padded_vocabulary(vocab_size: int, tensor_parallel: int) -> int:
 
 
 def layer_spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmodules:
-    """What this rank's layers are made of."""
-    if torch.cuda.is_available():
+    """What this rank's layers are made of: Transformer Engine's on a GPU that has it, else Megatron's local ones.
+
+    On a GPU the local ones run torch's flash attention.
+    """
+    if torch.cuda.is_available() and TRANSFORMER_ENGINE:
         return get_gpt_layer_with_transformer_engine_spec()
     spec = get_gpt_layer_local_spec(normalization="RMSNorm")
     spec.submodules.self_attention.submodules.core_attention = CausalAttention

@@ -8,7 +8,12 @@ from typing import Any, Protocol, TypeVar
 import torch
 from megatron.core import parallel_state
 from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig
-from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
+from megatron.core.optimizer import (
+    USING_PYTORCH_OPTIMIZER,
+    MegatronOptimizer,
+    OptimizerConfig,
+    get_megatron_optimizer,
+)
 from megatron.core.pipeline_parallel import get_forward_backward_func
 from torch import Tensor, nn
 
@@ -83,8 +88,8 @@ def wrap(
     for group in optimizer.param_groups:
         # Biases and norms do not decay; Megatron leaves that to its rate scheduler, which is not used here.
         group["weight_decay"] *= group["wd_mult"]
-        if not torch.cuda.is_available():
-            group["fused"] = True  # Adam in one pass: a loop over many small tensors costs a toy more
+        if USING_PYTORCH_OPTIMIZER:
+            group["fused"] = True  # Adam in one pass, as Transformer Engine's: a loop over many tensors costs more
     return wrapped, optimizer
 
 
