@@ -42,6 +42,8 @@ class Follower:
         self._job = job
         self._start = start
         self._progress = Progress()
+        self._passed_over: set[str] = set()
+        """Damaged checkpoints that the job's events tell of."""
 
     async def run(self) -> wire.GetStatusResponse:
         """Returns the status of the phase that is done. Raises JobFailed with the trainer's reason, TrainerGone."""
@@ -63,6 +65,9 @@ class Follower:
                 await self._remember(min(job.record.after_step, step))
                 continue
             self.latest = status
+            for problem in set(status.passed_over) - self._passed_over:
+                self._passed_over.add(problem)
+                await job.tell("stage", f"{job.phase.name}: {problem}; an earlier checkpoint is used")
             await self._tell(status)
             if status.step > furthest:
                 furthest, starts = status.step, 0

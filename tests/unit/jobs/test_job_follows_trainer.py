@@ -1,0 +1,46 @@
+"""What a job tells of the trainer that it follows."""
+
+import asyncio
+from types import SimpleNamespace
+
+from earwitness.wire.trainer.v1 import trainer_pb2 as wire
+from services.jobs import training
+from services.jobs.record import JobRecord
+
+
+class Trainer:
+    """Says one status after another."""
+
+    def __init__(self, *statuses: wire.GetStatusResponse) -> None:
+        self._statuses = list(statuses)
+
+    async def status(self, after_step: int) -> wire.GetStatusResponse:
+        return self._statuses.pop(0)
+
+
+class Job:
+    """Remembers what is told."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.phase, self.told = trainer, SimpleNamespace(name="train"), []
+        self.record = JobRecord("j", "r", "n", "out", 1, 0.0)
+
+    async def tell(self, kind: str, words: str) -> None:
+        self.told.append((kind, words))
+
+    async def commit(self, record: JobRecord, events: list[object]) -> None:
+        self.record = record
+
+
+def status(state: wire.PhaseState, *passed_over: str) -> wire.GetStatusResponse:
+    return wire.GetStatusResponse(job_id="j", phase="train", state=state, passed_over=passed_over)
+
+
+def test_a_damaged_checkpoint_is_an_event_once(monkeypatch):
+    monkeypatch.setattr(training, "POLL_SECONDS", 0.0)
+    torn = "checkpoint x/step-00000002: is torn: MANIFEST.json is missing"
+    running, done = wire.PHASE_STATE_RUNNING, wire.PHASE_STATE_DONE
+    job = Job(Trainer(status(running), status(running, torn), status(running, torn), status(done, torn)))
+    follower = training.Follower(job, wire.StartPhaseRequest(job_id="j", phase="train"))
+    assert asyncio.run(follower.run()).state == done
+    assert job.told == [("stage", f"train: {torn}; an earlier checkpoint is used")]
