@@ -10,7 +10,7 @@ import torch
 from trainer.losses import policy_tokens, probability_ratio, token_mean
 
 LEARNING_RATE = 1e-6
-WIDTH, LAYERS, HEADS, VOCABULARY = 640, 8, 10, 16_000
+WIDTH, LAYERS, HEADS, VOCABULARY = 640, 8, 10, 17_000
 """50 million parameters in a decoder of the usual proportions, embedding included."""
 ROWS, TOKENS = 4, 32
 CLIP, DUAL_CLIP = 0.2, 3.0

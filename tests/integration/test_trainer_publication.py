@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,10 +14,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from earwitness.errors import InfrastructureError
+from earwitness.log import Logger
 from earwitness.recipe.schema import ToyModel
 from earwitness.redis_server import RedisServer
-from earwitness.weights import HostCopy, WeightReader
+from earwitness.weights import HostCopy, WeightPart, WeightPublisher, WeightReader
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
+from trainer import publication as under_test
+from trainer.huggingface import export_tensors
+from trainer.model.policy import build_policy
+from trainer.parallel import initialize
+from trainer.publication import Publication
 from trainer.toy import make_toy
 
 REPOSITORY = Path(__file__).parents[2]
@@ -25,6 +33,10 @@ SECONDS = 240
 RANKS = 4
 LAYOUTS = ["dp4:1:1", "tp2-dp2:2:1", "tp2-pp2:2:2"]
 VERSIONS = 6
+TOY = ToyModel(
+    hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, vocab_size=320, max_positions=64,
+    encoder_size=16, encoder_layers=1, encoder_heads=2, adapter_size=24, n_mels=16,
+)  # fmt: skip
 
 pytestmark = pytest.mark.timeout(SECONDS + 60)
 
@@ -59,11 +71,7 @@ class Follower(threading.Thread):
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Follower, Path]:
     out = tmp_path_factory.mktemp("published")
-    toy = ToyModel(
-        hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, vocab_size=320, max_positions=64,
-        encoder_size=16, encoder_layers=1, encoder_heads=2, adapter_size=24, n_mels=16,
-    )  # fmt: skip
-    make_toy(str(out / "toy"), toy, ["the pitch climbs from 220 Hz to 440 Hz"] * 4, seed=3)
+    make_toy(str(out / "toy"), TOY, ["the pitch climbs from 220 Hz to 440 Hz"] * 4, seed=3)
     worker = REPOSITORY / "tests" / "integration" / "publication_worker.py"
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS)]
     with ExitStack() as stack:
@@ -100,3 +108,35 @@ def test_what_is_read_is_the_model_that_was_published(followed: tuple[Follower, 
         expected = {name: tensor.view(torch.uint8).numpy().tobytes() for name, tensor in weights.items()}
         assert follower.seen[lineage, version] == expected
     assert follower.parts[lineage, VERSIONS - 1] == {f"{rank}d" for rank in range(RANKS)}
+
+
+def test_one_that_fails_for_good_is_told_at_the_next_step_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training waits for the copy only; the error comes when the next version is due."""
+    monkeypatch.setattr(under_test, "ATTEMPTS", 2)
+    monkeypatch.setattr(under_test, "RETRY_SECONDS", 0.1)
+    make_toy(str(tmp_path / "toy"), TOY, ["the pitch climbs from 220 Hz to 440 Hz"] * 4, seed=3)
+    initialize(1, 1)
+    module = build_policy(tmp_path / "toy")
+    with RedisServer("weights", tmp_path / "shard") as server:
+        part, publisher = WeightPart([server.url], "alone/0"), WeightPublisher([server.url], "alone/0")
+        publication = Publication(part, publisher, Logger("publication-test"))
+        publication.publish(0, module)
+        publication.finish()
+        assert publication.figures["publish.whole"] == 1.0
+        server.kill()
+        started = time.monotonic()
+        publication.publish(1, module)
+        assert publication._running is not None and not publication._running.done()  # training goes on
+        with pytest.raises(InfrastructureError, match="weight plane"):
+            publication.publish(2, module)
+        assert time.monotonic() - started < 2 * 5 + 10  # two attempts of 5 s, and a busy machine
+        server.start()
+        publication.publish(3, module)
+        publication.finish()
+        publication.close()
+        reader, copy = WeightReader([server.url]), HostCopy()
+        copy.catch_up(reader, "alone/0", 3)
+        expected = {name: t.detach().contiguous().numpy().tobytes() for name, t in export_tensors(module)}
+        assert {name: held.data.tobytes() for name, held in copy.tensors.items()} == expected
