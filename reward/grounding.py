@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.checks.finding import Finding
 from reward.checks.values import tolerance
 from reward.claims import extract_claims
-from reward.claims.facts import Claim, Comparison, Not, Statement, Value
+from reward.claims.facts import Change, Claim, Comparison, Count, Not, Pace, Regular, Statement, Value
 from reward.measure import Measurement
-from reward.verify import verify
+from reward.verify import as_message, check
 
 
 @dataclass(frozen=True)
@@ -34,24 +35,56 @@ def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Mea
     """Extracts the claims of `reasoning` and verifies each against `measurement`.
 
     The same claim said twice counts once, also in other words: "the first is higher" and "the second is lower", 440 Hz
-    and 445 Hz. What the question already says is no claim. A denial ("not a square") that is right counts for
-    nothing, because there is no end to what a sound is not; one that is wrong counts against.
+    and 445 Hz; a measured value supports one claimed value. Of claims that exclude each other the later counts against
+    even where the measurement is so near a border that it would support both. What the question already says is no
+    claim. A denial ("not a square") that is right counts for nothing, because there is no end to what a sound is not;
+    one that is wrong counts against.
     """
     distinct: list[Claim] = []
     for claim in extract_claims(reasoning, prompt):
         if not any(_same(claim.statement, earlier.statement) for earlier in distinct):
             distinct.append(claim)
-    checked = [verify(claim, measurement) for claim in distinct]
-    supported = [
-        claim
-        for claim, verdict in zip(distinct, checked, strict=True)
-        if verdict.verdict == trajectory_pb2.VERDICT_SUPPORTED and not isinstance(claim.statement, Not)
-    ]
+    findings = [check(claim.statement, measurement) for claim in distinct]
+    supported: list[int] = []
+    for index, (claim, finding) in enumerate(zip(distinct, findings, strict=True)):
+        if finding.holds is not True or claim.uncertain or isinstance(claim.statement, Not):
+            continue
+        if any(_excludes(claim.statement, distinct[earlier].statement) for earlier in supported):
+            findings[index] = Finding(False, f"{finding.measured}; it contradicts an earlier claim")
+        elif not any(_same_value(claim, finding, distinct[n], findings[n]) for n in supported):
+            supported.append(index)
+    messages = [as_message(claim, finding) for claim, finding in zip(distinct, findings, strict=True)]
     return Grounding(
-        claims=checked,
+        claims=messages,
         supported=len(supported),
-        contradicted=sum(verdict.verdict == trajectory_pb2.VERDICT_CONTRADICTED for verdict in checked),
+        contradicted=sum(message.verdict == trajectory_pb2.VERDICT_CONTRADICTED for message in messages),
     )
+
+
+def _same_value(claim: Claim, finding: Finding, other: Claim, others: Finding) -> bool:
+    """True for two values of one quantity that stand for the same measured one: "420 Hz" and "460 Hz" of 440."""
+    one, two = claim.statement, other.statement
+    if not (isinstance(one, Value) and isinstance(two, Value)) or finding.matched is None:
+        return False
+    return one.quantity is two.quantity and finding.matched == others.matched
+
+
+def _excludes(one: Statement, other: Statement) -> bool:
+    """True if not both statements can hold: "rises" and "stays level", three beeps and four."""
+    match one, other:
+        case (Change(), Change()):
+            return one.quantity is other.quantity and one.part == other.part and one.relation is not other.relation
+        case (Comparison(), Comparison()):
+            if one.quantity is not other.quantity:
+                return False
+            if (one.part, one.other) == (other.part, other.other):
+                return one.relation is not other.relation
+            return (one.part, one.other) == (other.other, other.part) and one.relation is not other.relation.reverse
+        case (Count(), Count()):
+            return one.of is other.of and one.part == other.part and one.value != other.value
+        case (Regular(), Regular()) | (Pace(), Pace()):
+            return one != other
+    return False
 
 
 def _same(one: Statement, other: Statement) -> bool:

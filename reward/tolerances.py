@@ -57,6 +57,8 @@ CENTROID_STEP_OCTAVES = 0.2
 """Two sounds whose centroids differ by less than 15 % are equally bright."""
 SYLLABLES = 0.25
 """Speaking rate: twice the error of the measurement, and counts of syllables differ between listeners."""
+UNDERCOUNTED = (4.5, 1.6)
+"""From so many measured syllables a second on, vowels run together: up to so many times as many may be there."""
 BRIGHT_HZ = (1_500.0, 2_200.0)
 """Scale of brightness: bright from the second on, dull up to the first, in between neither can be told."""
 HIGH_HZ = (250.0, 500.0)

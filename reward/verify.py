@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward import tolerances as t
 from reward.checks.finding import Finding, no_such_part, parts
 from reward.checks.number import check_count
 from reward.checks.order import check_comparison
@@ -36,9 +37,8 @@ CONTRADICTED = trajectory_pb2.VERDICT_CONTRADICTED
 NOT_CHECKABLE = trajectory_pb2.VERDICT_NOT_CHECKABLE
 
 
-def verify(claim: Claim, measurement: Measurement) -> trajectory_pb2.Claim:
-    """The claim with its verdict. What is only said to be possible is not checked."""
-    finding = check(claim.statement, measurement)
+def as_message(claim: Claim, finding: Finding) -> trajectory_pb2.Claim:
+    """The claim with its verdict. What is only said to be possible is not checkable."""
     if claim.uncertain or finding.holds is None:
         verdict = NOT_CHECKABLE
     else:
@@ -89,4 +89,6 @@ def _check_value(claim: Value, measurement: Measurement) -> Finding:
         return Finding(False, "no pitch" if claim.quantity.kind == "pitch" else "none")
     near = min(found, key=lambda value: abs(value - claim.value))
     words = ", ".join(show(claim.quantity, value) for value in sorted(set(found))[:6])
-    return Finding(abs(near - claim.value) <= tolerance(claim.quantity, claim.value), words)
+    if claim.quantity is Quantity.SYLLABLES and t.UNDERCOUNTED[0] < near < claim.value < t.UNDERCOUNTED[1] * near:
+        return Finding(True if claim.value - near <= tolerance(claim.quantity, claim.value) else None, words, near)
+    return Finding(abs(near - claim.value) <= tolerance(claim.quantity, claim.value), words, near)

@@ -16,6 +16,8 @@ class Finding:
 
     holds: bool | None
     measured: str
+    matched: float | None = None
+    """The measured value that a claimed one was compared with."""
 
 
 def parts(measurement: Measurement, part: Part) -> list[Event]:

@@ -24,8 +24,12 @@ def check_count(claim: Count, measurement: Measurement) -> Finding:
         case Counted.SYLLABLES:
             if measurement.syllables is None:
                 return Finding(None, "too few syllables to count")
-            count = measurement.syllables.count
-            return Finding(abs(count - claim.value) <= max(1.0, t.SYLLABLES * claim.value), f"{count} syllables")
+            found = measurement.syllables
+            within = abs(found.count - claim.value) <= max(1.0, t.SYLLABLES * claim.value)
+            undercounted = (
+                found.rate > t.UNDERCOUNTED[0] and found.count < claim.value < t.UNDERCOUNTED[1] * found.count
+            )
+            return Finding(True if within else None if undercounted else False, f"{found.count} syllables")
         case Counted.REPEATS | Counted.GROUP:
             return _repeats(claim, measurement)
     events = parts(measurement, claim.part)

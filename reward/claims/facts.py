@@ -26,7 +26,7 @@ class Span:
     def rest(self) -> Span:
         """What it is compared with when nothing else is named: the other end, or what is before or after."""
         if self.share:
-            return Span(1 - self.end, 1 - self.start, True)
+            return Span(round(1 - self.end, 6), round(1 - self.start, 6), True)
         return Span(self.end, math.inf) if self.start <= 0 else Span(0.0, self.start)
 
     def seconds(self, duration: float) -> tuple[float, float]:
@@ -35,7 +35,7 @@ class Span:
         return self.start * scale, min(self.end * scale, duration)
 
 
-BEGINNING, ENDING = Span(0.0, 1 / 3, True), Span(2 / 3, 1.0, True)
+BEGINNING, ENDING = Span(0.0, 0.3333, True), Span(0.6667, 1.0, True)
 Part = int | Span | None
 """Which sound a statement speaks of: the n-th event from 1, -1 for the last, a stretch, None for the whole clip."""
 
