@@ -111,6 +111,7 @@ def measure(size: Size, folder: Path, rounds: int) -> list[dict[str, Any]]:
                         seconds, found = generate(size, kind, audio, turn)
                     else:
                         seconds, found = ask(kind, turn)
+                    print(f"{size.name} {kind} round {turn} {side}: {seconds:.2f} s", file=sys.stderr)
                     if turn:  # the first warms both up
                         times.setdefault((side, kind), []).append(seconds)
                         tokens[side, kind] = found

@@ -25,7 +25,7 @@ def gate(model_dir: Path, groups: Sequence[trajectory_pb2.Group], folder: Path, 
     contents = [group.SerializeToString() for group in groups]
     path.write_bytes(b"".join(struct.pack("<I", len(content)) + content for content in contents))
     command = [sys.executable, __file__, str(model_dir), str(path), str(bound or "")]
-    return subprocess.run(command, cwd=ROOT, check=True, timeout=100, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return subprocess.run(command, cwd=ROOT, check=True, timeout=300, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def main(model_dir: str, path: str, bound: str) -> None:

@@ -107,7 +107,7 @@ def trainer_logprobs(model_dir: Path, rows: list[dict[str, Any]], folder: Path) 
     given, answer = folder / "rows.json", folder / "logprobs.json"
     given.write_text(json.dumps(rows))
     command = [sys.executable, __file__, str(model_dir), str(given), str(answer)]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=100)
+    subprocess.run(command, cwd=ROOT, check=True, timeout=300)
     found: list[list[float]] = json.loads(answer.read_text())
     return found
 

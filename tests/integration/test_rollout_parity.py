@@ -30,7 +30,7 @@ from rollout.plugin import ARCHITECTURES, register
 from tests.integration.parity_gate import gate
 from tests.integration.rollout_toy import make_clips, make_model, prompt, sampling, trainer_logprobs, weight_tensors
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
 LINEAGE = "job/0"
 GAP_BOUND = 1e-3
@@ -183,6 +183,48 @@ async def test_a_version_that_is_not_there_changes_nothing(setting: Setting) -> 
     await setting.generate(0, setting.clips[1])
 
 
+async def test_the_gate_lets_the_same_weights_pass_and_shows_where_others_differ(setting: Setting) -> None:
+    """One weight of one layer is not what the trainer has: RL does not start, and the first wrong token is named."""
+
+    async def probe() -> list[trajectory_pb2.Group]:
+        groups = []
+        for number, (prompt_ids, trajectories) in enumerate(await setting.generate_all()):
+            audio = [*setting.clips, ""][number]
+            task = trajectory_pb2.GroupTask(ordinal=number, prompt=prompt(number, audio), sampling=sampling())
+            groups.append(trajectory_pb2.Group(task=task, prompt_token_ids=prompt_ids, trajectories=trajectories))
+        return groups
+
+    assert gate(setting.model_dir, await probe(), setting.folder) == ""
+
+    other = shutil.copytree(setting.model_dir, setting.folder / "toy-other")
+    weights = load_file(other / "model.safetensors")
+    name = "model.layers.1.mlp.down_proj.weight"
+    weights[name] = weights[name] * np.float32(1.05)
+    save_file(weights, other / "model.safetensors")
+    publisher = WeightPublisher(setting.urls, "job/other")
+    publisher.publish_anchor(1, weight_tensors(other))
+    await setting.engine.serve("job/other", 1)
+    refused = await probe()
+    said = gate(setting.model_dir, refused, setting.folder)
+    print(said)
+    found = re.search(
+        r"first batch is ([\d.e-]+); expected at most logprob_gap_bound = 0\.001\. The first token that differs: "
+        r"ordinal (\d+), trajectory (\d+), token (\d+) of its response, id (\d+) '.*': trainer (-?[\d.]+), "
+        r"rollout (-?[\d.]+)$",
+        said,
+        re.DOTALL,
+    )
+    assert found is not None, said
+    ordinal, trajectory, position, token_id = map(int, found.groups()[1:5])
+    ours, theirs = map(float, found.groups()[5:])
+    shown = refused[ordinal].trajectories[trajectory]
+    assert shown.token_ids[position] == token_id
+    assert abs(shown.logprobs[position] - theirs) < 1e-3 < abs(ours - theirs)
+    assert gate(setting.model_dir, refused, setting.folder, bound=5.0) == ""  # the recipe may allow it
+    setting.publisher.publish_anchor(1, weight_tensors(setting.model_dir))
+    await setting.engine.serve(LINEAGE, 1)
+
+
 async def test_an_update_replaces_every_weight(setting: Setting) -> None:
     """The same prompts, seen by every cache before, come out as the trainer's model with the new weights says."""
     before = await setting.generate_all()
@@ -198,49 +240,6 @@ async def test_an_update_replaces_every_weight(setting: Setting) -> None:
     print(f"log-prob gap after an update: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
     assert gaps.mean() <= GAP_BOUND
     assert gaps.max() <= LARGEST_GAP
-
-
-async def test_the_gate_lets_the_same_weights_pass_and_shows_where_others_differ(setting: Setting) -> None:
-    """One weight of one layer is not what the trainer has: RL does not start, and the first wrong token is named."""
-
-    async def probe() -> list[trajectory_pb2.Group]:
-        groups = []
-        for number, (prompt_ids, trajectories) in enumerate(await setting.generate_all()):
-            audio = [*setting.clips, ""][number]
-            task = trajectory_pb2.GroupTask(ordinal=number, prompt=prompt(number, audio), sampling=sampling())
-            groups.append(trajectory_pb2.Group(task=task, prompt_token_ids=prompt_ids, trajectories=trajectories))
-        return groups
-
-    new = setting.folder / "toy2"
-    assert gate(new, await probe(), setting.folder) == ""
-
-    other = shutil.copytree(new, setting.folder / "toy-other")
-    weights = load_file(other / "model.safetensors")
-    name = "model.layers.1.mlp.down_proj.weight"
-    weights[name] = weights[name] * np.float32(1.05)
-    save_file(weights, other / "model.safetensors")
-    publisher = WeightPublisher(setting.urls, "job/other")
-    publisher.publish_anchor(1, weight_tensors(other))
-    await setting.engine.serve("job/other", 1)
-    refused = await probe()
-    said = gate(new, refused, setting.folder)
-    print(said)
-    found = re.search(
-        r"first batch is ([\d.e-]+); expected at most logprob_gap_bound = 0\.001\. The first token that differs: "
-        r"ordinal (\d+), trajectory (\d+), token (\d+) of its response, id (\d+) '.*': trainer (-?[\d.]+), "
-        r"rollout (-?[\d.]+)$",
-        said,
-        re.DOTALL,
-    )
-    assert found is not None, said
-    ordinal, trajectory, position, token_id = map(int, found.groups()[1:5])
-    ours, theirs = map(float, found.groups()[5:])
-    shown = refused[ordinal].trajectories[trajectory]
-    assert shown.token_ids[position] == token_id
-    assert abs(shown.logprobs[position] - theirs) < 1e-3 < abs(ours - theirs)
-    assert gate(new, refused, setting.folder, bound=5.0) == ""  # the recipe may allow it
-    setting.publisher.publish_anchor(2, weight_tensors(new))
-    await setting.engine.serve(LINEAGE, 2)
 
 
 async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> None:

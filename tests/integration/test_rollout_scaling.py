@@ -29,10 +29,10 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.mesh_kit import TOY, RealMesh, published_versions, recipe, wait_for
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 
 ROOT = Path(__file__).parents[2]
-STEPS = 40
+STEPS = 36
 GROUPS = 4
 STALENESS = 1
 MAX_TOKENS = 150
@@ -166,7 +166,7 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
     job = submit(mesh)
     run_id = f"{job.job_id}/1-train/0"
     with published_versions(mesh) as versions, Watch(mesh, run_id) as watch:
-        mesh.until_step(job.job_id, 1)
+        mesh.until_step(job.job_id, 1, JOIN_SECONDS)
 
         with slowed(mesh):  # 1 -> 4
             joiners = ["extra-1", "extra-2", "extra-3"]
@@ -174,7 +174,7 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
                 workers.start(name)
             wait_for("three workers to join", lambda: workers.at_work(*joiners), JOIN_SECONDS)
         four = mesh.client.get(job.job_id).step
-        mesh.until_step(job.job_id, four + 2)
+        mesh.until_step(job.job_id, four + 2, JOIN_SECONDS)
 
         # 4 -> 2
         wait_for("work in the hands of who is killed", lambda: workers.holds_work("extra-1"), 60)
@@ -184,13 +184,13 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
         leaver.send_signal(signal.SIGTERM)
         assert leaver.wait(30) == 0
         two = mesh.client.get(job.job_id).step
-        mesh.until_step(job.job_id, two + 2)
+        mesh.until_step(job.job_id, two + 2, JOIN_SECONDS)
 
         with slowed(mesh):  # 2 -> 3
             workers.start("extra-4")
             wait_for("another worker to join", lambda: workers.at_work("extra-4"), JOIN_SECONDS)
         three = mesh.client.get(job.job_id).step
-        job = mesh.until_succeeded(job.job_id)
+        job = mesh.until_succeeded(job.job_id, JOIN_SECONDS)
     print(f"four workers at step {four}, two at {two}, three at {three} of {STEPS}; {len(versions)} versions published")
     assert four < two < three < STEPS
     assert job.lineage == 0
