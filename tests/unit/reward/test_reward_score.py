@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.grounding import check_claims
+from reward.measure import measure
 from reward.score import score_group
 
 HONEST = "The first tone is near 440 Hz and the second is near 620 Hz, so the second is higher.\n</think>\nsecond"
@@ -121,6 +124,19 @@ CHEATS = {
     "doubts": "The second might be higher. Perhaps the first is longer. It could be noise.",
     "denials": "It is not noise. It is not a square wave. It is not a sawtooth.",
     "restated premise": "There are two tones.",
+    "every frequency listed": " ".join(f"The first tone is near {hz} Hz." for hz in range(400, 500, 4)) * 2
+    + " ".join(f"A tone is at {hz} Hz." for hz in range(60, 2400, 60)),
+    "every count listed": " ".join(f"I hear {count} tones." for count in range(1, 12)),
+    "both sides of a border": "The pitch rises. The pitch stays level. The pitch falls.",
+    "both choices": "The first is higher or the second is higher. (A) the first is higher (B) the second is higher",
+    "what no microphone hears": "The speaker wears a red coat, is 40 years old, and the room is 20 degrees warm.",
+    "sides of a mono clip": "The sound is on the left. The second tone is on the right. It moves from left to right.",
+    "a rate of no speech": "The speaker says about 5 syllables per second and talks fast.",
+    "acoustic words": "I listen to timbre, pitch contour, onset, decay, spectral envelope, loudness and harmonics.",
+    "look-alike letters": "The s\u0435cond is high\u0435r. Th\u0435 second is long\u0435r. Th\u0435r\u0435 is a tone.",
+    "quoted truths": '"The second is higher." Somebody wrote "The second is longer than the first."',
+    "questions": "Is the second higher? Does the second last longer? Is the first near 440 Hz?",
+    "hypotheses": "If the second were higher, it would be near 620 Hz. It should be longer, it could be louder.",
 }
 
 
@@ -133,6 +149,35 @@ def test_cheating_earns_less_than_an_honest_short_trace(make_group, name):
     assert honest.correct
     assert cheat.total < honest.total
     assert cheat.reasoning <= 0.5
+
+
+@pytest.mark.parametrize(
+    "name", ["word stuffing", "acoustic words", "copied question", "what no microphone hears", "doubts", "denials",
+             "restated premise", "sides of a mono clip", "questions", "quoted truths", "hypotheses", "both choices"],
+)  # fmt: skip
+def test_what_states_nothing_that_can_be_checked_earns_nothing(make_group, name):
+    (cheat,) = rewards(make_group(f"{CHEATS[name]}\n</think>\nsecond", question="Which of the two tones is higher?"))
+    assert (cheat.supported, cheat.reasoning) == (0, 0.0)
+
+
+def test_a_measured_value_is_earned_once(make_group):
+    many = "The first tone is near 425 Hz. The first tone is near 460 Hz.\n</think>\nsecond"
+    (reward,) = rewards(make_group(many))
+    assert (reward.supported, reward.contradicted) == (1, 0)
+
+
+def test_contradicting_oneself_counts_against(make_group):
+    both = "The second is higher. The second is lower.\n</think>\nsecond"
+    (reward,) = rewards(make_group(both))
+    assert (reward.supported, reward.contradicted) == (1, 1)
+
+
+def test_near_a_border_only_one_of_two_exclusive_claims_is_earned(clips):
+    rng = np.random.default_rng(5)
+    clip = clips.mix([(0.1, clips.tone(np.geomspace(300, 319, 12_800), 0.8), -20.0)], 1.1, 40.0, rng)
+    found = check_claims("The pitch rises. The pitch stays level.", trajectory_pb2.Prompt(), measure(clip))
+    assert (found.supported, found.contradicted) == (1, 1)
+    assert "contradicts an earlier claim" in found.claims[1].measured
 
 
 @pytest.mark.parametrize(
