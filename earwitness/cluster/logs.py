@@ -15,6 +15,9 @@ from earwitness.errors import EarwitnessError, InputError
 LOOK_SECONDS = 2.0
 """Between two looks for pods that have come or begun anew."""
 
+QUIET_SECONDS = 86_400.0
+"""A log that says nothing is no failure, but the client wants a limit."""
+
 Line = tuple[str, str]
 """Name of the pod, and what it wrote."""
 
@@ -86,7 +89,7 @@ def _follow(api: Api, release: Release, pod: Pod, tail: int, lines: queue.Queue[
                 tail_lines=tail,
                 follow=True,
                 _preload_content=False,
-                _request_timeout=(CONNECT_SECONDS, None),  # a quiet log is no failure
+                _request_timeout=(CONNECT_SECONDS, QUIET_SECONDS),
             )
             rest = b""
             for chunk in stream.stream():

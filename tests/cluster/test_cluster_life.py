@@ -69,6 +69,14 @@ def test_workers_join_and_leave_while_it_trains(mesh: Installed, job: str) -> No
     mesh.wait_ready("rollout", 1)
 
 
+def test_pods_that_are_deleted_are_replaced_and_the_job_goes_on(mesh: Installed, job: str) -> None:
+    before = in_training(mesh, job, 1).step
+    gone = {mesh.delete_pod("rollout"), mesh.delete_pod("jobs")}
+    there = {p.name for c in ("rollout", "jobs") for p in mesh.wait_ready(c, 1)}
+    assert not gone & there
+    in_training(mesh, job, before + 1)
+
+
 def test_an_upgrade_keeps_the_size_that_was_scaled(mesh: Installed, job: str) -> None:
     scale(mesh.api, mesh.release, "rollout", 2)
     mesh.upgrade(logLevel="debug")
@@ -79,15 +87,6 @@ def test_an_upgrade_keeps_the_size_that_was_scaled(mesh: Installed, job: str) ->
     mesh.wait_ready("rollout", 1)
     mesh.wait_ready("trainer", 1)
     mesh.wait_ready("jobs", 1)
-    in_training(mesh, job, 1)
-
-
-def test_pods_that_are_deleted_are_replaced_and_the_job_goes_on(mesh: Installed, job: str) -> None:
-    before = in_training(mesh, job, 1).step
-    gone = {mesh.delete_pod("rollout"), mesh.delete_pod("jobs")}
-    there = {p.name for c in ("rollout", "jobs") for p in mesh.wait_ready(c, 1)}
-    assert not gone & there
-    in_training(mesh, job, before + 1)
 
 
 def test_the_job_succeeds_and_the_ledger_is_exact(mesh: Installed, job: str) -> None:

@@ -13,6 +13,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -112,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif part == "portforward" and self._allowed("create", "pods/portforward", namespace):
             self._forward(name)
         elif part == "log" and self._allowed("get", "pods/log", namespace):
-            self._log(name, int(query["tailLines"]))
+            self._log(name, int(query["tailLines"]), follow=query.get("follow", "").lower() == "true")
         elif part == "scale" and self._allowed("get", f"{resource}/scale", namespace):
             self._answer(self._scale(name, namespace))
         elif name and part is None and self._allowed("get", f"{resource}/{name}", namespace):
@@ -147,9 +148,27 @@ class _Handler(BaseHTTPRequestHandler):
         size = {"replicas": self.cluster.sizes[name]}
         return {"metadata": {"name": name, "namespace": namespace}, "spec": size, "status": size}
 
-    def _log(self, pod: str, tail: int) -> None:
-        lines = self.cluster.logs[pod].splitlines(keepends=True)[-tail:]
-        self._send(200, "".join(lines).encode(), "text/plain")
+    def _log(self, pod: str, tail: int, *, follow: bool) -> None:
+        """Followed, it goes on with what a test adds to the log, until the pod is gone."""
+        text = self.cluster.logs[pod]
+        shown = "".join(text.splitlines(keepends=True)[-tail:]).encode()
+        if not follow:
+            self._send(200, shown, "text/plain")
+            return
+        self.send_response(200)
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        self._chunk(shown)
+        while any(p["metadata"]["name"] == pod for p in self.cluster.objects["pods"]):
+            now = self.cluster.logs[pod]
+            if len(now) > len(text):
+                self._chunk(now[len(text) :].encode())
+            text = now
+            time.sleep(0.02)
+        self._chunk(b"")
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     def _answer(self, body: Object) -> None:
         self._send(200, json.dumps(body).encode(), "application/json")
