@@ -197,17 +197,17 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
 
     used = check_ledger(mesh.queue, run_id)
     check_groups(watch, used, workers, versions)
-    check_hand_over(watch, workers)
+    check_hand_over(watch, mesh.queue.ledger(run_id), workers)
 
 
 def check_ledger(queue: Queue, run_id: str) -> dict[int, int]:
-    """Each step had its fill, and nothing was dropped but what the end of the run left over. Step of each ordinal."""
+    """Each step had its fill; what was dropped was too old when its turn came, or left over. Step of each ordinal."""
     ledger = queue.ledger(run_id)
     used = {ordinal: int(state[5:]) for ordinal, state in ledger.items() if state.startswith("used:")}
     assert sorted(used.values()) == sorted(step for step in range(1, STEPS + 1) for _ in range(GROUPS))
     assert sorted(ledger) == list(range(len(ledger))), "an ordinal was skipped"
     dropped = {state for ordinal, state in ledger.items() if ordinal not in used}
-    assert dropped <= {"dropped:closed"}, dropped
+    assert all(state == "dropped:closed" or state.startswith("dropped:stale: ") for state in dropped), dropped
     assert queue.dead_letters() == []
     return used
 
@@ -218,8 +218,7 @@ def check_groups(watch: Watch, used: dict[int, int], workers: Workers, versions:
     base = versions[0][1]
     names = ["rollout-0", *workers.processes]
     loaded = {name: {e["version"] for e in workers.events(name, "weights loaded")} for name in names}
-    published = {version for _, version in versions}
-    assert all(found <= published for found in loaded.values())
+    assert all(found <= set(range(base, base + STEPS + 1)) for found in loaded.values())
     mixed = 0
     for ordinal, step in used.items():
         group = watch.groups[ordinal]
@@ -238,7 +237,7 @@ def check_groups(watch: Watch, used: dict[int, int], workers: Workers, versions:
     assert all(by_worker.values())
 
 
-def check_hand_over(watch: Watch, workers: Workers) -> None:
+def check_hand_over(watch: Watch, ledger: dict[int, str], workers: Workers) -> None:
     """Every token that the leaver had generated is in what others made of it."""
     handed_back = workers.events("extra-2", "group handed back")
     told = {e["ordinal"]: e["tokens"] for e in handed_back if e["kept"]}
@@ -247,7 +246,10 @@ def check_hand_over(watch: Watch, workers: Workers) -> None:
     assert set(told) == set(watch.begun)
     for ordinal, begun in watch.begun.items():
         assert sum(len(t.token_ids) for t in begun) == told[ordinal]
-        group = watch.groups[ordinal]
+        group = watch.groups.get(ordinal)
+        if group is None:  # the trainer did not keep it for long enough to be seen
+            assert ledger[ordinal].startswith("dropped:"), ledger[ordinal]
+            continue
         assert group.worker != "extra-2" and not group.task.begun
         for before, after in zip(begun, group.trajectories, strict=True):
             count = len(before.token_ids)
