@@ -54,12 +54,14 @@ _ONE = Work(
     freeze_encoder=False,
     sequence_parallel=True,
     distributed_optimizer=False,
+    recompute=False,
     clips=2,
     frames=1000,
     fused=False,
 )
 CONFIGURATIONS = {
     "sft, 2 rows of 512 tokens": _ONE,
+    "sft, layers run again": replace(_ONE, recompute=True),
     "ppo with critic, a row of 1,024 tokens": replace(
         _ONE,
         stage="ppo",
@@ -168,7 +170,9 @@ def updating(work: Work):
     config = Optimizer(learning_rate=1e-4)
 
     def learner(*, value_head: bool) -> Learner:
-        module = PolicyModel(work.architecture, audio_patch, value_head=value_head, dtype=dtype)
+        module = PolicyModel(
+            work.architecture, audio_patch, value_head=value_head, dtype=dtype, recompute=work.recompute
+        )
         for parameter in module.parameters():
             torch.nn.init.normal_(parameter, std=0.02)
         if work.freeze_encoder:

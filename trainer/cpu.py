@@ -34,6 +34,8 @@ def enable() -> None:
     # No dropout and initialisation from files: Megatron's per-rank CUDA random streams have nothing to do here.
     from megatron.core.tensor_parallel import random
 
+    random._get_cuda_rng_state = _no_state
+    random._set_cuda_rng_state = _nothing
     random._CUDA_RNG_STATE_TRACKER = _NoRngTracker()
     random._CUDA_RNG_STATE_TRACKER_INITIALIZED = True
 
@@ -47,6 +49,10 @@ setattr(_current_device, "answers_cpu", True)  # noqa: B010
 
 def _nothing(*_args: Any, **_kwargs: Any) -> None:
     return None
+
+
+def _no_state(*_args: Any, **_kwargs: Any) -> torch.Tensor:
+    return torch.empty(0, dtype=torch.uint8)
 
 
 def _stay(tensor: torch.Tensor, *_args: Any, **_kwargs: Any) -> torch.Tensor:

@@ -47,40 +47,42 @@ def tightest(work: Work, gpus: int, gpu: Gpu) -> Option | None:
 def changes(work: Work, gpus: int, gpu: Gpu) -> Iterator[Change]:
     """What would make a stage fit that does not, the cheapest first: settings, then what costs quality or money."""
     free = list(_settings(work))
-    best = work
+    together: dict[str, Any] = {}
     for _, fields in free:
-        best = replace(best, **fields)
+        together |= fields
     words = " and ".join(said for said, _ in free)
-    attempts = [(said, replace(work, **fields), gpus, gpu) for said, fields in free]
-    if len(free) > 1:
-        attempts.append((words, best, gpus, gpu))
-    beside = f" with {words}" if free else ""
-    if work.critic:
-        attempts.append((f"algorithm: rloo, which has no critic{beside}", replace(best, critic=False), gpus, gpu))
-    bigger = [other for other in GPUS.values() if other.memory > gpu.memory]
-    attempts += [(f"{gpus} x {other.name}{beside}", best, gpus, other) for other in bigger]
-    more = [gpus * 2**power for power in range(1, 13) if gpus * 2**power <= MOST_GPUS]
-    attempts += [(f"{count} x {gpu.name}{beside}", best, count, gpu) for count in more]
-    half = work.sequence // 2
-    shorter = replace(best, sequence=half, responses=max(1, work.responses - work.sequence + half))
-    attempts.append((f"sequences of {half} tokens{beside}", shorter, gpus, gpu))
-    grown = False
-    for said, changed, count, kind in attempts:
-        if count > gpus and grown:
-            continue  # the fewest that do are enough
-        if found := options(changed, count, kind):
-            grown = grown or count > gpus
+    for said, fields in [*free, *([(words, together)] if len(free) > 1 else [])]:
+        if found := options(replace(work, **fields), gpus, gpu):
             yield Change(said, found[0].layout, found[0].memory)
+    half = work.sequence // 2
+    costly: list[tuple[str, dict[str, Any], int, Gpu]] = [
+        (f"{gpus} x {other.name}", {}, gpus, other) for other in GPUS.values() if other.memory > gpu.memory
+    ]
+    if work.critic:
+        costly.insert(0, ("algorithm: rloo, which has no critic", {"critic": False}, gpus, gpu))
+    shorter = {"sequence": half, "responses": max(1, work.responses - work.sequence + half)}
+    costly.append((f"sequences of {half} tokens", shorter, gpus, gpu))
+    doubled = [gpus * 2**power for power in range(1, 13) if gpus * 2**power <= MOST_GPUS]
+    costly += [(f"{count} x {gpu.name}", {}, count, gpu) for count in doubled]
+    for said, fields, count, kind in costly:
+        for beside, more in [("", {}), (f" with {words}", together)][: 2 if free else 1]:
+            if found := options(replace(work, **{**more, **fields}), count, kind):
+                yield Change(said + beside, found[0].layout, found[0].memory)
+                if count > gpus:
+                    return  # the fewest that do are enough
+                break
 
 
 def _settings(work: Work) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Changes of the recipe that cost no quality, and little or no time, with what they set."""
+    """Changes of the recipe that cost no quality, and at most time, with what they set."""
     if not work.distributed_optimizer:
         yield "model.distributed_optimizer: true", {"distributed_optimizer": True}
     if not work.sequence_parallel:
         yield "model.sequence_parallel: true", {"sequence_parallel": True}
     if work.rows > 1:
         yield f"micro_batch_tokens: {work.sequence}", {"rows": 1, "clips": 1}
+    if not work.recompute:
+        yield "model.recompute: true", {"recompute": True}
     if not work.freeze_encoder:
         yield "model.freeze_encoder: true", {"freeze_encoder": True}
 

@@ -138,7 +138,7 @@ def _activations(work: Work, layout: Layout, stage: int, micro_batches: int) -> 
     layers = dims.layers // layout.pipeline
     # 1F1B: a stage runs ahead by as many micro-batches as there are stages after it (Narayanan et al. 2021)
     flying = min(micro_batches, layout.pipeline - stage)
-    kept = layers * _layer(work, layout)
+    kept = layers * (_layer_input(work, layout) if work.recompute else _layer(work, layout))
     if stage == 0:
         kept += _listener(work) / work.tokens
     if stage == layout.pipeline - 1:
@@ -162,6 +162,11 @@ def _layer(work: Work, layout: Layout) -> float:
     return norms + shared * (3 * hidden + 1.5 * keys + scores + 5 * mlp) + 4 * dims.head_size
 
 
+def _layer_input(work: Work, layout: Layout) -> float:
+    """Numbers that one layer keeps for each token if it is run again."""
+    return work.architecture.decoder.hidden_size / (layout.tensor if work.sequence_parallel else 1)
+
+
 def _norm(work: Work) -> int:
     """Times the width that an RMSNorm keeps: its input, and where torch builds it of parts, the normalised input."""
     return 1 if work.fused else 2
@@ -170,10 +175,11 @@ def _norm(work: Work) -> int:
 def _work_space(work: Work, layout: Layout) -> float:
     """Numbers for each token that one layer's backward pass has at a time beside what was kept."""
     dims = work.architecture.decoder
+    again = _layer(work, layout) if work.recompute else 0.0
     mlp = 4 * dims.intermediate_size / layout.tensor  # gradients of gate and up, of their product, and of silu(gate)
     if work.fused:
-        return mlp
-    return max(mlp, 2 * dims.heads * work.sequence / layout.tensor)  # gradients of probabilities and scores
+        return again + mlp
+    return again + max(mlp, 2 * dims.heads * work.sequence / layout.tensor)  # gradients of probabilities and scores
 
 
 def _listener(work: Work) -> float:

@@ -29,7 +29,8 @@ def speed(work: Work, layout: Layout, gpu: Gpu) -> Speed:
     tokens = float(work.batch * work.updates * work.sequence)
     forward = tokens * flops_of_token(work)
     # an update is a forward pass and a backward pass of twice its cost; RL takes log-probs, and values, before
-    passes = (4 if work.rl else 3) * (2 if work.critic else 1)
+    # and layers that kept only their input run once more
+    passes = (3 + work.rl + work.recompute) * (2 if work.critic else 1)
     bubble = (layout.pipeline - 1) / (micro_batches(work, layout) + layout.pipeline - 1)
     seconds = passes * forward / (layout.gpus * gpu.flops * UTILISATION * (1 - bubble))
     return Speed(seconds, tokens / seconds, bubble)

@@ -44,6 +44,8 @@ class Work:
     freeze_encoder: bool
     sequence_parallel: bool
     distributed_optimizer: bool
+    recompute: bool
+    """Layers keep only their input."""
     clips: int
     """Distinct clips in a micro-batch."""
     frames: int = CLIP_SECONDS * FRAMES_PER_SECOND
@@ -103,6 +105,7 @@ def stages_of(recipe: Recipe, tokens: int | None) -> list[Work]:
                 freeze_encoder=recipe.model.freeze_encoder,
                 sequence_parallel=recipe.model.sequence_parallel,
                 distributed_optimizer=recipe.model.distributed_optimizer,
+                recompute=recipe.model.recompute,
                 clips=-(-rows // samples),
             )
         )

@@ -105,6 +105,8 @@ class ModelConfig(Strict):
     """Ranks that share a layer also share what stands between layers, each a part of the sequence."""
     distributed_optimizer: bool = True
     """Replicas of the trainer share the optimizer's state, each a part of it."""
+    recompute: bool = False
+    """Layers keep only their input and are run again in the backward pass: a third more time, far less memory."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ModelConfig:

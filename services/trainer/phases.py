@@ -182,6 +182,7 @@ class Phase:
             dtype=dtype,
             freeze_encoder=model.freeze_encoder,
             sequence_parallel=model.sequence_parallel,
+            recompute=model.recompute,
         )
         return Learner(module, optimizer, steps, distributed_optimizer=model.distributed_optimizer)
 

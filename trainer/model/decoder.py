@@ -29,15 +29,20 @@ TRANSFORMER_ENGINE = find_spec("transformer_engine") is not None
 
 
 def build_decoder(
-    dims: DecoderDims, *, value_head: bool, dtype: torch.dtype, sequence_parallel: bool = True
+    dims: DecoderDims,
+    *,
+    value_head: bool,
+    dtype: torch.dtype,
+    sequence_parallel: bool = True,
+    recompute: bool = False,
 ) -> Decoder:
     """This rank's part of the decoder, weights not yet set; with `value_head`, lm_head is replaced by hidden -> 1.
 
-    `sequence_parallel` matters where ranks share layers.
+    `sequence_parallel` matters where ranks share layers. With `recompute` a layer keeps only its input.
     """
     _check_layout(dims)
     pre_process, post_process = parallel_state.is_pipeline_first_stage(), parallel_state.is_pipeline_last_stage()
-    config = transformer_config(dims, dtype, sequence_parallel=sequence_parallel)
+    config = transformer_config(dims, dtype, sequence_parallel=sequence_parallel, recompute=recompute)
     decoder = Decoder(
         config=config,
         transformer_layer_spec=layer_spec(config),
@@ -64,7 +69,9 @@ class Decoder(GPTModel):
         return hidden_states
 
 
-def transformer_config(dims: DecoderDims, dtype: torch.dtype, *, sequence_parallel: bool = True) -> TransformerConfig:
+def transformer_config(
+    dims: DecoderDims, dtype: torch.dtype, *, sequence_parallel: bool = True, recompute: bool = False
+) -> TransformerConfig:
     """Qwen2 in Megatron's words."""
     on_gpu = torch.cuda.is_available()
     fused = on_gpu and TRANSFORMER_ENGINE
@@ -86,6 +93,9 @@ def transformer_config(dims: DecoderDims, dtype: torch.dtype, *, sequence_parall
         attention_dropout=0.0,
         tensor_model_parallel_size=tensor,
         sequence_parallel=sequence_parallel and tensor > 1,
+        recompute_granularity="full" if recompute else None,
+        recompute_method="uniform" if recompute else None,
+        recompute_num_layers=1 if recompute else None,
         pipeline_model_parallel_size=pipeline,
         pipeline_dtype=dtype,
         variable_seq_lengths=pipeline > 1,  # micro-batches are padded to their own longest row

@@ -39,9 +39,14 @@ class PolicyModel(MegatronModule):
         value_head: bool,
         dtype: torch.dtype,
         sequence_parallel: bool = True,
+        recompute: bool = False,
     ) -> None:
         decoder = build_decoder(
-            architecture.decoder, value_head=value_head, dtype=dtype, sequence_parallel=sequence_parallel
+            architecture.decoder,
+            value_head=value_head,
+            dtype=dtype,
+            sequence_parallel=sequence_parallel,
+            recompute=recompute,
         )
         super().__init__(decoder.config)
         self.architecture = architecture
@@ -157,12 +162,14 @@ def build_policy(
     dtype: torch.dtype = torch.float32,
     freeze_encoder: bool = False,
     sequence_parallel: bool = True,
+    recompute: bool = False,
 ) -> PolicyModel:
     """Builds this rank's part of the model in `model_dir` and loads its weights.
 
     With `value_head` it is a critic of the same shape that starts from the policy's weights and the value 0.
     With `freeze_encoder` the encoder (not the adaptor) gets no gradients and no optimizer state. With
-    `sequence_parallel` ranks that share layers also share what stands between them, each a part of the sequence.
+    `sequence_parallel` ranks that share layers also share what stands between them, each a part of the sequence. With
+    `recompute` the decoder's layers keep only their input and are run again in the backward pass.
     """
     from trainer.huggingface import load_weights
 
@@ -171,7 +178,14 @@ def build_policy(
     patch = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json")).token_to_id(placeholder)
     if patch is None:
         raise InputError(f"{model_dir}/tokenizer.json", f"has no token {placeholder}", "an audio model's tokenizer")
-    module = PolicyModel(architecture, patch, value_head=value_head, dtype=dtype, sequence_parallel=sequence_parallel)
+    module = PolicyModel(
+        architecture,
+        patch,
+        value_head=value_head,
+        dtype=dtype,
+        sequence_parallel=sequence_parallel,
+        recompute=recompute,
+    )
     load_weights(module, model_dir)
     if freeze_encoder and module.audio is not None:
         module.audio.encoder.requires_grad_(False)

@@ -34,6 +34,7 @@ def work():
         freeze_encoder=True,
         sequence_parallel=True,
         distributed_optimizer=True,
+        recompute=False,
         clips=1,
     )
 
@@ -82,6 +83,20 @@ def test_sequence_parallelism_shares_what_stands_between_layers(work):
     shared = memory(work, layout, 1).activations
     alone = memory(replace(work, sequence_parallel=False), layout, 1).activations
     assert alone - shared == pytest.approx(2 * 10_240 * 64 * 4 * 5_120 * (1 - 1 / 8))
+
+
+def test_recompute_keeps_inputs_and_one_layer(work):
+    layout = Layout(8, 1, 1)
+    hidden, keys, mlp = 5_120, 2 * 8 * 128, 27_648
+    layer = (7 * hidden + 1.5 * keys + 3 * mlp) / 8
+    whole, again = memory(work, layout, 1), memory(replace(work, recompute=True), layout, 1)
+    token, space = 2 * 10_240, 4 * mlp / 8
+    # a layer's backward pass comes after the logits
+    beside = max(0, token * space - whole.logits), max(0, token * (layer + space) - again.logits)
+    saved = token * 64 * (layer - hidden / 8) + beside[0] - beside[1]
+    assert whole.activations - again.activations == pytest.approx(saved)
+    slower = speed(replace(work, recompute=True), layout, GPUS["h100"]).seconds
+    assert slower / speed(work, layout, GPUS["h100"]).seconds == pytest.approx(5 / 4)
 
 
 def test_a_pipeline_keeps_a_micro_batch_for_each_stage_that_follows(work):
