@@ -19,6 +19,8 @@ class Grounding:
 
     claims: list[trajectory_pb2.Claim] = field(default_factory=list)
     """Every distinct claim with its verdict, in the order of the trace."""
+    distinct: list[Claim] = field(default_factory=list)
+    """What was read for each of `claims`, in the same order."""
     supported: int = 0
     """Distinct claims that the waveform supports."""
     contradicted: int = 0
@@ -56,6 +58,7 @@ def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Mea
     messages = [as_message(claim, finding) for claim, finding in zip(distinct, findings, strict=True)]
     return Grounding(
         claims=messages,
+        distinct=distinct,
         supported=len(supported),
         contradicted=sum(message.verdict == trajectory_pb2.VERDICT_CONTRADICTED for message in messages),
     )

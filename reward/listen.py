@@ -15,6 +15,7 @@ from reward.describe import show
 from reward.grounding import Grounding, check_claims
 from reward.measure import Measurement, measure
 from reward.measure.cache import MAX_SECONDS
+from reward.measure.facts import Repetition
 from reward.measure.stereo import measure_balance
 from reward.surrogate import denial_phrase, surrogate_phrase
 
@@ -59,7 +60,9 @@ def _events_table(measurement: Measurement) -> Table:
     table = Table("event", "from", "to", "level", "pitch", "sound", title="What was measured")
     for number, event in enumerate(measurement.events, start=1):
         pitch = "none"
-        if event.pitch is not None and event.pitch_start is not None and event.pitch_end is not None:
+        if event.notes:
+            pitch = ", ".join(f"{note:.0f}" for note in event.notes) + " Hz"
+        elif event.pitch is not None and event.pitch_start is not None and event.pitch_end is not None:
             ends = f"{event.pitch_start:.0f} to {show(Quantity.PITCH, event.pitch_end)}"
             glides = abs(event.pitch_end / event.pitch_start - 1) > 0.06
             pitch = ends if glides else show(Quantity.PITCH, event.pitch)
@@ -69,7 +72,7 @@ def _events_table(measurement: Measurement) -> Table:
             show(Quantity.ONSET, event.end),
             show(Quantity.LEVEL, event.level),
             pitch,
-            event.wave,
+            "chord" if event.notes else event.wave,
         )
     return table
 
@@ -85,6 +88,8 @@ def _summary(measurement: Measurement) -> str:
     if measurement.rhythm is not None:
         gaps = measurement.rhythm.gaps
         parts.append(f"gaps {min(gaps):.2f} to {max(gaps):.2f} s, vary by {measurement.rhythm.variation:.0%}")
+    if isinstance(measurement.repetition, Repetition):
+        parts.append(f"a pattern repeats {measurement.repetition.times} times")
     return ", ".join(parts)
 
 

@@ -20,17 +20,22 @@ def register(app: typer.Typer) -> None:
 @shows_errors
 def listen(
     clip: Annotated[str, typer.Argument(help="Audio file or URI.")],
-    reasoning: Annotated[str, typer.Argument(help="What somebody says is to be heard in it; - reads stdin.")] = "",
-    plot: Annotated[Path | None, typer.Option(help="Write a picture of what was measured to this file.")] = None,
+    claims: Annotated[str, typer.Argument(metavar="[TEXT]", help="The same as --reasoning.")] = "",
+    reasoning: Annotated[str, typer.Option(help="What somebody says is to be heard in it; - reads stdin.")] = "",
+    plot: Annotated[Path | None, typer.Option(help="Draw what was measured and claimed to this PNG file.")] = None,
 ) -> None:
     """Measure a recording, and check what is claimed about it.
 
-    Example:
+    Examples:
 
-        earwitness listen clip.wav "The pitch climbs from about 220 to 440 Hz."
+        earwitness listen clip.wav
+
+        earwitness listen clip.wav --reasoning "The pitch climbs from about 220 to 440 Hz." --plot clip.png
+
+        cat trace.txt | earwitness listen clip.wav --reasoning -
     """
     try:
         program = importlib.import_module("reward.listen")  # needs scipy and more, which the core does without
     except ModuleNotFoundError as error:
         raise InputError("listen", f"package {error.name!r} is missing", "pip install 'earwitness[reward]'") from error
-    program.main(clip, reasoning, str(plot) if plot else None, console=out)
+    program.main(clip, reasoning or claims, str(plot) if plot else None, console=out)

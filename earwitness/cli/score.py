@@ -25,9 +25,11 @@ def score(
 ) -> None:
     """Score answers: strictly, and by the published rule of a benchmark. Missing answers are wrong.
 
-    Example:
+    Examples:
 
         earwitness score mmau-test-mini.json answers.jsonl --benchmark mmau
+
+        earwitness score manifest.jsonl answers.jsonl --json
     """
     try:
         program = importlib.import_module("reward.benchmarks.program")  # needs what the core does without

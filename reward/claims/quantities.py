@@ -161,7 +161,7 @@ def _is_chord(around: Around, position: int, last: int) -> bool:
 
 def _span(around: Around, focus: Focus, position: int, item: Item) -> Span | None:
     """The stretch that the seconds at `position` bound, alone or together with the next number."""
-    if focus.topic in (Quantity.GAP, Quantity.PAUSE, Quantity.ONSET) or (
+    if focus.topic in (Quantity.GAP, Quantity.ONSET) or (
         focus.edge is Edge.START and (around.word_before(position) != "from")
     ):
         return None
