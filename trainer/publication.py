@@ -39,9 +39,9 @@ FINISH_SECONDS = 900.0
 """Longest wait for a publication under way: all its attempts, each with some seconds until a shard counts as gone, and
 the anchor of a large model."""
 
-PROBLEM, TOO_MUCH, DONE = b"P", b"N", b"D"
-"""First byte of what ranks tell one another: it failed, for the words that follow; a part is too much for a delta; it
-is done (a part: and this is its table)."""
+PROBLEM, TOO_MUCH, ANCHOR, DONE = b"P", b"N", b"A", b"D"
+"""First byte of what ranks tell one another: it failed, for the words that follow; a part is too much for a delta;
+whole tensors are due beside the delta; it is done (a part: and this is its table)."""
 
 
 class Publication:
@@ -132,7 +132,10 @@ class Publication:
         on = int(plan) if plan else None
         deltas = self._exchange.gather(self._write(version, tensors, delta=True) if on is not None else TOO_MUCH)
         whole: list[bytes] = []
-        if self._exchange.broadcast(self._judged(deltas)) == TOO_MUCH:
+        judged = self._exchange.broadcast(self._judged(deltas))
+        if judged == TOO_MUCH:
+            self._part.drop_delta()
+        if judged in (TOO_MUCH, ANCHOR):
             whole = self._exchange.gather(self._write(version, tensors, delta=False))
         outcome = self._exchange.broadcast(self._commit(version, on, deltas, whole))
         self._part.settle(committed=outcome == DONE)
@@ -163,11 +166,11 @@ class Publication:
         return TOO_MUCH if table is None else DONE + table.SerializeToString()
 
     def _judged(self, deltas: Sequence[bytes]) -> bytes:
-        """Rank 0's: the first problem, TOO_MUCH if whole tensors are needed, or DONE."""
+        """Rank 0's: the first problem, TOO_MUCH, ANCHOR or DONE."""
         worst = _worst(deltas)
         if self._publisher is None or worst != DONE:
             return worst
-        return TOO_MUCH if self._publisher.needs_anchor(_tables(deltas)) else DONE
+        return ANCHOR if self._publisher.needs_anchor(_tables(deltas)) else DONE
 
     def _commit(self, version: int, on: int | None, deltas: Sequence[bytes], whole: Sequence[bytes]) -> bytes:
         """Rank 0's: DONE, or the problem."""

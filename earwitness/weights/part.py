@@ -7,9 +7,11 @@ the publisher has joined the parts' tables in one manifest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
+from earwitness.errors import InfrastructureError
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights import delta
 from earwitness.weights.chunks import Parts, split
@@ -41,6 +43,8 @@ class WeightPart:
         self._part = part
         self._committed: dict[str, Checked] | None = None
         self._written: dict[str, Checked] | None = None
+        self._sent: list[tuple[int, str]] = []
+        """Shards and keys of the delta that was written last."""
 
     def delta(self, version: int, tensors: Iterable[Tensor]) -> Manifest | None:
         """Writes what changed since the version that was committed last, and returns the table of it.
@@ -54,11 +58,13 @@ class WeightPart:
         self._written = None
         if base is None or [t[:3] for t in base.values()] != [t[:3] for t in new.values()]:
             return None
+        self._sent = []
         limit = DELTA_SHARE * sum(view.nbytes for *_, view in new.values())
         entries: list[TensorEntry] = []
         try:
             chunks = self._send(version, split(_records(base, new, entries, limit), DELTA_CHUNK_BYTES), whole=False)
         except _TooMuch:
+            self.drop_delta()
             return None
         self._written = new
         return Manifest(tensors=entries, chunks=chunks)
@@ -94,6 +100,15 @@ class WeightPart:
             self._committed = self._written
         self._written = None
 
+    def drop_delta(self) -> None:
+        """Deletes the delta that was written last, which no manifest will name. What a shard that is down keeps is
+        swept by the next publisher."""
+        for index, shard in enumerate(self._shards):
+            if keys := [key for at, key in self._sent if at == index]:
+                with suppress(InfrastructureError):
+                    shard.unlink(*keys)
+        self._sent = []
+
     def forget(self) -> None:
         """The next version will be whole."""
         self._committed = self._written = None
@@ -105,6 +120,8 @@ class WeightPart:
     def _write(self, version: int, index: int, parts: Parts, whole: bool) -> ChunkEntry:
         key = chunk_key(self._lineage, version, self._part, index, whole=whole)
         shard = (version + self._part + index) % len(self._shards)  # small versions do not all go to the first
+        if not whole:
+            self._sent.append((shard, key))
         place: Store = self._anchors if whole and self._anchors else self._shards[shard]
         place.put(key, parts)
         return ChunkEntry(key=key, shard=shard, nbytes=sum(part.nbytes for part in parts))

@@ -6,6 +6,7 @@ import pytest
 from earwitness.errors import InfrastructureError
 from earwitness.weights import HostCopy, MissingVersion, WeightPublisher, WeightReader
 from earwitness.weights.manifest import nbytes
+from earwitness.weights.names import manifest_key
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, VERSION_KIND_DELTA
 from tests.integration.weights_kit import LINEAGE, Policy, emptied, held, kinds, published, running_shards
 
@@ -126,12 +127,15 @@ def test_nothing_changed_is_a_version_without_bytes(publisher, reader):
     assert held(copy) == history[1]
 
 
-def test_a_large_delta_is_an_anchor(publisher, reader):
+def test_a_large_delta_is_an_anchor_and_leaves_nothing_of_itself(publisher, shards, reader):
     history = published(publisher, Policy(), range(3), share=0.5)
     assert kinds(reader, [1, 2]) == "aa"
     copy = HostCopy()
     copy.catch_up(reader, LINEAGE, 2)
     assert held(copy) == history[2]
+    named = {chunk.key for version in (1, 2) for chunk in reader.manifest(LINEAGE, version).chunks}
+    stored = {key.decode() for shard in shards for key in shard.scan_iter(f"ew:w:{LINEAGE}:*")}
+    assert stored == named | {manifest_key(LINEAGE, version) for version in (1, 2)}
 
 
 def test_deltas_together_stay_below_a_third_of_the_model(shards, reader):
