@@ -16,8 +16,8 @@ from earwitness.queue import READY, ROLLOUTS, SCORED, AsyncQueue, Taken
 from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.judge import judge_settings
 from services.heartbeat import leave, renewed
-from services.judge import judge_settings
 from services.scoring import ScoringProcess
 from services.server import serve
 from services.settings import Settings

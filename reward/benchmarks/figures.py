@@ -64,7 +64,10 @@ def score_file(manifest: str, answers: str, benchmark: str = "") -> Figures:
         raise InputError("benchmark", f"unknown benchmark {shown(benchmark)}", f"one of {', '.join(BENCHMARKS)}")
     rule = BENCHMARKS.get(benchmark)
     rows = _benchmark_rows(manifest, rule) if rule else [Row(e.prompt, e.prompt.kind) for e in read_manifest(manifest)]
-    predictions = read_predictions(answers, rule.key if rule else PREDICTION)
+    if rule and rule.judged:
+        predictions = rule.judged(rows, answers)
+    else:
+        predictions = read_predictions(answers, rule.key if rule else PREDICTION)
     scored = [_score(row, predictions.get(row.prompt.id), rule) for row in rows]
     known = {row.prompt.id for row in rows}
     return Figures(

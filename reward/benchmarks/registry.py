@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from reward.benchmarks.big_bench_audio import offline_match, read_big_bench_audio
@@ -10,7 +10,7 @@ from reward.benchmarks.mmsu import letter_match, read_mmsu
 from reward.benchmarks.rows import Record, Row
 from reward.benchmarks.spoken_mqa import number_match, read_spoken_mqa, stated_number
 from reward.benchmarks.string_match import read_mmar, read_mmau, string_match
-from reward.benchmarks.wildspeech import mark, read_wildspeech
+from reward.benchmarks.wildspeech import judgements, mark, read_wildspeech
 from reward.correctness import verify_answer
 
 
@@ -31,6 +31,8 @@ class Benchmark:
     """Its published rule: a score in [0, 1], or None for what that rule does not count."""
     strict: Callable[[Row, str], float] = verified
     """Ours, in [0, 1]."""
+    judged: Callable[[Sequence[Row], str], dict[str, str | None]] | None = None
+    """(rows, file of answers) to a judge's replies by id, which then stand for the answers."""
     counts_missing: bool = False
     """True if the published program counts rows without an answer (as wrong)."""
 
@@ -41,6 +43,8 @@ BENCHMARKS = {
     "mmsu": Benchmark(read_mmsu, "response", letter_match),
     "big-bench-audio": Benchmark(read_big_bench_audio, "response", offline_match),
     "spoken-mqa": Benchmark(read_spoken_mqa, "model_prediction", number_match, stated_number, counts_missing=True),
-    "wildspeech": Benchmark(read_wildspeech, "judgement", mark, lambda row, judgement: mark(row, judgement) or 0.0),
+    "wildspeech": Benchmark(
+        read_wildspeech, "response", mark, lambda row, judgement: mark(row, judgement) or 0.0, judgements
+    ),
 }
 """By the name that `earwitness score --benchmark` takes."""

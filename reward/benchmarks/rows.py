@@ -73,14 +73,14 @@ def identity(record: Record, number: int) -> str:
     return str(number) if value is None else str(value)
 
 
-def read_predictions(uri: str, key: str) -> dict[str, str | None]:
-    """Answers by id, without their thinking; None for rows that hold no answer. Raises InputError."""
+def read_predictions(uri: str, key: str, also: str = PREDICTION) -> dict[str, str | None]:
+    """Answers under `key` or `also` by id, without their thinking; None for rows without. Raises InputError."""
     predictions: dict[str, str | None] = {}
     for number, record in enumerate(read_records(uri)):
         name = identity(record, number)
         if name in predictions:
             raise InputError(f"{uri}, row {number + 1}.id", f"{shown(name)} a second time", "one answer for each id")
-        value = record.get(key, record.get(PREDICTION))
+        value = record.get(key, record.get(also))
         if isinstance(value, list) and value and isinstance(value[0], str):
             value = value[0]  # some programs keep a list of samples
         if value is not None and not isinstance(value, str):

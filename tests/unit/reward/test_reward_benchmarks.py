@@ -105,9 +105,18 @@ def test_plain_numbers():
 
 
 def test_wildspeech(tmp_path):
-    row = {"user_query": "q", "taskType": "TC", "checklist": "c"}
-    said = ["Good. Score: [8]", "Score: 10", "I refuse", "Score: 11"]
-    assert scores(tmp_path, "wildspeech", row, *said) == [(80, 80), (100, 100), (None, 0), (None, 0)]
+    rows = [{"id": n, "user_query": "q", "taskType": "TC", "checklist": "c"} for n in range(5)]
+    said = ["Good. Score: [8]", "Score: 10", "I refuse", "Score: 11"]  # and nothing for the fifth
+    answers = [{"id": n, "response": ["Hello."], "judgement": reply} for n, reply in enumerate(said)]
+    total = score_file(write(tmp_path / "q", rows), write(tmp_path / "a", answers), "wildspeech").total
+    assert (total.official, total.counted, total.strict, total.rows) == (90, 2, pytest.approx(36), 5)
+
+
+def test_wildspeech_without_judgements_or_a_judge_is_refused(tmp_path, monkeypatch):
+    monkeypatch.delenv("EW_JUDGE_URL", raising=False)
+    questions = write(tmp_path / "q", [{"id": 1, "user_query": "q"}])
+    with pytest.raises(InputError, match="1 responses have no judgement"):
+        score_file(questions, write(tmp_path / "a", [{"id": 1, "response": "Hello."}]), "wildspeech")
 
 
 def test_missing_rows_are_wrong_and_the_published_denominator_is_shown(tmp_path):

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.benchmarks import score_file
 from reward.judge import EndpointJudge, JudgeFailure, JudgeSettings, parse_verdict
 from reward.score import score_group
 
@@ -126,3 +127,33 @@ def test_without_a_judge_samples_are_dropped_not_scored(make_group):
     group.task.prompt.answer, group.task.prompt.verifier = "a violin", trajectory_pb2.VERIFIER_JUDGE
     score_group(group)
     assert "EW_JUDGE_URL" in group.trajectories[0].reward.drop_reason
+
+
+@pytest.fixture
+def wildspeech(endpoint, tmp_path, monkeypatch):
+    """Three queries, answered but for the last; the judge of the environment is the endpoint."""
+    endpoint.requests = []
+    monkeypatch.setenv("EW_JUDGE_URL", f"http://127.0.0.1:{endpoint.server_port}/v1")
+    monkeypatch.setenv("EW_JUDGE_MODEL", "small")
+    queries = [{"id": n, "user_query": f"query {n}", "checklist": "be kind", "taskType": "TC"} for n in range(3)]
+    (tmp_path / "q.jsonl").write_text("\n".join(json.dumps(query) for query in queries))
+    answers = [{"id": 0, "response": ["Hello. Score: [10]"]}, {"id": 1, "response": "Hi.", "judgement": "Score: [3]"}]
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(answer) for answer in answers))
+    return str(tmp_path / "q.jsonl"), str(tmp_path / "a.jsonl"), "wildspeech"
+
+
+def test_responses_without_a_judgement_are_marked(endpoint, wildspeech):
+    endpoint.replies = ["Kind and short.\nScore: [7]"]
+    total = score_file(*wildspeech).total
+    assert (total.official, total.counted, total.strict) == (pytest.approx(50), 2, pytest.approx(100 / 3))
+    (request,) = endpoint.requests
+    asked = json.loads(request["messages"][1]["content"])
+    assert asked == {"request": "query 0", "checklist": "be kind", "reply": "Hello. Score: [10]"}
+    assert request["temperature"] == 0
+
+
+def test_a_judge_without_a_mark_is_a_failure_and_no_score(endpoint, wildspeech):
+    endpoint.replies = ["I would rather not."]
+    with pytest.raises(JudgeFailure, match="no verdict"):
+        score_file(*wildspeech)
+    assert len(endpoint.requests) == 3

@@ -3,7 +3,7 @@
 import pytest
 
 from earwitness.errors import InputError
-from services.judge import judge_settings
+from reward.judge import judge_settings
 
 
 def test_off_by_default() -> None:
