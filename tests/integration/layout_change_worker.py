@@ -23,7 +23,6 @@ from trainer.control import Wish
 from trainer.examples import Examples, load_tokenizer
 from trainer.learner import Learner
 from trainer.mels import MelCache
-from trainer.model.optimizer import wrap
 from trainer.model.policy import build_policy
 from trainer.supervised import tune
 
@@ -44,9 +43,8 @@ def continue_at(settings: dict, tensor: int, pipeline: int, distributed: bool, s
     parallel.initialize(tensor, pipeline)
     torch.manual_seed(5)
     config = recipe.stages[0].tune
-    learner = Learner(build_policy(settings["model"]), config.optimizer, config.steps)
-    if distributed:
-        learner.model, learner._optimizer = wrap(learner.model.module, config.optimizer, distributed=True)
+    module = build_policy(settings["model"])
+    learner = Learner(module, config.optimizer, config.steps, distributed_optimizer=distributed)
     mels = MelCache(128)
     examples = Examples(
         read_manifest(settings["manifest"]),

@@ -84,8 +84,8 @@ class Checkpoints:
         agree(self._on_lead, disk.begin, self.folder, progress.step)
         partial = disk.partial_of(self.folder, progress.step)
         if export is not None:
-            export(partial / HF)
-            dist.barrier()  # every rank's share of it is there before the lead counts the files
+            problem = _problem_of(export, partial / HF)
+            agree(_raise, problem)  # every rank's share of it is there before the lead counts the files
         commit = bound(self._commit, partial, progress) if is_rank_zero() else None
         rank, ranks = dist.get_rank(), dist.get_world_size()
         self._write = self._last = Write(partial, progress.step, rank, pieces(), commit, ranks)
@@ -136,6 +136,21 @@ class Checkpoints:
         self._log.info("checkpoint written", checkpoint=str(path), step=progress.step)
         if self._committed is not None:
             self._committed(path, progress.step)
+
+
+def _problem_of(export: Callable[[Path], None], target: Path) -> CheckpointError | None:
+    """Why the Hugging Face directory could not be written, if the disk is the reason."""
+    try:
+        with _typed(target):
+            export(target)
+    except CheckpointError as error:
+        return error
+    return None
+
+
+def _raise(error: CheckpointError | None) -> None:
+    if error is not None:
+        raise error
 
 
 @contextmanager

@@ -306,6 +306,16 @@ def test_a_folder_that_cannot_be_made_is_a_checkpoint_error(tmp_path, log):
         checkpoints.save(Progress(step=1), lambda: tensors(1))
 
 
+def test_an_export_that_fails_is_a_checkpoint_error_and_leaves_nothing_that_counts(tmp_path, log):
+    def full(folder):
+        raise OSError(28, "No space left on device")
+
+    checkpoints = Checkpoints(tmp_path, keep=2, log=log)
+    with pytest.raises(CheckpointError, match=r"hf: cannot be written .*No space left"):
+        checkpoints.save(Progress(step=1), lambda: tensors(1), full)
+    assert checkpoints.newest() is None
+
+
 def test_stores_without_rename_are_refused():
     with pytest.raises(InputError, match="s3://bucket/x: is not on a file system"):
         local_path("s3://bucket/x")
