@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from earwitness.cli.follow import clock, conclusion, follow
 from earwitness.cli.terminal import Where, err, finds_mesh, out
@@ -83,7 +83,7 @@ def list_jobs(
     """
     with where.connect() as mesh:
         jobs = mesh.list(limit)
-    table = Table("job", "state", "stage", "submitted", "took", "reason")
+    table = Table(Column("job", overflow="fold"), "state", "stage", "submitted", "took", "reason")
     for job in jobs:
         submitted = datetime.fromtimestamp(job.submitted_at).strftime("%Y-%m-%d %H:%M:%S")
         took = clock(job.ended_at - job.started_at) if job.ended_at and job.started_at else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from earwitness.cli.follow import clock
 from earwitness.cli.terminal import Where, finds_mesh, out
@@ -81,5 +81,6 @@ def _show(seen: jobs_pb2.GetMeshResponse) -> None:
     out.print(f"job {job.job_id} is {state_name(job.state)}: {stage}, {steps}, {since}", markup=False)
 
 
-def _table(title: str, *columns: str) -> Table:
-    return Table(*columns, title=title, title_justify="left")
+def _table(title: str, name: str, *columns: str) -> Table:
+    """Names are what other commands want, so they are never cut."""
+    return Table(Column(name, overflow="fold"), *columns, title=title, title_justify="left")

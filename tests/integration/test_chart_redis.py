@@ -42,27 +42,46 @@ def role(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+class PodRedis:
+    """The server of one role, started as its pod starts it; only paths and the port differ."""
+
+    def __init__(self, files: dict[str, str], folder: Path) -> None:
+        port = free_ports(1)[0]
+        self.url = f"redis://earwitness:{PASSWORD}@127.0.0.1:{port}/0"
+        """As our user."""
+        self._folder = folder
+        for place in ("etc", "tmp", "data", "bin"):
+            (folder / place).mkdir(parents=True)
+        places = {"/etc/redis": f"{folder}/etc", "/var/lib/redis": f"{folder}/data", "/tmp": f"{folder}/tmp"}
+        for name, text in files.items():
+            here = re.sub("/etc/redis|/var/lib/redis|/tmp", lambda found: places[found.group()], text)
+            (folder / "etc" / name).write_text(here.replace("port 6379", f"port {port}\nbind 127.0.0.1"))
+        (folder / "bin" / "valkey-server").symlink_to(server_program(folder))
+        self.start()
+
+    def start(self) -> None:
+        log = self._folder / "log"
+        environment = {"PATH": f"{self._folder}/bin:{os.environ['PATH']}", "EW_REDIS_PASSWORD": PASSWORD}
+        with log.open("ab") as output:
+            command = ["sh", f"{self._folder}/etc/start.sh"]
+            self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        wait_for(self.url, self._process, log)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
 @pytest.fixture
-def url(role: str, rendered: dict[str, dict[str, str]], tmp_path: Path) -> Iterator[str]:
-    """URL of the server, as our user. Only paths and the port differ from what a pod runs."""
-    port, folder = free_ports(1)[0], tmp_path / "redis"
-    for place in ("etc", "tmp", "data", "bin"):
-        (folder / place).mkdir(parents=True)
-    places = {"/etc/redis": f"{folder}/etc", "/var/lib/redis": f"{folder}/data", "/tmp": f"{folder}/tmp"}
-    for name, text in rendered[role].items():
-        here = re.sub("/etc/redis|/var/lib/redis|/tmp", lambda found: places[found.group()], text)
-        (folder / "etc" / name).write_text(here.replace("port 6379", f"port {port}\nbind 127.0.0.1"))
-    (folder / "bin" / "valkey-server").symlink_to(server_program(tmp_path))
-    environment = {"PATH": f"{folder}/bin:{os.environ['PATH']}", "EW_REDIS_PASSWORD": PASSWORD}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(["sh", f"{folder}/etc/start.sh"], env=environment, stdout=log, stderr=log)
-    try:
-        address = f"redis://earwitness:{PASSWORD}@127.0.0.1:{port}/0"
-        wait_for(address, process, folder / "log")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(10)
+def server(role: str, rendered: dict[str, dict[str, str]], tmp_path: Path) -> Iterator[PodRedis]:
+    pod = PodRedis(rendered[role], tmp_path / "redis")
+    yield pod
+    pod.stop()
+
+
+@pytest.fixture
+def url(server: PodRedis) -> str:
+    return server.url
 
 
 def server_program(folder: Path) -> str:
@@ -107,6 +126,26 @@ def test_the_queue_and_the_weights_work_as_our_user(role: str, url: str) -> None
         assert reader.latest() == ("job/1", 1)
         reader.lease("worker", "job/1", 1)
         reader.release("worker")
+
+
+@pytest.mark.parametrize("role", ["queue"], indirect=True)
+def test_a_queue_that_is_started_again_has_lost_nothing(server: PodRedis) -> None:
+    """Scripts stand in the append-only file as transactions, which Redis reads with the rights of the default user."""
+    queue = Queue(connect(server.url))
+    queue.open_run("job/0-train/1", {}, {})
+    for ordinal in range(3):
+        assert queue.issue(trajectory_pb2.GroupTask(run_id="job/0-train/1", ordinal=ordinal))
+    before = contents(server.url)
+    assert len(before) >= 4
+    server.stop()
+    server.start()
+    assert contents(server.url) == before
+
+
+def contents(url: str) -> dict[bytes, bytes]:
+    """Every key with its value, as DUMP writes it."""
+    client = redis.Redis.from_url(url)
+    return {key: client.dump(key) for key in client.scan_iter("ew:*")}
 
 
 def test_nobody_else_gets_in_and_our_user_stays_within_our_keys(url: str) -> None:

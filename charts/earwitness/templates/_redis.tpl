@@ -28,11 +28,13 @@ io-threads {{ int .values.ioThreads }}
 {{- end -}}
 
 {{/* Starts the server. The password comes from the environment and never stands on a command line; the only user may
-     touch only our keys and may run neither admin nor dangerous commands. */}}
+     touch only our keys and may run neither admin nor dangerous commands. Nobody can be the default user, which is off,
+     but it keeps its rights: with them Redis reads back the transactions in its append-only file, and without them it
+     leaves out every write of a script, silently. */}}
 {{- define "ew.redisStart" -}}
 set -eu
 umask 077
-printf 'user default off\nuser earwitness on >%s ~ew:* resetchannels &ew:* +@all -@admin -@dangerous +info\n' "$EW_REDIS_PASSWORD" >/tmp/users.acl
+printf 'user default off ~ew:* &ew:* +@all\nuser earwitness on >%s ~ew:* resetchannels &ew:* +@all -@admin -@dangerous +info\n' "$EW_REDIS_PASSWORD" >/tmp/users.acl
 unset EW_REDIS_PASSWORD
 exec valkey-server /etc/redis/redis.conf
 {{- end -}}
