@@ -50,6 +50,10 @@ HOSTILE = {
     "digits": "1234567890",
     "phrases": "the first is higher than the second ",
     "negations": "not no never ",
+    "numbers": "after 440, 550 and 660 Hz ",
+    "doubts": "the pitch rises and would fall ",
+    "apostrophes": "'a ",
+    "choices": "(A) rises ",
 }
 
 
