@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -77,6 +78,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.bare:
         return bare(Path(chosen.bare))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the worker is ended too
     rows = []
     for size in SIZES:
         if chosen.only in (None, size.name):
