@@ -93,8 +93,6 @@ def test_a_job_without_evaluations_has_a_report_too() -> None:
     assert "<h1>n</h1>" in render(report, {}, [], None, None)
 
 
-
-
 def test_steps_taken_again_replace_the_first_telling() -> None:
     def told(step: int, loss: float) -> jobs_pb2.Event:
         job = jobs_pb2.Job(stage_index=1, stage_type="rl", phase="train", step=step)
