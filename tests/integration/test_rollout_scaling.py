@@ -182,7 +182,7 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
         leaver = workers.processes["extra-2"]
         wait_for("work in the hands of who leaves", lambda: workers.holds_work("extra-2"), 60)
         leaver.send_signal(signal.SIGTERM)
-        assert leaver.wait(30) == 0
+        assert leaver.wait(60) == 0
         two = mesh.client.get(job.job_id).step
         mesh.until_step(job.job_id, two + 2, JOIN_SECONDS)
 
