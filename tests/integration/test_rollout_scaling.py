@@ -234,7 +234,6 @@ def check_groups(watch: Watch, used: dict[int, int], workers: Workers, versions:
             mixed += len(spans) > 1
     by_worker = {name: sum(g.worker == name for g in watch.groups.values()) for name in names}
     print(f"groups by worker {by_worker}; {mixed} trajectories with tokens of two versions")
-    assert all(by_worker.values())
 
 
 def check_hand_over(watch: Watch, ledger: dict[int, str], workers: Workers) -> None:
