@@ -14,7 +14,7 @@ import pytest
 Object = dict[str, Any]
 
 EXPORT = """
-from types import SimpleNamespace
+from unittest.mock import MagicMock
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.registry import Collector
 
@@ -29,9 +29,7 @@ mesh._seen = wire.GetMeshResponse(
     active=wire.Job(job_id="j", state=wire.JOB_STATE_RUNNING),
 )
 REGISTRY.register(mesh)
-services.rollout.measure(
-    SimpleNamespace(engine=None, load_seconds=0.0), SimpleNamespace(flights=[], dropped=0)
-)
+services.rollout.measure(MagicMock(), MagicMock())
 services.interceptors.CALLS.labels("m", "OK").inc()
 services.interceptors.SECONDS.labels("m").observe(1.0)
 services.trainer.__main__.FIGURE.labels("loss").set(1.0)
