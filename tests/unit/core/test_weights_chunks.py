@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness.weights.chunks import split, spread
@@ -15,6 +15,7 @@ def random_bytes(lengths, seed=0):
     return [numbers.integers(0, 256, length, np.uint8) for length in lengths]
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(st.lists(st.integers(0, 80), max_size=12), st.lists(st.integers(1, 80), max_size=12))
 def test_spread_puts_back_what_split_cut(lengths, others):
     """Also where the receiver's buffers are cut otherwise than the sender's."""

@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness.weights import delta, gaps
@@ -33,6 +33,7 @@ def bits(elements, width, seed=0):
     return np.random.default_rng(seed).integers(0, np.iinfo(width).max, elements, width, endpoint=True)
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(
     st.integers(0, 5 * SMALL_SEGMENT + 3),
     st.sampled_from(WIDTHS),
@@ -129,6 +130,7 @@ def through_gaps(positions):
     return gaps.unpack(*streams).tolist()
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(st.lists(st.integers(0, 200_000), unique=True, max_size=50))
 def test_gaps_give_the_positions_back(positions):
     assert through_gaps(sorted(positions)) == sorted(positions)
@@ -147,6 +149,7 @@ def test_long_gaps_that_do_not_fit_are_refused():
         gaps.unpack(narrow, np.append(longs, longs[:1]))
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(st.data())
 def test_a_damaged_record_is_an_error_or_other_bits_but_never_a_crash(data):
     old = bits(700, np.uint16) & np.uint16(0x3F0F)
