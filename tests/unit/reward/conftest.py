@@ -15,15 +15,26 @@ import soundfile
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 
-@pytest.fixture(scope="session")
-def clips() -> ModuleType:
-    """The module clips.py beside this file."""
-    spec = importlib.util.spec_from_file_location("reward_test_clips", Path(__file__).with_name("clips.py"))
+def synthesiser(name: str) -> ModuleType:
+    """The module of that name beside this file."""
+    spec = importlib.util.spec_from_file_location(f"reward_test_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def clips() -> ModuleType:
+    """Tones and pulses."""
+    return synthesiser("clips")
+
+
+@pytest.fixture(scope="session")
+def scenes() -> ModuleType:
+    """Chords, drums, syllables, speech."""
+    return synthesiser("scenes")
 
 
 @pytest.fixture
