@@ -218,7 +218,7 @@ def _filled(sentences: Pairs, rng: np.random.Generator, **facts: Any) -> Pairs:
     shuffled = [sentences[index] for index in rng.permutation(len(sentences))]
     true = [text for text, truth in shuffled if truth][:2]
     false = [text for text, truth in shuffled if truth is False][:2]
-    open_: Pairs = [(text, truth) for text, truth in shuffled if truth is None][:1]
+    open_ = [pair for pair in shuffled if pair[1] is None][:1]
     return [(text.format(**facts), True) for text in true] + [(text.format(**facts), False) for text in false] + open_
 
 
