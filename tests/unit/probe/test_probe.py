@@ -22,7 +22,7 @@ from earwitness.recipe import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.claims import extract_claims
 from reward.measure import measure
-from reward.verify import verify
+from reward.verify import as_message, check
 
 COUNT = 160
 
@@ -94,7 +94,8 @@ def test_what_a_trace_cites_is_in_the_clip_by_measurement(tmp_path, kind):
     for index in range(kind, kind + 8 * len(KINDS), len(KINDS)):
         prompt, reasoning, _, _ = made(tmp_path, "lessons", index, 0.0)
         heard = measure(read_audio(prompt.audio_uri))
-        verdicts = [verify(claim, heard).verdict for claim in extract_claims(reasoning, prompt)]
+        claims = extract_claims(reasoning, prompt)
+        verdicts = [as_message(claim, check(claim.statement, heard)).verdict for claim in claims]
         assert trajectory_pb2.VERDICT_SUPPORTED in verdicts, reasoning
         assert trajectory_pb2.VERDICT_CONTRADICTED not in verdicts, reasoning
 
