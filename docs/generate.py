@@ -7,7 +7,6 @@ python docs/generate.py --check    fail if the committed page differs
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
 from pathlib import Path
 
@@ -38,7 +37,7 @@ SECTIONS = {
 OPENING = """\
 # Recipes
 
-<!-- Written by docs/generate.py from earwitness/recipe/schema.py; change that and run `make docs`. -->
+<!-- Written by docs/generate.py from earwitness/recipe/schema/; change that and run `make docs`. -->
 
 A recipe is a YAML file of at most 1 MiB. `earwitness validate RECIPE` names every mistake in it: where it is, what is
 wrong, what would be right. Unknown keys are mistakes. Relative paths (`output`, `model.path`, the values of `data`)
@@ -62,7 +61,8 @@ def default(field: ast.AnnAssign) -> str:
     if field.value is None:
         return "needed"
     source = ast.unparse(field.value)
-    return {"None": "none", "True": "true", "False": "false", "Field(default_factory=dict)": "none"}.get(source, source)
+    words = {"None": "none", "True": "true", "False": "false"}
+    return words.get(source, "none" if source.startswith("Field(default_factory=") else source)
 
 
 def section(model: ast.ClassDef, heading: str, models: dict[str, ast.ClassDef]) -> str:
@@ -95,8 +95,9 @@ def section(model: ast.ClassDef, heading: str, models: dict[str, ast.ClassDef]) 
 
 def page() -> str:
     """The whole page."""
-    tree = ast.parse(inspect.getsource(schema))
-    models = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    sources = sorted(Path(schema.__path__[0]).glob("*.py"))
+    nodes = [node for source in sources for node in ast.parse(source.read_text()).body]
+    models = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
     return "\n".join([OPENING, *(section(models[name], heading, models) for name, heading in SECTIONS.items())])
 
 

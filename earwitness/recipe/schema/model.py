@@ -1,0 +1,93 @@
+"""`model`: which policy, over how many ranks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from earwitness.recipe.rules import Rule, require
+from earwitness.recipe.schema.fields import Positive, Strict, Uri
+
+
+class ToyModel(Strict):
+    """Dimensions of a Step-Audio-R1 model at toy size, made with random weights and its own tokenizer."""
+
+    hidden_size: Positive = 128
+    """Decoder width."""
+    layers: Positive = 3
+    """Decoder layers."""
+    heads: Positive = 4
+    """Decoder attention heads; stages that sample need hidden_size / heads of a size that vLLM has on the CPU."""
+    kv_heads: Positive = 2
+    """Decoder key-value groups."""
+    intermediate_size: Positive = 384
+    """Width of the decoder's gated MLP."""
+    vocab_size: Annotated[int, Field(ge=300, le=4096)] = 768
+    """Tokens of the BPE tokenizer trained on the cold-start text, special tokens included (256 are bytes)."""
+    max_positions: Positive = 512
+    """Longest sequence, tokens."""
+    encoder_size: Positive = 128
+    """Audio encoder width."""
+    encoder_layers: Positive = 2
+    """Audio encoder layers."""
+    encoder_heads: Positive = 4
+    """Audio encoder attention heads."""
+    adapter_size: Positive = 256
+    """Width between the adaptor's two linear layers."""
+    n_mels: Positive = 128
+    """Mel bins."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> ToyModel:
+        def divides(field: str, of: str) -> tuple[bool, Rule]:
+            part, whole = getattr(self, field), getattr(self, of)
+            return whole % part == 0, Rule(field, f"{part} does not divide {of} {whole}", f"a divisor of {whole}")
+
+        head_size = self.hidden_size // self.heads
+        even = Rule("heads", f"heads of size {head_size}, which rotary embedding cannot halve", "an even head size")
+        pairs = [("heads", "hidden_size"), ("kv_heads", "heads"), ("encoder_heads", "encoder_size")]
+        exact = self.hidden_size % self.heads == 0
+        require([*(divides(part, whole) for part, whole in pairs), (not exact or head_size % 2 == 0, even)])
+        return self
+
+
+class ModelConfig(Strict):
+    """Which model. Exactly one of `path` and `toy`."""
+
+    path: Uri | None = None
+    """URI of a Hugging Face directory."""
+    toy: ToyModel | None = None
+    """Make a toy model under the job's output."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type the policy computes and generates in."""
+    freeze_encoder: bool = False
+    """The audio encoder stays as it is, as in the paper; the adaptor behind it learns. A toy has all to learn."""
+    tensor_parallel: Positive = 1
+    """Ranks that share each layer of the trainer."""
+    pipeline_parallel: Positive = 1
+    """Ranks that share the trainer's stack of layers."""
+    sequence_parallel: bool = True
+    """Ranks that share a layer also share what stands between layers, each a part of the sequence."""
+    distributed_optimizer: bool = True
+    """Replicas of the trainer share the optimizer's state, each a part of it."""
+    recompute: bool = False
+    """Layers keep only their input and are run again in the backward pass: a third more time, far less memory."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ModelConfig:
+        given = [name for name in ("path", "toy") if getattr(self, name) is not None]
+        what = f"{' and '.join(given) or 'neither'} given"
+        rules = [
+            (len(given) == 1, Rule("", what, "exactly one of path (a Hugging Face directory) and toy (dimensions)"))
+        ]
+        if self.toy is not None:
+            tensor, pipeline, toy = self.tensor_parallel, self.pipeline_parallel, self.toy
+            for field in ("heads", "kv_heads"):
+                count = getattr(toy, field)
+                rule = Rule("tensor_parallel", f"{tensor} does not divide toy.{field} {count}", f"a divisor of {count}")
+                rules.append((count % tensor == 0, rule))
+            rule = Rule("pipeline_parallel", f"{pipeline} does not divide toy.layers {toy.layers}", "a divisor of it")
+            rules.append((toy.layers % pipeline == 0, rule))
+        require(rules)
+        return self

@@ -1,0 +1,54 @@
+"""The file as a whole, and the rules that hold between its parts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, head_rules, order_rules, require
+from earwitness.recipe.schema.fields import Count, Name, Strict, Uri
+from earwitness.recipe.schema.model import ModelConfig
+from earwitness.recipe.schema.sampling import ProbeData, Rewards
+from earwitness.recipe.schema.stages import ColdStartStage, EvalStage, Stage
+
+
+class Recipe(Strict):
+    """One job."""
+
+    name: Name
+    """What people call it."""
+    output: Uri
+    """URI of the folder for checkpoints, artifacts and the report."""
+    seed: Count = 1
+    """Seed of weights, shuffles and sampling."""
+    model: ModelConfig
+    """The policy."""
+    data: dict[Name, Uri] = Field(default_factory=dict)
+    """Manifest URI by name."""
+    probe: ProbeData | None = None
+    """Synthesised data; provides `cold_start`, `train`, `eval`."""
+    rewards: Rewards = Rewards()
+    """How trajectories are rewarded."""
+    stages: Annotated[list[Stage], Field(min_length=1, max_length=64)]
+    """In order."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        provided = {*self.data, *(PROBE_MANIFESTS if self.probe else ())}
+        stages = [StageOutline(s.type, s.data, s.name if isinstance(s, EvalStage) else None) for s in self.stages]
+        both = sorted(set(self.data) & set(PROBE_MANIFESTS if self.probe else ()))
+        rules = [
+            (False, Rule(f"data.{name}", "the probe provides a manifest of this name too", "another name"))
+            for name in both
+        ]
+        if (toy := self.model.toy) is not None:
+            rules += head_rules(toy.hidden_size, toy.heads, stages)
+            for i, stage in enumerate(self.stages):
+                if not isinstance(stage, ColdStartStage):
+                    tokens = stage.sampling.max_tokens
+                    what = f"{tokens} leaves no place for the prompt in model.toy.max_positions {toy.max_positions}"
+                    rule = Rule(f"stages[{i}].sampling.max_tokens", what, f"less than {toy.max_positions}")
+                    rules.append((tokens < toy.max_positions, rule))
+        require(order_rules(toy is not None, provided, stages) + rules)
+        return self

@@ -1,0 +1,124 @@
+"""The stage `rl`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from earwitness.recipe.rules import Rule, require
+from earwitness.recipe.schema.fields import Count, Name, Positive, Share, Strict
+from earwitness.recipe.schema.sampling import SamplingConfig
+from earwitness.recipe.schema.updates import MicroBatching, Optimizer
+
+
+class Selection(Strict):
+    """Which prompts RL trains on: those the policy gets right sometimes, by count of correct samples."""
+
+    prompts: Positive = 400
+    """Prompts to try."""
+    samples: Positive = 8
+    """Samples of each."""
+    min_correct: Count = 3
+    """Fewest correct samples of a selected prompt."""
+    max_correct: Positive = 6
+    """Most correct samples of a selected prompt."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Selection:
+        low, high, samples = self.min_correct, self.max_correct, self.samples
+        require(
+            [
+                (low <= high, Rule("min_correct", f"{low} is above max_correct {high}", f"at most {high}")),
+                (high <= samples, Rule("max_correct", f"{high} is above samples {samples}", f"at most {samples}")),
+            ]
+        )
+        return self
+
+
+class RlStage(MicroBatching):
+    """Reinforcement learning with verified rewards."""
+
+    type: Literal["rl"] = "rl"
+    data: Name = "train"
+    """Manifest of the prompts."""
+    algorithm: Literal["ppo", "rloo", "grpo", "reinforce++"] = "ppo"
+    """ppo: critic and GAE; rloo: leave-one-out baseline; grpo: group mean and standard deviation; reinforce++: reward
+    less the KL term of the tokens to come, whitened over the tokens of the global batch."""
+    select: Selection | None = None
+    """Selection by count of correct samples; none: every prompt."""
+    steps: Positive
+    """Policy versions to publish."""
+    groups_per_step: Positive = 16
+    """Groups consumed by one step."""
+    sampling: SamplingConfig = SamplingConfig(samples=16)
+    """Trajectories."""
+    updates_per_step: Positive = 1
+    """Optimizer updates on each step's trajectories: the global batch is split in this many mini-batches."""
+    optimizer: Optimizer
+    """How the policy moves."""
+    critic_optimizer: Optimizer | None = None
+    """How the critic moves (ppo); none: as the policy."""
+    critic_warmup_steps: Count = 0
+    """First steps that update only the critic (ppo)."""
+    clip_low: Share = 0.2
+    """Lower clip of the ratio."""
+    clip_high: Share = 0.2
+    """Upper clip of the ratio."""
+    dual_clip: Annotated[float, Field(gt=1.0)] = 3.0
+    """Bound of the loss where the advantage is negative."""
+    value_clip: Annotated[float, Field(gt=0.0)] = 0.2
+    """Clip of the value's move."""
+    gamma: Share = 1.0
+    """Discount."""
+    gae_lambda: Share = 1.0
+    """GAE's lambda."""
+    whiten_advantages: bool = True
+    """Zero mean, unit variance over the tokens of the global batch (ppo; reinforce++ always does)."""
+    loss_mean: Literal["token", "sequence"] = "token"
+    """token: all tokens of the global batch weigh the same; sequence: all trajectories, whatever their length."""
+    kl_coef: Annotated[float, Field(ge=0.0)] = 0.0
+    """Weight of the KL term to the frozen reference; above 0 the reference service is used. A term of the loss;
+    in reinforce++ one of the reward, always k1."""
+    kl_estimator: Literal["k1", "k2", "k3"] = "k3"
+    """Which estimator."""
+    entropy_coef: Annotated[float, Field(ge=0.0)] = 0.0
+    """Weight of the entropy bonus."""
+    importance_cap: Annotated[float, Field(ge=1.0)] = 2.0
+    """Cap of the truncated importance weight exp(trainer - rollout log-prob)."""
+    dynamic_filter: bool = True
+    """Drop groups whose samples are all correct or all wrong, and issue others."""
+    max_staleness: Count = 0
+    """Versions a trajectory may be behind; 0 is exactly on-policy."""
+    max_running: Positive = 64
+    """Most groups in flight."""
+    logprob_gap_bound: Annotated[float, Field(gt=0.0)] | None = None
+    """Largest mean |trainer - rollout log-prob| of the batch before the first update; above it the job fails, and shows
+    the first token that differs. None: 0.001 in float32, 0.02 in bfloat16."""
+    checkpoint_every: Positive = 10
+    """Steps between checkpoints; there is always one at the end."""
+    keep_checkpoints: Positive = 2
+    """Checkpoints kept."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> RlStage:
+        sampling, group = self.sampling, self.sampling.samples
+        trajectories = self.groups_per_step * group
+        exact = "1: log-probs of a cut distribution are not the policy's"
+        from_group = self.algorithm in ("rloo", "grpo")
+        baseline = f"at least 2: {self.algorithm} takes its baseline from the group"
+        require(
+            [
+                (sampling.top_p == 1.0, Rule("sampling.top_p", f"{sampling.top_p} in an rl stage", exact)),
+                (not from_group or group >= 2, Rule("sampling.samples", f"{group}", baseline)),
+                (
+                    trajectories % self.updates_per_step == 0,
+                    Rule(
+                        "updates_per_step",
+                        f"{self.updates_per_step} does not divide the {trajectories} trajectories of a step",
+                        "a divisor of groups_per_step * sampling.samples",
+                    ),
+                ),
+            ]
+        )
+        return self

@@ -1,0 +1,85 @@
+"""`tune` and `optimizer`: how weights move, and how an update is cut."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from earwitness.recipe.schema.fields import Count, Positive, Rate, Share, Strict
+
+
+class Optimizer(Strict):
+    """AdamW with linear warm-up and then a constant or linearly falling rate."""
+
+    learning_rate: Rate
+    """Peak rate."""
+    warmup_steps: Count = 0
+    """Updates of linear warm-up."""
+    schedule: Literal["constant", "linear"] = "constant"
+    """Rate after the warm-up."""
+    weight_decay: Share = 0.0
+    """Decoupled weight decay."""
+    clip_grad: Annotated[float, Field(gt=0.0)] = 1.0
+    """Largest gradient norm."""
+    beta1: Share = 0.9
+    """Adam's first decay."""
+    beta2: Share = 0.95
+    """Adam's second decay."""
+
+
+class Curriculum(Strict):
+    """Kinds of question one after another: what is learned of one sound carries over to the next.
+
+    A small model with random weights that meets all kinds at once learns none of them for a long time.
+    """
+
+    kinds: Annotated[list[str], Field(min_length=1, max_length=64)]
+    """`kind` of the prompts, in the order in which they join."""
+    steps_each: Positive
+    """Updates from one kind's joining to the next one's; after the last, examples are drawn from all alike."""
+    newest_share: Share = 0.5
+    """Share of the draws that is the newest kind's; the rest comes from all that have joined."""
+
+
+class MicroBatching(Strict):
+    """How an update is cut for one forward pass after another; its results do not depend on it."""
+
+    micro_batch_size: Positive = 32
+    """Most sequences of one forward pass on one rank."""
+    micro_batch_tokens: Positive | None = None
+    """Most tokens of one forward pass on one rank, padding included; a longer sequence stands alone. None: any."""
+    packed: bool = False
+    """Sequences stand one after another instead of padded to the longest of them."""
+
+
+class Updates(MicroBatching):
+    """Updates on examples that are there from the start."""
+
+    steps: Positive
+    """Updates."""
+    batch_size: Positive = 32
+    """Examples of one update, over all ranks."""
+    optimizer: Optimizer
+    """How weights move."""
+    checkpoint_every: Positive = 200
+    """Updates between checkpoints; there is always one at the end."""
+
+
+class Tune(Updates):
+    """Supervised updates: -log p over the response tokens, mean over the tokens of the global batch."""
+
+    curriculum: Curriculum | None = None
+    """Order of the first updates; none: shuffled epochs from the start."""
+
+
+class PreferenceTune(Updates):
+    """Updates by DPO: -log sigmoid(beta · (gain of the chosen answer - gain of the rejected one)), mean over pairs.
+
+    An answer's gain is its log-prob under the policy less that under the frozen reference; `batch_size` counts pairs.
+    """
+
+    beta: Annotated[float, Field(gt=0.0)] = 0.1
+    """How strongly the policy is held to the reference."""
+    length_normalised: bool = False
+    """Gains are means over an answer's tokens, so that long answers do not win by length."""
