@@ -70,7 +70,8 @@ def expected(policy: FrozenPolicy, group: wire.Group, samples: np.ndarray | None
             mel = torch.from_numpy(log_mel(samples, DIMS.n_mels))
             audio, index = AudioBatch(mel[None], torch.tensor([mel.shape[1]])), torch.tensor([0])
         with torch.no_grad():
-            logits = policy._policy(torch.tensor([row]), audio, index)[0].double() / TEMPERATURE
+            states = policy._policy(torch.tensor([row]), audio, index)
+        logits = states.hidden[:, 0].double() @ states.weight.double().T / TEMPERATURE
         logprobs = logits.log_softmax(-1)
         found.append([logprobs[t - 1, row[t]].item() for t in range(len(prompt), len(row))])
     return found
