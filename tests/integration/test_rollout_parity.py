@@ -91,6 +91,22 @@ async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Set
             engine.stop()
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def first_weights(setting: Setting) -> None:
+    """Every test begins with the first model's weights, whatever another left behind."""
+    if setting.engine.served != Served(LINEAGE, 1):
+        setting.publisher.publish_anchor(1, weight_tensors(setting.model_dir))
+        await setting.engine.serve(LINEAGE, 1)
+
+
+@pytest.fixture(scope="module")
+def other_model(setting: Setting) -> Path:
+    """Other weights for the same tokenizer."""
+    new = make_model(setting.folder / "toy2", seed=2)
+    shutil.copy(setting.model_dir / "tokenizer.json", new / "tokenizer.json")
+    return new
+
+
 async def test_the_plug_in_may_be_called_again(setting: Setting) -> None:
     register()
     assert {ModelRegistry.models[name].model_cls for name in ARCHITECTURES.values()} == {AudioModel}
@@ -221,22 +237,18 @@ async def test_the_gate_lets_the_same_weights_pass_and_shows_where_others_differ
     assert shown.token_ids[position] == token_id
     assert abs(shown.logprobs[position] - theirs) < 1e-3 < abs(ours - theirs)
     assert gate(setting.model_dir, refused, setting.folder, bound=5.0) == ""  # the recipe may allow it
-    setting.publisher.publish_anchor(1, weight_tensors(setting.model_dir))
-    await setting.engine.serve(LINEAGE, 1)
 
 
-async def test_an_update_replaces_every_weight(setting: Setting) -> None:
+async def test_an_update_replaces_every_weight(setting: Setting, other_model: Path) -> None:
     """The same prompts, seen by every cache before, come out as the trainer's model with the new weights says."""
     before = await setting.generate_all()
-    new = make_model(setting.folder / "toy2", seed=2)
-    shutil.copy(setting.model_dir / "tokenizer.json", new / "tokenizer.json")
-    setting.publisher.publish_anchor(2, weight_tensors(new))
+    setting.publisher.publish_anchor(2, weight_tensors(other_model))
     await setting.engine.serve(LINEAGE, 2)
     assert setting.engine.served == Served(LINEAGE, 2)
     after = await setting.generate_all()
     assert [t.token_ids for t in before[0][1]] != [t.token_ids for t in after[0][1]]
     assert {span.version for _, ts in after for t in ts for span in t.versions} == {2}
-    gaps = setting.gaps(after, 0.7, new)
+    gaps = setting.gaps(after, 0.7, other_model)
     print(f"log-prob gap after an update: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
     assert gaps.mean() <= GAP_BOUND
     assert gaps.max() <= LARGEST_GAP
@@ -275,16 +287,17 @@ async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> N
         assert gaps.mean() <= GAP_BOUND
         assert gaps.max() <= LARGEST_GAP
         before = after
-    setting.publisher.publish_anchor(2, weight_tensors(setting.folder / "toy2"))
-    await setting.engine.serve(LINEAGE, 2)  # back to where the next test goes on
 
 
-async def test_requests_in_flight_go_on_under_the_new_weights(setting: Setting) -> None:
-    setting.publisher.publish_anchor(3, weight_tensors(setting.model_dir))
+async def test_requests_in_flight_go_on_under_the_new_weights(setting: Setting, other_model: Path) -> None:
+    publisher = WeightPublisher(setting.urls, "job/in-flight")
+    publisher.publish_anchor(2, weight_tensors(other_model))
+    await setting.engine.serve("job/in-flight", 2)
+    publisher.publish_anchor(3, weight_tensors(setting.model_dir))
     running = [asyncio.create_task(setting.generate(i, "", samples=8, max_tokens=400)) for i in range(4)]
     await asyncio.sleep(0.5)
     assert not any(task.done() for task in running), "the test's requests are too short to be in flight"
-    await setting.engine.serve(LINEAGE, 3)
+    await setting.engine.serve("job/in-flight", 3)
     spans = [[(s.version, s.tokens) for s in t.versions] for task in running for t in (await task)[1]]
     crossed = [s for s in spans if [version for version, _ in s] == [2, 3]]
     assert crossed, f"no trajectory has tokens of both versions: {spans}"
