@@ -28,6 +28,10 @@ the shards hold, and a single delta of that size saves too little."""
 DELTA_CHUNK_BYTES = CHUNK_BYTES // 8
 """Chunks of a delta are smaller: the first is on the wire while the rest is still being encoded."""
 
+SEGMENTS_AHEAD = 8
+"""Segments and digests a thread that may wait for their turn. Small tensors and digests stand between large segments:
+with fewer, one thread waits while the other encodes. A result is a view of the tensor, or smaller than half of it."""
+
 FOLDER_CHUNK_BYTES = 16 * CHUNK_BYTES
 """Chunks in a folder are larger: each is a file, and a request to a bucket."""
 
@@ -155,7 +159,7 @@ def _records(
     total = 0
     record: list[bytes | memoryview] = []
     unchanged = 0
-    for (name, start), result in zip(jobs, in_parallel(work, jobs, CPU_THREADS), strict=True):
+    for (name, start), result in zip(jobs, in_parallel(work, jobs, CPU_THREADS, SEGMENTS_AHEAD), strict=True):
         if start != _HASH:
             assert isinstance(result, list)
             if not result:

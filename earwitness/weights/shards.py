@@ -37,8 +37,10 @@ def get_bytes(shard: redis.Redis, key: str) -> bytes | None:
     return cast("bytes | None", shard.get(key))
 
 
-def in_parallel(function: Callable[[A], B], items: Iterable[A], threads: int) -> Iterator[B]:
-    """`function` of each item, in order, on so many threads and with a bounded number under way.
+def in_parallel(
+    function: Callable[[A], B], items: Iterable[A], threads: int, window: int = WINDOW_PER_THREAD
+) -> Iterator[B]:
+    """`function` of each item, in order, on so many threads, with at most `window` items a thread under way.
 
     `items` are drawn as room becomes free. The first error stops everything and is raised.
     """
@@ -47,7 +49,7 @@ def in_parallel(function: Callable[[A], B], items: Iterable[A], threads: int) ->
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) >= WINDOW_PER_THREAD * threads:
+                if len(waiting) >= window * threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
