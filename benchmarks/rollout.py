@@ -40,6 +40,8 @@ ROOT = Path(__file__).parents[1]
 SAMPLES = 16
 CLIP_SECONDS = 2.0
 MAX_MODEL_LEN = 512
+THREADS = "1"
+"""Of both engines. torch reads it once, when a process loads it, so it is in the environment from the start."""
 START_SECONDS = 300.0
 """Longest wait for the worker to serve the model: vLLM imports for tens of seconds on busy cores."""
 ROUND_SECONDS = 600.0
@@ -146,6 +148,7 @@ def mesh(model_dir: Path, folder: Path) -> Iterator[Any]:
         write_active(client, ActiveJob("bench", str(model_dir), max_model_len=MAX_MODEL_LEN))
         environment = {
             **os.environ, "EW_QUEUE_URL": queue_server.url, "EW_WEIGHTS_URLS": weights.url, "EW_NAME": "bench",
+            "EW_ROLLOUT_THREADS": THREADS,
         }  # fmt: skip
         with (folder / "worker.log").open("wb") as log:
             worker = subprocess.Popen(
@@ -190,7 +193,13 @@ def bare_process(folder: Path) -> Iterator[Any]:
     with (folder / "bare.log").open("wb") as log:
         command = [sys.executable, "-m", "benchmarks.rollout", "--bare", str(folder)]
         process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            command,
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": THREADS},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         )
 
     def ask(kind: str, turn: int) -> tuple[float, list[list[int]]]:
