@@ -72,6 +72,32 @@ class Batch:
     """Number of each row within its step, over all ranks and micro-batches: how errors find its name. int64 [rows]"""
 
 
+class AroundBatch:
+    """A micro-batch with figures of its rows beside the batch, which is what the model is fed."""
+
+    batch: Batch
+
+    @property
+    def tokens(self) -> torch.Tensor:
+        """Of the batch."""
+        return self.batch.tokens
+
+    @property
+    def audio(self) -> AudioBatch | None:
+        """Of the batch."""
+        return self.batch.audio
+
+    @property
+    def audio_index(self) -> torch.Tensor:
+        """Of the batch."""
+        return self.batch.audio_index
+
+    @property
+    def segments(self) -> Sequence[int] | None:
+        """Of the batch."""
+        return self.batch.segments
+
+
 def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.device, *, packed: bool = False) -> Batch:
     """The rows, each with its number within the step, as tensors on `device`."""
     rows = [row for _, row in numbered]

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from earwitness.recipe.schema import RlStage
 from trainer.advantages import gae, group_normalised, leave_one_out, rewards_to_go, terminal_rewards, whiten
-from trainer.batches import Batch, Mels, collate, spread
+from trainer.batches import AroundBatch, Batch, Mels, collate, spread
 from trainer.errors import NonFiniteError
 from trainer.figures import BAD_ROW, bad_row, first_bad_row, maxima, sums
 from trainer.groups import Sample
 from trainer.kl import kl_tokens
 from trainer.learner import Learner
-from trainer.model.audio import AudioBatch
 from trainer.model.logprobs import States, logprobs_and_entropy, response_values
 from trainer.model.optimizer import forward
 from trainer.model.policy import is_last_stage
@@ -26,7 +25,7 @@ from trainer.shares import micro_batches, share
 
 
 @dataclass
-class Experience:
+class Experience(AroundBatch):
     """One micro-batch. Token tensors are fp32 in the shape of the mask; those with a default exist on the last pipeline
     stage."""
 
@@ -45,26 +44,6 @@ class Experience:
     """Of the critic as the step begins."""
     advantages: Tensor = field(default_factory=lambda: torch.empty(0))
     returns: Tensor = field(default_factory=lambda: torch.empty(0))
-
-    @property
-    def tokens(self) -> Tensor:
-        """Of the batch."""
-        return self.batch.tokens
-
-    @property
-    def audio(self) -> AudioBatch | None:
-        """Of the batch."""
-        return self.batch.audio
-
-    @property
-    def audio_index(self) -> Tensor:
-        """Of the batch."""
-        return self.batch.audio_index
-
-    @property
-    def segments(self) -> Sequence[int] | None:
-        """Of the batch."""
-        return self.batch.segments
 
     @property
     def mask(self) -> Tensor:

@@ -15,13 +15,12 @@ from earwitness.errors import InputError
 from earwitness.manifest import Example
 from earwitness.recipe.schema import PreferenceTune
 from trainer.agreement import agree
-from trainer.batches import Batch, Mels, Row, collate
+from trainer.batches import AroundBatch, Batch, Mels, Row, collate
 from trainer.checkpoint import Progress
 from trainer.control import Control
 from trainer.figures import BAD_ROW, bad_row
 from trainer.learner import Learner, Loss
 from trainer.losses import masked_sum, preference_rows
-from trainer.model.audio import AudioBatch
 from trainer.model.logprobs import States, logprobs
 from trainer.model.optimizer import forward
 from trainer.parallel import data_parallel, device, parallel_state
@@ -47,7 +46,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class PairBatch:
+class PairBatch(AroundBatch):
     """One micro-batch: its rows are chosen, rejected, chosen, rejected, ..."""
 
     batch: Batch
@@ -55,26 +54,6 @@ class PairBatch:
     """Log-prob of each whole answer under the reference. float32 [rows]"""
     counts: Tensor
     """bool [pairs]"""
-
-    @property
-    def tokens(self) -> Tensor:
-        """Of the batch."""
-        return self.batch.tokens
-
-    @property
-    def audio(self) -> AudioBatch | None:
-        """Of the batch."""
-        return self.batch.audio
-
-    @property
-    def audio_index(self) -> Tensor:
-        """Of the batch."""
-        return self.batch.audio_index
-
-    @property
-    def segments(self) -> Sequence[int] | None:
-        """Of the batch."""
-        return self.batch.segments
 
 
 def pairs_in(examples: Sequence[Example], row: Callable[[Example], Row]) -> list[Pair]:
