@@ -18,12 +18,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
 from earwitness.errors import InfrastructureError
 from earwitness.local.state import NoMesh
-from earwitness.queue import Queue
+from earwitness.queue import TASKS, Queue
+from earwitness.queue.commands import CONSUMERS
 from earwitness.redis_client import connect
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -40,6 +42,9 @@ JOIN_SECONDS = 400.0
 """Longest wait for a worker that joins: four vLLMs import on two cores."""
 RUN_SECONDS, STOP_SECONDS = 0.15, 1.35
 """The trainer's share while workers join."""
+WORK_SECONDS = 0.1
+"""What vLLM computes of a group before it is frozen: some tokens, not all."""
+FROZEN_SECONDS = 0.3
 
 
 class Workers:
@@ -70,10 +75,41 @@ class Workers:
             assert self.processes[name].poll() is None, self._log(name).read_text()[-3000:]
         return all(self.events(name, "group rolled") for name in names)
 
-    def holds_work(self, name: str) -> bool:
-        """True if its last announcement says that it generates."""
-        said = {w.name: w.fields for w in self._mesh.queue.workers() if w.role == "rollout"}
-        return int(said.get(name, {}).get("tasks", 0)) > 0
+    @contextmanager
+    def frozen_at_work(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
+        """The worker while its vLLM stands still in the middle of a group that it holds.
+
+        Time is vLLM's own: on busy cores a claim says nothing of how far a group is.
+        """
+        process = self.processes[name]
+        (vllm,) = [p for p in psutil.Process(process.pid).children(recursive=True) if "EngineCore" in p.name()]
+
+        def worked() -> float:
+            return sum(vllm.cpu_times()[:2])
+
+        def holds() -> bool:
+            if not self._claims(name):
+                return False
+            until = worked() + WORK_SECONDS
+            while worked() < until and self._claims(name):
+                time.sleep(0.005)
+            vllm.suspend()
+            time.sleep(FROZEN_SECONDS)  # what it had said before is with the queue now
+            if not self._claims(name):
+                vllm.resume()
+                return False
+            return True
+
+        wait_for(f"{name} to be in the middle of a group", holds, 120, poll_seconds=0.005)
+        try:
+            yield process
+        finally:
+            with suppress(psutil.NoSuchProcess):  # killed
+                vllm.resume()
+
+    def _claims(self, name: str) -> bool:
+        """True if the queue has given it tasks that it has not brought back."""
+        return bool(self._mesh.redis.xpending_range(TASKS, CONSUMERS, "-", "+", 1, consumername=name))
 
     def end(self) -> None:
         for process in self.processes.values():
@@ -177,11 +213,12 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
         mesh.until_step(job.job_id, four + 2, JOIN_SECONDS)
 
         # 4 -> 2
-        wait_for("work in the hands of who is killed", lambda: workers.holds_work("extra-1"), 60)
-        workers.processes["extra-1"].kill()
-        leaver = workers.processes["extra-2"]
-        wait_for("work in the hands of who leaves", lambda: workers.holds_work("extra-2"), 60)
-        leaver.send_signal(signal.SIGTERM)
+        with workers.frozen_at_work("extra-1") as killed:
+            killed.kill()
+            killed.wait(10)
+        with workers.frozen_at_work("extra-2") as leaver:
+            leaver.send_signal(signal.SIGTERM)
+            time.sleep(FROZEN_SECONDS)  # it asks vLLM for what it has, and waits
         assert leaver.wait(60) == 0
         two = mesh.client.get(job.job_id).step
         mesh.until_step(job.job_id, two + 2, JOIN_SECONDS)
