@@ -7,6 +7,7 @@ Megatron model. It runs in a process of its own: Megatron maps CUDA away on the 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -39,6 +40,23 @@ TOY = ToyModel(
 TEXTS = ["the pitch climbs from about 220 to 440 Hz, so it is rising", "two beeps, then silence; the second is louder"]
 CLIP_SECONDS = [0.02, 0.4, 1.0, 1.613, 7.3, 29.98]
 """From one frame or two up to the longest clip, odd numbers of frames among them."""
+
+
+LOOK_INTO_CORE = ("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")
+"""For `tokens_in_core`: vLLM sends functions to its own process only with this in the environment."""
+
+
+def tokens_in_core(worker: Any) -> dict[str, int]:
+    """Runs in vLLM's process: tokens that its model runner has sampled for each request it still has."""
+    requests = worker.model_runner.requests
+    return {name: request.num_tokens - request.num_prompt_tokens for name, request in requests.items()}
+
+
+async def until_begun(engine: Any, tokens: int, seconds: float = 60.0) -> None:
+    """Returns once what is in flight has so many tokens: a pause would mean more or less on another machine."""
+    async with asyncio.timeout(seconds):
+        while sum((await engine._llm.collective_rpc(tokens_in_core))[0].values()) < tokens:
+            pass  # vLLM answers between two steps
 
 
 def make_model(path: Path, seed: int = 1) -> Path:

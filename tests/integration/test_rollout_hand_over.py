@@ -17,7 +17,17 @@ from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import EngineConfig
 from rollout.engine import RolloutEngine
-from tests.integration.rollout_toy import make_clips, make_model, prompt, sampling, trainer_logprobs, weight_tensors
+from tests.integration.rollout_toy import (
+    LOOK_INTO_CORE,
+    make_clips,
+    make_model,
+    prompt,
+    sampling,
+    tokens_in_core,
+    trainer_logprobs,
+    until_begun,
+    weight_tensors,
+)
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
@@ -27,6 +37,8 @@ GAP_BOUND = 1e-3
 SAMPLES = 8
 LONG = 300
 """Tokens of a trajectory: some tenths of a second."""
+BEGUN = 10
+"""Tokens of a trajectory, on average, when it is interrupted."""
 
 Group = tuple[list[int], list[trajectory_pb2.Trajectory]]
 
@@ -64,8 +76,7 @@ async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Set
     folder = tmp_path_factory.mktemp("hand-over")
     model_dir = make_model(folder / "toy")
     with RedisServer("weights", folder / "redis") as redis, pytest.MonkeyPatch.context() as patch:
-        # for `tokens_in_core`: vLLM sends functions to its own process only with this
-        patch.setenv("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")
+        patch.setenv(*LOOK_INTO_CORE)
         publisher = WeightPublisher([redis.url], LINEAGE)
         publisher.publish_anchor(1, weight_tensors(model_dir))
         engine = await RolloutEngine.start(EngineConfig(str(model_dir), weight_urls=(redis.url,)))
@@ -74,12 +85,6 @@ async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Set
             yield Setting(engine, model_dir, make_clips(folder), folder)
         finally:
             engine.stop()
-
-
-def tokens_in_core(worker: Any) -> dict[str, int]:
-    """Runs in vLLM's process: tokens that its model runner has sampled for each request it still has."""
-    requests = worker.model_runner.requests
-    return {name: request.num_tokens - request.num_prompt_tokens for name, request in requests.items()}
 
 
 async def test_the_samples_of_a_prompt_share_its_cache_also_with_a_clip(setting: Setting) -> None:
@@ -114,7 +119,7 @@ async def test_an_interrupt_loses_no_token_and_another_goes_on(setting: Setting)
         in_core.update(counted)
 
     before = engine.tokens
-    await asyncio.sleep(0.6)
+    await until_begun(engine, 4 * SAMPLES * BEGUN)
     engine._llm.pause_generation = pause_and_count
     await engine.interrupt()
     engine._llm.pause_generation = pause

@@ -28,7 +28,16 @@ from rollout.engine import RolloutEngine
 from rollout.model.audio_model import AudioModel
 from rollout.plugin import ARCHITECTURES, register
 from tests.integration.parity_gate import gate
-from tests.integration.rollout_toy import make_clips, make_model, prompt, sampling, trainer_logprobs, weight_tensors
+from tests.integration.rollout_toy import (
+    LOOK_INTO_CORE,
+    make_clips,
+    make_model,
+    prompt,
+    sampling,
+    trainer_logprobs,
+    until_begun,
+    weight_tensors,
+)
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
@@ -80,7 +89,8 @@ class Setting:
 async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Setting]:
     folder = tmp_path_factory.mktemp("parity")
     model_dir = make_model(folder / "toy")
-    with RedisServer("weights", folder / "redis") as redis:
+    with RedisServer("weights", folder / "redis") as redis, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*LOOK_INTO_CORE)
         publisher = WeightPublisher([redis.url], LINEAGE)
         publisher.publish_anchor(1, weight_tensors(model_dir))
         engine = await RolloutEngine.start(EngineConfig(str(model_dir), weight_urls=(redis.url,)))
@@ -295,7 +305,7 @@ async def test_requests_in_flight_go_on_under_the_new_weights(setting: Setting, 
     await setting.engine.serve("job/in-flight", 2)
     publisher.publish_anchor(3, weight_tensors(setting.model_dir))
     running = [asyncio.create_task(setting.generate(i, "", samples=8, max_tokens=400)) for i in range(4)]
-    await asyncio.sleep(0.5)
+    await until_begun(setting.engine, 4 * 8 * 10)
     assert not any(task.done() for task in running), "the test's requests are too short to be in flight"
     await setting.engine.serve("job/in-flight", 3)
     spans = [[(s.version, s.tokens) for s in t.versions] for task in running for t in (await task)[1]]
