@@ -20,16 +20,11 @@ from collections.abc import Iterator
 import numpy as np
 import zstandard
 
-from earwitness.weights import gaps
+from earwitness.weights import gaps, loops
 
 SEGMENT = 1 << 22
 """Elements of a segment: memory for positions is bounded, and a tensor's segments are encoded side by side. Smaller
 ones cost more in calls than they gain in the cache."""
-
-BLOCK = 1 << 18
-"""Words of eight bytes that are compared at a time. At 2 MiB they are still in the last cache when those that differ
-are taken; smaller ones are a little faster on one thread, but two threads that hand the interpreter's lock to and fro
-between short calls gain nothing."""
 
 HEAD = struct.Struct("<4I")
 WHOLE, WIDE, SPLIT, PACKED_GAPS = 1, 2, 4, 8
@@ -55,12 +50,10 @@ def encode(old: np.ndarray, new: np.ndarray) -> list[bytes | memoryview]:
 
     `old`, `new`: bits of the elements, contiguous, uint16 or uint32 [at most SEGMENT].
     """
-    positions, values = differing(old, new)
-    if positions.size == 0:
-        return []
-    if positions.size * (new.itemsize + 1) >= new.nbytes:
-        return [HEAD.pack(positions.size, WHOLE, 0, 0), new.view(np.uint8).data]
-    return list(_record(positions, values))
+    changes = differing(old, new, most=max(0, new.nbytes - 1) // (new.itemsize + 1))
+    if changes is None:
+        return [HEAD.pack(new.size, WHOLE, 0, 0), new.view(np.uint8).data]
+    return list(_record(*changes)) if changes[0].size else []
 
 
 def apply(record: np.ndarray, target: np.ndarray) -> None:
@@ -77,41 +70,19 @@ def apply(record: np.ndarray, target: np.ndarray) -> None:
         raise BadRecord(f"{record.size - offset} bytes too many")
 
 
-def differing(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions where the bits differ, ascending, int64 [count], and the new bits there.
-
-    Words of eight bytes are compared first: a tenth of the time where few elements differ.
-    """
-    per_word = 8 // old.itemsize
-    whole = old.size - old.size % per_word
-    words, before, after = _differing_words(old[:whole].view(np.uint64), new[:whole].view(np.uint64))
-    before ^= after
-    inside = np.flatnonzero(before.view(old.dtype) != 0)
-    positions = words.take(inside // per_word)
-    positions *= per_word
-    positions += inside % per_word
-    values = after.view(new.dtype).take(inside)
-    if whole < old.size:
-        rest = np.flatnonzero(old[whole:] != new[whole:]) + whole
-        positions, values = np.concatenate([positions, rest]), np.concatenate([values, new[rest]])
-    return positions, values
+def differing(old: np.ndarray, new: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Positions where the bits differ, ascending, int32 [count], and the new bits there; None if more than `most`."""
+    buffers = loops.room(most, new.itemsize)
+    positions, values = np.empty(buffers, np.int32), np.empty(buffers, new.dtype)
+    count = int(loops.finder(new.itemsize)(_read_only(old), _read_only(new), positions, values))
+    return (positions[:count], values[:count]) if count <= most else None
 
 
-def _differing_words(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions where the words differ, and both words there."""
-    found: list[np.ndarray] = [np.empty(0, np.int64)]
-    before: list[np.ndarray] = [np.empty(0, np.uint64)]
-    after: list[np.ndarray] = [np.empty(0, np.uint64)]
-    different = np.empty(min(old.size, BLOCK), bool)
-    for start in range(0, old.size, BLOCK):
-        old_block, new_block = old[start : start + BLOCK], new[start : start + BLOCK]
-        words = np.flatnonzero(np.not_equal(old_block, new_block, out=different[: old_block.size]))
-        if words.size:
-            before.append(old_block.take(words))
-            after.append(new_block.take(words))
-            words += start
-            found.append(words)
-    return np.concatenate(found), np.concatenate(before), np.concatenate(after)
+def _read_only(bits: np.ndarray) -> np.ndarray:
+    """The same memory. Loops are compiled for one kind of array, whatever it was made from."""
+    view = bits.view()
+    view.flags.writeable = False
+    return view
 
 
 def _record(positions: np.ndarray, values: np.ndarray) -> Iterator[bytes | memoryview]:
@@ -156,35 +127,24 @@ def _apply(record: np.ndarray, offset: int, target: np.ndarray) -> int:
     stream, offset = _cut(record, offset, gap_bytes)
     if flags & PACKED_GAPS:
         stream = _unzip(stream, target.nbytes)
-    positions = _positions(stream, gaps.WIDE if flags & WIDE else gaps.NARROW, count)
-    if count and positions[-1] >= target.size:
-        raise BadRecord(f"a change of element {positions[-1]} among {target.size}")
+    values = np.empty(count, target.dtype)
+    planes = values.view(np.uint8).reshape(count, width)
     if flags & SPLIT:
         packed_high, offset = _cut(record, offset, high_bytes)
         low, offset = _cut(record, offset, count * (width - 1))
         high = _unzip(packed_high, count)
         if high.size != count:
             raise BadRecord(f"high bits of {high.size} elements, not of {count}")
-        planes = np.empty((count, width), np.uint8)
         planes[:, -1] = high
         planes[:, :-1] = low.reshape(count, width - 1)
-        values = planes.reshape(-1).view(target.dtype)
     else:
         plain, offset = _cut(record, offset, count * width)
-        values = plain.view(target.dtype)
-    target[positions] = values
-    return offset
-
-
-def _positions(stream: np.ndarray, width: np.dtype, count: int) -> np.ndarray:
-    split = count * width.itemsize
-    longs = stream[split:]
-    if stream.size < split or longs.size % gaps.LONG.itemsize:
-        raise BadRecord(f"{stream.size} bytes of gaps for {count} changes")
+        planes[:] = plain.reshape(count, width)
     try:
-        return gaps.unpack(stream[:split].view(width), longs.copy().view(gaps.LONG))
+        gaps.overwrite(stream, gaps.WIDE if flags & WIDE else gaps.NARROW, values, target)
     except ValueError as error:
         raise BadRecord(str(error)) from error
+    return offset
 
 
 def _cut(record: np.ndarray, offset: int, nbytes: int) -> tuple[np.ndarray, int]:

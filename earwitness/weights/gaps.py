@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from earwitness.weights import loops
+
 NARROW = np.dtype("<u1")
 WIDE = np.dtype("<u2")
 LONG = np.dtype("<u4")
 
 
 def pack(positions: np.ndarray) -> tuple[np.dtype, list[np.ndarray]]:
-    """Ascending positions below 2^31, int64 [count]: the width, whichever takes fewer bytes, and gaps and long gaps."""
-    gaps = positions.astype(np.int32)
+    """Ascending positions, int32 [count]: the width, whichever takes fewer bytes, and gaps and long gaps."""
+    gaps = positions.copy()
     gaps[1:] -= gaps[:-1] + 1
     long = {width: np.flatnonzero(gaps >= _limit(width)) for width in (NARROW, WIDE)}
     width = min(long, key=lambda w: gaps.size * w.itemsize + long[w].size * LONG.itemsize)
@@ -24,16 +26,19 @@ def pack(positions: np.ndarray) -> tuple[np.dtype, list[np.ndarray]]:
     return width, [gaps.astype(width), longs]
 
 
-def unpack(gaps: np.ndarray, longs: np.ndarray) -> np.ndarray:
-    """Undoes `pack`: positions, int64 [count]. Raises `ValueError` if there are not as many long gaps as there are said
-    to be."""
-    long = np.flatnonzero(gaps == _limit(gaps.dtype))
-    if long.size != longs.size:
-        raise ValueError(f"{longs.size} long gaps; expected {long.size}")
-    steps = gaps.astype(np.int64)
-    steps[long] = longs
-    steps[1:] += 1
-    return np.cumsum(steps, out=steps)
+def overwrite(stream: np.ndarray, width: np.dtype, values: np.ndarray, target: np.ndarray) -> None:
+    """Writes each of `values` into `target` at the position that the gaps in `stream` say: what `pack` gave, as uint8.
+
+    Raises `ValueError` if they are not as many, or lead beyond `target`, which then holds some of the values.
+    """
+    split = values.size * width.itemsize
+    if stream.size < split or (stream.size - split) % LONG.itemsize:
+        raise ValueError(f"{stream.size} bytes of gaps for {values.size} changes")
+    aligned = [part.copy() for part in (stream[:split], stream[split:])]  # a record has its parts at any byte
+    gaps, longs = aligned[0].view(width), aligned[1].view(LONG)
+    problem = loops.overwriter()(gaps, longs, _limit(width), values, target)
+    if problem:
+        raise ValueError(loops.OVERWRITE_ERRORS[problem])
 
 
 def _limit(width: np.dtype) -> int:

@@ -17,6 +17,9 @@ from earwitness.weights.shards import CPU_THREADS, in_parallel
 from earwitness.weights.tensors import ELEMENTS, verify
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest, TensorEntry
 
+TENSORS_AHEAD = 8
+"""Tensors a thread whose records have arrived. Vectors stand between matrices: with fewer, one thread waits."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -126,7 +129,7 @@ class HostCopy:
             if patched is not None and (entry.nbytes or entry.name in patched):
                 verify(manifest, entry, held.data)
 
-        for _ in in_parallel(apply, reader.records(manifest), CPU_THREADS):
+        for _ in in_parallel(apply, reader.records(manifest), CPU_THREADS, TENSORS_AHEAD):
             pass
         return {entry.name for entry in manifest.tensors if entry.nbytes}
 

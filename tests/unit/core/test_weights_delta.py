@@ -125,9 +125,14 @@ def test_overwriting_wins_over_what_was_there():
 
 
 def through_gaps(positions):
-    width, streams = gaps.pack(np.array(positions, np.int64))
-    assert streams[0].dtype == width
-    return gaps.unpack(*streams).tolist()
+    width, (short, longs) = gaps.pack(np.array(positions, np.int32))
+    assert short.dtype == width
+    stream = np.concatenate([short.view(np.uint8), longs.view(np.uint8)])
+    target = np.zeros(max(positions, default=0) + 1, np.uint16)
+    gaps.overwrite(stream, width, np.arange(1, len(positions) + 1, dtype=np.uint16), target)
+    found = np.flatnonzero(target)
+    assert target[found].tolist() == list(range(1, len(positions) + 1))
+    return found.tolist()
 
 
 @settings(deadline=None)  # a busy machine takes its time
@@ -136,17 +141,41 @@ def test_gaps_give_the_positions_back(positions):
     assert through_gaps(sorted(positions)) == sorted(positions)
 
 
-@pytest.mark.parametrize("first", [0, 254, 255, 256, 510, 511, 65534, 65535, 65536, 131070, 131071, 2**31 - 1])
+@pytest.mark.parametrize("first", [0, 254, 255, 256, 510, 511, 65534, 65535, 65536, 131070, 131071, 1 << 22])
 def test_gaps_around_a_long_one(first):
-    for positions in ([first], [0, first + 1] if first < 2**31 - 1 else [0, first], [*range(40), 40 + first // 2]):
+    for positions in ([first], [0, first + 1], [*range(40), 40 + first // 2]):
         assert through_gaps(positions) == positions
 
 
-def test_long_gaps_that_do_not_fit_are_refused():
-    width, (narrow, longs) = gaps.pack(np.array([300, *range(301, 340), 900], np.int64))
+@pytest.mark.parametrize(("cut", "add"), [(4, 0), (0, 4)])
+def test_long_gaps_that_do_not_fit_are_refused(cut, add):
+    width, (short, longs) = gaps.pack(np.array([300, *range(301, 340), 900], np.int32))
     assert width == gaps.NARROW
-    with pytest.raises(ValueError, match="3 long gaps; expected 2"):
-        gaps.unpack(narrow, np.append(longs, longs[:1]))
+    stream = np.concatenate([short, longs.view(np.uint8), np.zeros(add, np.uint8)])
+    stream = stream[: stream.size - cut]
+    with pytest.raises(ValueError, match="long gaps than there should be"):
+        gaps.overwrite(stream, width, np.zeros(41, np.uint16), np.zeros(901, np.uint16))
+
+
+def test_nothing_is_written_beyond_the_tensor():
+    width, (short, longs) = gaps.pack(np.array([3, 10], np.int32))
+    memory = np.zeros(20, np.uint16)
+    with pytest.raises(ValueError, match="beyond the last element"):
+        gaps.overwrite(np.concatenate([short, longs.view(np.uint8)]), width, np.ones(2, np.uint16), memory[:10])
+    assert np.flatnonzero(memory).tolist() == [3]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("elements", [31, 32, 33, 8_191, 8_192, 8_193, 20_000, 3 * 8_192 + 17])
+@pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
+def test_changes_are_those_that_numpy_finds(width, elements, share):
+    old = bits(elements, width)
+    new = np.where(np.random.default_rng(1).random(elements) < share, ~old, old)
+    expected = np.flatnonzero(old != new)
+    positions, values = delta.differing(old, new, most=expected.size)
+    assert positions.tolist() == expected.tolist()
+    assert values.tolist() == new[expected].tolist()
+    assert delta.differing(old, new, most=expected.size - 1) is None
 
 
 @settings(deadline=None)  # a busy machine takes its time
