@@ -4,31 +4,11 @@ import numpy as np
 import pytest
 
 from earwitness.errors import InfrastructureError
-from earwitness.weights import HostCopy, MissingVersion, WeightPublisher, WeightReader
+from earwitness.weights import HostCopy, MissingVersion, WeightPublisher
 from earwitness.weights.manifest import nbytes
 from earwitness.weights.names import manifest_key
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, VERSION_KIND_DELTA
-from tests.integration.weights_kit import LINEAGE, Policy, emptied, held, kinds, published, running_shards
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory):
-    yield from running_shards(tmp_path_factory, 2)
-
-
-@pytest.fixture
-def shards(urls):
-    yield from emptied(urls)
-
-
-@pytest.fixture
-def publisher(shards):
-    return WeightPublisher(shards, LINEAGE, anchor_every=5)
-
-
-@pytest.fixture
-def reader(shards):
-    return WeightReader(shards)
+from tests.integration.weights.weights_kit import LINEAGE, Policy, held, kinds, published
 
 
 def test_a_reader_follows_every_version_to_the_bit(publisher, reader):

@@ -14,7 +14,7 @@ from earwitness.redis_bulk import connect_bulk
 from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, MissingVersion, WeightPart, WeightPublisher, WeightReader
 from earwitness.weights.names import LEASES
-from tests.integration.weights_kit import LINEAGE, Policy, emptied, held, kinds, published, running_shards
+from tests.integration.weights.weights_kit import LINEAGE, Policy, held, kinds, published
 
 ERROR_SECONDS = 12.0
 """A shard that is down is told within 5 s a command; a publish or a fetch is at most two in a row. The rest is slack
@@ -27,16 +27,6 @@ START_SECONDS = 60.0
 def servers(tmp_path):
     with ExitStack() as stack:
         yield [stack.enter_context(RedisServer("weights", tmp_path / f"shard-{i}")) for i in range(2)]
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory):
-    yield from running_shards(tmp_path_factory, 2)
-
-
-@pytest.fixture
-def shards(urls):
-    yield from emptied(urls)
 
 
 def killed_when_ready(target, *arguments):

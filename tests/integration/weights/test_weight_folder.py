@@ -9,17 +9,12 @@ from earwitness.errors import InfrastructureError, InputError
 from earwitness.weights import ChecksumError, HostCopy, MissingVersion, WeightPublisher, WeightReader
 from earwitness.weights.manifest import nbytes
 from earwitness.weights.store import Folder
-from tests.integration.weights_kit import LINEAGE, Policy, emptied, held, kinds, published, running_shards
+from tests.integration.weights.weights_kit import LINEAGE, Policy, held, kinds, published, running_shards
 
 
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory):
     yield from running_shards(tmp_path_factory, 1)
-
-
-@pytest.fixture
-def shards(urls):
-    yield from emptied(urls)
 
 
 @pytest.fixture(params=["file", "memory"])

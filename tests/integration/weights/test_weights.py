@@ -8,43 +8,24 @@ import numpy as np
 import pytest
 
 from earwitness.errors import InfrastructureError
-from earwitness.redis_bulk import connect_bulk
 from earwitness.redis_server import RedisServer
 from earwitness.weights import NEWS, ChecksumError, MissingVersion, WeightPublisher, WeightReader, WrongBase
 from earwitness.weights.names import CHUNK_BYTES, LEASES, chunk_key, manifest_key
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
 from tests.integration.resp_proxy import RespProxy
+from tests.integration.weights.weights_kit import LINEAGE, running_shards
 
-LINEAGE = "job/1"
 SHARDS = 3
 
 
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory):
-    servers = [RedisServer("weights", tmp_path_factory.mktemp("shard")).start() for _ in range(SHARDS)]
-    yield [server.url for server in servers]
-    for server in servers:
-        server.stop()
-
-
-@pytest.fixture
-def shards(urls):
-    clients = [connect_bulk(url) for url in urls]
-    for client in clients:
-        client.flushall()
-    yield clients
-    for client in clients:
-        client.close()
+    yield from running_shards(tmp_path_factory, SHARDS)
 
 
 @pytest.fixture
 def publisher(shards):
     return WeightPublisher(shards, LINEAGE)
-
-
-@pytest.fixture
-def reader(shards):
-    return WeightReader(shards)
 
 
 def tensors(seed, large=2 * CHUNK_BYTES + 1000):

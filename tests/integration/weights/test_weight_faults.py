@@ -10,27 +10,7 @@ from earwitness.weights.manifest import seal
 from earwitness.weights.names import manifest_key
 from earwitness.wire.weights.v1.weights_pb2 import Manifest
 from tests.integration.resp_proxy import RespProxy
-from tests.integration.weights_kit import LINEAGE, Policy, emptied, held, kinds, published, running_shards
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory):
-    yield from running_shards(tmp_path_factory, 2)
-
-
-@pytest.fixture
-def shards(urls):
-    yield from emptied(urls)
-
-
-@pytest.fixture
-def publisher(shards):
-    return WeightPublisher(shards, LINEAGE, anchor_every=5)
-
-
-@pytest.fixture
-def reader(shards):
-    return WeightReader(shards)
+from tests.integration.weights.weights_kit import LINEAGE, Policy, held, kinds, published
 
 
 def test_a_wrong_base_is_refused_before_anything_is_written(publisher, reader):
