@@ -30,6 +30,7 @@ from earwitness.weights import WeightReader
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trainer.v1 import trainer_pb2, trainer_pb2_grpc
+from tests.integration.process_kit import below
 
 POLL_SECONDS = 0.1
 BACK_SECONDS = 90.0
@@ -185,9 +186,8 @@ class RealMesh:
 
     def engine(self) -> int:
         """vLLM's own process below the rollout worker."""
-        below = psutil.Process(self.place("rollout-0").pid).children(recursive=True)
-        (engine,) = [p.pid for p in below if "EngineCore" in p.name()]
-        return engine
+        (engine,) = below(self.place("rollout-0").pid, "EngineCore")
+        return engine.pid
 
     def freeze_engine_in_update(self, seconds: float = 60.0) -> None:
         """Stop vLLM's process at a moment when the next thing asked of it is to load a new weight version."""

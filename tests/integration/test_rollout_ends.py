@@ -22,6 +22,7 @@ from earwitness.redis_server import RedisServer, connect
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.rollout import EXIT_CANNOT_KEEP_UP
+from tests.integration.process_kit import below
 from tests.integration.rollout_toy import ROOT, make_model, prompt, sampling, weight_tensors
 
 pytestmark = pytest.mark.timeout(300)
@@ -85,10 +86,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 def spawned(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """vLLM's processes, as soon as they are there."""
-    children = psutil.Process(worker.pid).children(recursive=True)
-    return [
-        c for c in children if any("spawn_main" in word or "EngineCore" in word for word in [c.name(), *c.cmdline()])
-    ]
+    return below(worker.pid, "spawn_main", "EngineCore")
 
 
 @pytest.mark.parametrize("later_seconds", [0.0, 4.0], ids=["at once", "in the middle"])

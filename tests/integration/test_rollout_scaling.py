@@ -30,6 +30,7 @@ from earwitness.redis_client import connect
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.mesh_kit import TOY, RealMesh, published_versions, recipe, wait_for
+from tests.integration.process_kit import below
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -82,7 +83,7 @@ class Workers:
         Time is vLLM's own: on busy cores a claim says nothing of how far a group is.
         """
         process = self.processes[name]
-        (vllm,) = [p for p in psutil.Process(process.pid).children(recursive=True) if "EngineCore" in p.name()]
+        (vllm,) = below(process.pid, "EngineCore")
 
         def worked() -> float:
             return sum(vllm.cpu_times()[:2])
