@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Any
 
@@ -41,6 +42,8 @@ def environment(config: EngineConfig) -> dict[str, str]:
             # The sampler compiles one small function at its first use: seconds for nothing gained at these sizes.
             "TORCHDYNAMO_DISABLE": "1",
         }
+        if config.tensor_parallel > 1:
+            variables["VLLM_CPU_OMP_THREADS_BIND"] = _cores_of_ranks(config)
     return variables
 
 
@@ -71,7 +74,7 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
     if not on_gpu:
         options |= {
             "enforce_eager": True,
-            "distributed_executor_backend": "uni",
+            "distributed_executor_backend": "uni" if config.tensor_parallel == 1 else "mp",
             "kv_cache_memory_bytes": CPU_KV_BYTES,
             # A prompt split over two steps kills the engine: vLLM then takes one draw of the request's seeded generator
             # back, which torch's CPU generator cannot do. So prompts are never split, neither for the budget of a step
@@ -80,3 +83,11 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
             "max_num_batched_tokens": max(CPU_BATCHED_TOKENS, config.max_model_len),
         }
     return AsyncEngineArgs(**options)
+
+
+def _cores_of_ranks(config: EngineConfig) -> str:
+    """Cores of each rank's threads, `0,1|2,3`: left to itself vLLM wants as many NUMA nodes as ranks. Where there are
+    fewer cores than threads, they are shared."""
+    cores = itertools.cycle(sorted(os.sched_getaffinity(0)))
+    ranks = [itertools.islice(cores, config.threads) for _ in range(config.tensor_parallel)]
+    return "|".join(",".join(map(str, rank)) for rank in ranks)

@@ -28,7 +28,7 @@ class EngineConfig:
     threads: int = 1
     """CPU threads of the engine; not used on GPUs."""
     tensor_parallel: int = 1
-    """GPUs that share each layer."""
+    """GPUs, or processes on the CPU, that share each layer."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,86 +18,25 @@ from earwitness.audio import AudioError, read_audio
 from earwitness.chat import AUDIO_PATCH, EOT, SPECIAL_TOKENS, THINK_END
 from earwitness.errors import InputError
 from earwitness.logmel import audio_tokens, frames
-from earwitness.redis_server import RedisServer
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
-from rollout.contract import EngineConfig, FetchError, Served
-from rollout.engine import RolloutEngine
+from rollout.contract import FetchError, Served
 from rollout.model.audio_model import AudioModel
 from rollout.plugin import ARCHITECTURES, register
 from tests.integration.parity_gate import gate
-from tests.integration.rollout_toy import (
-    LOOK_INTO_CORE,
-    make_clips,
-    make_model,
-    prompt,
-    sampling,
-    trainer_logprobs,
-    until_begun,
-    weight_tensors,
-)
+from tests.integration.rollout_setting import GAP_BOUND, LINEAGE, Setting, serving_first_weights
+from tests.integration.rollout_toy import prompt, sampling, until_begun, weight_tensors
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
-LINEAGE = "job/0"
-GAP_BOUND = 1e-3
-"""Mean |rollout - trainer log-prob| in fp32."""
-LARGEST_GAP = 1e-2
 PATCH_ID = SPECIAL_TOKENS.index(AUDIO_PATCH)
-
-Sampled = tuple[list[int], list[trajectory_pb2.Trajectory]]
-
-
-@dataclass
-class Setting:
-    """A running engine, and what it is fed with."""
-
-    engine: RolloutEngine
-    urls: list[str]
-    publisher: WeightPublisher
-    model_dir: Path
-    clips: list[str]
-    folder: Path
-
-    async def generate(self, number: int, audio: str, ordinal: int | None = None, **how: float) -> Sampled:
-        """One group."""
-        ordinal = number if ordinal is None else ordinal
-        return await self.engine.generate(prompt(number, audio), sampling(**how), ordinal=ordinal)
-
-    async def generate_all(self, **how: float) -> list[Sampled]:
-        """A group for each clip, and a text-only one, side by side."""
-        return await asyncio.gather(*[self.generate(i, clip, **how) for i, clip in enumerate([*self.clips, ""])])
-
-    def gaps(self, groups: list[Sampled], temperature: float, model_dir: Path) -> np.ndarray:
-        """|rollout - trainer log-prob| of every token of `generate_all`."""
-        rows, found = [], []
-        for audio, (prompt_ids, trajectories) in zip([*self.clips, ""], groups, strict=True):
-            for trajectory in trajectories:
-                tokens = [*prompt_ids, *trajectory.token_ids]
-                rows.append(
-                    {"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": audio, "temperature": temperature}
-                )
-                found.extend(trajectory.logprobs)
-        wanted = [p for row in trainer_logprobs(model_dir, rows, self.folder) for p in row]
-        assert len(wanted) == len(found)
-        return np.abs(np.array(wanted) - np.array(found))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Setting]:
-    folder = tmp_path_factory.mktemp("parity")
-    model_dir = make_model(folder / "toy")
-    with RedisServer("weights", folder / "redis") as redis, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(*LOOK_INTO_CORE)
-        publisher = WeightPublisher([redis.url], LINEAGE)
-        publisher.publish_anchor(1, weight_tensors(model_dir))
-        engine = await RolloutEngine.start(EngineConfig(str(model_dir), weight_urls=(redis.url,)))
-        try:
-            await engine.serve(LINEAGE, 1)
-            yield Setting(engine, [redis.url], publisher, model_dir, make_clips(folder), folder)
-        finally:
-            engine.stop()
+    async with serving_first_weights(tmp_path_factory.mktemp("parity")) as setting:
+        yield setting
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
@@ -111,10 +49,7 @@ async def first_weights(setting: Setting) -> None:
 
 @pytest.fixture(scope="module")
 def other_model(setting: Setting) -> Path:
-    """Other weights for the same tokenizer."""
-    new = make_model(setting.folder / "toy2", seed=2)
-    shutil.copy(setting.model_dir / "tokenizer.json", new / "tokenizer.json")
-    return new
+    return setting.other_model()
 
 
 async def test_the_plug_in_may_be_called_again(setting: Setting) -> None:
@@ -125,10 +60,7 @@ async def test_the_plug_in_may_be_called_again(setting: Setting) -> None:
 @pytest.mark.parametrize("temperature", [0.7, 1.0])
 async def test_logprobs_are_the_trainers(setting: Setting, temperature: float) -> None:
     groups = await setting.generate_all(temperature=temperature)
-    gaps = setting.gaps(groups, temperature, setting.model_dir)
-    print(f"log-prob gap at temperature {temperature}: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
-    assert gaps.mean() <= GAP_BOUND
-    assert gaps.max() <= LARGEST_GAP
+    setting.check_agreement(f"the first version, at temperature {temperature}", groups, setting.model_dir, temperature)
 
 
 async def test_prompt_has_one_placeholder_for_each_audio_token(setting: Setting) -> None:
@@ -258,10 +190,7 @@ async def test_an_update_replaces_every_weight(setting: Setting, other_model: Pa
     after = await setting.generate_all()
     assert [t.token_ids for t in before[0][1]] != [t.token_ids for t in after[0][1]]
     assert {span.version for _, ts in after for t in ts for span in t.versions} == {2}
-    gaps = setting.gaps(after, 0.7, other_model)
-    print(f"log-prob gap after an update: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
-    assert gaps.mean() <= GAP_BOUND
-    assert gaps.max() <= LARGEST_GAP
+    setting.check_agreement("an update", after, other_model)
 
 
 async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> None:
@@ -292,10 +221,7 @@ async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> N
         after = await setting.generate_all()
         assert {span.version for _, ts in after for t in ts for span in t.versions} == {version}
         assert [list(t.token_ids) for t in before[0][1]] != [list(t.token_ids) for t in after[0][1]]
-        gaps = setting.gaps(after, 0.7, new)
-        print(f"log-prob gap after the delta to version {version}: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
-        assert gaps.mean() <= GAP_BOUND
-        assert gaps.max() <= LARGEST_GAP
+        setting.check_agreement(f"the delta to version {version}", after, new)
         before = after
 
 

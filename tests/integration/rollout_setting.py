@@ -1,0 +1,100 @@
+"""A vLLM engine of the toy model that takes its weights from a weight plane, and the trainer's word on what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earwitness.redis_server import RedisServer
+from earwitness.weights import WeightPublisher
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.contract import EngineConfig
+from rollout.engine import RolloutEngine
+from tests.integration.rollout_toy import (
+    LOOK_INTO_CORE,
+    make_clips,
+    make_model,
+    prompt,
+    sampling,
+    trainer_logprobs,
+    weight_tensors,
+)
+
+LINEAGE = "job/0"
+GAP_BOUND = 1e-3
+"""Mean |rollout - trainer log-prob| in fp32."""
+LARGEST_GAP = 1e-2
+
+Sampled = tuple[list[int], list[trajectory_pb2.Trajectory]]
+
+
+@dataclass
+class Setting:
+    """A running engine, and what it is fed with."""
+
+    engine: RolloutEngine
+    urls: list[str]
+    publisher: WeightPublisher
+    model_dir: Path
+    clips: list[str]
+    folder: Path
+
+    async def generate(self, number: int, audio: str, ordinal: int | None = None, **how: float) -> Sampled:
+        """One group."""
+        ordinal = number if ordinal is None else ordinal
+        return await self.engine.generate(prompt(number, audio), sampling(**how), ordinal=ordinal)
+
+    async def generate_all(self, **how: float) -> list[Sampled]:
+        """A group for each clip, and a text-only one, side by side."""
+        return await asyncio.gather(*[self.generate(i, clip, **how) for i, clip in enumerate([*self.clips, ""])])
+
+    def gaps(self, groups: list[Sampled], temperature: float, model_dir: Path) -> np.ndarray:
+        """|rollout - trainer log-prob| of every token of `generate_all`."""
+        rows, found = [], []
+        for audio, (prompt_ids, trajectories) in zip([*self.clips, ""], groups, strict=True):
+            for trajectory in trajectories:
+                tokens = [*prompt_ids, *trajectory.token_ids]
+                rows.append(
+                    {"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": audio, "temperature": temperature}
+                )
+                found.extend(trajectory.logprobs)
+        wanted = [p for row in trainer_logprobs(model_dir, rows, self.folder) for p in row]
+        assert len(wanted) == len(found)
+        return np.abs(np.array(wanted) - np.array(found))
+
+    def check_agreement(self, what: str, groups: list[Sampled], model_dir: Path, temperature: float = 0.7) -> None:
+        """The trainer's model gives every token of `generate_all` the log-prob that it was sampled with."""
+        gaps = self.gaps(groups, temperature, model_dir)
+        print(f"log-prob gap after {what}: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
+        assert gaps.mean() <= GAP_BOUND
+        assert gaps.max() <= LARGEST_GAP
+
+    def other_model(self) -> Path:
+        """Other weights for the same tokenizer."""
+        new = make_model(self.folder / "toy2", seed=2)
+        shutil.copy(self.model_dir / "tokenizer.json", new / "tokenizer.json")
+        return new
+
+
+@asynccontextmanager
+async def serving_first_weights(folder: Path, tensor_parallel: int = 1) -> AsyncIterator[Setting]:
+    """An engine that serves version 1."""
+    model_dir = make_model(folder / "toy")
+    with RedisServer("weights", folder / "redis") as redis, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*LOOK_INTO_CORE)
+        publisher = WeightPublisher([redis.url], LINEAGE)
+        publisher.publish_anchor(1, weight_tensors(model_dir))
+        config = EngineConfig(str(model_dir), weight_urls=(redis.url,), tensor_parallel=tensor_parallel)
+        engine = await RolloutEngine.start(config)
+        try:
+            await engine.serve(LINEAGE, 1)
+            yield Setting(engine, [redis.url], publisher, model_dir, make_clips(folder), folder)
+        finally:
+            engine.stop()
