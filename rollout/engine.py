@@ -177,13 +177,14 @@ class RolloutEngine:
     async def _update(self, lineage: str, version: int) -> None:
         llm = self._llm
         started = time.perf_counter()
-        nbytes = await self._fetch(lineage, version)
+        nbytes, held_by = await self._fetch(lineage, version)
         async with self._pausing:
             paused = time.perf_counter()
             await llm.pause_generation(mode="keep", clear_cache=False)
             try:
+                which = {"lineage": lineage, "version": version, "held_by": held_by}
                 await llm.start_weight_update()
-                await llm.update_weights(WeightTransferUpdateRequest({"lineage": lineage, "version": version}))
+                await llm.update_weights(WeightTransferUpdateRequest(which))
                 await llm.finish_weight_update(str(version))
             except Exception as error:
                 self.served = None
@@ -203,8 +204,9 @@ class RolloutEngine:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _fetch(self, lineage: str, version: int) -> int:
-        """Waits until every process holds the version in memory, verified; the bytes that they fetched."""
+    async def _fetch(self, lineage: str, version: int) -> tuple[int, list[str]]:
+        """Waits until a process on every machine holds the version in memory, verified: the bytes that they fetched,
+        and where they hold it."""
         await self._llm.collective_rpc("fetch_weights", args=(lineage, version))
         waiting = True
         while waiting:
@@ -214,7 +216,7 @@ class RolloutEngine:
         for kind, detail, _ in states:
             if kind != FETCHED:
                 raise FetchError(kind, detail)
-        return sum(nbytes for *_, nbytes in states)
+        return sum(nbytes for *_, nbytes in states), [place for _, place, _ in states if place]
 
     def _prompt(self, encoded: EncodedPrompt) -> dict[str, Any]:
         assert self.served is not None

@@ -5,6 +5,7 @@ A reader keeps one to go on from; a publisher keeps one to tell what changed.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,10 +37,16 @@ class Held:
         return self.data.view(ELEMENTS[self.dtype])
 
 
+Layout = list[tuple[str, str, tuple[int, ...]]]
+"""Name, dtype and shape of each tensor of a version."""
+
+
 class HostCopy:
     """Follows the versions of any lineage."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Callable[[Layout], Mapping[str, Held]] | None = None) -> None:
+        """`room`: where tensors of a layout are kept, if not in this process's own memory; asked at each anchor."""
+        self._room = room
         self.held: tuple[str, int] | None = None
         """(lineage, version) that the tensors are, verified; None before the first and after a failure."""
         self.tensors: dict[str, Held] = {}
@@ -104,10 +111,16 @@ class HostCopy:
         return replaced | patched
 
     def _replace(self, reader: WeightReader, manifest: Manifest) -> set[str]:
+        if self._room is not None:
+            self.tensors = dict(self._room([(e.name, e.dtype, tuple(e.shape)) for e in manifest.tensors]))
         memory = {name: tensor.data for name, tensor in self.tensors.items()}
-        self.tensors = {
-            entry.name: Held(entry.dtype, tuple(entry.shape), data) for entry, data in reader.fetch(manifest, memory)
-        }
+        tensors = {}
+        for entry, data in reader.fetch(manifest, memory):
+            if self._room is not None and data is not memory[entry.name]:
+                problem = f"tensor {entry.name} has {data.nbytes} bytes; expected those of {entry.dtype} {entry.shape}"
+                raise ChecksumError(manifest.lineage, manifest.version, problem)
+            tensors[entry.name] = Held(entry.dtype, tuple(entry.shape), data)
+        self.tensors = tensors
         self._verified = {entry.name: entry.xxh3_128 for entry in manifest.tensors}
         return set(self.tensors)
 
