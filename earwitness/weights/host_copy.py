@@ -117,7 +117,9 @@ class HostCopy:
         tensors = {}
         for entry, data in reader.fetch(manifest, memory):
             if self._room is not None and data is not memory[entry.name]:
-                problem = f"tensor {entry.name} has {data.nbytes} bytes; expected those of {entry.dtype} {entry.shape}"
+                problem = (
+                    f"tensor {entry.name} has {data.nbytes} bytes; expected those of {entry.dtype} {tuple(entry.shape)}"
+                )
                 raise ChecksumError(manifest.lineage, manifest.version, problem)
             tensors[entry.name] = Held(entry.dtype, tuple(entry.shape), data)
         self.tensors = tensors

@@ -1,13 +1,16 @@
 """Faults in what the shards hold: each ends in recovery or a typed error, and never in other weights."""
 
+import math
 import random
 from contextlib import ExitStack
 
+import numpy as np
 import pytest
 
-from earwitness.weights import ChecksumError, HostCopy, MissingVersion, WeightPublisher, WeightReader, WrongBase
+from earwitness.weights import ChecksumError, Held, HostCopy, MissingVersion, WeightPublisher, WeightReader, WrongBase
 from earwitness.weights.manifest import seal
 from earwitness.weights.names import manifest_key
+from earwitness.weights.tensors import ELEMENTS
 from earwitness.wire.weights.v1.weights_pb2 import Manifest
 from tests.integration.resp_proxy import RespProxy
 from tests.integration.weights.weights_kit import LINEAGE, Policy, held, kinds, published
@@ -41,6 +44,25 @@ def test_other_bits_under_the_right_name_fail_the_checksum(publisher, reader):
     assert copy.held is None
     copy.catch_up(reader, LINEAGE, 1)
     assert held(copy) == history[1]
+
+
+def test_a_tensor_that_does_not_fit_its_room_is_refused(publisher, reader):
+    """A manifest that contradicts itself must not lead others, who share the room, to what was there before."""
+
+    def room(layout):
+        return {
+            name: Held(dtype, shape, np.zeros(math.prod(shape) * ELEMENTS[dtype].itemsize, np.uint8))
+            for name, dtype, shape in layout
+        }
+
+    history = published(publisher, Policy(), [0])
+    manifest, copy = reader.manifest(LINEAGE, 0), HostCopy(room)
+    copy.apply(reader, manifest)
+    assert held(copy) == history[0]
+    next(entry for entry in manifest.tensors if entry.name == "norm").shape[0] = 8
+    with pytest.raises(ChecksumError, match=r"tensor norm has 28 bytes; expected those of float32 \(8,\)"):
+        copy.apply(reader, manifest)
+    assert copy.held is None
 
 
 def test_a_copy_gone_bad_recovers_through_the_anchor(publisher, reader):
