@@ -19,7 +19,7 @@ ROWS = (*SHARES, "think_tokens")
 
 
 def final_table(report: dict[str, float]) -> Table:
-    """Accuracy with its 95 % interval and the other figures, before and after; then the seconds of each part."""
+    """Accuracy with its 95 % interval and the other figures, before and after; then the seconds of each part there was."""
     table = Table("", title="result (with 95 % intervals)", title_justify="left")
     for column in COLUMNS:
         table.add_column(column.replace("_", " "), justify="right")
@@ -35,7 +35,7 @@ def final_table(report: dict[str, float]) -> Table:
     if "logprob_gap" in report:
         table.add_row("mean |rollout - trainer log-prob|", "", f"{report['logprob_gap']:.1e}", "")
     for name in report:
-        if name.startswith("seconds."):
+        if name.startswith("seconds.") and report[name]:
             table.add_row(name.replace(".", " of "), "", f"{report[name]:.0f}", "")
     return table
 
