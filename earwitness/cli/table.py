@@ -19,7 +19,7 @@ ROWS = (*SHARES, "think_tokens")
 
 
 def final_table(report: dict[str, float]) -> Table:
-    """Accuracy with its 95 % interval and the other figures, before and after; then the seconds of each part there was."""
+    """Accuracy with its 95 % interval and the other figures, before and after; then the seconds of its parts."""
     table = Table("", title="result (with 95 % intervals)", title_justify="left")
     for column in COLUMNS:
         table.add_column(column.replace("_", " "), justify="right")

@@ -10,9 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
+
+Loop = Callable[..., int]
+
+_making = Lock()
+"""Threads that come at the same time get the same loop, which is then compiled once."""
 
 LINE = 64
 """Bytes that are compared at a time: a line of the cache."""
@@ -21,8 +27,7 @@ LINES = 256
 """Lines that are compared before any of their elements is looked at: both sides stay in the nearest cache."""
 
 
-@cache
-def finder(itemsize: int) -> Callable[..., int]:
+def finder(itemsize: int) -> Loop:
     """`find(old, new, positions, values) -> count`: the elements whose bits differ, ascending.
 
     `old`, `new`: bits of as many elements of `itemsize` bytes, contiguous. `positions`, int32, and `values` have
@@ -32,6 +37,12 @@ def finder(itemsize: int) -> Callable[..., int]:
     written where the last one that differs was not, and counted only if it does. A branch for each, taken at random,
     costs more than the memory.
     """
+    with _making:
+        return _finder(itemsize)
+
+
+@cache
+def _finder(itemsize: int) -> Loop:
     width, per_word, per_line = 8 * itemsize, 8 // itemsize, LINE // itemsize
     mask = (1 << width) - 1
     words_per_line = LINE // 8
@@ -84,14 +95,18 @@ def room(most: int, itemsize: int) -> int:
     return most + (LINES + 1) * LINE // itemsize + 1
 
 
-@cache
-def overwriter() -> Callable[..., int]:
+def overwriter() -> Loop:
     """`overwrite(gaps, longs, long, values, target) -> 0`, or what is wrong: see `OVERWRITE_ERRORS`.
 
     Writes each of `values` where `gaps` says, see `gaps`; a gap of `long` stands for the next of `longs`. What is
     read is believed nothing: an error leaves what was written before it.
     """
+    with _making:
+        return _overwriter()
 
+
+@cache
+def _overwriter() -> Loop:
     def overwrite(gaps: Any, longs: Any, long: Any, values: Any, target: Any) -> int:
         position, used = np.int64(-1), np.int64(0)
         for index in range(gaps.size):
@@ -114,10 +129,10 @@ OVERWRITE_ERRORS = ("", "fewer long gaps than there should be", "a change beyond
                     "more long gaps than there should be")  # fmt: skip
 
 
-def _compiled(function: Callable[..., int]) -> Callable[..., int]:
+def _compiled(function: Loop) -> Loop:
     try:
         import numba  # with LLVM it is larger than the rest of the core
     except ImportError as error:
         raise ImportError("deltas of weights need numba: pip install 'earwitness[weights]'") from error
-    compiled: Callable[..., int] = numba.njit(function, nogil=True)
+    compiled: Loop = numba.njit(function, nogil=True)
     return compiled
