@@ -68,13 +68,13 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
     ) -> None:
         super().__init__(config, vllm_config, device, model)
         logging.getLogger(RELOAD_LOG).setLevel(logging.ERROR)
-        ranks, rank = get_tensor_model_parallel_world_size(), get_world_group().local_rank
-        self._fetches = rank == 0
+        world = get_world_group()
+        self._fetches = world.local_rank == 0
         """The first rank on a machine does, for all."""
         self._shared: SharedMemory | None = None
         self._reader: WeightReader | None = None
         self._thread: threading.Thread | None = None
-        self._copy = HostCopy(self._room if ranks > 1 else None)
+        self._copy = HostCopy(self._room if world.world_size > 1 else None)
         self._mapped: tuple[list[str], dict[str, Held]] = ([], {})
         self._failure: tuple[str, str] | None = None
 
