@@ -4,13 +4,12 @@ The first process fetches into memory without a name (`memfd_create`, Linux); th
 first one's `/proc/<pid>/fd`. The kernel frees it with the last of them, however they end. Who writes and who reads is
 settled by the engine: a version is fetched before it is loaded, and loaded by all before the next is fetched.
 
-    bytes of the table, uint64 | table: JSON, [[name, dtype, shape, offset], ...] | tensors, each at a multiple of 64
+    bytes of the table, uint64 | table: JSON, [[name, dtype, shape], ...] | tensors in that order, each at 64 · n
 """
 
 from __future__ import annotations
 
 import json
-import math
 import mmap
 import os
 import socket
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from earwitness.weights import Held, Layout
-from earwitness.weights.tensors import ELEMENTS
+from earwitness.weights.tensors import size_of
 
 HEAD = struct.Struct("<Q")
 ALIGNMENT = 64
@@ -34,11 +33,12 @@ class SharedMemory:
     def __init__(self, layout: Layout) -> None:
         """Raises `OSError` if there is not enough memory."""
         self.layout = layout
-        table, size = _table(layout)
+        table = json.dumps(layout).encode()
+        size = _first(len(table)) + sum(_aligned(size_of(dtype, shape)) for _, dtype, shape in layout)
         self._file = os.memfd_create("earwitness-weights")
         os.posix_fallocate(self._file, 0, size)  # all pages at once: one by one, at first touch, takes longer
         memory = mmap.mmap(self._file, size)
-        memory[: len(table)] = table
+        memory[: HEAD.size + len(table)] = HEAD.pack(len(table)) + table
         self.tensors = _tensors(memory)
         """By name."""
 
@@ -72,29 +72,21 @@ def mapped(addresses: Iterable[str]) -> dict[str, Held]:
     raise RuntimeError(f"no process of {here} holds the weights")
 
 
-def _table(layout: Layout) -> tuple[bytes, int]:
-    """Head and table, and the bytes of all."""
-
-    def placed(start: int) -> tuple[bytes, int]:
-        rows, offset = [], start
-        for name, dtype, shape in layout:
-            rows.append([name, dtype, shape, offset])
-            offset += _aligned(math.prod(shape) * ELEMENTS[dtype].itemsize)
-        return json.dumps(rows).encode(), offset
-
-    longest, _ = placed(1 << 60)  # offsets have fewer digits
-    table, size = placed(_aligned(HEAD.size + len(longest)))
-    return HEAD.pack(len(table)) + table, size
-
-
 def _tensors(memory: mmap.mmap) -> dict[str, Held]:
     data = np.frombuffer(memory, np.uint8)
     (length,) = HEAD.unpack_from(memory)
+    offset = _first(length)
     found = {}
-    for name, dtype, shape, offset in json.loads(memory[HEAD.size : HEAD.size + length]):
-        nbytes = math.prod(shape) * ELEMENTS[dtype].itemsize
+    for name, dtype, shape in json.loads(memory[HEAD.size : HEAD.size + length]):
+        nbytes = size_of(dtype, shape)
         found[name] = Held(dtype, tuple(shape), data[offset : offset + nbytes])
+        offset += _aligned(nbytes)
     return found
+
+
+def _first(table_bytes: int) -> int:
+    """Where the first tensor is."""
+    return _aligned(HEAD.size + table_bytes)
 
 
 def _aligned(nbytes: int) -> int:

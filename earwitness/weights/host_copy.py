@@ -14,12 +14,9 @@ from earwitness.weights import delta
 from earwitness.weights.errors import ChecksumError, WeightError, WrongBase
 from earwitness.weights.manifest import nbytes
 from earwitness.weights.reader import WeightReader
-from earwitness.weights.shards import CPU_THREADS, in_parallel
-from earwitness.weights.tensors import ELEMENTS, verify
+from earwitness.weights.shards import CPU_THREADS, CPU_WINDOW, in_parallel
+from earwitness.weights.tensors import ELEMENTS, size_of, verify
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest, TensorEntry
-
-TENSORS_AHEAD = 8
-"""Tensors a thread whose records have arrived. Vectors stand between matrices: with fewer, one thread waits."""
 
 
 @dataclass(frozen=True)
@@ -111,18 +108,17 @@ class HostCopy:
         return replaced | patched
 
     def _replace(self, reader: WeightReader, manifest: Manifest) -> set[str]:
-        if self._room is not None:
-            self.tensors = dict(self._room([(e.name, e.dtype, tuple(e.shape)) for e in manifest.tensors]))
-        memory = {name: tensor.data for name, tensor in self.tensors.items()}
-        tensors = {}
-        for entry, data in reader.fetch(manifest, memory):
-            if self._room is not None and data is not memory[entry.name]:
-                problem = (
-                    f"tensor {entry.name} has {data.nbytes} bytes; expected those of {entry.dtype} {tuple(entry.shape)}"
-                )
+        for entry in manifest.tensors:  # only what fits is fetched into the memory that is there
+            if entry.dtype not in ELEMENTS or entry.nbytes != size_of(entry.dtype, entry.shape):
+                expected = f"expected those of {entry.dtype} {tuple(entry.shape)}"
+                problem = f"tensor {entry.name} has {entry.nbytes} bytes; {expected}"
                 raise ChecksumError(manifest.lineage, manifest.version, problem)
-            tensors[entry.name] = Held(entry.dtype, tuple(entry.shape), data)
-        self.tensors = tensors
+        layout = [(entry.name, entry.dtype, tuple(entry.shape)) for entry in manifest.tensors]
+        there = self._room(layout) if self._room else self.tensors
+        memory = {name: tensor.data for name, tensor in there.items()}
+        self.tensors = {
+            entry.name: Held(entry.dtype, tuple(entry.shape), data) for entry, data in reader.fetch(manifest, memory)
+        }
         self._verified = {entry.name: entry.xxh3_128 for entry in manifest.tensors}
         return set(self.tensors)
 
@@ -144,7 +140,7 @@ class HostCopy:
             if patched is not None and (entry.nbytes or entry.name in patched):
                 verify(manifest, entry, held.data)
 
-        for _ in in_parallel(apply, reader.records(manifest), CPU_THREADS, TENSORS_AHEAD):
+        for _ in in_parallel(apply, reader.records(manifest), CPU_THREADS, CPU_WINDOW):
             pass
         return {entry.name for entry in manifest.tensors if entry.nbytes}
 

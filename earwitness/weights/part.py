@@ -16,7 +16,7 @@ from earwitness.redis_bulk import BulkClient
 from earwitness.weights import delta
 from earwitness.weights.chunks import Parts, split
 from earwitness.weights.names import CHUNK_BYTES, chunk_key
-from earwitness.weights.shards import CPU_THREADS, STREAMS_PER_SHARD, connect_shards, in_parallel
+from earwitness.weights.shards import CPU_THREADS, CPU_WINDOW, STREAMS_PER_SHARD, connect_shards, in_parallel
 from earwitness.weights.store import Folder, Store
 from earwitness.weights.tensors import ELEMENTS, Checked, Tensor, checked, digest
 from earwitness.wire.weights.v1.weights_pb2 import ChunkEntry, Manifest, TensorEntry
@@ -27,10 +27,6 @@ the shards hold, and a single delta of that size saves too little."""
 
 DELTA_CHUNK_BYTES = CHUNK_BYTES // 8
 """Chunks of a delta are smaller: the first is on the wire while the rest is still being encoded."""
-
-SEGMENTS_AHEAD = 8
-"""Segments and digests a thread that may wait for their turn. Small tensors and digests stand between large segments:
-with fewer, one thread waits while the other encodes. A result is a view of the tensor, or smaller than half of it."""
 
 FOLDER_CHUNK_BYTES = 16 * CHUNK_BYTES
 """Chunks in a folder are larger: each is a file, and a request to a bucket."""
@@ -159,7 +155,7 @@ def _records(
     total = 0
     record: list[bytes | memoryview] = []
     unchanged = 0
-    for (name, start), result in zip(jobs, in_parallel(work, jobs, CPU_THREADS, SEGMENTS_AHEAD), strict=True):
+    for (name, start), result in zip(jobs, in_parallel(work, jobs, CPU_THREADS, CPU_WINDOW), strict=True):
         if start != _HASH:
             assert isinstance(result, list)
             if not result:

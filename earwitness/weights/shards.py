@@ -24,6 +24,10 @@ WINDOW_PER_THREAD = 2
 CPU_THREADS = min(4, os.cpu_count() or 1)
 """Threads that compare, apply and hash: a few fill the memory's bandwidth."""
 
+CPU_WINDOW = 8
+"""Items a thread for these: vectors and digests stand between matrices, and with fewer one thread waits for the other.
+Of a delta, so that each is a view of a tensor, or smaller than half of it."""
+
 
 def connect_shards(shards: Sequence[str | BulkClient]) -> list[BulkClient]:
     """Clients of the shards, in order; URLs are connected. Raises `InfrastructureError` if one is not reached."""

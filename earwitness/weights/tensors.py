@@ -33,10 +33,15 @@ def checked(tensors: Iterable[Tensor]) -> Iterator[Checked]:
             raise ValueError(f"tensor {name} comes twice")
         if dtype not in ELEMENTS:
             raise ValueError(f"tensor {name} has dtype {dtype}; expected one of {', '.join(ELEMENTS)}")
-        if view.nbytes != math.prod(shape) * ELEMENTS[dtype].itemsize:
+        if view.nbytes != size_of(dtype, shape):
             raise ValueError(f"tensor {name} has {view.nbytes} bytes; expected those of {dtype} {tuple(shape)}")
         names.add(name)
         yield name, dtype, tuple(shape), view
+
+
+def size_of(dtype: str, shape: Sequence[int]) -> int:
+    """Bytes of a tensor."""
+    return math.prod(shape) * ELEMENTS[dtype].itemsize
 
 
 def digest(view: memoryview) -> bytes:

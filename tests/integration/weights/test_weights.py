@@ -1,8 +1,6 @@
 """The weight plane over real Redis shards: what is committed can be read, what is read is what was published."""
 
-import random
 import threading
-from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -12,8 +10,7 @@ from earwitness.redis_server import RedisServer
 from earwitness.weights import NEWS, ChecksumError, MissingVersion, WeightPublisher, WeightReader, WrongBase
 from earwitness.weights.names import CHUNK_BYTES, LEASES, chunk_key, manifest_key
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
-from tests.integration.resp_proxy import RespProxy
-from tests.integration.weights.weights_kit import LINEAGE, running_shards
+from tests.integration.weights.weights_kit import LINEAGE, breaking_lines, running_shards
 
 SHARDS = 3
 
@@ -192,17 +189,10 @@ def test_a_chunk_of_another_length_is_refused(publisher, reader, shards):
 @pytest.mark.parametrize("seed", range(3))
 def test_lines_that_break_at_random_change_nothing(urls, shards, seed):
     """A third of the commands loses itself or its reply, on every shard."""
-    chance = random.Random(seed)
-    with ExitStack() as stack:
-        proxies = [stack.enter_context(RespProxy(url)) for url in urls]
-        behind = [proxy.url for proxy in proxies]
-        publisher, reader = WeightPublisher(behind, LINEAGE), WeightReader(behind)
-        for proxy in proxies:
-            proxy.always(lambda _: chance.choice(["lose_reply", "lose_command"]) if chance.random() < 0.3 else None)
+    with breaking_lines(urls, seed, 0.3) as (publisher, reader):
         publisher.publish_anchor(0, tensors(seed))
         reader.lease("w", *reader.latest())
         assert fetched(reader, LINEAGE, 0) == expected(seed)
-        assert sum(proxy.broken for proxy in proxies) > 0
 
 
 def test_a_delta_needs_a_base(publisher, reader):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, WeightPublisher, WeightReader
 from earwitness.weights.names import CHUNK_BYTES
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
+from tests.integration.resp_proxy import RespProxy
 
 LINEAGE = "job/1"
 
@@ -31,6 +34,20 @@ def emptied(urls: list[str]) -> Iterator[list[BulkClient]]:
     yield clients
     for client in clients:
         client.close()
+
+
+@contextmanager
+def breaking_lines(urls: list[str], seed: int, share: float) -> Iterator[tuple[WeightPublisher, WeightReader]]:
+    """A publisher and a reader; that share of the commands loses itself or its reply, at random, on every shard."""
+    chance = random.Random(seed)
+    with ExitStack() as stack:
+        proxies = [stack.enter_context(RespProxy(url)) for url in urls]
+        behind = [proxy.url for proxy in proxies]
+        publisher, reader = WeightPublisher(behind, LINEAGE), WeightReader(behind)
+        for proxy in proxies:
+            proxy.always(lambda _: chance.choice(["lose_reply", "lose_command"]) if chance.random() < share else None)
+        yield publisher, reader
+        assert sum(proxy.broken for proxy in proxies) > 0
 
 
 class Policy:

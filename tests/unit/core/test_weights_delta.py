@@ -128,9 +128,9 @@ def through_gaps(positions):
     width, (short, longs) = gaps.pack(np.array(positions, np.int32))
     assert short.dtype == width
     stream = np.concatenate([short.view(np.uint8), longs.view(np.uint8)])
-    target = np.zeros(max(positions, default=0) + 1, np.uint16)
-    gaps.overwrite(stream, width, np.arange(1, len(positions) + 1, dtype=np.uint16), target)
-    found = np.flatnonzero(target)
+    target = np.zeros(max(positions, default=0) + 1, np.uint8)  # pages that nobody writes take no memory
+    gaps.overwrite(stream, width, np.arange(1, len(positions) + 1, dtype=np.uint8), target)
+    found = np.flatnonzero(target.view(bool))
     assert target[found].tolist() == list(range(1, len(positions) + 1))
     return found.tolist()
 
@@ -141,9 +141,9 @@ def test_gaps_give_the_positions_back(positions):
     assert through_gaps(sorted(positions)) == sorted(positions)
 
 
-@pytest.mark.parametrize("first", [0, 254, 255, 256, 510, 511, 65534, 65535, 65536, 131070, 131071, 1 << 22])
+@pytest.mark.parametrize("first", [0, 254, 255, 256, 510, 511, 65534, 65535, 65536, 131070, 131071, 2**31 - 1])
 def test_gaps_around_a_long_one(first):
-    for positions in ([first], [0, first + 1], [*range(40), 40 + first // 2]):
+    for positions in ([first], [0, first + 1] if first < 2**31 - 1 else [0, first], [*range(40), 40 + first // 2]):
         assert through_gaps(positions) == positions
 
 
