@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from earwitness.redis_server import RedisServer
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from rollout.contract import EngineConfig
+from rollout.contract import EngineConfig, Served
 from rollout.engine import RolloutEngine
 from tests.integration.rollout_toy import (
     LOOK_INTO_CORE,
@@ -55,14 +56,14 @@ class Setting:
         """A group for each clip, and a text-only one, side by side."""
         return await asyncio.gather(*[self.generate(i, clip, **how) for i, clip in enumerate([*self.clips, ""])])
 
-    def gaps(self, groups: list[Sampled], temperature: float, model_dir: Path) -> np.ndarray:
-        """|rollout - trainer log-prob| of every token of `generate_all`."""
+    def gaps(self, groups: list[Sampled], temperature: float, model_dir: Path, audio: Sequence[str] = ()) -> np.ndarray:
+        """|rollout - trainer log-prob| of every token of groups about `audio`; without it, of `generate_all`."""
         rows, found = [], []
-        for audio, (prompt_ids, trajectories) in zip([*self.clips, ""], groups, strict=True):
+        for clip, (prompt_ids, trajectories) in zip(audio or [*self.clips, ""], groups, strict=True):
             for trajectory in trajectories:
                 tokens = [*prompt_ids, *trajectory.token_ids]
                 rows.append(
-                    {"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": audio, "temperature": temperature}
+                    {"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": clip, "temperature": temperature}
                 )
                 found.extend(trajectory.logprobs)
         wanted = [p for row in trainer_logprobs(model_dir, rows, self.folder) for p in row]
@@ -76,11 +77,29 @@ class Setting:
         assert gaps.mean() <= GAP_BOUND
         assert gaps.max() <= LARGEST_GAP
 
+    async def check_served(self, lineage: str, version: int, model_dir: Path, before: list[Sampled]) -> list[Sampled]:
+        """Loads a version of `model_dir`'s weights: what is generated changes, and is what the trainer says."""
+        await self.engine.serve(lineage, version)
+        assert self.engine.served == Served(lineage, version)
+        after = await self.generate_all()
+        assert {span.version for _, ts in after for t in ts for span in t.versions} == {version}
+        assert [list(t.token_ids) for t in before[0][1]] != [list(t.token_ids) for t in after[0][1]]
+        self.check_agreement(f"version {version} of {lineage}", after, model_dir)
+        return after
+
     def other_model(self) -> Path:
         """Other weights for the same tokenizer."""
         new = make_model(self.folder / "toy2", seed=2)
         shutil.copy(self.model_dir / "tokenizer.json", new / "tokenizer.json")
         return new
+
+
+def change_some(model_dir: Path, numbers: np.random.Generator) -> None:
+    """One weight in twenty grows by a half."""
+    weights = load_file(model_dir / "model.safetensors")
+    for name, tensor in weights.items():
+        weights[name] = np.where(numbers.random(tensor.shape) < 0.05, tensor * 1.5, tensor).astype(np.float32)
+    save_file(weights, model_dir / "model.safetensors")
 
 
 @asynccontextmanager

@@ -3,88 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 import pytest_asyncio
 
-from earwitness.redis_server import RedisServer
-from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from rollout.contract import EngineConfig
-from rollout.engine import RolloutEngine
-from tests.integration.rollout_toy import (
-    LOOK_INTO_CORE,
-    make_clips,
-    make_model,
-    prompt,
-    sampling,
-    tokens_in_core,
-    trainer_logprobs,
-    until_begun,
-    weight_tensors,
-)
+from tests.integration.rollout_setting import GAP_BOUND, Setting, serving_first_weights
+from tests.integration.rollout_toy import prompt, sampling, tokens_in_core, until_begun
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
-LINEAGE = "job/0"
-GAP_BOUND = 1e-3
-"""Mean |rollout - trainer log-prob| in fp32."""
 SAMPLES = 8
 LONG = 300
 """Tokens of a trajectory: some tenths of a second."""
 BEGUN = 10
 """Tokens of a trajectory, on average, when it is interrupted."""
 
-Group = tuple[list[int], list[trajectory_pb2.Trajectory]]
+
+def audio(setting: Setting) -> list[str]:
+    """No clip, and three."""
+    return ["", *setting.clips[1:4]]
 
 
-@dataclass
-class Setting:
-    engine: RolloutEngine
-    model_dir: Path
-    clips: list[str]
-    folder: Path
-
-    def start(self, number: int, **how: Any) -> asyncio.Task[Group]:
-        """A group about a clip, or without one."""
-        audio = ["", *self.clips[1:4]][number]
-        how = {"samples": SAMPLES, "max_tokens": LONG, **how}
-        begun = how.pop("begun", ())
-        return asyncio.create_task(
-            self.engine.generate(prompt(number, audio), sampling(**how), ordinal=number, begun=begun)
-        )
-
-    def gap(self, groups: list[Group]) -> float:
-        """Mean |rollout - trainer log-prob|."""
-        rows, found = [], []
-        for audio, (prompt_ids, trajectories) in zip(["", *self.clips[1:4]], groups, strict=True):
-            for t in trajectories:
-                rows.append({"tokens": [*prompt_ids, *t.token_ids], "prompt_tokens": len(prompt_ids), "audio": audio,
-                             "temperature": 0.7})  # fmt: skip
-                found.extend(t.logprobs)
-        wanted = [p for row in trainer_logprobs(self.model_dir, rows, self.folder) for p in row]
-        return float(np.abs(np.array(wanted) - np.array(found)).mean())
+def start(setting: Setting, number: int, begun: Sequence[trajectory_pb2.Trajectory] = (), **how: Any) -> asyncio.Task:
+    """A group about a clip, or without one."""
+    how = {"samples": SAMPLES, "max_tokens": LONG, **how}
+    task = prompt(number, audio(setting)[number])
+    return asyncio.create_task(setting.engine.generate(task, sampling(**how), ordinal=number, begun=begun))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def setting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Setting]:
-    folder = tmp_path_factory.mktemp("hand-over")
-    model_dir = make_model(folder / "toy")
-    with RedisServer("weights", folder / "redis") as redis, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(*LOOK_INTO_CORE)
-        publisher = WeightPublisher([redis.url], LINEAGE)
-        publisher.publish_anchor(1, weight_tensors(model_dir))
-        engine = await RolloutEngine.start(EngineConfig(str(model_dir), weight_urls=(redis.url,)))
-        try:
-            await engine.serve(LINEAGE, 1)
-            yield Setting(engine, model_dir, make_clips(folder), folder)
-        finally:
-            engine.stop()
+    async with serving_first_weights(tmp_path_factory.mktemp("hand-over")) as setting:
+        yield setting
 
 
 async def test_the_samples_of_a_prompt_share_its_cache_also_with_a_clip(setting: Setting) -> None:
@@ -99,7 +52,7 @@ async def test_the_samples_of_a_prompt_share_its_cache_also_with_a_clip(setting:
     setting.engine._run = look  # type: ignore[method-assign]
     try:
         for number in (0, 3):
-            await setting.start(number, max_tokens=4)
+            await start(setting, number, max_tokens=4)
     finally:
         setting.engine._run = run  # type: ignore[method-assign]
     for prompt_tokens, found in cached:  # of the sample that ended last: all but the first have whole blocks of it
@@ -108,8 +61,8 @@ async def test_the_samples_of_a_prompt_share_its_cache_also_with_a_clip(setting:
 
 async def test_an_interrupt_loses_no_token_and_another_goes_on(setting: Setting) -> None:
     engine = setting.engine
-    whole = await asyncio.gather(*[setting.start(number) for number in range(4)])
-    works = [setting.start(number) for number in range(4)]
+    whole = await asyncio.gather(*[start(setting, number) for number in range(4)])
+    works = [start(setting, number) for number in range(4)]
     in_core: dict[str, int] = {}
     pause = engine._llm.pause_generation
 
@@ -143,7 +96,7 @@ async def test_an_interrupt_loses_no_token_and_another_goes_on(setting: Setting)
     again = []
     for _ in range(2):
         again.append(
-            await asyncio.gather(*[setting.start(n, begun=trajectories) for n, (_, trajectories) in enumerate(cut)])
+            await asyncio.gather(*[start(setting, n, begun=trajectories) for n, (_, trajectories) in enumerate(cut)])
         )
     groups = again[0]
     for (prompt_ids, trajectories), (_, begun), (whole_ids, _) in zip(groups, cut, whole, strict=True):
@@ -164,6 +117,6 @@ async def test_an_interrupt_loses_no_token_and_another_goes_on(setting: Setting)
         [list(t.token_ids) for t in ts] for _, ts in again[1]
     ]
     # what was put together is what the policy says of the whole
-    gap = setting.gap(groups)
+    gap = setting.gaps(groups, 0.7, setting.model_dir, audio(setting)).mean()
     print(f"log-prob gap over the hand-over: {gap:.2e}")
     assert gap <= GAP_BOUND

@@ -25,7 +25,7 @@ from rollout.contract import FetchError, Served
 from rollout.model.audio_model import AudioModel
 from rollout.plugin import ARCHITECTURES, register
 from tests.integration.parity_gate import gate
-from tests.integration.rollout_setting import GAP_BOUND, LINEAGE, Setting, serving_first_weights
+from tests.integration.rollout_setting import GAP_BOUND, LINEAGE, Setting, change_some, serving_first_weights
 from tests.integration.rollout_toy import prompt, sampling, until_begun, weight_tensors
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
@@ -185,12 +185,7 @@ async def test_an_update_replaces_every_weight(setting: Setting, other_model: Pa
     """The same prompts, seen by every cache before, come out as the trainer's model with the new weights says."""
     before = await setting.generate_all()
     setting.publisher.publish_anchor(2, weight_tensors(other_model))
-    await setting.engine.serve(LINEAGE, 2)
-    assert setting.engine.served == Served(LINEAGE, 2)
-    after = await setting.generate_all()
-    assert [t.token_ids for t in before[0][1]] != [t.token_ids for t in after[0][1]]
-    assert {span.version for _, ts in after for t in ts for span in t.versions} == {2}
-    setting.check_agreement("an update", after, other_model)
+    await setting.check_served(LINEAGE, 2, other_model, before)
 
 
 async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> None:
@@ -199,30 +194,21 @@ async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> N
     On the CPU vLLM computes with repacked copies, which a patch in place would not reach.
     """
     new = shutil.copytree(setting.model_dir, setting.folder / "toy-delta")
-    weights = load_file(new / "model.safetensors")
     numbers = np.random.default_rng(4)
     publisher = WeightPublisher(setting.urls, "job/delta")
     publisher.publish(10, weight_tensors(new))
     await setting.engine.serve("job/delta", 10)
     before = await setting.generate_all()
     for version in (11, 12, 13):
-        for name, tensor in weights.items():
-            chosen = numbers.random(tensor.shape) < 0.05
-            weights[name] = np.where(chosen, tensor * 1.5, tensor).astype(np.float32)
-        save_file(weights, new / "model.safetensors")
+        change_some(new, numbers)
         manifest = publisher.publish(version, weight_tensors(new))
         assert (manifest.kind, manifest.base_version) == (VERSION_KIND_DELTA, version - 1)
         if version == 12:
             continue
-        await setting.engine.serve("job/delta", version)
+        before = await setting.check_served("job/delta", version, new, before)
         sync = setting.engine.sync
         assert 0 < sync.nbytes < 2 * sum(c.nbytes for c in manifest.chunks) + 100_000  # two deltas at most, no anchor
         assert sync.fetch_seconds > 0 and sync.pause_seconds > 0
-        after = await setting.generate_all()
-        assert {span.version for _, ts in after for t in ts for span in t.versions} == {version}
-        assert [list(t.token_ids) for t in before[0][1]] != [list(t.token_ids) for t in after[0][1]]
-        setting.check_agreement(f"the delta to version {version}", after, new)
-        before = after
 
 
 async def test_requests_in_flight_go_on_under_the_new_weights(setting: Setting, other_model: Path) -> None:
