@@ -77,6 +77,8 @@ def environment(place: Place, shared: Shared, inherited: Mapping[str, str] = os.
         "EW_TRAINER": shared.trainer,
         "EW_LISTEN": place.address,
         "PYTHONUNBUFFERED": "1",
+        # All share the machine's cores: a thread that waits for others of its process sleeps instead of spinning.
+        "OMP_WAIT_POLICY": "PASSIVE",
         # A folder `services` where a person stands must not be taken for ours.
         "PYTHONSAFEPATH": "1",
         # vLLM names its processes with setproctitle, which would overwrite the environment that `sweep` reads.

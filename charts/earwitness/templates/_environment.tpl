@@ -2,6 +2,8 @@
 {{- define "ew.environment" -}}
 - name: EW_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: OMP_WAIT_POLICY # a thread that waits for others of its process sleeps, instead of spinning on a core of the pod
+  value: PASSIVE
 - name: EW_TOKEN
   valueFrom: {secretKeyRef: {name: {{ include "ew.authSecret" .root }}, key: token}}
 {{- if has .component (list "jobs" "trainer" "rollout" "reward" "reference") }}

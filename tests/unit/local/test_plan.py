@@ -15,6 +15,7 @@ def test_every_process_gets_the_contract_environment() -> None:
     assert env["EW_TRAINER"] == "127.0.0.1:7001"
     assert env["EW_WEIGHTS_URLS"] == "redis://a,redis://b"
     assert env["EW_TOKEN"] == "secret"
+    assert env["OMP_WAIT_POLICY"] == "PASSIVE"
     assert "EW_TLS_CERT" not in env
     assert "EW_METRICS_PORT" not in env
 
