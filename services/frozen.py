@@ -32,7 +32,7 @@ class FrozenPolicy:
         path = Path(model_dir.removeprefix("file://"))
         self.model_dir = model_dir
         self._architecture = Architecture.read(path)
-        self._policy = build_policy(path, dtype=getattr(torch, dtype)).to(parallel.device()).eval()
+        self._policy = build_policy(path, dtype=getattr(torch, dtype), freeze_encoder=True).to(parallel.device()).eval()
         self._mels = MelCache(self._architecture.audio.n_mels)
 
     def score(self, group: trajectory_pb2.Group) -> None:

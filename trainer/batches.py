@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+import xxhash
 from numpy.typing import NDArray
 
 from trainer.model.audio import AudioBatch
@@ -151,4 +152,5 @@ def _pad_audio(mels: Sequence[NDArray[np.float32]], device: torch.device) -> Aud
     padded = np.zeros((len(mels), mels[0].shape[0], max(frames)), dtype=np.float32)
     for index, mel in enumerate(mels):
         padded[index, :, : frames[index]] = mel
-    return AudioBatch(torch.from_numpy(padded).to(device), torch.tensor(frames, device=device))
+    digests = tuple(xxhash.xxh3_128_digest(np.ascontiguousarray(mel).data) for mel in mels)
+    return AudioBatch(torch.from_numpy(padded).to(device), torch.tensor(frames, device=device), digests)

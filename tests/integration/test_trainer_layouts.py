@@ -40,6 +40,18 @@ TOGETHER = {
     "DP 2, distributed optimizer, packed": {"micro": 4, "distributed": True, "packed": True},
     "poisoned": {"micro": 2, "distributed": True, "loops": ["poisoned"]},
 }
+FROZEN_BASE = "1 rank, frozen encoder"
+LEARNING = ["sft", "ppo"]
+FROZEN_ALONE = {FROZEN_BASE: {"micro": 2, "frozen": True, "loops": LEARNING}}
+FROZEN_TOGETHER = {
+    "TP 2, sequence parallel, frozen encoder": {
+        "micro": 2, "tensor": 2, "sequence": True, "frozen": True, "loops": LEARNING,
+    },
+    "PP 2, packed, frozen encoder": {"micro": 4, "pipeline": 2, "packed": True, "frozen": True, "loops": LEARNING},
+    "DP 2, distributed optimizer, frozen encoder": {
+        "micro": 2, "distributed": True, "frozen": True, "loops": LEARNING,
+    },
+}  # fmt: skip
 FIGURES = {
     "sft": ["loss", "grad_norm"],
     "ppo": ["loss.policy", "loss.value", "kl", "entropy", "logprob_gap.mean", "grad_norm", "grad_norm.critic"],
@@ -71,7 +83,7 @@ def outcomes(tmp_path_factory):
     started: set[int] = set()
 
     def read(name: str, loop: str) -> Outcome:
-        ranks = 1 if name in ALONE else 2
+        ranks = 1 if name in ALONE | FROZEN_ALONE else 2
         if ranks not in started:  # once, also if it fails
             started.add(ranks)
             launch(model, manifest, folder, ranks)
@@ -82,7 +94,7 @@ def outcomes(tmp_path_factory):
 
 
 def launch(model: str, manifest: str, out: Path, ranks: int) -> None:
-    layouts = ALONE if ranks == 1 else TOGETHER
+    layouts = ALONE | FROZEN_ALONE if ranks == 1 else TOGETHER | FROZEN_TOGETHER
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     done = subprocess.run(
         [*command, str(HERE / "trainer_layouts_worker.py"), model, manifest, str(out), json.dumps(layouts)],
@@ -99,7 +111,31 @@ def launch(model: str, manifest: str, out: Path, ranks: int) -> None:
 @pytest.mark.parametrize("layout", [name for name in [*ALONE, *TOGETHER] if name not in (BASE, "poisoned")])
 def test_five_steps_are_equal_in_every_layout(outcomes, layout, loop):
     _, read = outcomes
-    base, other = read(BASE, loop), read(layout, loop)
+    _equal(read(BASE, loop), read(layout, loop), layout, loop)
+
+
+@pytest.mark.parametrize("loop", LEARNING)
+@pytest.mark.parametrize("layout", FROZEN_TOGETHER)
+def test_five_steps_behind_a_frozen_encoder_are_equal_in_every_layout(outcomes, layout, loop):
+    _, read = outcomes
+    _equal(read(FROZEN_BASE, loop), read(layout, loop), layout, loop)
+
+
+def test_a_frozen_encoder_stays_and_all_else_learns(outcomes):
+    folder, read = outcomes
+    start = load_file(folder / "model" / "model.safetensors")
+    for loop, figure in zip(LEARNING, ["loss", "entropy"], strict=True):
+        frozen, learning = read(FROZEN_BASE, loop), read(BASE, loop)
+        for name, weight in frozen.weights.items():
+            if name[2:].startswith("encoder."):
+                assert torch.equal(weight, start[name[2:]]), name
+            elif name[2:] in start:
+                assert not torch.equal(weight, start[name[2:]]), name
+        # Before any update the two are the same policy, but for a clip's encoding alone or beside others.
+        assert frozen.figures[0][figure] == pytest.approx(learning.figures[0][figure], abs=1e-6)
+
+
+def _equal(base: Outcome, other: Outcome, layout: str, loop: str) -> None:
     assert len(base.figures) == 5
     gaps = {
         name: max(abs(a[name] - b[name]) for a, b in zip(base.figures, other.figures, strict=True))

@@ -95,7 +95,12 @@ class Layout:
         self._cut = {"micro_batch_size": said["micro"], "packed": said.get("packed", False)}
 
     def learner(self, *, value_head: bool = False) -> Learner:
-        module = build_policy(self._model, value_head=value_head, sequence_parallel=self._said.get("sequence", False))
+        module = build_policy(
+            self._model,
+            value_head=value_head,
+            freeze_encoder=self._said.get("frozen", False),
+            sequence_parallel=self._said.get("sequence", False),
+        )
         assert module.config.sequence_parallel == self._said.get("sequence", False)
         return Learner(module, OPTIMIZER, STEPS, distributed_optimizer=self._said.get("distributed", False))
 

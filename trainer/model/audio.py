@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from earwitness.model.architecture import KERNEL, AudioDims
 from trainer.model.attention import attend
+from trainer.model.encodings import ENCODINGS
 
 NORM_EPS = 1e-5
 """torch's default, which Whisper uses."""
@@ -27,6 +28,8 @@ class AudioBatch:
     """Log-mels, [clips, n_mels, max_frames] float32; what lies beyond a clip's frames is ignored."""
     frames: Tensor
     """Mel frames of each clip as `earwitness.logmel` gives them, trailing ones among them, [clips] int64."""
+    digests: tuple[bytes, ...] = ()
+    """xxh3-128 of each clip's log-mel; none: what a frozen encoder makes of the clips is not kept."""
 
 
 class AudioTower(nn.Module):
@@ -43,8 +46,9 @@ class AudioTower(nn.Module):
 
     def forward(self, audio: AudioBatch) -> tuple[Tensor, Tensor]:
         """Returns embeddings [clips, max_tokens, hidden] and the number of tokens of each clip [clips]."""
-        encoded, lengths = self.encoder(audio.mels, audio.frames)
-        return self.adapter(encoded, lengths)
+        if audio.digests and not any(parameter.requires_grad for parameter in self.encoder.parameters()):
+            return self.adapter(*ENCODINGS.of(self.encoder, audio.digests, audio.mels, audio.frames))
+        return self.adapter(*self.encoder(audio.mels, audio.frames))
 
 
 class Encoder(nn.Module):
@@ -52,7 +56,7 @@ class Encoder(nn.Module):
 
     def __init__(self, dims: AudioDims) -> None:
         super().__init__()
-        self.trailing = dims.trailing_frames
+        self.dims = dims
         self.conv1 = nn.Conv1d(dims.n_mels, dims.size, KERNEL, padding=1)
         self.conv2 = nn.Conv1d(dims.size, dims.size, KERNEL, stride=2, padding=1)
         self.positional_embedding = nn.Embedding(dims.positions, dims.size)
@@ -66,7 +70,7 @@ class Encoder(nn.Module):
 
         Counted are all frames but a clip's trailing ones, which only the convolutions see.
         """
-        counted = frames - self.trailing
+        counted = frames - self.dims.trailing_frames
         limit = 2 * self.positional_embedding.num_embeddings
         if int(counted.max()) > limit:
             raise ValueError(f"a clip of {int(counted.max())} mel frames is longer than the encoder's {limit}")

@@ -62,7 +62,8 @@ class ModelConfig(Strict):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Type the policy computes and generates in."""
     freeze_encoder: bool = False
-    """The audio encoder stays as it is, as in the paper; the adaptor behind it learns. A toy has all to learn."""
+    """The audio encoder stays as it is, as in the paper, and hears each clip once; the adaptor behind it learns. A toy
+    with random weights has all to learn."""
     tensor_parallel: Positive = 1
     """Ranks that share each layer of the trainer."""
     pipeline_parallel: Positive = 1

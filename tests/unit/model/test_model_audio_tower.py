@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,7 +14,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from earwitness.logmel import audio_tokens
+from trainer.batches import Row, collate
+from trainer.kept import Kept
+from trainer.model import audio as audio_module
 from trainer.model.audio import AudioBatch, AudioTower
+from trainer.model.encodings import Encodings
 from trainer.model.policy import build_policy
 
 HEADS = 2
@@ -93,3 +99,87 @@ def test_as_many_embeddings_as_the_front_end_says(tower: AudioTower) -> None:
 def test_refuses_a_clip_beyond_the_positions(tower: AudioTower) -> None:
     with pytest.raises(ValueError, match="longer than the encoder's 3000"):
         tower(AudioBatch(torch.zeros(1, 16, 3001), torch.tensor([3001])))
+
+
+LENGTHS = {"a": 40, "b": 41, "c": 97, "d": 160, "twin of c": 97}
+
+
+def clips(*names: str) -> AudioBatch:
+    """The clips as batches of rows have them; two with the same sound have different names."""
+    draws = {name: np.random.default_rng(LENGTHS[name]).normal(size=(16, LENGTHS[name])) for name in names}
+    mels = {name: mel.astype(np.float32) for name, mel in draws.items()}
+    row = np.array([1, 2], dtype=np.int64)
+    audio = collate([(n, Row(row, 1, name)) for n, name in enumerate(names)], mels, torch.device("cpu")).audio
+    assert audio is not None
+    return audio
+
+
+@pytest.fixture
+def frozen(toy_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[AudioTower, list[int]]]:
+    """A tower with a frozen encoder, and how many clips went through the encoder, call by call."""
+    tower = build_policy(toy_dir, freeze_encoder=True).audio
+    assert tower is not None
+    monkeypatch.setattr(audio_module, "ENCODINGS", Encodings())
+    calls: list[int] = []
+    with_hook = tower.encoder.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
+    yield tower, calls
+    with_hook.remove()
+
+
+def test_a_frozen_encoder_hears_each_clip_once(frozen: tuple[AudioTower, list[int]]) -> None:
+    tower, calls = frozen
+    first, counts = tower(clips("a", "d", "c"))
+    assert calls == [1, 1, 1]
+    again, same = tower(clips("twin of c", "a", "b"))
+    assert calls == [1, 1, 1, 1]
+    for row, before in ((0, 2), (1, 0)):
+        tokens = int(same[row])
+        assert tokens == int(counts[before])
+        torch.testing.assert_close(again[row, :tokens], first[before, :tokens], atol=0, rtol=0)
+
+
+def test_what_is_kept_is_what_the_encoder_gives(frozen: tuple[AudioTower, list[int]], tower: AudioTower) -> None:
+    batch = clips(*LENGTHS)
+    heard, counts = frozen[0](batch)
+    expected, expected_counts = tower(batch)
+    assert torch.equal(counts, expected_counts)
+    for row, count in enumerate(counts.tolist()):
+        torch.testing.assert_close(heard[row, :count], expected[row, :count], atol=1e-6, rtol=1e-5)
+    heard[0, 0].sum().backward()
+    assert all(p.grad is None for p in frozen[0].encoder.parameters())
+    assert all(p.grad is not None for p in frozen[0].adapter.parameters())
+
+
+def test_other_weights_are_another_encoder(frozen: tuple[AudioTower, list[int]]) -> None:
+    tower, calls = frozen
+    before, _ = tower(clips("a"))
+    with torch.no_grad():
+        tower.encoder.conv1.weight.mul_(0.5)
+    after, _ = tower(clips("a"))
+    assert calls == [1, 1]
+    assert not torch.equal(before, after)
+    with torch.no_grad():
+        tower.encoder.conv1.weight.mul_(2.0)
+    restored, _ = tower(clips("a"))
+    assert calls == [1, 1]
+    assert torch.equal(before, restored)
+
+
+def test_an_encoder_that_learns_keeps_nothing(tower: AudioTower, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio_module, "ENCODINGS", None)
+    batch = clips("a", "c")
+    together, _ = tower(batch)
+    assert together.requires_grad
+    assert all(p.requires_grad for p in tower.encoder.conv1.parameters())
+
+
+def test_the_least_recently_used_are_dropped_for_room() -> None:
+    kept: Kept[np.ndarray] = Kept(max_bytes=3 * 8)
+    made: list[str] = []
+
+    def get(key: str) -> None:
+        kept.get(key, lambda: made.append(key) or np.zeros(1))
+
+    for key in ("a", "b", "c", "a", "d", "a", "c", "b"):
+        get(key)
+    assert made == ["a", "b", "c", "d", "b"]
