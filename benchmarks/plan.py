@@ -192,7 +192,7 @@ def updating(work: Work):
 
         def supervised(step: int) -> None:
             made = work_of(rows, mels, tune)
-            policy.update(step, made.micro_batches, made.loss, made.names)
+            policy.update(made.micro_batches, made.loss, made.names)
 
         return supervised
     policy, critic = learner(value_head=False), learner(value_head=True)

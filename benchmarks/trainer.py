@@ -148,7 +148,7 @@ def sft_steps(rows: list[Row]) -> Callable[[], None]:
 
     def step() -> None:
         work = work_of(rows, {}, config)
-        learner.update(1, work.micro_batches, work.loss, work.names)
+        learner.update(work.micro_batches, work.loss, work.names)
 
     return step
 

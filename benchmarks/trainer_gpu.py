@@ -77,7 +77,7 @@ def main() -> None:
         raise SystemExit("no GPU here: --size tiny goes through the same path on a CPU")
     architecture = Architecture.read(PUBLISHED / f"{arguments.model}.json")
     dims = TINY if tiny else replace(architecture.decoder, layers=arguments.layers)
-    learner = Learner(_model(architecture, dims), Optimizer(learning_rate=1e-6), steps=1_000)
+    learner = Learner(_model(architecture, dims), Optimizer(learning_rate=1e-6), planned=1_000)
     peak = None if arguments.peak_tflops is None else arguments.peak_tflops * 1e12
     peak = peak or next((flops for part, flops in PEAKS.items() if part in _name(device)), None)
     if not arguments.json:
@@ -163,7 +163,7 @@ def _step(learner: Learner, dims: DecoderDims, tokens: int) -> float:
     batch = collate([(0, Row(numbers, prompt_tokens=1, name="row"))], {}, parallel.device())
     _wait()
     started = time.perf_counter()
-    learner.update(1, [batch], supervised_loss(tokens - 1), ["row"])
+    learner.update([batch], supervised_loss(tokens - 1), ["row"])
     _wait()
     return time.perf_counter() - started
 

@@ -24,17 +24,19 @@ class Learner:
     """Takes optimizer steps on one model."""
 
     def __init__(
-        self, module: PolicyModel, config: Optimizer, steps: int, *, distributed_optimizer: bool = False
+        self, module: PolicyModel, config: Optimizer, planned: int, *, distributed_optimizer: bool = False
     ) -> None:
-        """`steps`: when the rate ends, if it falls. With `distributed_optimizer`, replicas share Adam's state."""
+        """`planned`: updates until a falling rate ends. With `distributed_optimizer`, replicas share Adam's state."""
         self.model, self._optimizer = wrap(module, config, distributed=distributed_optimizer)
+        self.updates = 0
+        """Updates so far: what the rate depends on. A policy makes none while its critic warms up."""
         self._config = config
-        self._steps = steps
+        self._planned = planned
 
     def update(
-        self, step: int, micro_batches: Sequence[Rows], loss: Loss, names: Sequence[str]
+        self, micro_batches: Sequence[Rows], loss: Loss, names: Sequence[str]
     ) -> tuple[list[dict[str, Tensor]], float]:
-        """One optimizer step at the rate of `step` (from 1): figures per micro-batch, gradient norm before clipping.
+        """One optimizer step, at the rate that is its turn: figures per micro-batch, gradient norm before clipping.
 
         `names`: what errors call the rows, by their number.
 
@@ -45,26 +47,27 @@ class Learner:
         if row is not None:
             raise NonFiniteError("loss", names[row])
         if not everywhere(all(bool(torch.isfinite(b.grad_data.sum())) for b in self.model.buffers)):
-            raise NonFiniteError("gradient", f"step {step}")
-        rate = learning_rate(self._config, step, self._steps)
+            raise NonFiniteError("gradient", f"update {self.updates + 1}")
+        rate = learning_rate(self._config, self.updates + 1, self._planned)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         _, norm, _ = self._optimizer.step()
+        self.updates += 1
         return figures, float(norm)
 
     def pieces(self, name: str) -> Iterator[Piece]:
         """This rank's weights and optimizer state, copied to the host, as the pieces of `name` in a checkpoint."""
-        return pieces_of(name, self.model.module, self._optimizer)
+        return pieces_of(name, self.model.module, self._optimizer, self.updates)
 
     def restore(self, name: str, pieces: Pieces) -> None:
         """Takes over what `pieces` gave, bit by bit, at whatever layout it was written."""
-        restore(name, self.model.module, self._optimizer, pieces)
+        self.updates = restore(name, self.model.module, self._optimizer, pieces)
 
 
-def learning_rate(config: Optimizer, step: int, steps: int) -> float:
-    """Rate of `step` (from 1): linear warm-up, then constant, or falling in a line that would meet 0 after `steps`."""
-    if step <= config.warmup_steps:
-        return config.learning_rate * step / config.warmup_steps
+def learning_rate(config: Optimizer, update: int, planned: int) -> float:
+    """Rate of `update` (from 1): linear warm-up, then constant, or a line that would meet 0 after `planned` updates."""
+    if update <= config.warmup_steps:
+        return config.learning_rate * update / config.warmup_steps
     if config.schedule == "constant":
         return config.learning_rate
-    return config.learning_rate * (steps + 1 - step) / max(steps - config.warmup_steps, 1)
+    return config.learning_rate * (planned + 1 - update) / max(planned - config.warmup_steps, 1)

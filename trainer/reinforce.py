@@ -122,7 +122,7 @@ def learn(
         figures: list[dict[str, Tensor]] = []
         norms = []
         for update in updates:
-            made, norm = policy.update(step, update.micro_batches, policy_loss(stage, update), names)
+            made, norm = policy.update(update.micro_batches, policy_loss(stage, update), names)
             if update is updates[0]:
                 metrics |= first_identities(made, update.tokens, policy.model.config.params_dtype)
             figures += made
@@ -139,7 +139,7 @@ def learn(
     if critic is not None:
         figures, norms = [], []
         for update in updates:
-            made, norm = critic.update(step, update.micro_batches, value_loss(stage, update), names)
+            made, norm = critic.update(update.micro_batches, value_loss(stage, update), names)
             figures += made
             norms.append(norm)
         metrics |= {"loss.value": sums(figures, ["loss"])["loss"] / len(updates), "grad_norm.critic": max(norms)}

@@ -57,7 +57,7 @@ def follow(
                 return False
             started = time.perf_counter()
             step, update = agree(next, updates)
-            made, norm = learner.update(step, update.micro_batches, update.loss, update.names)
+            made, norm = learner.update(update.micro_batches, update.loss, update.names)
             figures = sums(made, update.figures)
             seconds = time.perf_counter() - started
             progress.step, progress.final = step, step == config.steps

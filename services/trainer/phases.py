@@ -131,10 +131,11 @@ class Phase:
     def _train(self, checkpoint: Checkpoint | None) -> bool:
         stage: RlStage = self._stage
         mels = MelCache(self._architecture.audio.n_mels)
-        self._policy = self._learner(stage.optimizer, stage.steps)
+        warmup = stage.critic_warmup_steps if stage.algorithm == "ppo" else 0
+        self._policy = self._learner(stage.optimizer, (stage.steps - warmup) * stage.updates_per_step)
         if stage.algorithm == "ppo":
             optimizer = stage.critic_optimizer or stage.optimizer
-            self._critic = self._learner(optimizer, stage.steps, value_head=True)
+            self._critic = self._learner(optimizer, stage.steps * stage.updates_per_step, value_head=True)
         self._restore(checkpoint)
         lineage = f"{self._request.job_id}/{self._progress.lineage}"
         queue, part, publisher = agree(self._connect, lineage)
@@ -173,7 +174,7 @@ class Phase:
         publication.finish()
         return finished
 
-    def _learner(self, optimizer: Optimizer, steps: int, *, value_head: bool = False) -> Learner:
+    def _learner(self, optimizer: Optimizer, planned: int, *, value_head: bool = False) -> Learner:
         model = self._recipe.model
         dtype = getattr(torch, model.dtype)
         module = build_policy(
@@ -184,7 +185,7 @@ class Phase:
             sequence_parallel=model.sequence_parallel,
             recompute=model.recompute,
         )
-        return Learner(module, optimizer, steps, distributed_optimizer=model.distributed_optimizer)
+        return Learner(module, optimizer, planned, distributed_optimizer=model.distributed_optimizer)
 
     def _examples(self, config: Tune | PreferenceTune, mels: MelCache) -> Examples:
         return Examples(

@@ -102,7 +102,7 @@ class Layout:
             sequence_parallel=self._said.get("sequence", False),
         )
         assert module.config.sequence_parallel == self._said.get("sequence", False)
-        return Learner(module, OPTIMIZER, STEPS, distributed_optimizer=self._said.get("distributed", False))
+        return Learner(module, OPTIMIZER, 2 * STEPS, distributed_optimizer=self._said.get("distributed", False))
 
     def sft(self, control: Recorder) -> list[Learner]:
         config = Tune(steps=STEPS, batch_size=8, optimizer=OPTIMIZER, **self._cut)

@@ -88,7 +88,7 @@ class Checkpoints:
             agree(_raise, problem)  # every rank's share of it is there before the lead counts the files
         commit = bound(self._commit, partial, progress) if is_rank_zero() else None
         rank, ranks = dist.get_rank(), dist.get_world_size()
-        self._write = self._last = Write(partial, progress.step, rank, pieces(), commit, ranks)
+        self._write = self._last = Write(partial, progress.step, rank, agree(pieces), commit, ranks)
         return self._write
 
     @property

@@ -139,10 +139,14 @@ class Pieces:
         runs = sorted(((p.start, f, p) for f, p in self._where[name] if p.shard == number), key=lambda run: run[0])
         parts: list[Tensor] = []
         covered = 0
-        for start, file, _ in runs:
+        for start, file, place in runs:
+            length, whole = math.prod(file.get_slice(name).get_shape()), math.prod(place.shape)
+            if start + length > whole:
+                beyond = f"a piece of {name} that ends at element {start + length}; the parameter has {whole}"
+                raise CheckpointError(str(self._folder), f"holds {beyond}")
             if start == covered:
                 parts.append(file.get_tensor(name))
-                covered += parts[-1].numel()
+                covered += length
         if not runs or covered != math.prod(runs[0][2].shape):
             raise CheckpointError(str(self._folder), f"holds only a part of {name}, shard {number}")
         return (parts[0] if len(parts) == 1 else torch.cat(parts)).view(runs[0][2].shape)

@@ -45,15 +45,21 @@ class Held:
     """The parameter group."""
 
 
-def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer) -> Iterator[Piece]:
-    """This rank's pieces, copied to the host. Replicas that hold the same share the parameters among them."""
+def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, updates: int) -> Iterator[Piece]:
+    """This rank's pieces, copied to the host. Replicas that hold the same share the parameters among them.
+
+    Raises CheckpointError if what the optimizer holds of a parameter does not lie within it.
+    """
     tensor_rank, tensor_size = _tensor_parallel()
     replica, replicas = parallel_state.get_data_parallel_rank(), parallel_state.get_data_parallel_world_size()
-    held_of, updates = _held_by(optimizer), 0
+    held_of = _held_by(optimizer)
     for number, slot in enumerate(slots(module)):
         held = held_of(slot.parameter)
-        if held is not None:
-            updates = max(updates, _updates(held))
+        if held is not None and held.start + held.main.numel() > slot.parameter.numel():
+            where = f"elements {held.start} to {held.start + held.main.numel()} of {slot.parameter.numel()}"
+            raise CheckpointError(
+                _name(learner, WEIGHT, slot), f"cannot be written: the optimizer says it holds {where}"
+            )
         whole = slot.cut == "whole"
         if (whole and tensor_rank > 0) or (not _sharded(slot.parameter, optimizer) and number % replicas != replica):
             continue
@@ -69,8 +75,11 @@ def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer) -
     yield Piece(f"{learner}/{UPDATES}", torch.tensor([updates]))
 
 
-def restore(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, pieces: Pieces) -> None:
-    """Takes over what was written, at whatever layout: bit by bit. Raises CheckpointError if something is missing."""
+def restore(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, pieces: Pieces) -> int:
+    """Takes over what was written, at whatever layout: bit by bit. Returns the number of updates.
+
+    Raises CheckpointError if something is missing.
+    """
     rank, size = _tensor_parallel()
     held_of, updates = _held_by(optimizer), int(pieces.own(f"{learner}/{UPDATES}", 0))
     with torch.no_grad():
@@ -92,6 +101,7 @@ def restore(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, pie
                 moment = _run(pieces.shard(_name(learner, kind, slot), slot, rank, size), held)
                 held.state[kind] = torch.empty_like(held.main, dtype=moment.dtype).copy_(moment)
             _set_updates(held, updates)
+    return updates
 
 
 def rng_pieces() -> Iterator[Piece]:
@@ -152,37 +162,39 @@ def _held_by(optimizer: MegatronOptimizer) -> Callable[[nn.Parameter], Held | No
         for group in part.optimizer.param_groups
         for main in group["params"]
     }
+    # By identity: Megatron's own index counts in the order of the buffers, the optimizer's groups hold fp32 first.
     runs = {
-        parameter: (part, part.optimizer.param_groups[group], order)
+        parameter: (part, run)
         for part in _inner(optimizer)
         if isinstance(part, DistributedOptimizer)
-        for parameter, (group, order) in part.model_param_group_index_map.items()
+        for models, mains in (
+            (part.model_float16_groups, part.shard_fp32_from_float16_groups),
+            (part.model_fp32_groups, part.shard_fp32_groups),
+        )
+        for parameters, shards in zip(models, mains, strict=True)
+        for parameter, run in zip(parameters, shards, strict=True)
     }
 
     def held(parameter: nn.Parameter) -> Held | None:
+        start = 0
         if parameter in runs:
-            part, group, order = runs[parameter]
-            main, start = group["params"][order], part._get_model_param_range_map(parameter)["param"].start
+            owner, run = runs[parameter]
+            start = owner._get_model_param_range_map(parameter)["param"].start
         elif _sharded(parameter, optimizer):
             return None
         else:
-            # bf16 parameters point at their fp32 copy
-            found = groups.get(id(getattr(parameter, "main_param", parameter)))
-            if found is None:
-                return None
-            part, main, group = found
-            start = 0
+            run = getattr(parameter, "main_param", parameter)  # bf16 parameters point at their fp32 copy
+        found = groups.get(id(run))
+        if found is None:
+            return None
+        part, main, group = found
         return Held(main, start, part.optimizer.state[main], group)
 
     return held
 
 
-def _updates(held: Held) -> int:
-    """torch's Adam counts for each parameter, Transformer Engine's for a group."""
-    return int(held.state.get("step", held.group.get("step", 0)))
-
-
 def _set_updates(held: Held, updates: int) -> None:
+    """torch's Adam counts for each parameter, Transformer Engine's for a group."""
     if "step" in held.group or "fused" not in held.group:  # Transformer Engine's
         held.group["step"] = updates
     else:

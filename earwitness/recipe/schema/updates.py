@@ -15,7 +15,7 @@ class Optimizer(Strict):
     learning_rate: Rate
     """Peak rate."""
     warmup_steps: Count = 0
-    """Updates of linear warm-up."""
+    """Updates of linear warm-up; a policy makes none while its critic warms up."""
     schedule: Literal["constant", "linear"] = "constant"
     """Rate after the warm-up."""
     weight_decay: Share = 0.0

@@ -1,0 +1,45 @@
+"""What a checkpoint holds of a learner is what it goes on from, for every type, head and layout of the ranks."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from trainer_kit import TOY
+
+from earwitness.recipe.schema import ToyModel
+from trainer.toy import make_toy
+
+HERE = Path(__file__).parent
+
+
+def free_ports(count: int) -> list[str]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [str(opened.getsockname()[1]) for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports
+
+
+@pytest.mark.timeout(300)
+def test_every_kind_of_learner_goes_on_bit_by_bit_at_every_layout(tmp_path):
+    make_toy(str(tmp_path / "model"), ToyModel(**TOY), ["How many beeps? one two I hear a beep."], 1)
+    worker = [sys.executable, str(HERE / "learner_state_worker.py")]
+    done = subprocess.run(
+        [*worker, str(tmp_path / "model"), str(tmp_path / "checkpoints"), *free_ports(3)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent.parent)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len({name for line in told for name in line}) == 32  # 2 types, 2 heads, 2 optimizers, 4 layouts
+    assert [line for line in told for wrong in line.values() if wrong] == []
