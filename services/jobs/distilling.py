@@ -1,6 +1,7 @@
 """What is done with sampled groups: MGRD keeps traces, DPO pairs them, RL selects prompts.
 
-Each leaves a file that a restart finds.
+Each leaves a file that a restart finds. Where there is nothing left to learn the stage is skipped, and the job says so:
+no manifest is written, or too few prompts are selected for a step, and the phase that would train ends at once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from services.jobs.errors import JobFailed
 from services.jobs.pairing import pair_up
 from services.jobs.preparing import load_examples
 from services.jobs.sampling import describe, run_sampling
-from services.jobs.selection import correct_count, distil, distribution, selected_ids
+from services.jobs.selection import correct_count, distil, distribution, is_learned, selected_ids
 from services.jobs.tasks import sampling_pass
 
 
@@ -29,7 +30,11 @@ async def run_mgrd_sample(job: RunningJob, stage: MgrdStage) -> dict[str, Any]:
     counts = dict(sorted(distilled.reasons.items(), key=lambda item: -item[1]))
     await asyncio.to_thread(artifacts.write_json, job.record.path("mgrd", f"{index}.counts.json"), counts)
     if not distilled.examples:
-        raise JobFailed(f"mgrd kept no trace of {sum(counts.values())}: {describe(counts)}")
+        found = f"mgrd kept no trace of {sum(counts.values())}: {describe(counts)}"
+        if not any(isinstance(earlier, MgrdStage) for earlier in job.recipe.stages[:index]):
+            raise JobFailed(found)
+        await job.tell("stage", f"{found}; an earlier round has learned what there was, so this one is skipped")
+        return {}
     await asyncio.to_thread(write_manifest, job.record.path("mgrd", f"{index}.jsonl"), distilled.examples)
     figures = {f"traces.{reason.replace(' ', '_')}": float(n) for reason, n in counts.items()}
     await job.tell(
@@ -46,7 +51,11 @@ async def run_dpo_sample(job: RunningJob, stage: DpoStage) -> dict[str, Any]:
     counts = dict(sorted(paired.outcomes.items(), key=lambda item: -item[1]))
     await asyncio.to_thread(artifacts.write_json, job.record.path("dpo", f"{index}.counts.json"), counts)
     if not paired.examples:
-        raise JobFailed(f"dpo found no pair among {len(groups)} groups: {describe(counts)}")
+        found = f"dpo found no pair among {len(groups)} groups: {describe(counts)}"
+        if not counts.get("listens"):
+            raise JobFailed(f"{found}; no answer could be the better one")
+        await job.tell("stage", f"{found}; there is nothing to correct, so the stage is skipped")
+        return {}
     await asyncio.to_thread(write_manifest, job.record.path("dpo", f"{index}.jsonl"), paired.examples)
     pairs = len(paired.examples) // 2
     figures = {"pairs": float(pairs), **{f"answers.{what.replace(' ', '_')}": float(n) for what, n in counts.items()}}
@@ -67,10 +76,14 @@ async def run_select(job: RunningJob, stage: RlStage) -> dict[str, Any]:
         artifacts.write_json, _selection(job), {"window": window, "selected": chosen, "correct": counts}
     )
     if len(chosen) < stage.groups_per_step:
-        raise JobFailed(
+        found = (
             f"only {len(chosen)} of {len(counts)} prompts had {window} correct, but a step needs "
             f"{stage.groups_per_step}; prompts by number correct: {shown}"
         )
+        if not is_learned(counts.values(), stage.select):
+            raise JobFailed(found)
+        await job.tell("stage", f"{found}; most of the others are learned, so the stage is skipped")
+        return {}
     figures = {"prompts.tried": float(len(counts)), "prompts.selected": float(len(chosen))}
     await job.tell("stage", f"{len(chosen)} of {len(counts)} prompts selected (correct: {shown})", figures)
     return {}

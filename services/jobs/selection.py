@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from earwitness.chat import split_response
@@ -20,6 +20,12 @@ def correct_count(group: wire.Group) -> int:
 def selected_ids(counts: dict[str, int], selection: Selection) -> list[str]:
     """Prompt ids whose count of correct samples lies in the window, in the order they were tried."""
     return [i for i, correct in counts.items() if selection.min_correct <= correct <= selection.max_correct]
+
+
+def is_learned(counts: Collection[int], selection: Selection) -> bool:
+    """True if more prompts lie above the window than below it: few are left because the policy knows the others."""
+    above = sum(correct > selection.max_correct for correct in counts)
+    return above > sum(correct < selection.min_correct for correct in counts)
 
 
 def distribution(counts: Iterable[int]) -> str:

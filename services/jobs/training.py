@@ -14,6 +14,7 @@ from earwitness.queue import Counts
 from earwitness.recipe.schema import RlStage
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from services.jobs import artifacts
 from services.jobs.context import RunningJob
 from services.jobs.errors import JobFailed
 from services.jobs.progress import Progress
@@ -139,13 +140,20 @@ def start_request(job: RunningJob, phase: str, manifest_uri: str = "") -> wire.S
 
 
 async def run_tune(job: RunningJob, manifest_uri: str) -> dict[str, Any]:
-    """Supervised updates; returns what changes in the record."""
+    """Supervised updates; returns what changes in the record. Nothing does if sampling found nothing to learn."""
+    if job.phase.stage_type != "sft" and not await asyncio.to_thread(artifacts.exists, manifest_uri):
+        return {}
     status = await Follower(job, start_request(job, "tune", manifest_uri)).run()
     return {"checkpoint_uri": status.checkpoint_uri, "version": job.record.version + 1}
 
 
 async def run_train(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.Prompt]) -> dict[str, Any]:
-    """RL: the trainer consumes and publishes while tasks are issued; returns what changes in the record."""
+    """RL: the trainer consumes and publishes while tasks are issued; returns what changes in the record.
+
+    Nothing does if selection left fewer prompts than a step needs.
+    """
+    if stage.select is not None and len(prompts) < stage.groups_per_step:
+        return {}
     follower = Follower(job, start_request(job, "train"))
     training = asyncio.create_task(follower.run(), name="follow")
     issuing = asyncio.create_task(_issue(job, stage, prompts, follower), name="issue")

@@ -163,12 +163,15 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
         return json.loads(file.read_text())
 
 
-def answer(task: trajectory_pb2.GroupTask) -> trajectory_pb2.Group:
-    """A group for a task: right with a probability that depends on the prompt, never the same text twice."""
+def answer(task: trajectory_pb2.GroupTask, *, learned: bool = False) -> trajectory_pb2.Group:
+    """A group for a task: right with a probability that depends on the prompt, never the same text twice.
+
+    `learned`: always right, never a surrogate, and nothing said that could be checked.
+    """
     group = trajectory_pb2.Group(task=task, worker="stand-in")
     for index in range(task.sampling.samples):
         luck = random.Random(f"{task.prompt.id}/{task.ordinal}/{index}")
-        correct = luck.random() < 0.5
+        correct = luck.random() < 0.5 or learned
         said = task.prompt.answer if correct else next(c for c in task.prompt.choices if c != task.prompt.answer)
         trajectory = group.trajectories.add(
             index=index, token_ids=[11, 12, 13, THINK_END_ID, 14], logprobs=[-0.1] * 5,
@@ -178,8 +181,9 @@ def answer(task: trajectory_pb2.GroupTask) -> trajectory_pb2.Group:
         trajectory.versions.add(version=task.min_version, tokens=5)
         reward = trajectory.reward
         reward.total, reward.correct, reward.well_formed = float(correct), correct, True
-        reward.coherent, reward.supported, reward.answer = True, 1, said
-        reward.surrogate = luck.random() < 0.2
+        reward.coherent, reward.answer = True, said
+        reward.surrogate = luck.random() < 0.2 and not learned
+        reward.supported = int(not learned)
         reward.claims.add(
             text="a tone",
             kind="pitch",
@@ -190,12 +194,14 @@ def answer(task: trajectory_pb2.GroupTask) -> trajectory_pb2.Group:
     return group
 
 
-def work(url: str, stop: threading.Event) -> None:
-    """Rollout and reward at once."""
+def work(url: str, stop: threading.Event, learned_from: int) -> None:
+    """Rollout and reward at once. From stage `learned_from` on all is learned."""
     queue = Queue(connect(url), claim_idle_ms=2000)
     while not stop.is_set():
         for taken in queue.take(TASKS, "stand-in", 16, 100):
-            group = answer(trajectory_pb2.GroupTask.FromString(taken.data))
+            task = trajectory_pb2.GroupTask.FromString(taken.data)
+            stage = int(task.run_id.split("/")[1].split("-")[0])
+            group = answer(task, learned=stage >= learned_from)
             queue.hand_off(TASKS, taken.message_id, group, ROLLOUTS)
         for taken in queue.take(ROLLOUTS, "stand-in", 16, 10):
             group = trajectory_pb2.Group.FromString(taken.data)
@@ -216,6 +222,7 @@ def main() -> None:
     parser.add_argument("listen")
     parser.add_argument("--fail", default="")
     parser.add_argument("--stale", action="store_true", help="every step refuses its first group")
+    parser.add_argument("--learned-from", type=int, default=1000, help="stage from which on every answer is right")
     parser.add_argument("--step-seconds", type=float, default=0.02)
     args = parser.parse_args()
     stop = threading.Event()
@@ -227,7 +234,7 @@ def main() -> None:
     server = serve_in_thread(
         "trainer", settings, lambda s: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(trainer, s)
     )
-    threading.Thread(target=work, args=(args.queue_url, stop), daemon=True).start()
+    threading.Thread(target=work, args=(args.queue_url, stop, args.learned_from), daemon=True).start()
     stop.wait()
     server.stop()
 

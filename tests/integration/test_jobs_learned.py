@@ -1,0 +1,50 @@
+"""A stage that finds nothing left to learn is skipped and says so; only a recipe that cannot have meant it fails."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from jobs_kit import Mesh, jobs_mesh, whole_recipe
+
+from earwitness.wire.jobs.v1 import jobs_pb2 as wire
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Iterator[Mesh]:
+    with jobs_mesh(tmp_path) as mesh:
+        yield mesh
+
+
+def test_stages_without_anything_to_learn_are_skipped_and_the_job_goes_on(mesh: Mesh, tmp_path: Path) -> None:
+    recipe = whole_recipe(tmp_path)
+    sft, _, mgrd, rl, evaluation = recipe["stages"]
+    dpo = {"type": "dpo", "prompts": 20, "sampling": {"samples": 4}, "tune": mgrd["tune"]}
+    recipe["stages"] = [sft, mgrd, copy.deepcopy(mgrd), rl, dpo, evaluation]
+    mesh.start_rest("--learned-from", "2")
+    events = mesh.events(mesh.submit(recipe).job.job_id)
+    job = events[-1].job
+    assert job.state == wire.JOB_STATE_SUCCEEDED, job
+    said = [e.message for e in events if "skipped" in e.message]
+    assert [words.split()[0] for words in said] == ["mgrd", "only", "dpo"]
+    assert "too few supported claims: 64" in said[0] and "8: 20" in said[1] and "listens: 80" in said[2]
+    trained = {e.job.stage_index for e in events if e.kind == "step"}
+    assert trained == {0, 1}  # the cold start and the first round
+    assert Path(job.output_uri, "report.json").is_file()
+    published = [e.message for e in events if e.message.endswith(" published")]
+    assert published[-1] == "weight version 2 published"  # the policy is that of the first round
+
+
+def test_a_first_round_that_keeps_nothing_fails_the_job(mesh: Mesh, tmp_path: Path) -> None:
+    recipe = whole_recipe(tmp_path)
+    recipe["stages"] = recipe["stages"][:3]
+    mesh.start_rest("--learned-from", "2")
+    job = mesh.events(mesh.submit(recipe).job.job_id)[-1].job
+    assert job.state == wire.JOB_STATE_FAILED
+    assert job.reason.startswith("mgrd kept no trace of 64")
