@@ -20,18 +20,16 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
-from earwitness.cluster import Api, Forward, Release, find_release
-from earwitness.cluster.release import read_authority, read_token
 from earwitness.errors import EarwitnessError, InputError
 from earwitness.local.state import DEFAULT_FOLDER, read_state
-from earwitness.recipe.load import absolute_paths, read_recipe
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+
+if TYPE_CHECKING:
+    from earwitness.cluster import Api, Forward, Release
 
 CONNECT_SECONDS = 4.0
 """A person should know within five seconds that nobody answers."""
@@ -161,6 +159,8 @@ class Mesh:
         them. Relative paths of recipes start on the mesh's volume. Raises NoCluster, NoRelease, SeveralReleases,
         Forbidden, ServerUnreachable, InputError.
         """
+        from earwitness.cluster import Api, find_release
+
         api = Api(context)
         return cls.of_release(api, find_release(api, namespace, release), token=token, seconds=seconds)
 
@@ -169,6 +169,9 @@ class Mesh:
         cls, api: Api, release: Release, *, token: str | None = None, seconds: float = CONNECT_SECONDS
     ) -> Mesh:
         """As `in_cluster`, for a release that has been found."""
+        from earwitness.cluster import Forward
+        from earwitness.cluster.release import read_authority, read_token
+
         token = token or os.environ.get("EW_TOKEN") or read_token(api, release)
         authority = os.environ.get("EW_TLS_CA") if release.tls_secret else None
         trusted = _certificates(authority) if authority else read_authority(api, release)
@@ -190,6 +193,8 @@ class Mesh:
         mesh's volume; for a mesh on other machines it is a folder of theirs. Raises RecipeError with every mistake
         found here, Refused with those the server found.
         """
+        from earwitness.recipe.load import absolute_paths, read_recipe  # what only asks need not wait for it
+
         read_recipe(str(recipe))
         text = absolute_paths(Path(recipe).read_bytes(), str(base or self._base or Path.cwd()))
         request = jobs_pb2.SubmitJobRequest(request_id=request_id or uuid.uuid4().hex, recipe_yaml=text)
@@ -331,6 +336,9 @@ def _from_service(error: grpc.RpcError) -> bool:
 
 def _problems(error: grpc.RpcError) -> list[tuple[str, str]]:
     """The field violations that travel with a status."""
+    from google.rpc import error_details_pb2
+    from grpc_status import rpc_status
+
     status = rpc_status.from_call(error)
     found: list[tuple[str, str]] = []
     for detail in status.details if status else ():

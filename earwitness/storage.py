@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
-
-import fsspec
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from earwitness.errors import InputError, shown
+
+if TYPE_CHECKING:
+    import fsspec
 
 SCHEMES = ("file", "s3", "gs", "abfs", "memory")
 """Only plain stores. fsspec knows more (`reference`, `github`, `ssh`, chains with `::`), some of which run templates or
@@ -22,6 +23,8 @@ class StorageError(InputError):
 
 def store(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of a URI and the path within it. Raises StorageError for a URI that jobs may not use."""
+    import fsspec  # takes longer than all that reads a local file
+
     check_scheme(uri)
     try:
         fs, path = fsspec.core.url_to_fs(uri)
@@ -34,14 +37,20 @@ def store(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
 
 def open_to_read(uri: str) -> BinaryIO:
     """The file at `uri`, buffered: `readline(limit)` keeps to its limit on every store. Raises StorageError."""
-    fs, path = store(uri)
+    check_scheme(uri)
+    local = Path(uri.removeprefix("file://")).expanduser() if uri.startswith("file://") or "://" not in uri else None
     try:
-        file = fs.open(path, "rb")
+        file = local.open("rb") if local else _opened(uri)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise StorageError(uri, "no such file", "the path of a file") from error
     except (IsADirectoryError, PermissionError) as error:
         raise StorageError(uri, f"cannot be read ({os.strerror(error.errno or 0)})", "a readable file") from error
-    return cast(BinaryIO, io.BufferedReader(file))
+    return cast(BinaryIO, file if local else io.BufferedReader(file))
+
+
+def _opened(uri: str) -> Any:
+    fs, path = store(uri)
+    return fs.open(path, "rb")
 
 
 def read_bytes(uri: str, limit: int) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from earwitness.audio import decode_audio, read_clip
+from earwitness.printable import clean
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.claims.facts import Quantity
 from reward.describe import show
@@ -22,9 +23,9 @@ from reward.surrogate import denial_phrase, surrogate_phrase
 STDIN = "-"
 """Reasoning given so is read from standard input."""
 _VERDICTS = {
-    trajectory_pb2.VERDICT_SUPPORTED: "[green]supported[/]",
-    trajectory_pb2.VERDICT_CONTRADICTED: "[red]contradicted[/]",
-    trajectory_pb2.VERDICT_NOT_CHECKABLE: "[yellow]not checkable[/]",
+    trajectory_pb2.VERDICT_SUPPORTED: Text("supported", "green"),
+    trajectory_pb2.VERDICT_CONTRADICTED: Text("contradicted", "red"),
+    trajectory_pb2.VERDICT_NOT_CHECKABLE: Text("not checkable", "yellow"),
 }
 
 
@@ -96,7 +97,7 @@ def _summary(measurement: Measurement) -> str:
 def _claims_table(grounding: Grounding) -> Table:
     table = Table("claim", "about", "verdict", "claimed", "measured", title="What is claimed")
     for claim in grounding.claims:
-        table.add_row(escape(claim.text), claim.kind, _VERDICTS[claim.verdict], claim.claimed, claim.measured)
+        table.add_row(Text(clean(claim.text)), claim.kind, _VERDICTS[claim.verdict], claim.claimed, claim.measured)
     checkable = grounding.supported + grounding.contradicted
     table.caption = (
         f"{grounding.supported} of {checkable} checkable claims supported" if checkable else "nothing to check"

@@ -10,15 +10,19 @@ import typer
 from earwitness.cli.terminal import err, out, shows_errors
 from earwitness.errors import InputError
 
-app = typer.Typer(no_args_is_help=True, help="Write data.")
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="Write data.")
+    group.callback()(_group)
+    group.command()(probe)
+    app.add_typer(group, name="data")
 
 
-@app.callback()
-def group() -> None:
+def _group() -> None:
     """Write data."""
 
 
-@app.command()
 @shows_errors
 def probe(
     folder: Annotated[Path, typer.Option("--out", help="Folder for the clips and the manifest.")],
@@ -48,4 +52,4 @@ def probe(
     written = write_split(
         str(folder), count, seed, split, surrogate_share, lambda done, total: err.print(f"{done} of {total} clips")
     )
-    out.print(written, markup=False)
+    out.print(written)

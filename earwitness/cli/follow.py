@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from earwitness.cli.figures import clock, number
 from earwitness.cli.table import final_table
 from earwitness.client import TERMINAL, state_name
+from earwitness.printable import clean
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 PLAIN_SECONDS = 5.0
@@ -97,14 +99,14 @@ def follow(events: Iterable[jobs_pb2.Event], console: Console) -> jobs_pb2.Job |
                 due = event.time - last_plain >= PLAIN_SECONDS or (job.steps and job.step >= job.steps)
                 if not live and due:
                     last_plain = event.time
-                    console.print(stamp + step_line(job, rate(), figures), markup=False)
+                    console.print(stamp + step_line(job, rate(), figures))
             else:
                 if event.kind == "report":
                     report = metrics
                 if event.message:
-                    console.print(stamp + event.message, markup=False)
+                    console.print(stamp + event.message)
             if live:
-                live.update(Text(stamp + step_line(job, rate(), figures)))
+                live.update(Text(clean(stamp + step_line(job, rate(), figures))))
     finally:
         if live:
             live.stop()
@@ -120,15 +122,3 @@ def conclusion(job: jobs_pb2.Job) -> tuple[str, int]:
     if job.state in TERMINAL:
         return f"job {job.job_id} {state_name(job.state)}: {job.reason or 'no reason given'}", 1
     return f"job {job.job_id} is {state_name(job.state)}", 0
-
-
-def clock(seconds: float) -> str:
-    """75 -> 1:15."""
-    whole = max(0, round(seconds))
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def number(value: float) -> str:
-    """Four characters that matter."""
-    return f"{value:.2e}" if value and abs(value) < 1e-3 else f"{value:.4g}" if abs(value) >= 10 else f"{value:.3f}"

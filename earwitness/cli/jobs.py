@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from earwitness.cli.follow import clock, conclusion, follow
-from earwitness.cli.terminal import Where, err, finds_mesh, out
+from earwitness.cli.figures import clock
+from earwitness.cli.terminal import err, out
+from earwitness.cli.where import Where, finds_mesh
 from earwitness.client import Mesh, state_name
 
 JobId = Annotated[str, typer.Argument(help="Id of the job, as `earwitness list` shows it.")]
@@ -51,10 +52,10 @@ def submit(
     with where.connect() as mesh:
         job = mesh.submit(recipe, request_id=request_id, base=base)
         if follow_it:
-            err.print(f"job {job.job_id}; Ctrl-C stops watching, not the job", markup=False)
+            err.print(f"job {job.job_id}; Ctrl-C stops watching, not the job")
             _follow(mesh, job.job_id)
         else:
-            out.print(job.job_id, markup=False)
+            out.print(job.job_id)
 
 
 @finds_mesh
@@ -129,7 +130,9 @@ def resume(job_id: JobId, *, where: Where) -> None:
 
 
 def _follow(mesh: Mesh, job_id: str) -> None:
+    from earwitness.cli.follow import conclusion, follow
+
     follow(mesh.watch(job_id), out)
     words, code = conclusion(mesh.get(job_id))
-    (err if code else out).print(words, markup=False)
+    (err if code else out).print(words)
     raise typer.Exit(code)

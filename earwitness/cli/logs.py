@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from earwitness.cli.terminal import Where, finds_mesh
+from earwitness.cli.where import Where, finds_mesh
 from earwitness.cluster import log_lines
 from earwitness.errors import InputError
 from earwitness.local import control
+from earwitness.printable import clean
 
 LOOK_SECONDS = 0.3
 """Between two looks at a local file that is followed."""
@@ -45,7 +46,7 @@ def logs(
     else:
         written = _local_lines(_logs_of(service, where.state), lines, follow)
     for name, line in written:
-        print(f"[{name}] {line}" if name else line, flush=follow)
+        print(clean(f"[{name}] {line}" if name else line), flush=follow)
 
 
 def _logs_of(service: str, folder: Path) -> dict[str, Path]:

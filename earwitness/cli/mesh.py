@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from earwitness.cli.terminal import FOLDER, Folder, err, out, shows_errors
+from earwitness.cli.terminal import err, out, shows_errors
+from earwitness.cli.where import FOLDER, Folder
 from earwitness.local import control
 from earwitness.local.plan import Options
-from earwitness.local.supervisor import run_supervisor
 
 
 def register(app: typer.Typer) -> None:
@@ -46,11 +46,13 @@ def up(
     options = Options(state, rollout, reward, trainer_ranks, redis, shards, port, fresh)
     if detach:
         started = time.monotonic()
-        mesh = control.start_detached(options, lambda line: err.print(line, markup=False))
+        mesh = control.start_detached(options, lambda line: err.print(line))
         out.print(f"mesh up at {mesh.address} after {time.monotonic() - started:.0f} s; logs in {state / 'logs'}")
     else:
+        from earwitness.local.supervisor import run_supervisor  # Redis, which `down` need not wait for
+
         control.require_none(state)
-        run_supervisor(options, lambda line: out.print(line, markup=False))
+        run_supervisor(options, lambda line: out.print(line))
 
 
 @shows_errors

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -37,7 +36,7 @@ def plan(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All layouts, in bytes and seconds.")] = False,
 ) -> None:
-    """Show the layouts of a trainer that fit, with memory by part and speed; or what would make one fit.
+    """Show the layouts of a trainer that fit, with memory by part and speed; or what makes one fit.
 
     The figures are of the fullest GPU and of sequences that are all as long as the longest. Exit status 1 if a stage
     fits on no layout. The formulas, and how near they are to what is measured, stand in docs/plan.md.
@@ -56,11 +55,11 @@ def plan(
     own = [Layout(read.model.tensor_parallel, read.model.pipeline_parallel, gpus // shared)] if shared <= gpus else []
     found = {work.stage: options(work, gpus, kind) for work in works}
     if as_json:
-        out.print_json(json.dumps([_stage_json(work, found[work.stage], gpus, kind) for work in works]))
+        out.print_object([_stage_json(work, found[work.stage], gpus, kind) for work in works])
     else:
         for work in works:
             _show(work, found[work.stage], gpus, kind, own)
-        out.print("* the recipe's own layout" if own else "the recipe's own layout needs more GPUs", markup=False)
+        out.print("* the recipe's own layout" if own else "the recipe's own layout needs more GPUs")
     if not all(found.values()):
         raise typer.Exit(1)
 
@@ -70,18 +69,17 @@ def _show(work: Work, fitting: list[Option], gpus: int, gpu: Gpu, own: list[Layo
         f"stage {work.stage}: {work.architecture.parameters / 1e9:.1f}B parameters, "
         f"{work.sequence:,} tokens a sequence, {work.tokens:,} a micro-batch, {work.batch} sequences an update; "
         f"{gpus} x {gpu.name}, {gpu.usable / GB:.0f} GB of each to fill",
-        markup=False,
     )
     if not fitting:
         _refuse(work, gpus, gpu)
         return
     heads = ("weights", "grads", "Adam", "activ.", "logits", "critic", "GB", "tokens/s", "step", "bubble")
-    out.print("  layout                " + "".join(f"{head:>9}" for head in heads), markup=False)
+    out.print("  layout                " + "".join(f"{head:>9}" for head in heads))
     for option in fitting[:SHOWN]:
         parts = [getattr(option.memory, part) / GB for part in (*PARTS, "total")]
         numbers = "".join(f"{part:9.1f}" for part in parts) + f"{option.speed.tokens:9,.0f}"
         times = f"{_seconds(option.speed.seconds):>9}{100 * option.speed.bubble:7.0f} %"
-        out.print(f"{'*' if option.layout in own else ' '} {option.layout!s:22}{numbers}{times}", markup=False)
+        out.print(f"{'*' if option.layout in own else ' '} {option.layout!s:22}{numbers}{times}")
     if len(fitting) > SHOWN:
         out.print(f"and {len(fitting) - SHOWN} more (--json)")
     out.print()
@@ -94,17 +92,16 @@ def _seconds(seconds: float) -> str:
 def _refuse(work: Work, gpus: int, gpu: Gpu) -> None:
     least = tightest(work, gpus, gpu)
     if least is None:
-        err.print(f"does not fit: {gpus} GPUs cannot share {work.batch} sequences an update", style="red", markup=False)
+        err.print(f"does not fit: {gpus} GPUs cannot share {work.batch} sequences an update", style="red")
         return
     parts = ", ".join(f"{part} {getattr(least.memory, part) / GB:.1f}" for part in PARTS)
     err.print(
         f"does not fit: the best layout, {least.layout}, needs {least.memory.total / GB:.1f} GB ({parts})",
         style="red",
-        markup=False,
     )
     for number, change in enumerate(changes(work, gpus, gpu)):
         start = "cheapest change that fits" if number == 0 else "or"
-        err.print(f"{start}: {change.words} ({change.layout}, {change.memory.total / GB:.1f} GB)", markup=False)
+        err.print(f"{start}: {change.words} ({change.layout}, {change.memory.total / GB:.1f} GB)")
     err.print()
 
 

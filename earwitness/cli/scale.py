@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from earwitness import cluster
-from earwitness.cli.terminal import Where, err, finds_mesh, out
+from earwitness.cli.terminal import err, out
+from earwitness.cli.where import Where, finds_mesh
 from earwitness.errors import InputError
 from earwitness.local import control
 from earwitness.local.plan import SCALABLE
@@ -38,7 +39,7 @@ def scale(
     if where.in_cluster:
         scaled = cluster.scale(*where.find(), role, count)
         if scaled.unseen:
-            err.print(f"whether an autoscaler undoes this cannot be seen: {scaled.unseen}", markup=False)
+            err.print(f"whether an autoscaler undoes this cannot be seen: {scaled.unseen}")
         out.print(f"{role} scaled from {scaled.before} to {scaled.now}")
         return
     if role not in SCALABLE:

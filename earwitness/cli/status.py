@@ -7,8 +7,9 @@ from pathlib import Path
 import typer
 from rich.table import Column, Table
 
-from earwitness.cli.follow import clock
-from earwitness.cli.terminal import Where, finds_mesh, out
+from earwitness.cli.figures import clock
+from earwitness.cli.terminal import out
+from earwitness.cli.where import Where, finds_mesh
 from earwitness.client import Mesh, state_name
 from earwitness.cluster import pods_of
 from earwitness.local import control
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 @finds_mesh
 def status(*, where: Where) -> None:
-    """Show the processes or pods, the workers with their weight versions, the queue and the running job.
+    """Show the processes or pods, the workers with their weight versions, the queue and the job.
 
     Examples:
 
@@ -56,7 +57,7 @@ def _show_processes(folder: Path) -> None:
         table.add_row(process.name, process.state, str(process.pid), str(process.restarts), process.address)
     out.print(table)
     if local.failure or not control.is_up(local):
-        out.print(f"the mesh is down{': ' + local.failure if local.failure else ''}", markup=False)
+        out.print(f"the mesh is down{': ' + local.failure if local.failure else ''}")
         raise typer.Exit(1)
 
 
@@ -78,7 +79,7 @@ def _show(seen: jobs_pb2.GetMeshResponse) -> None:
     stage = f"stage {job.stage_index + 1} of {job.stages} {job.stage_type} {job.phase}".rstrip()
     steps = f"step {job.step} of {job.steps}, weight version {seen.version}"
     since = f"last got on {clock(seen.still_seconds)} ago"
-    out.print(f"job {job.job_id} is {state_name(job.state)}: {stage}, {steps}, {since}", markup=False)
+    out.print(f"job {job.job_id} is {state_name(job.state)}: {stage}, {steps}, {since}")
 
 
 def _table(title: str, name: str, *columns: str) -> Table:

@@ -1,111 +1,55 @@
-"""What all commands share: how errors are shown, and the options that name a mesh."""
+"""The one place where text reaches a terminal: nobody's text is taken for markup, emoji codes or escape sequences."""
 
 from __future__ import annotations
 
 import functools
-import inspect
-import typing
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from earwitness.client import Mesh
-from earwitness.cluster import Api, Release, find_release
 from earwitness.errors import EarwitnessError
-from earwitness.local.state import DEFAULT_FOLDER
+from earwitness.printable import clean
 
-out = Console(highlight=False, soft_wrap=True)
+
+class Terminal(Console):
+    """Prints text as it is, less what would steer the terminal. Styles are given as `style` or as `Text`."""
+
+    def __init__(self, *, stderr: bool = False, **options: Any) -> None:
+        super().__init__(stderr=stderr, **options, highlight=False, soft_wrap=True, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Every string that is printed, in a table or alone, comes by here."""
+        return super().render_str(clean(text), **{**options, "markup": False, "emoji": False})
+
+    def print_object(self, value: object) -> None:
+        """One JSON document, in ASCII, so that every terminal and every program reads the same characters."""
+        print(json.dumps(value, indent=2), file=self.file)
+
+
+out = Terminal()
 """Where results go."""
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = Terminal(stderr=True)
 """Where errors and progress of the mesh go."""
-
-PANEL = "Mesh"
-
-Folder = Annotated[
-    Path, typer.Option("--state", envvar="EW_STATE", help="Folder of the local mesh.", rich_help_panel=PANEL)
-]
-FOLDER = Path(DEFAULT_FOLDER)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Where:
-    """Which mesh a command speaks of: the local one, one at an address, or one in a Kubernetes cluster."""
-
-    state: Folder = FOLDER
-    address: Annotated[
-        str | None, typer.Option(envvar="EW_ADDRESS", help="host:port of a mesh elsewhere.", rich_help_panel=PANEL)
-    ] = None
-    token: Annotated[
-        str | None, typer.Option(envvar="EW_TOKEN", help="Bearer token of a mesh elsewhere.", rich_help_panel=PANEL)
-    ] = None
-    namespace: Annotated[
-        str | None,
-        typer.Option("--namespace", "-n", help="Kubernetes namespace of a mesh.", rich_help_panel=PANEL),
-    ] = None
-    release: Annotated[
-        str | None, typer.Option(help="Helm release, where the namespace has several.", rich_help_panel=PANEL)
-    ] = None
-    context: Annotated[
-        str | None, typer.Option(help="Context of the kubeconfig ($KUBECONFIG).", rich_help_panel=PANEL)
-    ] = None
-
-    @property
-    def in_cluster(self) -> bool:
-        """True if an option of Kubernetes was given; it counts more than an address from the environment."""
-        return any(option is not None for option in (self.namespace, self.release, self.context))
-
-    def find(self) -> tuple[Api, Release]:
-        """The release in the cluster."""
-        api = Api(self.context)
-        return api, find_release(api, self.namespace, self.release)
-
-    def connect(self) -> Mesh:
-        """The mesh."""
-        if self.in_cluster:
-            return Mesh.of_release(*self.find(), token=self.token)
-        return Mesh.connect(self.address, self.token, state=self.state)
-
-
 def shows_errors(command: _Command) -> _Command:
-    """Our own errors become a line on stderr and exit status 1; everything else is a bug and keeps its traceback."""
+    """Our own errors, and files that cannot be used, become a line on stderr and exit status 1."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
         except EarwitnessError as error:
-            err.print(f"error: {error}", style="red", markup=False)
+            err.print(f"error: {error}", style="red")
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(130) from error
 
     return wrapped  # type: ignore[return-value]  # functools.wraps keeps the signature that typer reads
-
-
-def finds_mesh(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options of `Where` in place of its last parameter, `where`; and `shows_errors`."""
-    options = typing.get_type_hints(Where, include_extras=True)
-
-    def wrapped(**given: Any) -> Any:
-        where = Where(**{name: given.pop(name) for name in options})
-        return command(**given, where=where)
-
-    own = inspect.signature(command, eval_str=True).parameters.values()
-    shown = [
-        *(parameter for parameter in own if parameter.name != "where"),
-        *(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=getattr(Where, name), annotation=annotation)
-            for name, annotation in options.items()
-        ),
-    ]
-    wrapped.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
-    wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
-    return shows_errors(wrapped)

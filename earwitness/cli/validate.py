@@ -27,9 +27,9 @@ def validate(recipe: Annotated[str, typer.Argument(help="File or URI of a recipe
         read = read_recipe(recipe)
     except RecipeError as error:
         for problem in error.problems:
-            err.print(str(problem), style="red", markup=False)
+            err.print(str(problem), style="red")
         count = len(error.problems)
-        err.print(f"{recipe}: {count} mistake{'s' if count > 1 else ''}", markup=False)
+        err.print(f"{recipe}: {count} mistake{'s' if count > 1 else ''}")
         raise typer.Exit(1) from error
     stages = " → ".join(s.type for s in read.stages)
-    out.print(f"{recipe}: valid; {read.name}: {stages}", markup=False)
+    out.print(f"{recipe}: valid; {read.name}: {stages}")

@@ -8,13 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from earwitness.errors import EarwitnessError, InfrastructureError
+from earwitness.local.limits import START_SECONDS, STOP_SECONDS
 from earwitness.local.plan import Options
 from earwitness.local.process import tail
-from earwitness.local.state import MeshState, NoMesh, Scale, read_scale, read_state, remove_state, write_scale
-from earwitness.local.supervisor import START_SECONDS, STOP_SECONDS, MeshFailed
+from earwitness.local.state import (
+    MeshFailed,
+    MeshState,
+    NoMesh,
+    read_scale,
+    read_state,
+    remove_state,
+    write_scale,
+)
 from earwitness.local.sweep import alive, end_all
 
 POLL_SECONDS = 0.2
@@ -102,7 +111,7 @@ def scale(folder: Path, role: str, count: int) -> None:
     state = read_state(folder)
     if not is_up(state):
         raise NoMesh(folder)
-    write_scale(folder, Scale(**{**read_scale(folder).model_dump(), role: count}))
+    write_scale(folder, replace(read_scale(folder), **{role: count}))
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         states = [p.state for p in read_state(folder).processes if p.role == role]

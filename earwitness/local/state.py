@@ -5,18 +5,25 @@ The supervisor writes it, the client and the CLI read it. It holds the token, so
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any, TypeVar
 
 from earwitness.errors import EarwitnessError
 
 DEFAULT_FOLDER = ".earwitness"
 """Folder of the local mesh, relative to the current directory."""
 
+_Kind = TypeVar("_Kind")
+
 STATE_FILE = "mesh.json"
 SCALE_FILE = "scale.json"
+
+
+class MeshFailed(EarwitnessError):
+    """The mesh cannot run; the text says which process and why."""
 
 
 class NoMesh(EarwitnessError):
@@ -30,10 +37,9 @@ class NoMesh(EarwitnessError):
         return f"no mesh in {self.folder}; start one with `earwitness up`, or give --address and --token of another"
 
 
-class ProcessState(BaseModel):
+@dataclass(frozen=True)
+class ProcessState:
     """One process of the mesh."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     """Unique name, for example rollout-0."""
@@ -51,10 +57,9 @@ class ProcessState(BaseModel):
     """File of its output."""
 
 
-class MeshState(BaseModel):
+@dataclass(frozen=True)
+class MeshState:
     """One mesh."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     mesh: str
     """Random id; every process of the mesh carries it in EW_MESH."""
@@ -80,15 +85,16 @@ class MeshState(BaseModel):
 def read_state(folder: Path) -> MeshState:
     """The mesh in `folder`. Raises NoMesh."""
     try:
-        text = (folder / STATE_FILE).read_text(encoding="utf-8")
-        return MeshState.model_validate_json(text)
-    except (FileNotFoundError, NotADirectoryError, ValidationError) as error:
+        read = _read(folder / STATE_FILE, MeshState)
+        processes = tuple(_checked(ProcessState, one) for one in read.processes)
+        return replace(read, weights_urls=tuple(read.weights_urls), processes=processes)
+    except (OSError, ValueError, TypeError) as error:
         raise NoMesh(folder) from error
 
 
 def write_state(folder: Path, state: MeshState) -> None:
     """Replace the file in one step, readable by its owner only."""
-    _write_private(folder / STATE_FILE, state.model_dump_json(indent=1))
+    _write_private(folder / STATE_FILE, json.dumps(asdict(state), indent=1))
 
 
 def remove_state(folder: Path) -> None:
@@ -97,10 +103,9 @@ def remove_state(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-class Scale(BaseModel):
+@dataclass(frozen=True)
+class Scale:
     """How many workers of each scalable role a person wants."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     rollout: int | None = None
     reward: int | None = None
@@ -109,14 +114,26 @@ class Scale(BaseModel):
 def read_scale(folder: Path) -> Scale:
     """What was asked for last; all None if nothing was."""
     try:
-        return Scale.model_validate_json((folder / SCALE_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValidationError):
+        return _read(folder / SCALE_FILE, Scale)
+    except (OSError, ValueError):
         return Scale()
 
 
 def write_scale(folder: Path, scale: Scale) -> None:
     """Ask the supervisor for other counts; it looks twice a second."""
-    _write_private(folder / SCALE_FILE, scale.model_dump_json())
+    _write_private(folder / SCALE_FILE, json.dumps(asdict(scale)))
+
+
+def _read(file: Path, kind: type[_Kind]) -> _Kind:
+    """The object in a file. Raises OSError, ValueError."""
+    return _checked(kind, json.loads(file.read_text(encoding="utf-8")))
+
+
+def _checked(kind: type[_Kind], data: Any) -> _Kind:
+    """An object of the fields in `data`. Raises ValueError if it is not from this version of the program."""
+    if not isinstance(data, dict) or data.keys() != {one.name for one in fields(kind)}:  # type: ignore[arg-type]
+        raise ValueError(f"not a {kind.__name__}")
+    return kind(**data)
 
 
 def _write_private(path: Path, text: str) -> None:

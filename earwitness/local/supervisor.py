@@ -20,29 +20,20 @@ import redis
 from earwitness.active import read_active
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.local import plan
+from earwitness.local.limits import START_SECONDS, STOP_SECONDS
 from earwitness.local.plan import SCALABLE, Options, Place, Shared
 from earwitness.local.ports import HOST, free_ports, require_free
 from earwitness.local.probe import grpc_answers
 from earwitness.local.process import Process, stop_together
-from earwitness.local.state import MeshState, Scale, read_scale, remove_state, write_scale, write_state
+from earwitness.local.state import MeshFailed, MeshState, Scale, read_scale, remove_state, write_scale, write_state
 from earwitness.local.stores import Stores
 from earwitness.local.sweep import born, end_all
-
-START_SECONDS = 180.0
-"""Longest time until every process is healthy: importing vLLM and torch on two busy cores takes half a minute."""
-
-STOP_SECONDS = 20.0
-"""Longest time the services get to stop before they are killed."""
 
 LOOP_SECONDS = 0.25
 """Between two rounds of the loop."""
 
 ACTIVE_SECONDS = 1.0
 """Between two looks at what the active job needs."""
-
-
-class MeshFailed(EarwitnessError):
-    """The mesh cannot run; the text says which process and why."""
 
 
 class Supervisor:

@@ -19,8 +19,7 @@ import pytest
 from earwitness.active import ActiveJob, clear_active, write_active
 from earwitness.local import control
 from earwitness.local.plan import Options
-from earwitness.local.state import MeshState, NoMesh, read_state
-from earwitness.local.supervisor import MeshFailed
+from earwitness.local.state import MeshFailed, MeshState, NoMesh, read_state
 from earwitness.local.sweep import born, tagged
 from earwitness.redis_client import connect
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from earwitness.cli.main import app
+from earwitness.cli.commands import app
 
 RUN = CliRunner()
 COMMANDS = [

@@ -2,10 +2,10 @@
 
 import io
 
-from rich.console import Console
-
-from earwitness.cli.follow import Rate, clock, conclusion, follow, number, step_line
+from earwitness.cli.figures import clock, number
+from earwitness.cli.follow import Rate, conclusion, follow, step_line
 from earwitness.cli.table import final_table, wilson
+from earwitness.cli.terminal import Terminal
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 
@@ -24,7 +24,7 @@ def an_event(step: int, kind: str = "step", message: str = "", **metrics: float)
 
 def shown(events: list[jobs_pb2.Event]) -> str:
     text = io.StringIO()
-    follow(events, Console(file=text, width=200))
+    follow(events, Terminal(file=text, width=200))
     return text.getvalue()
 
 
@@ -86,7 +86,7 @@ def test_intervals_of_the_report_win_over_our_own() -> None:
     text = io.StringIO()
     report = {"accuracy.final": 0.5, "accuracy.n": 10.0, "accuracy.final.low": 0.111, "accuracy.final.high": 0.999}
     gain = {"accuracy.gain": 0.12, "accuracy.gain.low": 0.05, "accuracy.gain.high": 0.19}
-    Console(file=text, width=200).print(final_table({**report, **gain}))
+    Terminal(file=text, width=200).print(final_table({**report, **gain}))
     assert "[11.1, 99.9]" in text.getvalue()
     assert "12.0 % [5.0, 19.0]" in text.getvalue()
 

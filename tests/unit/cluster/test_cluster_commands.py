@@ -8,7 +8,7 @@ import pytest
 from fake_kubernetes import FakeKubernetes
 from typer.testing import CliRunner
 
-from earwitness.cli.main import app
+from earwitness.cli.commands import app
 
 RUN = CliRunner()
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from earwitness.cli.main import app
+from earwitness.cli.commands import app
 from earwitness.errors import InputError
 from earwitness.plan.work import architecture_of, stages_of
 from earwitness.recipe.load import load_recipe

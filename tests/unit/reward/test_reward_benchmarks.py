@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from earwitness.cli.main import app
+from earwitness.cli.commands import app
 from earwitness.errors import InputError
 from reward.benchmarks import BENCHMARKS, score_file
 from reward.benchmarks.spoken_mqa import plain_number

@@ -1,0 +1,72 @@
+"""The table of commands. A command's module is imported when that command runs, so that none waits for another's."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+COMMANDS = {
+    "up": ("mesh", "Start the mesh on this machine."),
+    "down": ("mesh", "Stop the mesh on this machine, and leave no process behind."),
+    "status": ("status", "Show the processes or pods, the workers with their weight versions, the queue and the job."),
+    "scale": ("scale", "Change the number of workers, while the mesh works."),
+    "logs": ("logs", "Show logs. Where there are several, each line says whose it is."),
+    "submit": ("jobs", "Submit a recipe."),
+    "watch": ("jobs", "Show a job from its start until it ends."),
+    "cancel": ("jobs", "Cancel a job; returns once nothing of it runs."),
+    "pause": ("jobs", "Hold a running job after the work in flight."),
+    "resume": ("jobs", "Let a paused job go on."),
+    "list": ("jobs", "List jobs, newest first."),
+    "validate": ("validate", "Check a recipe, and name every mistake: where, what is wrong, what would be right."),
+    "plan": ("plan", "Show the layouts of a trainer that fit, with memory by part and speed; or what makes one fit."),
+    "listen": ("listen", "Measure a recording, and check what is claimed about it."),
+    "score": ("score", "Score answers: strictly, and by the published rule of a benchmark. Missing answers are wrong."),
+    "data": ("data", "Write data."),
+}  # fmt: skip
+"""Module and first line of the help of each command, in the order of `earwitness --help`."""
+
+
+class Commands(TyperGroup):
+    """The commands of `COMMANDS`: known by name and summary, imported to run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, as help shows them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """What help says of a command; nothing of it is imported."""
+        found = COMMANDS.get(cmd_name)
+        return TyperCommand(cmd_name, help=found[1]) if found else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is about to run."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name and command else command, rest
+
+
+def load(name: str) -> Any:
+    """The whole command `name`."""
+    module = importlib.import_module(f"earwitness.cli.{COMMANDS[name][0]}")
+    holder = typer.Typer(rich_markup_mode="rich")
+    module.register(holder)
+    return typer.main.get_group(holder).commands[name]
+
+
+app = typer.Typer(
+    name="earwitness",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Teaches audio language models to reason from what they hear, and checks their claims against the recording.",
+    epilog="Start with: earwitness up --detach · earwitness submit recipes/quickstart.yaml --follow · earwitness down",
+)
+
+
+@app.callback()
+def earwitness() -> None:
+    """Teaches audio language models to reason from what they hear, and checks their claims against the recording."""
