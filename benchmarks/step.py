@@ -1,118 +1,202 @@
-"""Where the time of a reinforcement-learning step goes, on the mesh of this machine with real processes.
+"""Seconds and CPU seconds of an update, a step and a sampling pass on the quickstart's shapes: what is saved, and how.
 
-    python benchmarks/step.py [--steps 12] [--rollout 1] [--trainer-ranks 1] [--reference] [--json]
+    python benchmarks/step.py [--rounds 5] [--sampling] [--json]
 
-`wait`, `logprob`, `train`, `publish` and `checkpoint` are the trainer's and add up to `step`. `generate`, `score` and
-`reference` are means over groups in the other processes and `load` is the rollout workers' time for a new version:
-with staleness 0 the trainer spends them in `wait`. Rates count trained response tokens.
+One process, one rank, the toy of the quickstart with random weights, clips of noise. Each part is run with and without
+what saves its time, by turns, and medians are shown: an encoder that learns or one that is frozen and hears each clip
+once; a group's prompt computed for each trajectory or once. `--sampling` adds as many samples from a real rollout
+worker behind real Redis servers.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from earwitness.client import Mesh, state_name
-from earwitness.local import control
-from earwitness.local.plan import Options
-from earwitness.local.state import MeshState
-from earwitness.queue import Queue
-from earwitness.redis_client import connect
-from earwitness.wire.jobs.v1 import jobs_pb2
+if __name__ == "__main__":  # this file's folder holds modules of the names of packages
+    sys.path[0] = str(Path(__file__).parents[1])
 
-WARM_UP_STEPS = 2
-"""First steps pay for what is done once: memory, caches, the engine's first batch."""
+import numpy as np
+import psutil
+import torch
 
-TRAINER_PARTS = ("wait", "logprob", "train", "publish", "checkpoint")
-OTHER_PARTS = ("generate", "score", "reference", "load")
+from earwitness.chat import AUDIO_PATCH, SPECIAL_TOKENS
+from earwitness.logmel import audio_tokens
+from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig, ToyModel, Tune
+from trainer import batches, parallel
+from trainer.batches import Row
+from trainer.experience import names_of, recall, updates_of
+from trainer.groups import Sample
+from trainer.learner import Learner
+from trainer.model.policy import build_policy
+from trainer.reinforce import learn
+from trainer.supervised import work_of
+from trainer.toy import make_toy
 
-RECIPE = """\
-name: step-benchmark
-output: {output}
-model:
-  toy: {{hidden_size: 128, layers: 3, heads: 4, kv_heads: 2, intermediate_size: 384, max_positions: 256}}
-probe: {{lessons: 64, cold_start: 512, train: 256, eval: 32}}
-stages:
-  - type: sft
-    tune: {{steps: 20, batch_size: 16, micro_batch_size: 16, optimizer: {{learning_rate: 1.0e-3}}}}
-  - type: rl
-    steps: {steps}
-    groups_per_step: 8
-    sampling: {{samples: 16, max_tokens: 64}}
-    micro_batch_size: 64
-    optimizer: {{learning_rate: 1.0e-5}}
-    kl_coef: {kl_coef}
-    dynamic_filter: false  # a policy of twenty updates is mostly wrong, and every step shall have all its groups
-    checkpoint_every: {steps}
-"""
+TOY = ToyModel(max_positions=256)
+"""That of recipes/quickstart.yaml."""
+GROUPS, SAMPLES, MICRO_BATCH = 12, 16, 64
+PROMPT, RESPONSE = 39, 23
+"""Tokens of a row in the quickstart, means."""
+SUPERVISED_BATCH = 16
+FRAMES = 162
+"""Mel frames of a clip of 1.6 s, trailing ones included."""
+PATCHES, PATCH = audio_tokens(FRAMES), SPECIAL_TOKENS.index(AUDIO_PATCH)
+CLIPS = 64
+WARM_UP = 2
+"""Rounds that are not counted: memory, caches, the clips' first hearing."""
+
+Part = Callable[[int], None]
 
 
 def main() -> int:
     """Entry point; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=12, help="steps, the first two of which are not counted")
-    parser.add_argument("--rollout", type=int, default=1, help="rollout workers")
-    parser.add_argument("--trainer-ranks", type=int, default=1, help="trainer processes")
-    parser.add_argument("--reference", action="store_true", help="with reference log-probs")
+    parser.add_argument("--rounds", type=int, default=5, help="times that each part runs")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.add_argument("--sampling", action="store_true", help="also a sampling pass, which starts vLLM")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    parallel.initialize(1, 1)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        recipe = folder / "recipe.yaml"
-        kl_coef = 0.001 if chosen.reference else 0.0
-        recipe.write_text(RECIPE.format(output=folder / "run", steps=chosen.steps, kl_coef=kl_coef))
-        options = Options(folder / "mesh", rollout=chosen.rollout, trainer_ranks=chosen.trainer_ranks)
-        state = control.start_detached(options, lambda line: print(line, file=sys.stderr))
-        try:
-            steps = list(run(state, options.folder, recipe))
-        finally:
-            control.stop(options.folder)
-    result = summary(steps[WARM_UP_STEPS:])
+        model = Path(scratch) / "model"
+        make_toy(str(model), TOY, ["the pitch climbs from about 220 to 440 Hz, so it is rising"] * 4, seed=3)
+        result = measured(parts(model), chosen.rounds)
+    if chosen.sampling:
+        result["sampling"] = sampling(chosen.rounds)
     if chosen.json:
         print(json.dumps(result))
-    else:
-        show(result)
+        return 0
+    for name, figures in result.items():
+        print(f"{name:52} {1000 * figures['seconds']:8.0f} ms {1000 * figures['cpu_seconds']:8.0f} ms of CPU")
     return 0
 
 
-def run(state: MeshState, folder: Path, recipe: Path) -> Iterator[dict[str, float]]:
-    """The figures of each RL step, with `seconds.load` of the rollout workers as they are then."""
-    queue = Queue(connect(state.queue_url))
-    with Mesh.connect(state=folder) as mesh:
-        job = mesh.submit(recipe)
-        for event in mesh.watch(job.job_id):
-            if event.kind == "step" and event.job.stage_type == "rl":
-                loads = [float(w.fields.get("load_seconds", 0)) for w in queue.workers() if w.role == "rollout"]
-                yield {m.name: m.value for m in event.metrics} | {"seconds.load": sum(loads) / max(len(loads), 1)}
-        job = mesh.get(job.job_id)
-    if job.state != jobs_pb2.JOB_STATE_SUCCEEDED:
-        raise SystemExit(f"job {state_name(job.state)}: {job.reason}")
+def measured(todo: dict[str, Part], rounds: int) -> dict[str, dict[str, float]]:
+    """Medians over the rounds, in which the parts take turns."""
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in todo}
+    for turn in range(rounds + WARM_UP):
+        for name, part in todo.items():
+            started, cpu = time.perf_counter(), time.process_time()
+            part(turn)
+            if turn >= WARM_UP:
+                seen[name].append((time.perf_counter() - started, time.process_time() - cpu))
+    return {name: _medians(times) for name, times in seen.items()}
 
 
-def summary(steps: list[dict[str, float]]) -> dict[str, float]:
-    """Means over steps: `seconds.*` and `tokens_per_second`."""
-    means = {
-        f"seconds.{part}": sum(s.get(f"seconds.{part}", 0.0) for s in steps) / len(steps)
-        for part in (*TRAINER_PARTS, *OTHER_PARTS)
-    }
-    means["seconds.step"] = sum(means[f"seconds.{part}"] for part in TRAINER_PARTS)
-    tokens = sum(s.get("tokens", 0.0) for s in steps) / len(steps)
-    return means | {"tokens_per_step": tokens, "tokens_per_second": tokens / means["seconds.step"], "steps": len(steps)}
+def parts(model: Path) -> dict[str, Part]:
+    """What is measured, by name."""
+    mels = {f"clip {n}": _random(n).standard_normal((128, FRAMES)).astype(np.float32) for n in range(CLIPS)}
+    todo: dict[str, Part] = {}
+    for frozen in (False, True):
+        how = "encoder frozen, each clip heard once" if frozen else "encoder learns"
+        learner = Learner(build_policy(model, freeze_encoder=frozen), Optimizer(learning_rate=1e-5), 1000)
+        todo[f"supervised update: {how}"] = _supervised(learner, mels)
+    for algorithm, updates in (("ppo", 2), ("rloo", 1)):
+        stage = RlStage(
+            algorithm=algorithm,
+            steps=1000,
+            groups_per_step=GROUPS,
+            sampling=SamplingConfig(samples=SAMPLES, temperature=0.7),
+            updates_per_step=updates,
+            micro_batch_size=MICRO_BATCH,
+            optimizer=Optimizer(learning_rate=1e-5),
+        )
+        for frozen, shared in ((False, False), (True, False), (True, True)):
+            how = f"encoder {'frozen' if frozen else 'learns'}, prompts {'once' if shared else 'for each'}"
+            learners = [
+                Learner(build_policy(model, value_head=critic, freeze_encoder=frozen), stage.optimizer, 1000)
+                for critic in (False, True)[: 2 if algorithm == "ppo" else 1]
+            ]
+            todo[f"{algorithm} step: {how}"] = _step(learners, mels, stage, shared=shared)
+    return todo
 
 
-def show(result: dict[str, float]) -> None:
-    """The result as a table."""
-    for part in (*TRAINER_PARTS, "step"):
-        seconds = result[f"seconds.{part}"]
-        print(f"{part:12} {seconds:8.3f} s  {100 * seconds / result['seconds.step']:5.1f} %")
-    print("inside wait, in other processes:")
-    for part in OTHER_PARTS:
-        print(f"{part:12} {result[f'seconds.{part}']:8.3f} s")
-    print(f"{result['tokens_per_second']:.0f} trained tokens/s, {result['tokens_per_step']:.0f} tokens a step")
+def _supervised(learner: Learner, mels: dict[str, np.ndarray]) -> Part:
+    config = Tune(
+        steps=1000,
+        batch_size=SUPERVISED_BATCH,
+        micro_batch_size=SUPERVISED_BATCH,
+        optimizer=Optimizer(learning_rate=1e-5),
+    )
+
+    def update(turn: int) -> None:
+        first = turn % 2 * SUPERVISED_BATCH
+        rows = [_row(n, n, n) for n in range(first, first + SUPERVISED_BATCH)]
+        work = work_of(rows, mels, config)
+        learner.update(turn + 1, work.micro_batches, work.loss, work.names)
+
+    return update
+
+
+def _step(learners: list[Learner], mels: dict[str, np.ndarray], stage: RlStage, *, shared: bool) -> Part:
+    policy, critic = learners[0], learners[1] if len(learners) > 1 else None
+    longest = batches.LONG
+
+    def step(turn: int) -> None:
+        batches.LONG = longest if shared else 0  # no row is short enough to share
+        groups = [[_sample(g, s) for s in range(SAMPLES)] for g in range(turn % 2 * GROUPS, (turn % 2 + 1) * GROUPS)]
+        updates = updates_of(groups, stage, mels, seed=1, step=turn + 1)
+        names = names_of(groups, seed=1, step=turn + 1)
+        recall(policy, critic, updates, stage, names)
+        learn(policy, critic, updates, stage, turn + 1, names)
+        batches.LONG = longest
+
+    return step
+
+
+def _sample(group: int, index: int) -> Sample:
+    row = _row(group, group, 1000 * group + index)
+    logprobs = np.full(row.response_tokens, -6.6, dtype=np.float32)
+    return Sample(group, row, float(index % 2), logprobs, None)
+
+
+def _row(clip: int, prompt: int, response: int) -> Row:
+    """A prompt with a clip, and a response of 15 to 31 tokens, its last one's length apart as a real group's."""
+    words = _random(prompt).integers(20, 300, PROMPT - PATCHES)
+    length = int(_random(response).integers(RESPONSE - 8, RESPONSE + 9))
+    heard = np.full(PATCHES, PATCH)
+    tokens = np.concatenate([words, heard, _random(response).integers(20, 300, length)]).astype(np.int64)
+    return Row(tokens, PROMPT, f"clip {clip}", f"row {response}")
+
+
+def sampling(rounds: int) -> dict[str, float]:
+    """As many samples as a step has, from a rollout worker."""
+    from benchmarks.rollout import Size, make_clips, make_model, mesh
+
+    size = Size("toy", TOY, groups=GROUPS, max_tokens=RESPONSE)
+    times = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        model_dir, _ = make_model(TOY, folder / "model")
+        audio = make_clips(folder, size, rounds + WARM_UP)
+        with mesh(model_dir, folder) as generate:
+            for turn in range(rounds + WARM_UP):
+                cpu = _cpu_of_children()
+                seconds, _ = generate(size, "audio", audio, turn)
+                if turn >= WARM_UP:
+                    times.append((seconds, _cpu_of_children() - cpu))
+    return _medians(times)
+
+
+def _cpu_of_children() -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in psutil.Process().children(recursive=True))
+
+
+def _medians(times: list[tuple[float, float]]) -> dict[str, float]:
+    wall, cpu = zip(*times, strict=True)
+    return {"seconds": statistics.median(wall), "cpu_seconds": statistics.median(cpu)}
+
+
+def _random(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from earwitness.recipe.schema import Optimizer
 from trainer import parallel
 from trainer.batches import Row, collate
 from trainer.learner import Learner
-from trainer.model.decoder import TRANSFORMER_ENGINE
+from trainer.model.attention import TRANSFORMER_ENGINE
 from trainer.model.policy import PolicyModel
 from trainer.supervised import supervised_loss
 

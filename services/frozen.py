@@ -53,7 +53,7 @@ class FrozenPolicy:
     @torch.no_grad()
     def _score(self, rows: Sequence[Row], temperature: float) -> list[list[float]]:
         batch = collate(list(enumerate(rows)), self._mels, parallel.device())
-        states = self._policy(batch.tokens, batch.audio, batch.audio_index)
+        states = self._policy(batch.tokens, batch.audio, batch.audio_index, batch.segments)
         found = logprobs(states, batch, temperature).cpu()
         return [found[i, : row.response_tokens].tolist() for i, row in enumerate(rows)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -11,7 +12,9 @@ import torch
 import xxhash
 from numpy.typing import NDArray
 
+from trainer.model.attention import LONG, is_fused
 from trainer.model.audio import AudioBatch
+from trainer.model.packing import ALONE, Segments
 
 PAD_TOKEN = 0
 """Fills rows on the right, where causal attention lets no real token see it; so any id will do."""
@@ -57,8 +60,9 @@ class Batch:
 
     tokens: torch.Tensor
     """int64, padded [rows, seq] or packed [1, seq]"""
-    segments: tuple[int, ...] | None
-    """Lengths of the rows in a packed batch, then of what fills it up, if anything does; None if it is padded."""
+    segments: Segments | None
+    """The rows in a packed batch, or prompts and responses, then what fills it up, if anything does; None if it is
+    padded."""
     mask: torch.Tensor
     """True at a token of a response; each row is one response. bool [rows, longest response]"""
     responses: torch.Tensor
@@ -68,7 +72,7 @@ class Batch:
     audio: AudioBatch | None
     """The distinct clips of the rows; None if no row has audio."""
     audio_index: torch.Tensor
-    """Clip of each row, -1 for a text-only one: rows of a group share a clip, which is encoded once. int64 [rows]"""
+    """Clip of each row or segment, -1 for one without: rows of a group share a clip, which is encoded once. int64"""
     numbers: torch.Tensor
     """Number of each row within its step, over all ranks and micro-batches: how errors find its name. int64 [rows]"""
 
@@ -94,34 +98,32 @@ class AroundBatch:
         return self.batch.audio_index
 
     @property
-    def segments(self) -> Sequence[int] | None:
+    def segments(self) -> Segments | None:
         """Of the batch."""
         return self.batch.segments
 
 
 def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.device, *, packed: bool = False) -> Batch:
-    """The rows, each with its number within the step, as tensors on `device`."""
+    """The rows, each with its number within the step, as tensors on `device`.
+
+    A prompt that several rows have in common is packed, and computed, once: losses cannot tell. With `packed` all rows
+    are packed, else only where that is so.
+    """
     rows = [row for _, row in numbered]
-    lengths = [len(row.tokens) for row in rows]
     responses = [row.response_tokens for row in rows]
-    if packed:
-        starts = np.cumsum([0, *lengths])
-        seq = padded_length(int(starts[-1]))
-        tokens = np.full((1, seq), PAD_TOKEN, dtype=np.int64)
-        tokens[0, : starts[-1]] = np.concatenate([row.tokens for row in rows])
-        first, stride = starts[:-1], 1
-        filling = (seq - int(starts[-1]),) if seq > starts[-1] else ()
-        segments = (*lengths, *filling)
-    else:
+    parts = _parts(rows, packed)
+    if parts is None:
+        lengths = [len(row.tokens) for row in rows]
         tokens = np.full((len(rows), padded_length(max(lengths))), PAD_TOKEN, dtype=np.int64)
         for index, row in enumerate(rows):
             tokens[index, : lengths[index]] = row.tokens
-        first, stride = np.arange(len(rows)), len(rows)  # hidden states are [seq, batch]
-        segments = None
-    before = [
-        start + stride * np.arange(row.prompt_tokens - 1, len(row.tokens) - 1)
-        for start, row in zip(first, rows, strict=True)
-    ]
+        # hidden states are [seq, batch]
+        where = [index + len(rows) * np.arange(lengths[index]) for index in range(len(rows))]
+        segments, of_part = None, [row.clip for row in rows]
+    else:
+        tokens, where, segments = _pack(parts, len(rows))
+        of_part = [part.clip for part in parts]
+    before = [places[row.prompt_tokens - 1 :][: row.response_tokens] for places, row in zip(where, rows, strict=True)]
     clips = list(dict.fromkeys(row.clip for row in rows if row.clip))
     number = {clip: index for index, clip in enumerate(clips)}
     return Batch(
@@ -131,9 +133,57 @@ def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.devic
         responses=torch.from_numpy(np.concatenate([row.tokens[row.prompt_tokens :] for row in rows])).to(device),
         before=torch.from_numpy(np.concatenate(before)).to(device),
         audio=_pad_audio([mels[clip] for clip in clips], device) if clips else None,
-        audio_index=torch.tensor([number.get(row.clip, -1) for row in rows], device=device),
+        audio_index=torch.tensor([number.get(clip, -1) for clip in of_part], device=device),
         numbers=torch.tensor([index for index, _ in numbered], device=device),
     )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A segment of a pack."""
+
+    tokens: NDArray[np.int64]
+    after: int
+    clip: str
+    rows: list[int]
+    """Those that it is a part of."""
+
+
+def _parts(rows: Sequence[Row], packed: bool) -> list[_Part] | None:
+    """What a pack of the rows is made of; None: they are to be padded."""
+    prompts = Counter((row.clip, row.tokens[: row.prompt_tokens].tobytes()) for row in rows)
+    # Transformer Engine's attention cannot share, and for long rows a mask costs more memory than a prompt does time.
+    if len(prompts) == len(rows) or is_fused() or max(len(row.tokens) for row in rows) > LONG:
+        return [_Part(row.tokens, ALONE, row.clip, [index]) for index, row in enumerate(rows)] if packed else None
+    parts: list[_Part] = []
+    found: dict[tuple[str, bytes], int] = {}
+    for index, row in enumerate(rows):
+        prompt = row.tokens[: row.prompt_tokens]
+        at = found.setdefault((row.clip, prompt.tobytes()), len(parts))
+        if at == len(parts):
+            parts.append(_Part(prompt, ALONE, row.clip, []))
+        parts[at].rows.append(index)
+        parts.append(
+            _Part(row.tokens[row.prompt_tokens : -1], at, "", [index])
+        )  # nobody asks for what follows the last
+    return parts
+
+
+def _pack(parts: Sequence[_Part], rows: int) -> tuple[NDArray[np.int64], list[NDArray[np.int64]], Segments]:
+    """The parts one after another as tokens [1, seq]; where each row's tokens stand; and the segments."""
+    lengths = [len(part.tokens) for part in parts]
+    starts = np.cumsum([0, *lengths])
+    seq = padded_length(int(starts[-1]))
+    tokens = np.full((1, seq), PAD_TOKEN, dtype=np.int64)
+    tokens[0, : starts[-1]] = np.concatenate([part.tokens for part in parts])
+    where: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * rows
+    for part, start in zip(parts, starts, strict=False):
+        for row in part.rows:
+            where[row] = np.concatenate([where[row], start + np.arange(len(part.tokens))])
+    after = [part.after for part in parts]
+    if seq > starts[-1]:
+        lengths, after = [*lengths, seq - int(starts[-1])], [*after, ALONE]
+    return tokens, where, Segments(tuple(lengths), tuple(after))
 
 
 def padded_length(tokens: int) -> int:

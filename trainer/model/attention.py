@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from megatron.core.packed_seq_params import PackedSeqParams
 from megatron.core.transformer import TransformerConfig
 from torch import Tensor, nn
+
+from trainer.model.packing import Bucket, Packing
+
+TRANSFORMER_ENGINE = find_spec("transformer_engine") is not None
+"""Whether its layers can be had: it is installed with the `gpu` extra."""
 
 LONG = 1024
 """Queries beyond which their scores, length² of each head, cost more memory than the faster products are worth."""
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool = False, keys: Tensor | None = None) -> Tensor:
-    """softmax(query key' / sqrt(head)) value, [batch, heads, length, head].
+def is_fused() -> bool:
+    """True where the decoder's layers are Transformer Engine's, whose attention is not ours."""
+    return torch.cuda.is_available() and TRANSFORMER_ENGINE
 
-    query: [batch, heads, length, head]. key, value: [batch, groups, length, head], groups dividing heads.
-    keys: [batch, length] bool, which positions may be attended to; None: all. Not together with `causal`.
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    causal: bool = False,
+    keys: Tensor | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """softmax(query key' / sqrt(head) + bias) value, [batch, heads, length, head].
+
+    query: [batch, heads, length, head]. key, value: [batch, groups, keys, head], groups dividing heads. At most one of
+    `causal`; `keys`, [batch, keys] bool, which of them may be attended to; and `bias`, [batch, length, keys].
     """
     if query.is_cuda or query.shape[2] > LONG:
         mask = None if keys is None else keys[:, None, None, :]
+        mask = mask if bias is None else bias[:, None].to(query.dtype)
         grouped = query.shape[1] != key.shape[1]
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
     # On the CPU torch's flash kernel is slower than batched products for short sequences: forward and backward of
@@ -30,10 +49,14 @@ def attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool = False, k
     batch, heads, length, head = query.shape
     groups = key.shape[1]
     rows = heads // groups * length  # a group's queries stand under each other: one product a group
-    bias = query.new_zeros(())
-    if causal:
+    if bias is not None:
+        bias = bias.to(query.dtype)[:, None, None].expand(-1, groups, heads // groups, -1, -1)
+        bias = bias.reshape(batch * groups, rows, -1)
+    elif causal:
         bias = query.new_full((length, length), -math.inf).triu(1).repeat(heads // groups, 1)
-    elif keys is not None:
+    elif keys is None:
+        bias = query.new_zeros(())
+    else:
         bias = query.new_zeros(keys.shape).masked_fill(~keys, -math.inf).repeat_interleave(groups, 0)[:, None, :]
     scores = torch.baddbmm(
         bias,
@@ -58,27 +81,26 @@ class CausalAttention(nn.Module):
         key: Tensor,
         value: Tensor,
         *_masks: Any,
-        packed_seq_params: PackedSeqParams | None = None,
+        packed_seq_params: Packing | None = None,
         **_megatron: Any,
     ) -> Tensor:
         """query [length, batch, heads, head], key and value [length, batch, groups, head] to [length, batch, width].
 
-        Packed: query [tokens, heads, head], key and value [tokens, groups, head] to [tokens, width].
+        Packed, the batch is 1.
         """
         if packed_seq_params is None:
-            return _causal(query, key, value)
-        bounds = packed_seq_params.cu_seqlens_q.long()
-        lengths = bounds[1:] - bounds[:-1]
-        # Each row on its own, padded: far fewer products than one square over all rows under a block-diagonal mask.
-        steps = torch.arange(packed_seq_params.max_seqlen_q, device=query.device)[:, None]  # [longest, 1]
-        inside = steps < lengths  # [longest, rows]
-        token = (bounds[:-1] + steps).clamp(max=len(query) - 1).flatten()
-        query, key, value = (x[token].unflatten(0, inside.shape) for x in (query, key, value))
-        mixed = _causal(query, key, value).flatten(0, 1)  # [longest · rows, width]
-        # Where in it each token stands, in the order of the tokens.
-        return mixed[torch.arange(len(token), device=token.device).view_as(inside).t()[inside.t()]]
+            query, key, value = (x.permute(1, 2, 0, 3) for x in (query, key, value))
+            return attend(query, key, value, causal=True).permute(2, 0, 1, 3).flatten(2)
+        # Each segment on its own, padded: far fewer products than one square over the pack under a mask.
+        mixed = [_attend_bucket(query[:, 0], key[:, 0], value[:, 0], bucket) for bucket in packed_seq_params.buckets]
+        return torch.cat(mixed).index_select(0, packed_seq_params.places).unsqueeze(1)
 
 
-def _causal(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    query, key, value = (x.permute(1, 2, 0, 3) for x in (query, key, value))
-    return attend(query, key, value, causal=True).permute(2, 0, 1, 3).flatten(2)
+def _attend_bucket(query: Tensor, key: Tensor, value: Tensor, bucket: Bucket) -> Tensor:
+    """query [tokens, heads, head], key and value [tokens, groups, head] to [segments · longest, width]."""
+    query = query.index_select(0, bucket.queries.flatten()).unflatten(0, bucket.queries.shape).transpose(1, 2)
+    key, value = (
+        x.index_select(0, bucket.keys.flatten()).unflatten(0, bucket.keys.shape).transpose(1, 2) for x in (key, value)
+    )
+    mixed = attend(query, key, value, causal=bucket.bias is None, bias=bucket.bias)
+    return mixed.transpose(1, 2).flatten(2).flatten(0, 1)

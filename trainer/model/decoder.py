@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -14,18 +13,17 @@ from megatron.core.models.gpt.gpt_layer_specs import (
     get_gpt_layer_local_spec,
     get_gpt_layer_with_transformer_engine_spec,
 )
+from megatron.core.packed_seq_params import PackedSeqParams
 from megatron.core.transformer import ModuleSpec, TransformerConfig
 from megatron.core.transformer.transformer_block import TransformerBlockSubmodules, get_num_layers_to_build
 from torch import Tensor, nn
 
 from earwitness.errors import InputError
 from earwitness.model.architecture import DecoderDims
-from trainer.model.attention import CausalAttention
+from trainer.model.attention import CausalAttention, is_fused
 from trainer.model.norm import RMSNorm
+from trainer.model.packing import Packing
 from trainer.parallel import device
-
-TRANSFORMER_ENGINE = find_spec("transformer_engine") is not None
-"""Whether its layers can be had: it is installed with the `gpu` extra."""
 
 
 def build_decoder(
@@ -65,6 +63,12 @@ def build_decoder(
 class Decoder(GPTModel):
     """A GPTModel that ends with its hidden states: what is made of them is for `policy.py` and `logprobs.py`."""
 
+    def _preprocess(self, *_: Any, packed_seq_params: PackedSeqParams | None = None, **inputs: Any) -> tuple[Any, ...]:
+        embedded, angles, *others = super()._preprocess(packed_seq_params=packed_seq_params, **inputs)
+        if isinstance(packed_seq_params, Packing):
+            angles = angles[packed_seq_params.positions]
+        return embedded, angles, *others
+
     def _postprocess(self, hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
         return hidden_states
 
@@ -74,7 +78,7 @@ def transformer_config(
 ) -> TransformerConfig:
     """Qwen2 in Megatron's words."""
     on_gpu = torch.cuda.is_available()
-    fused = on_gpu and TRANSFORMER_ENGINE
+    fused = is_fused()
     tensor = parallel_state.get_tensor_model_parallel_world_size()
     pipeline = parallel_state.get_pipeline_model_parallel_world_size()
     config = TransformerConfig(
@@ -142,7 +146,7 @@ def layer_spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmod
 
     On a GPU the local ones run torch's flash attention.
     """
-    if torch.cuda.is_available() and TRANSFORMER_ENGINE:
+    if is_fused():
         return get_gpt_layer_with_transformer_engine_spec()
     spec = get_gpt_layer_local_spec(normalization="RMSNorm")
     spec.submodules.self_attention.submodules.core_attention = CausalAttention

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from earwitness.recipe.schema import Optimizer
 from trainer.model.audio import AudioBatch
 from trainer.model.names import slots
+from trainer.model.packing import Segments
 from trainer.model.policy import unwrap
 
 ADAM_EPS = 1e-8
@@ -38,11 +39,11 @@ class Rows(Protocol):
 
     @property
     def audio_index(self) -> Tensor | None:
-        """[rows] the clip of each row."""
+        """The clip of each row, or segment."""
 
     @property
-    def segments(self) -> Sequence[int] | None:
-        """Lengths of rows packed one after another; None if they are padded."""
+    def segments(self) -> Segments | None:
+        """Of rows packed one after another; None if they are padded."""
 
 
 Batch = TypeVar("Batch", bound=Rows)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -19,9 +17,11 @@ from torch import Tensor
 
 from earwitness.errors import InputError
 from earwitness.model.architecture import Architecture
+from trainer.model.attention import is_fused
 from trainer.model.audio import AudioBatch, AudioTower
 from trainer.model.decoder import build_decoder
 from trainer.model.logprobs import States
+from trainer.model.packing import Segments, packed_rows, packing
 from trainer.parallel import device
 
 NO_AUDIO = -1
@@ -70,12 +70,12 @@ class PolicyModel(MegatronModule):
         tokens: Tensor,
         audio: AudioBatch | None = None,
         audio_index: Tensor | None = None,
-        segments: Sequence[int] | None = None,
+        segments: Segments | None = None,
     ) -> Tensor | States:
         """Runs right-padded rows, or rows packed one after another; neither sees another's tokens, or padding.
 
-        tokens: [batch, seq] int64; packed: [1, seq]. segments: lengths of the packed rows, which add up to seq; None
-        if they are padded. audio: distinct clips. audio_index: [rows] which clip each row uses, NO_AUDIO for none.
+        tokens: [batch, seq] int64; packed: [1, seq]. segments: of the packed rows, whose lengths add up to seq; None if
+        they are padded. audio: distinct clips. audio_index: [rows or segments] which clip each uses, NO_AUDIO for none.
         Returns on the last pipeline stage the states that log-probs are made of or, with a value head, the values
         [batch, seq] fp32; on other stages the hidden states [seq, batch, hidden].
 
@@ -87,7 +87,7 @@ class PolicyModel(MegatronModule):
             position_ids=None,
             attention_mask=None,
             decoder_input=self._embed(tokens, audio, audio_index, segments) if self.pre_process else None,
-            packed_seq_params=_packed(segments) if segments else None,
+            packed_seq_params=_packed(segments),
         )
         if not self.post_process:
             return hidden
@@ -102,7 +102,7 @@ class PolicyModel(MegatronModule):
         return States(hidden, head.weight if real >= len(head.weight) else head.weight[:real], first)
 
     def _embed(
-        self, tokens: Tensor, audio: AudioBatch | None, audio_index: Tensor | None, segments: Sequence[int] | None
+        self, tokens: Tensor, audio: AudioBatch | None, audio_index: Tensor | None, segments: Segments | None
     ) -> Tensor:
         """Tokens' embeddings, the clips' in the place of audio patches, [seq (/ tensor_parallel), batch, hidden]."""
         embedded = self.language_model.embedding(input_ids=tokens, position_ids=None)
@@ -116,18 +116,19 @@ class PolicyModel(MegatronModule):
         tokens: Tensor,
         audio: AudioBatch,
         audio_index: Tensor,
-        segments: Sequence[int] | None,
+        segments: Segments | None,
     ) -> Tensor:
         """`embedded` [seq, batch, hidden] with the clips' embeddings in place."""
         assert self.audio is not None, "the first pipeline stage has the listener"
         heard, counts = self.audio(audio)  # [clips, longest, hidden], [clips]
         expected = torch.where(audio_index == NO_AUDIO, 0, counts[audio_index.clamp(min=0)])  # [rows]
-        lengths = torch.tensor(segments or [tokens.shape[1]] * len(tokens), device=tokens.device)[: len(expected)]
+        each = segments.lengths if segments else [tokens.shape[1]] * len(tokens)
+        lengths = torch.tensor(each, device=tokens.device)[: len(expected)]
         of_row = torch.arange(len(expected), device=tokens.device).repeat_interleave(lengths)  # [tokens in rows]
         flat = tokens.flatten()[: len(of_row)]  # what is left of a packed batch is filling
         patches = flat == self.audio_patch_id
         seen = patches.cumsum(0)
-        starts = lengths.cumsum(0) - lengths
+        starts = (lengths.cumsum(0) - lengths).clamp(max=max(len(of_row) - 1, 0))  # the last may be empty
         nth = seen - 1 - (seen - patches.long())[starts][of_row]  # which of its clip's embeddings a patch takes
         patches &= nth < expected[of_row]
         found = torch.zeros_like(expected).index_add(0, of_row, patches.to(expected.dtype))
@@ -146,13 +147,10 @@ class PolicyModel(MegatronModule):
         )
 
 
-def _packed(segments: Sequence[int]) -> PackedSeqParams:
-    """The segments in the words of Megatron's and Transformer Engine's kernels."""
-    bounds = torch.tensor([0, *accumulate(segments)], dtype=torch.int32, device=device())
-    longest = max(segments)
-    return PackedSeqParams(
-        qkv_format="thd", cu_seqlens_q=bounds, cu_seqlens_kv=bounds, max_seqlen_q=longest, max_seqlen_kv=longest
-    )
+def _packed(segments: Segments | None) -> PackedSeqParams | None:
+    if segments is None:
+        return None
+    return packed_rows(segments.lengths, device()) if is_fused() else packing(segments, device())
 
 
 def build_policy(

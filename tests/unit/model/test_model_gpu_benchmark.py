@@ -83,12 +83,12 @@ def test_a_gpu_without_transformer_engine_gets_the_local_layers(monkeypatch: pyt
     """Megatron refuses a configuration that asks for kernels which are not there: it is made here as on a GPU."""
     from megatron.core.transformer.transformer_block import TransformerBlockSubmodules
 
-    from trainer.model import decoder
+    from trainer.model import attention, decoder
     from trainer.model.attention import CausalAttention
     from trainer.model.norm import RMSNorm
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(decoder, "TRANSFORMER_ENGINE", engine)
+    monkeypatch.setattr(attention, "TRANSFORMER_ENGINE", engine)
     dims = Architecture.read(PUBLISHED / "qwen2-audio-7b.json").decoder
     if engine:
         with pytest.raises(ValueError, match="apply_rope_fusion is not available"):

@@ -1,14 +1,16 @@
-"""Packed rows give what padded rows give: log-probs, values and gradients, with and without audio."""
+"""Packed rows give what padded rows give, also where they share prompts: log-probs, values, gradients, with audio."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from trainer.batches import Batch, Row, collate
+from trainer import batches as batches_module
+from trainer.batches import Batch, Row, collate, padded_length
 from trainer.model.logprobs import logprobs, logprobs_and_entropy, response_values
 from trainer.model.policy import PolicyModel, build_policy
 
@@ -50,7 +52,7 @@ def run(model: PolicyModel, batch: Batch):
 def test_batches_have_the_same_shape_to_a_loss(policy: PolicyModel) -> None:
     padded, packed = batches(policy)
     assert packed.tokens.numel() < padded.tokens.numel()
-    assert sum(packed.segments) == packed.tokens.shape[1]
+    assert sum(packed.segments.lengths) == packed.tokens.shape[1]
     assert torch.equal(padded.mask, packed.mask)
     assert torch.equal(padded.responses, packed.responses)
 
@@ -78,10 +80,87 @@ def test_values_are_equal(toy_dir: Path) -> None:
 def test_a_packed_row_does_not_see_its_neighbours(policy: PolicyModel) -> None:
     _, packed = batches(policy)
     changed = packed.tokens.clone()
-    changed[0, packed.segments[0] : packed.segments[0] + 3] += 1  # the second row's prompt
+    changed[0, packed.segments.lengths[0] : packed.segments.lengths[0] + 3] += 1  # the second row's prompt
     with torch.no_grad():
         before = logprobs(run(policy, packed), packed)
         after = logprobs(policy(changed, packed.audio, packed.audio_index, packed.segments), packed)
     assert torch.equal(before[0], after[0])
     assert torch.equal(before[2:], after[2:])
     assert not torch.equal(before[1], after[1])
+
+
+def group_rows(audio_patch_id: int) -> list[tuple[int, Row]]:
+    """Rows of two groups and one that is alone; responses of any length, one, and none; one quotes the patch token."""
+    random = np.random.default_rng(6)
+    made: list[tuple[int, Row]] = []
+    for clip, width, responses in (("long", 3, (9, 1, 4, 12)), ("", 7, (5, 5)), ("short", 5, (6,)), ("", 7, (0, 3))):
+        heard = [audio_patch_id] * PATCHES.get(clip, 0)
+        prompt = [*random.integers(20, 300, width), *heard, *random.integers(20, 300, 2)]
+        for response in responses:
+            tokens = np.array([*prompt, *random.integers(20, 300, response)], dtype=np.int64)
+            made.append((len(made), Row(tokens, len(prompt), clip, f"row {len(made)}")))
+    made[0][1].tokens[-3] = audio_patch_id
+    return made
+
+
+def apart_and_shared(policy: PolicyModel, monkeypatch: pytest.MonkeyPatch) -> tuple[Batch, Batch]:
+    random = np.random.default_rng(5)
+    mels = {clip: random.standard_normal((16, frames)).astype(np.float32) for clip, frames in FRAMES.items()}
+    numbered = group_rows(policy.audio_patch_id)
+    shared = collate(numbered, mels, CPU)
+    monkeypatch.setattr(batches_module, "LONG", 0)  # nothing is short enough to share
+    return collate(numbered, mels, CPU), shared
+
+
+def test_a_prompt_of_several_rows_stands_in_a_pack_once(policy: PolicyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    apart, shared = apart_and_shared(policy, monkeypatch)
+    prompts = {(row.clip, *row.tokens[: row.prompt_tokens]) for _, row in group_rows(policy.audio_patch_id)}
+    assert apart.segments is None
+    assert shared.segments is not None
+    used = sum(len(prompt) - 1 for prompt in prompts) + sum(max(int(n) - 1, 0) for n in apart.mask.sum(1))
+    assert shared.tokens.numel() == padded_length(used)
+    assert torch.equal(apart.mask, shared.mask)
+    assert torch.equal(apart.responses, shared.responses)
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_shared_prompts_change_no_logprob_entropy_or_gradient(
+    toy_dir: Path, recompute: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = build_policy(toy_dir, recompute=recompute)
+    seen: list[Any] = []
+    for batch in apart_and_shared(policy, monkeypatch):
+        found = logprobs_and_entropy(run(policy, batch), batch, 0.7)
+        total = (found[0] * torch.linspace(-1, 1, found[0].numel()).view_as(found[0])).sum() + 0.1 * found[1].sum()
+        policy.zero_grad()
+        total.backward()
+        seen.append((found, [parameter.grad for parameter in policy.parameters()]))
+    (apart, of_apart), (shared, of_shared) = seen
+    assert float(apart[0].abs().sum()) > 1
+    for ours, theirs in zip((*shared, *of_shared), (*apart, *of_apart), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+def test_shared_prompts_change_no_value(toy_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    critic = build_policy(toy_dir, value_head=True)
+    torch.nn.init.normal_(critic.language_model.output_layer.weight)
+    with torch.no_grad():
+        apart, shared = (response_values(run(critic, batch), batch) for batch in apart_and_shared(critic, monkeypatch))
+    assert apart.abs().sum() > 1
+    torch.testing.assert_close(shared, apart, atol=1e-5, rtol=1e-5)
+
+
+def test_a_response_sees_neither_its_siblings_nor_another_prompt(
+    policy: PolicyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, shared = apart_and_shared(policy, monkeypatch)
+    assert shared.segments is not None
+    starts = np.cumsum([0, *shared.segments.lengths])
+    with torch.no_grad():
+        before = logprobs(run(policy, shared), shared)
+        for segment, rows_seen in ((1, [0]), (5, [4, 5])):  # a response of the first group; the second's prompt
+            changed = shared.tokens.clone()
+            changed[0, starts[segment]] += 1
+            after = logprobs(policy(changed, shared.audio, shared.audio_index, shared.segments), shared)
+            moved = [row for row in range(len(before)) if not torch.equal(before[row], after[row])]
+            assert moved == [row for row in rows_seen if shared.mask[row].any()]

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from trainer.batches import LENGTH_MULTIPLE, Row, collate, spread
+from trainer.model.packing import ALONE, Segments
 
 CPU = torch.device("cpu")
 
@@ -27,8 +28,8 @@ def test_padded_rows_are_filled_on_the_right():
 def test_packed_rows_stand_one_after_another():
     batch = collate([(4, row(3, 2)), (2, row(1, 9))], {}, CPU, packed=True)
     assert batch.tokens.tolist() == [[1, 2, 3, 4, 5, *range(1, 11), 0]]
-    assert batch.segments == (5, 10, 1)
-    assert collate([(0, row(3, 5))], {}, CPU, packed=True).segments == (LENGTH_MULTIPLE,)
+    assert batch.segments is not None and batch.segments.lengths == (5, 10, 1)
+    assert collate([(0, row(3, 5))], {}, CPU, packed=True).segments == Segments((LENGTH_MULTIPLE,), (ALONE,))
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -49,7 +50,7 @@ def test_no_response_at_all_still_has_a_shape():
 
 
 def test_rows_of_one_clip_share_it():
-    rows = [row(1, 1, "a"), row(1, 1), row(1, 1, "b"), row(1, 1, "a")]
+    rows = [row(1, 1, "a"), row(1, 1), row(1, 1, "b"), row(2, 1, "a")]
     batch = collate(list(enumerate(rows)), {"a": mel(6), "b": mel(9)}, CPU)
     assert batch.audio_index.tolist() == [0, -1, 1, 0]
     assert batch.audio.mels.shape == (2, 4, 9)
