@@ -44,6 +44,10 @@ _TIMBRE = {
     "narrow": "narrowband",
     "chord": "several notes at once",
     "silent": "silence",
+    "reverberant": "reverberant",
+    "dry": "dry",
+    "short": "short",
+    "long": "long",
 }
 _SIDES = {
     "left": "on the left",
@@ -64,6 +68,7 @@ _COMPARED = {
     Quantity.CENTROID: {"more": "brighter", "less": "duller", "same": "as bright"},
     Quantity.DURATION: {"more": "longer", "less": "shorter", "same": "as long"},
     Quantity.PAUSE: {"more": "longer", "less": "shorter", "same": "as long"},
+    Quantity.DECAY: {"more": "more reverberant", "less": "drier", "same": "as reverberant"},
 }
 _UNITS = {"pitch": "Hz", "loudness": "dBFS", "tempo": "BPM", "brightness": "Hz", "speaking rate": "syllables/s"}
 _UNIT_OF = {

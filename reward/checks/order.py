@@ -14,6 +14,8 @@ from reward.measure import Event, Measurement
 
 def check_comparison(claim: Comparison, measurement: Measurement) -> Finding:
     """Checks a comparison of two events, of one with all others, or of two stretches."""
+    if claim.quantity not in _COMPARED:
+        return Finding(None, f"{claim.quantity} is not compared")
     if isinstance(claim.part, Span):
         return _check_stretches(claim, claim.part, measurement)
     if claim.quantity is Quantity.PAUSE:

@@ -6,12 +6,16 @@ from reward import tolerances as t
 from reward.measure import Event
 
 Answer = tuple[bool | None, str]
+# Read, and not yet on a scale.
+_UNMEASURED = ("reverberant", "dry", "short", "long")
 
 
 def check_timbre(what: str, events: list[Event]) -> Answer:
     """Whether every event is `what` (see `Timbre`), or None if it cannot be told, and what was measured in words."""
     if not events:
         return False, "silence"
+    if what in _UNMEASURED:
+        return None, f"no scale for {what}"
     pitched = [event for event in events if event.pitch is not None]
     if what in ("high", "low", "clean") and pitched:
         events = pitched  # the consonants of a high voice have no pitch

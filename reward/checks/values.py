@@ -46,6 +46,8 @@ def measured_values(
             return [measurement.duration]
         case Quantity.ONSET:
             return [e.start for e in events]
+        case Quantity.DECAY:
+            return None
         case Quantity.LOUDNESS:
             return _present([measurement.loudness]) or None
         case Quantity.SYLLABLES:
@@ -95,7 +97,7 @@ def tolerance(quantity: Quantity, claimed: float) -> float:
             return t.SYLLABLES * claimed
         case "tempo":
             return t.TEMPO * claimed
-        case "duration" | "pauses":
+        case "duration" | "pauses" | "reverberation":
             least = t.CLIP_SECONDS if quantity is Quantity.CLIP else t.DURATION_SECONDS
             return max(t.DURATION * claimed, least)
         case _:

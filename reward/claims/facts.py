@@ -11,6 +11,7 @@ _TIMBRE_KIND = {
     "bright": "brightness", "dull": "brightness", "high": "pitch", "low": "pitch", "soft": "loudness",
     "loud": "loudness", "noise": "noisiness", "noisy": "noisiness", "clean": "noisiness", "unpitched": "noisiness",
     "pitched": "noisiness", "chord": "chord", "silent": "pauses",
+    "reverberant": "reverberation", "dry": "reverberation", "short": "duration", "long": "duration",
 }  # fmt: skip
 
 
@@ -112,6 +113,8 @@ class Quantity(StrEnum):
     """Seconds from one repetition to the next."""
     SYLLABLES = "speaking rate"
     """Syllables a second, of the clip."""
+    DECAY = "reverberation time"
+    """Seconds for a fall by 60 dB (RT60); in a comparison MORE is more reverberant."""
 
     @property
     def kind(self) -> str:
@@ -128,7 +131,7 @@ _KIND = {
     Quantity.GAP_LONGEST: "timing", Quantity.TEMPO: "tempo", Quantity.LOUDNESS: "loudness",
     Quantity.CENTROID: "brightness", Quantity.BANDWIDTH: "brightness", Quantity.PARTIAL: "timbre",
     Quantity.HARMONICITY: "noisiness", Quantity.PITCH_RANGE: "pitch", Quantity.PEAK: "loudness",
-    Quantity.PERIOD: "repetition", Quantity.SYLLABLES: "speaking rate",
+    Quantity.PERIOD: "repetition", Quantity.SYLLABLES: "speaking rate", Quantity.DECAY: "reverberation",
 }  # fmt: skip
 
 
@@ -201,7 +204,7 @@ class Timbre:
 
     `what`: sine, triangle, square, sawtooth, noise; odd (odd partials only), all (all partials), rich (in partials),
     unpitched, pitched, chord, silent; bright, dull, high, low, soft, loud, noisy, clean, on the scales that
-    `reward.tolerances` states.
+    `reward.tolerances` states; reverberant, dry; short, long.
     """
 
     what: str
@@ -268,7 +271,7 @@ class Claim(NamedTuple):
     @property
     def kind(self) -> str:
         """Family for reports: pitch, loudness, count, duration, timing, pauses, tempo, regularity, repetition, timbre,
-        noisiness, chord, brightness, speaking rate, stereo."""
+        noisiness, chord, brightness, speaking rate, stereo, reverberation."""
         statement = self.statement.statement if isinstance(self.statement, Not) else self.statement
         match statement:
             case Count(_, of):

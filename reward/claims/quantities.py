@@ -16,12 +16,12 @@ CHORD_REACH = 6
 MOST_EVENTS = 600
 """Larger counts are no counts of events: one a second in the longest clip."""
 
-_TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET}
+_TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET, Quantity.DECAY}
 _CLIP_UNITS = {"bpm": Quantity.TEMPO, "LUFS": Quantity.LOUDNESS, "syl": Quantity.SYLLABLES}
 """Units that say what a number speaks of."""
 _HERTZ = {Quantity.CENTROID, Quantity.BANDWIDTH, Quantity.PARTIAL}
 """Topics, beside pitch, that are measured in Hz."""
-_OF_PARTS = ("pitch", "loudness", "duration", "brightness", "timbre", "noisiness")
+_OF_PARTS = ("pitch", "loudness", "duration", "brightness", "timbre", "noisiness", "reverberation")
 """Families whose numbers can be of one event."""
 _OF_CLIP = {Quantity.CLIP, Quantity.LOUDNESS, Quantity.PEAK}
 """Quantities of such families that are of the clip all the same."""
@@ -204,7 +204,7 @@ def _time(around: Around, focus: Focus, position: int, edge: Edge | None) -> Qua
         return Quantity.DURATION if topic is Quantity.DURATION or focus.part is not None else None
     if topic is Quantity.GAP:
         return _EDGED.get((Quantity.GAP, edge), Quantity.GAP) if edge else Quantity.GAP
-    return topic if topic is Quantity.PAUSE else None
+    return topic if topic in (Quantity.PAUSE, Quantity.DECAY) else None
 
 
 def _edge_of(around: Around, focus: Focus, position: int, item: Item) -> Edge | None:

@@ -52,7 +52,7 @@ NEGATION_REACH = 5
 RECURS_REACH = 5
 """Items after "repeats" in which it is said how often or how fast."""
 
-_TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET}
+_TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET, Quantity.DECAY}
 _BREAKS = frozenset({",", "and", "(", ")", ":"})
 """The words of a claim begin after these."""
 _UNDER = frozenset({"background", "noise", "hiss", "hum", "room", "recording", "environment", "floor"})
