@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from earwitness.errors import InputError, shown
+from earwitness.errors import EarwitnessError, InfrastructureError, InputError, shown
 
 if TYPE_CHECKING:
     import fsspec
+    from _typeshed import WriteableBuffer
 
 SCHEMES = ("file", "s3", "gs", "abfs", "memory")
 """Only plain stores. fsspec knows more (`reference`, `github`, `ssh`, chains with `::`), some of which run templates or
@@ -39,18 +43,67 @@ def open_to_read(uri: str) -> BinaryIO:
     """The file at `uri`, buffered: `readline(limit)` keeps to its limit on every store. Raises StorageError."""
     check_scheme(uri)
     local = Path(uri.removeprefix("file://")).expanduser() if uri.startswith("file://") or "://" not in uri else None
-    try:
-        file = local.open("rb") if local else _opened(uri)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise StorageError(uri, "no such file", "the path of a file") from error
-    except (IsADirectoryError, PermissionError) as error:
-        raise StorageError(uri, f"cannot be read ({os.strerror(error.errno or 0)})", "a readable file") from error
-    return cast(BinaryIO, file if local else io.BufferedReader(file))
+    with typed(uri):
+        return cast(BinaryIO, io.BufferedReader(_Typed(uri, local.open("rb", buffering=0) if local else _opened(uri))))
 
 
 def _opened(uri: str) -> Any:
     fs, path = store(uri)
     return fs.open(path, "rb")
+
+
+AWAY = (
+    errno.EAGAIN, errno.EBUSY, errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.EMFILE,
+    errno.ENETUNREACH, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT,
+)  # fmt: skip
+"""What a store or this machine lacks for the moment, whatever the file."""
+
+
+@contextmanager
+def typed(uri: str) -> Iterator[None]:
+    """Gives every error of a store a kind: the URI's (StorageError), or the store's (InfrastructureError)."""
+    try:
+        yield
+    except EarwitnessError:
+        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StorageError(uri, "no such file", "the path of a file") from error
+    except OSError as error:
+        words = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+        if isinstance(error, ConnectionError | TimeoutError) or error.errno in AWAY:
+            raise InfrastructureError(uri, 0.0, words) from error
+        raise StorageError(uri, f"cannot be read ({words})", "a readable file") from error
+    except Exception as error:  # the drivers of remote stores raise what their libraries raise
+        raise InfrastructureError(uri, 0.0, f"{type(error).__name__}: {error}") from error
+
+
+class _Typed(io.RawIOBase):
+    """A file whose errors have a kind also while it is read."""
+
+    def __init__(self, uri: str, file: Any) -> None:
+        self._uri = uri
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return bool(self._file.seekable())
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        with typed(self._uri):
+            return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        with typed(self._uri):
+            return int(self._file.readinto(buffer) or 0)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def read_bytes(uri: str, limit: int) -> bytes:

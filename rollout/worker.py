@@ -12,11 +12,14 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from google.protobuf.message import DecodeError
+
 from earwitness.audio import AudioError
 from earwitness.errors import EarwitnessError, InfrastructureError, InputError
 from earwitness.log import Logger
 from earwitness.queue import ROLLOUTS, TASKS, AsyncQueue, PayloadTooLargeError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.contract import BrokenEngineError
 from rollout.room import Room
 from rollout.serving import Serving
 
@@ -79,6 +82,8 @@ class Worker:
         self._grace_seconds = grace_seconds
         self.cannot_keep_up = False
         """Why it leaves, for those who look."""
+        self.crashed = False
+        """True if it ends by an error of its own: no leave, since what is in flight may be the reason."""
         self._leaving = False
         self._room = Room()
         self._rate = Rate()
@@ -105,13 +110,18 @@ class Worker:
             done, _ = await asyncio.wait({taking, *duties}, return_when=asyncio.FIRST_COMPLETED)
             for ended in done:  # they run for ever, so this is an error
                 ended.result()
+        except (asyncio.CancelledError, InfrastructureError):
+            raise
+        except BaseException:
+            self.crashed = True
+            raise
         finally:
             self._leaving = True
             await _cancel([taking])
             await self._leave(duties)
 
     async def _take_tasks(self) -> None:
-        self._collect()
+        await self._collect()
         if not self._serving.ready:
             await self._serving.until_ready(BLOCK_MS / 1_000)
             return
@@ -123,7 +133,11 @@ class Worker:
             await asyncio.wait(works, timeout=BLOCK_MS / 1_000, return_when=asyncio.FIRST_COMPLETED)
             return
         for taken in await self._queue.take(TASKS, self._name, count=room, block_ms=BLOCK_MS):
-            task = trajectory_pb2.GroupTask.FromString(taken.data)
+            try:
+                task = trajectory_pb2.GroupTask.FromString(taken.data)
+            except DecodeError as error:
+                await self._fail(taken.message_id, error)
+                continue
             self.flights[taken.message_id] = Flight(task, asyncio.create_task(self._settle(taken.message_id, task)))
 
     async def _settle(self, message_id: str, task: trajectory_pb2.GroupTask) -> None:
@@ -213,8 +227,8 @@ class Worker:
         }
         await self._queue.announce(ROLE, self._name, status)
 
-    def _collect(self) -> None:
-        """Forgets groups that ended; an error that is not the prompt's or the queue's ends the worker."""
+    async def _collect(self) -> None:
+        """Forgets groups that ended. Raises BrokenEngineError; any other error is the task's, which is given back."""
         for message_id in [m for m, flight in self.flights.items() if flight.work.done()]:
             work = self.flights.pop(message_id).work
             if work.cancelled():
@@ -223,10 +237,25 @@ class Worker:
                 work.result()
             except InfrastructureError as error:  # the task is still pending, so it will be claimed
                 self._log.warning("group lost", message_id=message_id, error=str(error))
+            except BrokenEngineError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the worker goes on with other tasks
+                await self._fail(message_id, error)
+
+    async def _fail(self, message_id: str, error: Exception) -> None:
+        """The third delivery that ends so is the last: the task is a dead letter then."""
+        self._log.exception("group failed", error, message_id=message_id)
+        await self._queue.fail(TASKS, self._name, message_id, f"{type(error).__name__}: {error}")
 
     async def _leave(self, duties: list[asyncio.Task[None]]) -> None:
-        """Within the grace heartbeats go on; then what is left goes back, with its tokens if there are any."""
+        """Within the grace heartbeats go on; then what is left goes back, with its tokens if there are any.
+
+        After a crash nothing does: the tasks are claimed when the worker has been silent, and their delivery counts.
+        """
         works = [flight.work for flight in self.flights.values()]
+        if self.crashed:
+            await _cancel([*works, *duties])
+            return
         if works:
             await asyncio.wait(works, timeout=self._grace_seconds)
         try:

@@ -1,9 +1,12 @@
-"""A worker that takes batches: it says that it still works on them, and leaves so that nobody waits for it."""
+"""A worker that takes batches: it says that it still works on them, and leaves so that nobody waits for it.
+
+Whatever one entry does to it, it goes on with the next: work that fails is delivered three times, then a dead letter.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from earwitness.errors import InfrastructureError
@@ -36,8 +39,40 @@ async def renewed(queue: AsyncQueue, stream: str, settings: Settings, batch: Seq
         await asyncio.gather(heartbeat, return_exceptions=True)
 
 
-async def leave(queue: AsyncQueue, stream: str, name: str, log: Logger) -> None:
-    """Makes what the worker holds claimable at once."""
+async def settle_each(
+    queue: AsyncQueue,
+    stream: str,
+    settings: Settings,
+    log: Logger,
+    batch: Sequence[Taken],
+    settle: Callable[[Taken], Awaitable[None]],
+) -> None:
+    """Settles one entry after another. Raises only what is not the entry's: InfrastructureError."""
+    async with renewed(queue, stream, settings, batch):
+        for taken in batch:
+            try:
+                await settle(taken)
+            except InfrastructureError:
+                raise
+            except Exception as error:  # whatever it is, it is this entry's
+                log.exception("work failed", error, stream=stream, message_id=taken.message_id)
+                await queue.fail(stream, settings.name, taken.message_id, f"{type(error).__name__}: {error}")
+
+
+@asynccontextmanager
+async def leaving(queue: AsyncQueue, stream: str, name: str, log: Logger) -> AsyncIterator[None]:
+    """Makes what the worker holds claimable at once when it is told to leave, or the queue is away.
+
+    A crash is no leave: what it held counts as delivered.
+    """
+    try:
+        yield
+    except (asyncio.CancelledError, InfrastructureError):
+        await asyncio.shield(_leave(queue, stream, name, log))
+        raise
+
+
+async def _leave(queue: AsyncQueue, stream: str, name: str, log: Logger) -> None:
     try:
         async with asyncio.timeout(LEAVE_SECONDS):
             await queue.forget(stream, name)

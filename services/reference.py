@@ -22,7 +22,7 @@ from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.reference.v1 import reference_pb2, reference_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.frozen import FrozenPolicy
-from services.heartbeat import leave, renewed
+from services.heartbeat import leaving, settle_each
 from services.server import Settings, serve
 from services.status import ConflictError
 
@@ -77,7 +77,7 @@ async def work(redis: redis.asyncio.Redis, reference: Reference, settings: Setti
     """Score what arrives until cancelled; then leave the consumer group, so that nothing waits for this worker."""
     queue = AsyncQueue(redis, settings.claim_idle_ms)
     refused = ""
-    try:
+    async with leaving(queue, SCORED, settings.name, log):
         while True:
             job = await read_active_async(redis)
             wanted = job.reference_uri if job and job.needs_reference else ""
@@ -90,8 +90,6 @@ async def work(redis: redis.asyncio.Redis, reference: Reference, settings: Setti
                 await _score_some(queue, reference, settings, log)
             else:
                 await asyncio.sleep(POLL_SECONDS)
-    finally:
-        await asyncio.shield(leave(queue, SCORED, settings.name, log))
 
 
 async def _load(reference: Reference, job: ActiveJob, log: Logger) -> bool:
@@ -108,9 +106,7 @@ async def _load(reference: Reference, job: ActiveJob, log: Logger) -> bool:
 
 async def _score_some(queue: AsyncQueue, reference: Reference, settings: Settings, log: Logger) -> None:
     batch = await queue.take(SCORED, settings.name, count=TAKE, block_ms=BLOCK_MS)
-    async with renewed(queue, SCORED, settings, batch):
-        for taken in batch:
-            await settle(queue, reference, taken, log)
+    await settle_each(queue, SCORED, settings, log, batch, lambda taken: settle(queue, reference, taken, log))
 
 
 async def settle(queue: AsyncQueue, reference: Reference, taken: Taken, log: Logger) -> None:

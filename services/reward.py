@@ -17,7 +17,7 @@ from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.judge import judge_settings
-from services.heartbeat import leave, renewed
+from services.heartbeat import leaving, settle_each
 from services.scoring import ScoringProcess
 from services.server import serve
 from services.settings import Settings
@@ -53,16 +53,12 @@ def check_group(group: trajectory_pb2.Group) -> None:
 async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, log: Logger) -> None:
     """Scores what arrives until cancelled; then leaves the consumer group, so that nothing waits for this worker."""
     scored = 0
-    try:
+    async with leaving(queue, ROLLOUTS, settings.name, log):
         while True:
             await queue.announce("reward", settings.name, {"state": "working", "groups": scored})
             batch = await queue.take(ROLLOUTS, settings.name, count=TAKE, block_ms=BLOCK_MS)
-            async with renewed(queue, ROLLOUTS, settings, batch):
-                for taken in batch:
-                    await settle(queue, scoring, taken, log)
+            await settle_each(queue, ROLLOUTS, settings, log, batch, lambda taken: settle(queue, scoring, taken, log))
             scored += len(batch)
-    finally:
-        await asyncio.shield(leave(queue, ROLLOUTS, settings.name, log))
 
 
 async def settle(queue: AsyncQueue, scoring: ScoringProcess, taken: Taken, log: Logger) -> None:

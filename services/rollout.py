@@ -25,7 +25,7 @@ from earwitness.queue import AsyncQueue
 from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from rollout.contract import Engine, EngineConfig
+from rollout.contract import BrokenEngineError, Engine, EngineConfig
 from rollout.pace import BEHIND_SECONDS, CannotKeepUpError, Pace
 from rollout.parent import WORKER_PID, end_with_worker
 from rollout.serving import Serving
@@ -135,6 +135,9 @@ async def run(serving: Serving, worker: Worker) -> None:
             ended.result()
     except CannotKeepUpError:
         worker.cannot_keep_up = True
+        raise
+    except BrokenEngineError:
+        worker.crashed = True
         raise
     finally:
         for task in (working, following, warm):

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
+from google.protobuf.message import DecodeError
+
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import Logger
 from earwitness.queue import READY, Queue
@@ -126,7 +128,12 @@ class ReadyGroups:
         if missing == 0:
             return
         for message_id, data in self._patiently(Queue.take, READY, self._consumer, missing, BLOCK_MS) or []:
-            group = trajectory_pb2.Group.FromString(data)
+            try:
+                group = trajectory_pb2.Group.FromString(data)
+            except DecodeError as error:
+                self._log.error("group cannot be read", message_id=message_id, problem=str(error))
+                self._patiently(Queue.fail, READY, self._consumer, message_id, f"cannot be read ({error})")
+                continue
             ordinal, run_id = group.task.ordinal, group.task.run_id
             if run_id == self._run_id and (step := self._progress.used.get(ordinal)) is not None:
                 # The queue crashed, and the second in which the ordinal was used never reached its disk.

@@ -44,6 +44,9 @@ class AsyncQueue:
     async def drop(self, stream_from: str, message_id: str, run_id: str, ordinal: int, reason: str) -> Outcome:
         return await self._run(commands.drop(stream_from, message_id, run_id, ordinal, reason))
 
+    async def fail(self, stream: str, consumer: str, message_id: str, reason: str) -> Outcome:
+        return await self._run(commands.fail(stream, consumer, message_id, reason))
+
     async def hand_back(self, consumer: str, message_id: str, task: trajectory_pb2.GroupTask) -> bool:
         return await self._run(commands.hand_back(consumer, message_id, task))
 

@@ -68,6 +68,14 @@ class Queue:
         """Ends an ordinal with a reason and removes the entry it came from."""
         return self._run(commands.drop(stream_from, message_id, run_id, ordinal, reason))
 
+    def fail(self, stream: str, consumer: str, message_id: str, reason: str) -> Outcome:
+        """Says that work the consumer holds ended in an error that nobody expected.
+
+        It is given out again at once, and this delivery counts: after three it is a dead letter with the reason.
+        "stale" if the consumer no longer holds it.
+        """
+        return self._run(commands.fail(stream, consumer, message_id, reason))
+
     def hand_back(self, consumer: str, message_id: str, task: trajectory_pb2.GroupTask) -> bool:
         """For a clean leave: the task can be claimed at once, and who takes it finds `task.begun` in it.
 

@@ -62,6 +62,9 @@ RUN_KEPT_SECONDS = 7 * 24 * 3600
 DEAD_KEPT = 100
 """Dead letters kept whole; the ledger has the reason of every one."""
 
+REASON_CHARS = 500
+"""Most characters of what went wrong with work that failed: enough to recognise it."""
+
 WORKER_SECONDS = 15
 """An announcement that is not repeated for so long is gone."""
 
@@ -98,7 +101,7 @@ def take(stream: str, consumer: str, count: int, block_ms: int, claim_idle_ms: i
     read = ("XREADGROUP", "GROUP", CONSUMERS, consumer, "COUNT", count, "BLOCK", block, "STREAMS", stream, ">")
     reply = yield from _with_group(stream, lambda: _command(*read))
     entries = reply[0][1] if reply else []
-    return [Taken(message_id.decode(), fields[b"data"]) for message_id, fields in entries]
+    return [Taken(message_id.decode(), fields.get(b"data", b"")) for message_id, fields in entries]
 
 
 def renew(stream: str, consumer: str, message_ids: Sequence[str]) -> Commands[list[str]]:
@@ -120,6 +123,15 @@ def hand_off(stream_from: str, message_id: str, group: trajectory_pb2.Group, str
 def drop(stream_from: str, message_id: str, run_id: str, ordinal: int, reason: str) -> Commands[Outcome]:
     arguments = (run_id, ordinal, CONSUMERS, message_id, reason, STATE_OF[stream_from])
     outcome = yield from _script("drop", [*_run_keys(run_id), stream_from], arguments)
+    return _outcome(outcome)
+
+
+def fail(stream: str, consumer: str, message_id: str, reason: str) -> Commands[Outcome]:
+    words = " ".join(reason.split())[:REASON_CHARS]
+    arguments = (
+        CONSUMERS, consumer, message_id, words, PARKED, PARKED_IDLE_MS, MAX_DELIVERIES, LEDGER, COUNTS, DEAD_KEPT,
+    )  # fmt: skip
+    outcome = yield from _with_group(stream, lambda: _script("fail", [stream, RUN, DEAD], arguments))
     return _outcome(outcome)
 
 

@@ -10,6 +10,8 @@ import asyncio
 import time
 from collections import Counter, deque
 
+from google.protobuf.message import DecodeError
+
 from earwitness.admission import admit
 from earwitness.queue import READY
 from earwitness.wire.trainer.v1 import trainer_pb2
@@ -87,7 +89,11 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
             await queue.issue(pass_.task(ordinal, job.record.version, time.time()))
         taken = await queue.take(READY, job.consumer, TAKE_COUNT, TAKE_BLOCK_MS)
         for message_id, data in taken:
-            group = wire.Group.FromString(data)
+            try:
+                group = wire.Group.FromString(data)
+            except DecodeError as error:
+                await queue.fail(READY, job.consumer, message_id, f"cannot be read ({error})")
+                continue
             if group.task.run_id == run_id:
                 await store.save_result(run_id, group.task.ordinal, artifacts.compact(group).SerializeToString())
                 await queue.use(run_id, 0, [(message_id, group.task.ordinal)])

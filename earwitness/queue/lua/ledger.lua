@@ -44,3 +44,29 @@ local function park(stream, group, parking, pending, idle_ms)
   redis.call('XCLAIM', stream, group, parking, 0, pending[1], 'IDLE', idle_ms,
              'RETRYCOUNT', math.max(pending[4] - 1, 0), 'JUSTID')
 end
+
+local function fields(entry)
+  local named = {}
+  for i = 1, #entry[2], 2 do named[entry[2][i]] = entry[2][i + 1] end
+  return named
+end
+
+-- Work that was delivered too often, or that nobody could read, leaves its stream with the reason.
+-- KEYS: run, dead   prefixes: of ledgers, of counts
+local function bury(stream, group, id, entry, run, dead, prefixes, kept, reason)
+  local ordinal = tonumber(entry.ordinal) and entry.ordinal
+  local letter = not (entry.run and entry.data and ordinal)
+  if entry.run and ordinal and redis.call('GET', run) == entry.run then
+    local ledger, counts = prefixes[1] .. entry.run, prefixes[2] .. entry.run
+    local state = redis.call('HGET', ledger, ordinal)
+    if state and rank(state) < END then
+      move(ledger, counts, ordinal, state, 'dropped:' .. reason)
+      letter = true
+    end
+  end
+  if letter then
+    redis.call('XADD', dead, 'MAXLEN', kept, '*', 'stream', stream, 'run', entry.run or '', 'ordinal', ordinal or '-1',
+               'reason', reason, 'data', entry.data or '')
+  end
+  settle(stream, group, id)
+end

@@ -2,32 +2,22 @@
 local stream, group, consumer, count = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local found = {}
 
-local function fields(entry)
-  local named = {}
-  for i = 1, #entry[2], 2 do named[entry[2][i]] = entry[2][i + 1] end
-  return named
-end
-
--- Work that was delivered too often leaves the stream with its reason.
-local function bury(id, entry)
-  local reason = 'dead letter: ' .. ARGV[5] .. ' deliveries from ' .. stream .. ' without a result'
-  if redis.call('GET', KEYS[2]) == entry.run then
-    local ledger, counts = ARGV[6] .. entry.run, ARGV[7] .. entry.run
-    local state = redis.call('HGET', ledger, entry.ordinal)
-    if state and rank(state) < END then
-      move(ledger, counts, entry.ordinal, state, 'dropped:' .. reason)
-      redis.call('XADD', KEYS[3], 'MAXLEN', ARGV[8], '*', 'stream', stream, 'run', entry.run,
-                 'ordinal', entry.ordinal, 'reason', reason, 'data', entry.data)
-    end
+-- Gives it out, unless it was delivered too often or is no entry of ours.
+local function give(id, entry, deliveries)
+  local reason
+  if not (entry.run and entry.data and tonumber(entry.ordinal)) then
+    reason = 'dead letter: an entry of ' .. stream .. ' without run, ordinal or data'
+  elseif deliveries > tonumber(ARGV[5]) then
+    reason = 'dead letter: ' .. ARGV[5] .. ' deliveries from ' .. stream .. ' without a result'
   end
-  settle(stream, group, id)
-end
-
--- An entry's payload. What a worker that left had generated is put behind it: protobuf merges messages that follow
--- one another, so together they are one task.
-local function payload(entry)
-  local begun = redis.call('HGET', begun_of(ARGV[6] .. entry.run), entry.ordinal)
-  return entry.data .. (stream == ARGV[9] and begun or '')
+  if reason then
+    bury(stream, group, id, entry, KEYS[2], KEYS[3], {ARGV[6], ARGV[7]}, ARGV[8], reason)
+  else
+    -- What a worker that left had generated is put behind the payload: protobuf merges messages that follow one
+    -- another, so together they are one task.
+    local begun = stream == ARGV[9] and redis.call('HGET', begun_of(ARGV[6] .. entry.run), entry.ordinal)
+    found[#found + 1] = {id, entry.data .. (begun or '')}
+  end
 end
 
 -- First what another left behind: it is the oldest work.
@@ -38,14 +28,14 @@ repeat
   for _, claimed in ipairs(reply[2]) do
     local id, entry = claimed[1], fields(claimed)
     local deliveries = redis.call('XPENDING', stream, group, id, id, 1)[1][4]
-    if deliveries > tonumber(ARGV[5]) then bury(id, entry) else found[#found + 1] = {id, payload(entry)} end
+    give(id, entry, deliveries)
   end
 until cursor == '0-0' or #found >= count
 
 if #found < count then
   local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count - #found, 'STREAMS', stream, '>')
   if reply then
-    for _, new in ipairs(reply[1][2]) do found[#found + 1] = {new[1], fields(new).data} end
+    for _, new in ipairs(reply[1][2]) do give(new[1], fields(new), 1) end
   end
 end
 return found

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness import storage
+from earwitness.errors import InfrastructureError
 from earwitness.storage import StorageError
 
 
@@ -105,3 +106,30 @@ def test_a_line_is_read_up_to_its_limit_on_every_store() -> None:
         file.write(b"x" * 10_000)
     with storage.open_to_read("memory://long/line") as file:
         assert len(file.readline(100)) == 100
+
+
+def test_every_error_of_a_store_has_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for uri in ("/proc/self/mem", str(tmp_path / "loop"), str(tmp_path / ("n" * 300)), str(tmp_path)):
+        with pytest.raises(StorageError) as wrong:
+            storage.read_bytes(uri, 100)
+        assert wrong.value.field == uri and "cannot be read" in wrong.value.problem
+
+    class Driver:
+        """A remote store whose library has errors of its own."""
+
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def open(self, path: str, mode: str) -> None:
+            raise self.error
+
+    for error in (
+        RuntimeError("no credentials"),
+        TimeoutError("slow"),
+        ConnectionResetError(104, "reset"),
+        OSError(116, ""),
+    ):
+        monkeypatch.setattr(storage, "store", lambda uri, error=error: (Driver(error), uri))
+        with pytest.raises(InfrastructureError, match="s3://bucket/clip"):
+            storage.read_bytes("s3://bucket/clip.wav", 100)

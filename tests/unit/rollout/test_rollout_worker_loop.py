@@ -81,6 +81,8 @@ class FakeQueue:
         self.states: list[str] = []
         self.groups: list[trajectory_pb2.Group] = []
         self.handed_back: dict[int, list[int]] = {}
+        self.failed: list[str] = []
+        self.garbage = False
 
     def answer(self) -> None:
         if self.away:
@@ -91,6 +93,9 @@ class FakeQueue:
         self.answer()
         tasks, self.waiting = self.waiting[:count], self.waiting[count:]
         self.held |= {str(task.ordinal) for task in tasks}
+        if self.garbage:
+            self.garbage = False
+            return [Taken("garbage", b"\xff"), *(Taken(str(task.ordinal), task.SerializeToString()) for task in tasks)]
         return [Taken(str(task.ordinal), task.SerializeToString()) for task in tasks]
 
     async def renew(self, stream: str, consumer: str, message_ids: list[str]) -> list[str]:
@@ -109,6 +114,10 @@ class FakeQueue:
 
     async def drop(self, stream: str, message_id: str, run_id: str, ordinal: int, reason: str) -> str:
         self.done[ordinal] = reason
+        return "ok"
+
+    async def fail(self, stream: str, consumer: str, message_id: str, reason: str) -> str:
+        self.failed.append(reason)
         return "ok"
 
     async def current_run(self) -> str:
@@ -192,18 +201,43 @@ async def test_a_prompt_that_cannot_be_used_is_dropped_with_the_reason(error: In
     assert queue.done == {0: reason} and worker.dropped == 1
 
 
-@pytest.mark.parametrize("error", [BrokenEngineError("died"), KeyError("a bug")])
-async def test_any_other_error_ends_the_worker(error: Exception) -> None:
+async def test_a_crash_is_no_leave() -> None:
+    """The tasks in flight may be what broke the engine: their deliveries count."""
     worker, queue, serving = make(1)
 
     def fail() -> None:
-        raise error
+        raise BrokenEngineError("died")
 
     serving.engine.answer = fail
     async with asyncio.timeout(5):
-        with pytest.raises(type(error)):
+        with pytest.raises(BrokenEngineError):
             await worker.run()
-    assert not queue.done and queue.left
+    assert not queue.done and not queue.left and not queue.handed_back
+
+
+async def test_a_task_that_fails_is_given_back_as_failed_and_the_worker_goes_on() -> None:
+    worker, queue, serving = make(3)
+    queue.waiting[2] = trajectory_pb2.GroupTask(run_id=RUN, ordinal=2)
+    errors = iter([KeyError("a bug"), OSError(5, "Input/output error")])
+
+    def fail() -> None:
+        if error := next(errors, None):
+            raise error
+
+    serving.engine.answer = fail
+    running = asyncio.create_task(worker.run())
+    await until(lambda: len(queue.done) == 1 and len(queue.failed) == 2)
+    await end(running)
+    assert set(queue.failed) == {"KeyError: 'a bug'", "OSError: [Errno 5] Input/output error"} and queue.left
+
+
+async def test_a_task_that_cannot_be_read_is_given_back_as_failed() -> None:
+    worker, queue, _ = make(1)
+    queue.garbage = True
+    running = asyncio.create_task(worker.run())
+    await until(lambda: len(queue.done) == 1 and len(queue.failed) == 1)
+    await end(running)
+    assert queue.failed[0].startswith("DecodeError")
 
 
 async def test_a_queue_that_is_away_for_too_long_ends_the_worker() -> None:
