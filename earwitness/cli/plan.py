@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from earwitness.cli.terminal import err, out, shows_errors
 from earwitness.errors import InputError
@@ -18,6 +19,9 @@ from earwitness.recipe.load import read_recipe
 SHOWN = 5
 """Layouts of each stage in the table; --json has all."""
 
+SIZES = (8, 16, 32, 64)
+"""GPUs of the table: one machine, and what is rented beside it."""
+
 PARTS = ("weights", "gradients", "optimizer", "activations", "logits", "critic")
 
 
@@ -29,7 +33,9 @@ def register(app: typer.Typer) -> None:
 @shows_errors
 def plan(
     recipe: Annotated[str, typer.Argument(help="File or URI of a recipe.")],
-    gpus: Annotated[int, typer.Option(min=1, max=4096, help="GPUs of the trainer.")],
+    gpus: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="GPUs of the trainer; else a table for 8, 16, 32 and 64.")
+    ] = None,
     gpu: Annotated[str, typer.Option(help=f"Which: {', '.join(GPUS)}.")] = "h100",
     tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest sequence; else what the recipe may sample, and a prompt.")
@@ -43,6 +49,8 @@ def plan(
 
     Examples:
 
+        earwitness plan recipes/step-audio-r1-33b.yaml --gpu h200
+
         earwitness plan recipes/step-audio-r1-33b.yaml --gpus 64 --gpu h100
 
         earwitness plan recipes/step-audio-r1-33b.yaml --gpus 8 --gpu h200 --tokens 10240 --json
@@ -52,6 +60,9 @@ def plan(
     kind = GPUS[gpu]
     read = read_recipe(recipe)
     works, shared = stages_of(read, tokens), read.model.tensor_parallel * read.model.pipeline_parallel
+    if gpus is None:
+        _compare(works, kind, as_json)
+        return
     own = [Layout(read.model.tensor_parallel, read.model.pipeline_parallel, gpus // shared)] if shared <= gpus else []
     found = {work.stage: options(work, gpus, kind) for work in works}
     if as_json:
@@ -62,6 +73,36 @@ def plan(
         out.print("* the recipe's own layout" if own else "the recipe's own layout needs more GPUs")
     if not all(found.values()):
         raise typer.Exit(1)
+
+
+def _compare(works: list[Work], kind: Gpu, as_json: bool) -> None:
+    """The fastest layout of each stage on machines of several sizes. Exit status 1 if no size takes all stages."""
+    found = {gpus: [options(work, gpus, kind) for work in works] for gpus in SIZES}
+    if as_json:
+        out.print_object([
+            {"gpus": gpus, "stages": [_stage_json(work, fitting, gpus, kind) for work, fitting in zip(works, of_size, strict=True)]}
+            for gpus, of_size in found.items()
+        ])  # fmt: skip
+    else:
+        table = Table(f"{kind.name} GPUs", *(f"stage {work.stage}" for work in works))
+        for gpus, of_size in found.items():
+            table.add_row(
+                str(gpus), *(_cell(work, fitting, gpus, kind) for work, fitting in zip(works, of_size, strict=True))
+            )
+        out.print(table)
+    if not any(all(of_size) for of_size in found.values()):
+        raise typer.Exit(1)
+
+
+def _cell(work: Work, fitting: list[Option], gpus: int, kind: Gpu) -> str:
+    if fitting:
+        best = fitting[0]
+        speed = f"{best.speed.tokens:,.0f} tokens/s, {_seconds(best.speed.seconds)} a step"
+        return f"{best.layout}\n{best.memory.total / GB:.0f} of {kind.usable / GB:.0f} GB\n{speed}"
+    least = tightest(work, gpus, kind)
+    if least is None:
+        return f"does not fit: cannot share {work.batch} sequences"
+    return f"does not fit: {least.layout}\nneeds {least.memory.total / GB:.0f} of {kind.usable / GB:.0f} GB"
 
 
 def _show(work: Work, fitting: list[Option], gpus: int, gpu: Gpu, own: list[Layout]) -> None:

@@ -46,6 +46,18 @@ def test_json_has_every_layout_in_bytes():
             assert parts["total"] <= stage["usable_bytes"] and fit["tensor"] * fit["pipeline"] * fit["data"] == 16
 
 
+def test_without_a_number_of_gpus_each_size_shows_its_fastest_layout():
+    compared = json.loads(run("--gpu", "h200", "--json").output)
+    assert [size["gpus"] for size in compared] == [8, 16, 32, 64]
+    for size in compared:
+        alone = run("--gpus", str(size["gpus"]), "--gpu", "h200", "--json")
+        assert size["stages"] == json.loads(alone.output)
+    table = run("--gpu", "h200").output
+    best = compared[-1]["stages"][0]["fits"][0]
+    assert f"{best['tokens']:,.0f}" in table
+    assert "does not fit" in table
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
