@@ -12,6 +12,7 @@ COMMANDS = {
     "up": ("mesh", "Start the mesh on this machine."),
     "down": ("mesh", "Stop the mesh on this machine, and leave no process behind."),
     "status": ("status", "Show the processes or pods, the workers with their weight versions, the queue and the job."),
+    "doctor": ("doctor", "Say whether this machine can run the mesh, part by part, and what mends what is wrong."),
     "scale": ("scale", "Change the number of workers, while the mesh works."),
     "logs": ("logs", "Show logs. Where there are several, each line says whose it is."),
     "submit": ("jobs", "Submit a recipe."),

@@ -42,6 +42,11 @@ def up(
 
         earwitness up --redis redis://:password@host:6379/0
     """
+    from earwitness.cli.doctor import show
+    from earwitness.doctor import quick_checks
+
+    if show(quick_checks(state), err, only_wrong=True):
+        raise typer.Exit(1)
     shards = tuple(u.strip() for u in weights_redis.split(",") if u.strip())
     options = Options(state, rollout, reward, trainer_ranks, redis, shards, port, fresh)
     if detach:

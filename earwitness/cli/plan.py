@@ -80,7 +80,7 @@ def _compare(works: list[Work], kind: Gpu, as_json: bool) -> None:
     found = {gpus: [options(work, gpus, kind) for work in works] for gpus in SIZES}
     if as_json:
         out.print_object([
-            {"gpus": gpus, "stages": [_stage_json(work, fitting, gpus, kind) for work, fitting in zip(works, of_size, strict=True)]}
+            {"gpus": gpus, "stages": [_stage_json(w, f, gpus, kind) for w, f in zip(works, of_size, strict=True)]}
             for gpus, of_size in found.items()
         ])  # fmt: skip
     else:

@@ -30,6 +30,7 @@ WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 LISTS = {
     "apis/apps/v1/deployments": "deployments.apps",
     "api/v1/pods": "pods",
+    "api/v1/persistentvolumeclaims": "persistentvolumeclaims",
     "apis/autoscaling/v2/horizontalpodautoscalers": "horizontalpodautoscalers.autoscaling",
 }
 
