@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.claims.discourse import foreign
 from reward.claims.facts import Claim, Count, Counted, Part, Statement
 from reward.claims.found import Found, with_turns, without_alternatives
 from reward.claims.items import items_of
 from reward.claims.reader import Reader
-from reward.claims.words import MAX_TRACE_CHARS, Sentence, sentences
+from reward.claims.words import MAX_TRACE_CHARS, Item, Sentence, sentences
 
 MAX_CLAIMS = 256
 """More claims are not read: a trace of 500 words makes fewer than 100."""
 
-_ABOUT_WORDS = frozenset(
-    ["question", "questions", "option", "options", "choice", "choices", "asks", "asked", "whether", "answers"]
-)
-"""Sentences with these speak of the question, not of the sound."""
 _INTERROGATIVES = frozenset({
     "which", "what", "who", "whose", "where", "when", "how", "does", "do", "did", "is", "are", "was", "were", "has",
     "have", "can", "could", "would", "should", "will",
@@ -50,12 +47,13 @@ def claims_in(text: str, known: frozenset[Statement] = frozenset()) -> list[Clai
     claims: list[Claim] = []
     part: Part = None
     for sentence in parts:
-        if _is_question(sentence) or not _ABOUT_WORDS.isdisjoint([token.word for token in sentence.tokens]):
+        if _is_question(sentence):
             continue
         carried = part if sentence.tokens[0].word in _PRONOUNS else None
         reader = Reader(items_of(sentence.tokens), carried)
         found = reader.read()
         part = reader.focus.part
+        found = heard(found, sentence.tokens)
         if len(found) > 1:
             found = with_turns(without_alternatives(found, reader.items), reader.items)
         claims += [
@@ -71,10 +69,20 @@ def claims_in(text: str, known: frozenset[Statement] = frozenset()) -> list[Clai
 def presupposed(question: str) -> frozenset[Statement]:
     """Statements that the question makes: of an interrogative sentence only the counts it takes for granted."""
     _, parts = sentences(question)
-    found = [(sentence, f.statement) for sentence in parts for f in _read(sentence)]
-    known = {s for sentence, s in found if not _is_question(sentence) or isinstance(s, Count)}
+    known: set[Statement] = set()
+    for sentence in parts:
+        found = _read(sentence)
+        stated = [] if _is_question(sentence) else heard(found, sentence.tokens)
+        known |= {f.statement for f in found if isinstance(f.statement, Count)}
+        known |= {f.statement for f in stated if not f.uncertain}  # "determine if it is bright" presupposes nothing
     # "of the two tones" also says that there are two where they are spoken of in other words.
     return frozenset(known | {Count(s.value) for s in known if isinstance(s, Count) and s.of is Counted.EVENTS})
+
+
+def heard(found: list[Found], tokens: list[Item]) -> list[Found]:
+    """Those of `found`, read from a sentence of `tokens`, that say what is heard in the clip."""
+    aside = foreign(tokens) if found else []
+    return [f for f in found if not any(start < f.end <= end for start, end in aside)] if aside else found
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -30,6 +30,8 @@ def without_alternatives(found: list[Found], items: list[Item]) -> list[Found]:
     dropped = set()
     for here, there in pairwise(range(len(found))):
         a, b = found[here], found[there]
+        if a.statement == b.statement:
+            continue  # "some echo or reverb"
         if type(a.statement) is type(b.statement) and any(a.start <= j <= b.end for j in joints):
             dropped |= {here, there}
     return [f for index, f in enumerate(found) if index not in dropped]

@@ -58,6 +58,8 @@ _BREAKS = frozenset({",", "and", "(", ")", ":"})
 _UNDER = frozenset({"background", "noise", "hiss", "hum", "room", "recording", "environment", "floor"})
 """After "soft" or "noisy": of what is under the sound, not of the sound."""
 _MODALS = frozenset({"would", "could", "should", "might", "may"})
+_CERTAIN_AGAIN = frozenset({"but", "however"})
+"""After "maybe a flute, but ..." the clip is spoken of without doubt."""
 _UNSURE = frozenset({"sure", "certain", "unsure"})
 """A sentence that ends so doubts what it said last."""
 _NOT_A_PACE = frozenset({"decay", "attack", "fade", "onset", "glide", "sweep", "rise", "release", "vibrato"})
@@ -156,6 +158,8 @@ class Reader:
             if self._around.meaning(position + 1) in (Word.EVENT, Word.PULSES):
                 self._state(Count(1), position, self.items[position + 1])
         elif word is Word.CLAUSE:
+            if item.word in _CERTAIN_AGAIN:
+                self._uncertain = False
             focus.new_clause()
             self._negated = -NEGATION_REACH - 1
             self._text_start = item.end

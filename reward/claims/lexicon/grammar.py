@@ -42,8 +42,9 @@ add(
 )
 add(
     Word.UNCERTAIN,
-    "might,maybe,perhaps,possibly,may,could,would,should,probably,presumably,likely,conceivably,if,unsure,unclear,"
-    "uncertain,not sure|certain,hard|difficult|impossible to say|tell,can't|cannot tell|say,i guess,i suppose,suppose",
+    "might,maybe,perhaps,possibly,may,could,would,should,probably,presumably,likely,conceivably,probable,plausible,"
+    "unless,hypothetically,assume,assuming,assumed,let's say,if,unsure,unclear,uncertain,not sure|certain,"
+    "hard|difficult|impossible to say|tell,can't|cannot tell|say,i guess,i suppose,suppose",
 )
 add(Word.BECOMES, "gets,get,getting,got,becomes,become,becoming,became,turns,turning,grows ever,ever")
 add(
