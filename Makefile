@@ -1,4 +1,5 @@
 # make quickstart   install, start the mesh, run recipes/quickstart.yaml, stop the mesh
+# make listener     teach the listener of models/listener anew (recipes/listener.yaml), half an hour on one core
 # make install      the CPU set of packages into .venv
 # make test         unit and integration tests
 # make lint         ruff, mypy, buf, generated code
@@ -18,7 +19,7 @@ EARWITNESS := $(VENV)/bin/earwitness
 BUF := @bufbuild/buf@1.75.0
 RECIPE := recipes/quickstart.yaml
 PYTEST_OPTIONS :=
-SOURCES := earwitness trainer rollout reward services tests benchmarks protos docs charts
+SOURCES := earwitness models trainer rollout reward services tests benchmarks protos docs charts
 
 # The first of these that is there builds the images; IMAGE_OPTIONS go to it as they are (--build-arg BASE=... for another base).
 CONTAINER_BUILDER := $(firstword $(foreach tool,docker podman buildah,$(if $(shell command -v $(tool) 2>/dev/null),$(tool))))
@@ -33,7 +34,7 @@ KIND_ENGINE := $(firstword $(foreach tool,docker podman,$(if $(shell command -v 
 KIND_CLUSTER := earwitness-test
 REDIS_IMAGE := docker.io/valkey/valkey:8.1
 
-.PHONY: quickstart install test lint protos docs chart scan images kind-test
+.PHONY: quickstart listener install test lint protos docs chart scan images kind-test
 .DEFAULT_GOAL := quickstart
 
 install: $(VENV)/.stamp
@@ -50,6 +51,14 @@ quickstart: install
 	$(EARWITNESS) up --rollout 1 --detach --fresh; \
 	trap '$(EARWITNESS) down >/dev/null' EXIT; \
 	$(EARWITNESS) submit $(RECIPE) --follow
+
+# Without rollout workers: lessons need none.
+listener: install
+	@$(EARWITNESS) up --rollout 0 --detach --fresh; \
+	trap '$(EARWITNESS) down >/dev/null' EXIT; \
+	$(EARWITNESS) submit recipes/listener.yaml --follow
+	$(PYTHON) models/ship.py runs/listener
+	$(PYTHON) benchmarks/listener.py
 
 test: install
 	$(PYTHON) -m pytest tests/unit tests/integration $(PYTEST_OPTIONS)

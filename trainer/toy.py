@@ -26,6 +26,9 @@ AUDIO_POSITIONS = 1500
 """As in the full model: 30 s of sound, so that every clip the front end accepts fits."""
 FILE_MODE = 0o644
 """safetensors writes 0600; a shared volume is read by other users."""
+POSITION_SCALE = 0.1
+"""Of the encoder's sinusoids at the start: at Whisper's full size they drown what the convolutions hear, and a fresh
+encoder learns nothing for hundreds of updates."""
 POSITION_PERIOD = 10_000.0
 """Longest wavelength of the encoder's sinusoids over 2 pi, as in Whisper."""
 
@@ -116,13 +119,13 @@ def random_weights(architecture: Architecture, seed: int) -> dict[str, torch.Ten
     for name, shape in shapes.items():
         module, kind = name.rsplit(".", 1)
         if name == "encoder.positional_embedding.weight":
-            weights[name] = sinusoids(*shape)
+            weights[name] = POSITION_SCALE * sinusoids(*shape)
         elif module.endswith(("_ln", "norm")):
             weights[name] = torch.ones(shape) if kind == "weight" else torch.zeros(shape)
-        elif name.startswith(("encoder.", "adapter.")):
-            # torch's own rule for Linear and Conv1d: uniform in +-1/sqrt(fan in), weight and bias
-            bound = 1.0 / math.sqrt(math.prod(shapes[f"{module}.weight"][1:]))
-            weights[name] = torch.empty(shape).uniform_(-bound, bound, generator=generator)
+        elif name.startswith(("encoder.", "adapter.")) and kind == "weight":
+            # a gain of 2 over the fan in keeps the variance through GELU and ReLU (He et al., 1502.01852)
+            std = math.sqrt(2.0 / math.prod(shape[1:]))
+            weights[name] = torch.empty(shape).normal_(0.0, std, generator=generator)
         elif kind == "bias":
             weights[name] = torch.zeros(shape)
         else:

@@ -8,62 +8,25 @@ of its clip, and a small model can learn to name the rung.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import numpy as np
 
-from earwitness.probe.sound import Rng, Wave, at_onsets, gain, noise, tone
-
-PITCH_LADDER = (200, 250, 310, 390, 490, 610, 760, 950)
-"""Hz; neighbours are about four semitones apart."""
-DURATION_LADDER = (0.15, 0.25, 0.4, 0.6)
-"""Seconds; each about 1.6 times the one before."""
-LEVEL_LADDER = (6, 11, 16)
-"""Level differences in dB; well above the 1 dB at which a difference is just heard."""
-GAP_LADDER = (0.12, 0.16, 0.22, 0.3)
-"""Seconds from onset to onset."""
-DETUNE = 0.015
-"""Largest relative distance of a sounding pitch from its rung."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A clip before it is placed in a room, and a true account of it."""
-
-    wave: Wave
-    account: str
-    """Sentence without the conclusion: only what can be measured."""
-    conclusion: str
-    """What follows for the question."""
-    facts: dict[str, float | int | str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of question."""
-
-    name: str
-    questions: tuple[str, ...]
-    answers: tuple[str, ...]
-    make: Callable[[Rng, str], Scene]
-
-
-def start_time(rng: Rng) -> float:
-    """Seconds before the first event."""
-    return float(rng.uniform(0.04, 0.16))
-
-
-def near(rng: Rng, value: float, spread: float = DETUNE) -> float:
-    """A value within `spread` of a rung."""
-    return float(value * rng.uniform(1.0 - spread, 1.0 + spread))
-
-
-def two_rungs(rng: Rng, ladder: tuple[float, ...], least_steps: int = 1) -> tuple[float, float]:
-    """A lower and a higher rung, at least `least_steps` apart."""
-    low = int(rng.integers(0, len(ladder) - least_steps))
-    high = int(rng.integers(low + least_steps, len(ladder)))
-    return ladder[low], ladder[high]
+from earwitness.probe.compound import COMPOUND_KINDS
+from earwitness.probe.scene import (
+    DURATION_LADDER,
+    GAP_LADDER,
+    LEVEL_LADDER,
+    LEVEL_SPREAD,
+    PITCH_LADDER,
+    Kind,
+    Scene,
+    lead,
+    near,
+    pair,
+    pulses,
+    start_time,
+    two_rungs,
+)
+from earwitness.probe.sound import Rng, at_onsets, gain, noise, tone
 
 
 def pitch_direction(rng: Rng, answer: str) -> Scene:
@@ -102,14 +65,16 @@ def count(rng: Rng, answer: str) -> Scene:
 
 def which_louder(rng: Rng, answer: str) -> Scene:
     """Two bursts of different level."""
-    step = float(rng.choice(LEVEL_LADDER))
-    db = near(rng, step, 0.05)
+    loud = int(rng.integers(0, 3))
+    quiet = loud + int(rng.integers(1, 4))
+    dbs = [LEVEL_LADDER[loud], LEVEL_LADDER[quiet]]
+    first, second = dbs if answer == "first" else dbs[::-1]
     hz, seconds = near(rng, float(rng.choice(PITCH_LADDER))), rng.uniform(0.22, 0.4)
-    loud, quiet = tone(seconds, hz), gain(-db) * tone(seconds, hz)
-    other = "second" if answer == "first" else "first"
-    wave = pair(rng, loud, quiet) if answer == "first" else pair(rng, quiet, loud)
-    account = f"The {answer} tone is about {step:g} dB louder than the {other}"
-    return Scene(wave, account, f"the {answer} is louder", {"louder_db": step})
+    level, below = (db + rng.uniform(-LEVEL_SPREAD, LEVEL_SPREAD) for db in dbs)
+    loud_tone, quiet_tone = tone(seconds, hz), gain(below - level) * tone(seconds, hz)
+    wave = pair(rng, loud_tone, quiet_tone) if answer == "first" else pair(rng, quiet_tone, loud_tone)
+    account = f"The first tone is near {first} dB and the second is near {second} dB"
+    return Scene(wave, account, f"the {answer} is louder", {"first_db": first, "second_db": second}, level)
 
 
 def tempo_change(rng: Rng, answer: str) -> Scene:
@@ -118,11 +83,7 @@ def tempo_change(rng: Rng, answer: str) -> Scene:
     even = float(rng.choice(GAP_LADDER))
     begin, end = {"speed up": (long, short), "slow down": (short, long), "keep steady": (even, even)}[answer]
     gaps = np.geomspace(begin, end, 5) * near(rng, 1.0, 0.03)
-    moves = {"speed up": "shrink", "slow down": "grow"}
-    if answer == "keep steady":
-        account = f"The gaps stay near {begin:.2f} s"
-    else:
-        account = f"The gaps {moves[answer]} from about {begin:.2f} s to {end:.2f} s"
+    account = f"The gaps go from about {begin:.2f} s to {end:.2f} s"
     return Scene(pulses(rng, gaps), account, f"the pulses {answer}", {"first_gap_s": begin, "last_gap_s": end})
 
 
@@ -165,25 +126,6 @@ def rhythm(rng: Rng, answer: str) -> Scene:
     gaps = gaps * near(rng, 1.0, 0.03)
     account = f"The gaps vary between {short:.2f} s and {long:.2f} s"
     return Scene(pulses(rng, gaps), account, "the rhythm is irregular", {"shortest_s": short, "longest_s": long})
-
-
-def lead(rng: Rng, wave: Wave) -> Wave:
-    """One event after a little silence and before some more."""
-    return at_onsets([start_time(rng)], [wave], tail=rng.uniform(0.05, 0.3))
-
-
-def pair(rng: Rng, first: Wave, second: Wave) -> Wave:
-    """Two events with a pause between them."""
-    begin = start_time(rng)
-    onset = begin + len(first) / 16000 + rng.uniform(0.12, 0.25)
-    return at_onsets([begin, onset], [first, second], tail=rng.uniform(0.05, 0.2))
-
-
-def pulses(rng: Rng, gaps: np.ndarray) -> Wave:
-    """Short beeps with the given seconds from onset to onset."""
-    hz = near(rng, float(rng.choice(PITCH_LADDER)))
-    onsets = list(start_time(rng) + np.concatenate([[0.0], np.cumsum(gaps)]))
-    return at_onsets(onsets, [tone(0.05, hz) for _ in onsets], tail=rng.uniform(0.05, 0.2))
 
 
 KINDS: tuple[Kind, ...] = (
@@ -230,5 +172,6 @@ KINDS: tuple[Kind, ...] = (
         ("regular", "irregular"),
         rhythm,
     ),
+    *COMPOUND_KINDS,
 )
 """In the order in which they are dealt out."""

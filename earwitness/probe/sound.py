@@ -84,8 +84,8 @@ def at_onsets(onsets: list[float], events: list[Wave], tail: float) -> Wave:
     return clip
 
 
-def in_a_room(rng: Rng, clip: Wave) -> Wave:
-    """The clip at a random level (-30 to -14 dBFS while it sounds) over background noise 28 to 42 dB below."""
-    level, below = rng.uniform(-30.0, -14.0), rng.uniform(28.0, 42.0)
+def in_a_room(rng: Rng, clip: Wave, level: float | None = None) -> Wave:
+    """The clip at `level` dBFS while it sounds (None: at random, -30 to -14) over noise 28 to 42 dB below."""
+    drawn, below = rng.uniform(-30.0, -14.0), rng.uniform(28.0, 42.0)
     room = clip + gain(-below) * rng.standard_normal(len(clip))
-    return np.clip(gain(level) * room, -1.0, 1.0).astype(np.float32)
+    return np.clip(gain(drawn if level is None else level) * room, -1.0, 1.0).astype(np.float32)

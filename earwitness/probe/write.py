@@ -92,7 +92,7 @@ def make_example(
     answer = str(rng.choice(kind.answers))
     scene = kind.make(rng, answer)
     path = Path(clips) / f"{index:06d}-{kind.name}.flac"
-    soundfile.write(path, in_a_room(rng, scene.wave), SAMPLE_RATE, subtype="PCM_16")
+    soundfile.write(path, in_a_room(rng, scene.wave, scene.level), SAMPLE_RATE, subtype="PCM_16")
     prompt = wire.Prompt(
         id=f"{split}-{index:06d}",
         question=str(rng.choice(kind.questions)),

@@ -106,16 +106,18 @@ def _prepared(recipe: Recipe) -> Path:
     assert recipe.model.toy is not None, "the schema asks for exactly one of the two"
     folder = local_path(recipe.output) / "model"
     if not (folder / "config.json").is_file():
-        make_toy(str(folder), recipe.model.toy, map(_text, _supervised(recipe)), recipe.seed)
+        make_toy(str(folder), recipe.model.toy, map(_text, _traces(recipe)), recipe.seed)
     return folder
 
 
-def _supervised(recipe: Recipe) -> Iterator[Example]:
-    """The examples of every supervised stage: the tokenizer should know the words of all of them."""
-    for data in dict.fromkeys(stage.data for stage in recipe.stages if isinstance(stage, ColdStartStage)):
+def _traces(recipe: Recipe) -> Iterator[Example]:
+    """Every trace of the recipe's manifests: the tokenizer should know the words also of those that no stage uses, so
+    that another recipe can go on from the model with them."""
+    supervised = [stage.data for stage in recipe.stages if isinstance(stage, ColdStartStage)]
+    for data in dict.fromkeys([*supervised, *recipe.data]):
         if data not in recipe.data:
             raise InputError(f"data.{data}", "is not known", "the manifest that the toy's tokenizer learns from")
-        yield from read_manifest(recipe.data[data])
+        yield from (example for example in read_manifest(recipe.data[data]) if example.reasoning)
 
 
 def _text(example: Example) -> str:

@@ -24,7 +24,7 @@ class ToyModel(Strict):
     intermediate_size: Positive = 384
     """Width of the decoder's gated MLP."""
     vocab_size: Annotated[int, Field(ge=300, le=4096)] = 768
-    """Tokens of the BPE tokenizer trained on the cold-start text, special tokens included (256 are bytes)."""
+    """Tokens of the BPE tokenizer trained on the traces of all manifests, special tokens included (256 are bytes)."""
     max_positions: Positive = 512
     """Longest sequence, tokens."""
     encoder_size: Positive = 128

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from earwitness import chat
+from earwitness.logmel import log_mel
 from earwitness.model.architecture import Architecture
 from earwitness.recipe.schema import ToyModel
+from trainer.model.audio import AudioBatch, AudioTower
 from trainer.toy import make_toy, random_weights, toy_architecture
 
 TEXTS = [f"the pitch climbs from {hz} Hz to {2 * hz} Hz" for hz in range(200, 260)]
@@ -63,6 +66,21 @@ def test_fresh_weights_are_at_the_scale_of_their_kind() -> None:
     assert weights["model.layers.0.mlp.down_proj.weight"].std() < 0.01
     assert torch.equal(weights["model.norm.weight"], torch.ones(128))
     assert torch.equal(weights["encoder.blocks.0.attn_ln.bias"], torch.zeros(128))
-    assert weights["encoder.conv1.weight"].abs().max() <= (128 * 3) ** -0.5
+    assert abs(weights["encoder.conv1.weight"].std() - (2 / (128 * 3)) ** 0.5) < 1e-3
     table = weights["encoder.positional_embedding.weight"]
-    assert torch.equal(table[0], torch.cat([torch.zeros(64), torch.ones(64)]))
+    assert torch.allclose(table[0], torch.cat([torch.zeros(64), torch.full((64,), 0.1)]))
+
+
+def test_what_a_fresh_tower_says_depends_on_what_it_hears() -> None:
+    """Clips of one length differ as much as places within a clip do: positions must not drown the sound."""
+    architecture = toy_architecture(ToyModel(), tokens=700)
+    tower = AudioTower(architecture.audio, architecture.decoder.hidden_size)
+    weights = random_weights(architecture, seed=1)
+    tower.load_state_dict({n: w for n, w in weights.items() if n.startswith(("encoder.", "adapter."))})
+    time = np.arange(12_800) / 16_000
+    clips = [0.1 * np.sin(2 * np.pi * hz * time).astype(np.float32) for hz in (200, 310, 490, 760)]
+    mels = torch.from_numpy(np.stack([log_mel(clip) for clip in clips]))
+    with torch.no_grad():
+        heard, _ = tower(AudioBatch(mels, torch.full((len(clips),), mels.shape[2])))
+    between_clips, between_places = heard.std(0).mean(), heard.std(1).mean()
+    assert between_clips > between_places
