@@ -1,7 +1,7 @@
 """Rollout workers come and go in the middle of a job on a real mesh: 1 -> 4 -> 2 -> 3, by SIGTERM and by SIGKILL.
 
-While workers join, the trainer runs a tenth of the time: the job must not be over before they are there, and they get
-the cores.
+While workers join, those at work stand still, so the trainer soon waits for groups: the job cannot be over before the
+new ones are there, however fast or slow the machine, and they get the cores.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ STALENESS = 1
 MAX_TOKENS = 150
 JOIN_SECONDS = 400.0
 """Longest wait for a worker that joins: four vLLMs import on two cores."""
-RUN_SECONDS, STOP_SECONDS = 0.15, 1.35
-"""The trainer's share while workers join."""
+BEHIND_SECONDS = "3600"
+"""A worker that stands still while others join must not be taken for one that cannot keep up."""
 WORK_SECONDS = 0.1
 """What vLLM computes of a group before it is frozen: some tokens, not all."""
 FROZEN_SECONDS = 0.3
@@ -70,11 +70,19 @@ class Workers:
         lines = [json.loads(line) for line in self._log(name).read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
-    def at_work(self, *names: str) -> bool:
-        """True once each has handed a group on."""
+    def all_logged(self, event: str, *names: str) -> bool:
+        """True once each has logged the event."""
         for name in names:
             assert self.processes[name].poll() is None, self._log(name).read_text()[-3000:]
-        return all(self.events(name, "group rolled") for name in names)
+        return all(self.events(name, event) for name in names)
+
+    def join(self, names: list[str], standing: list[int]) -> None:
+        """Returns once each has handed a group on; until they have loaded weights, those `standing` stand still."""
+        with stopped(standing):
+            for name in names:
+                self.start(name)
+            wait_for(f"{names} to load weights", lambda: self.all_logged("weights loaded", *names), JOIN_SECONDS)
+        wait_for(f"{names} to hand a group on", lambda: self.all_logged("group rolled", *names), JOIN_SECONDS)
 
     @contextmanager
     def frozen_at_work(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -153,7 +161,8 @@ class Watch:
 
 
 @pytest.fixture
-def mesh(tmp_path: Path) -> Iterator[RealMesh]:
+def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealMesh]:
+    monkeypatch.setenv("EW_ROLLOUT_BEHIND_SECONDS", BEHIND_SECONDS)
     mesh = RealMesh(tmp_path)
     yield mesh
     with suppress(NoMesh):
@@ -168,24 +177,17 @@ def workers(mesh: RealMesh) -> Iterator[Workers]:
 
 
 @contextmanager
-def slowed(mesh: RealMesh) -> Iterator[None]:
-    """The trainer runs now and then."""
-    done = threading.Event()
-    rank = mesh.pid("trainer")
-
-    def throttle() -> None:
-        while not done.wait(RUN_SECONDS):
-            os.kill(rank, signal.SIGSTOP)
-            done.wait(STOP_SECONDS)
-            os.kill(rank, signal.SIGCONT)
-
-    thread = threading.Thread(target=throttle)
-    thread.start()
+def stopped(workers: list[int]) -> Iterator[None]:
+    """The vLLMs of these rollout workers stand still; what the workers hold stays theirs."""
+    engines = [vllm for pid in workers for vllm in below(pid, "EngineCore")]
+    assert len(engines) == len(workers)
+    for vllm in engines:
+        vllm.suspend()
     try:
         yield
     finally:
-        done.set()
-        thread.join(10)
+        for vllm in engines:
+            vllm.resume()
 
 
 def submit(mesh: RealMesh) -> jobs_pb2.Job:
@@ -205,11 +207,8 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
     with published_versions(mesh) as versions, Watch(mesh, run_id) as watch:
         mesh.until_step(job.job_id, 1, JOIN_SECONDS)
 
-        with slowed(mesh):  # 1 -> 4
-            joiners = ["extra-1", "extra-2", "extra-3"]
-            for name in joiners:
-                workers.start(name)
-            wait_for("three workers to join", lambda: workers.at_work(*joiners), JOIN_SECONDS)
+        # 1 -> 4
+        workers.join(["extra-1", "extra-2", "extra-3"], [mesh.pid("rollout-0")])
         four = mesh.client.get(job.job_id).step
         mesh.until_step(job.job_id, four + 2, JOIN_SECONDS)
 
@@ -224,9 +223,8 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
         two = mesh.client.get(job.job_id).step
         mesh.until_step(job.job_id, two + 2, JOIN_SECONDS)
 
-        with slowed(mesh):  # 2 -> 3
-            workers.start("extra-4")
-            wait_for("another worker to join", lambda: workers.at_work("extra-4"), JOIN_SECONDS)
+        # 2 -> 3
+        workers.join(["extra-4"], [mesh.pid("rollout-0"), workers.processes["extra-3"].pid])
         three = mesh.client.get(job.job_id).step
         job = mesh.until_succeeded(job.job_id, JOIN_SECONDS)
     print(f"four workers at step {four}, two at {two}, three at {three} of {STEPS}; {len(versions)} versions published")
