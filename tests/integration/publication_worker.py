@@ -8,6 +8,7 @@ layout: 0; 1 with a little changed; 2, which one rank cannot write at first; 3 w
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -45,6 +46,14 @@ def change(module: PolicyModel, share: float, seed: int) -> None:
             parameter.add_((torch.rand(parameter.shape, generator=generator) < share).to(parameter.dtype))
 
 
+def until_there(path: Path, seconds: float = 120.0) -> None:
+    """Returns once whoever follows has read the version: the next one may replace it."""
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {path.name}"
+        time.sleep(0.01)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     model_dir, out, urls = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(",")
@@ -69,6 +78,8 @@ def main() -> None:
             if is_rank_zero():
                 assert publication.figures["publish.whole"] == float(version in (0, 3)), publication.figures
                 save_file(weights, out / f"{name}-{version}.safetensors")
+                if version in (0, 5):
+                    until_there(out / f"{name}-{version}.seen")
         publication.close()
     dist.barrier()
     dist.destroy_process_group()

@@ -18,7 +18,7 @@ from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.recipe.schema import ToyModel
 from earwitness.redis_server import RedisServer
-from earwitness.weights import HostCopy, WeightPart, WeightPublisher, WeightReader
+from earwitness.weights import HostCopy, MissingVersion, WeightPart, WeightPublisher, WeightReader
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
 from trainer import publication as under_test
 from trainer.huggingface import export_tensors
@@ -42,10 +42,14 @@ pytestmark = pytest.mark.timeout(SECONDS + 60)
 
 
 class Follower(threading.Thread):
-    """Fetches every version of every layout as soon as it is there: the publisher keeps only the newest."""
+    """Fetches every version of every layout as soon as it is there: the publisher keeps only the newest.
 
-    def __init__(self, urls: list[str]) -> None:
+    Each leaves an empty file `LAYOUT-VERSION.seen` in `out`: the publisher waits for those that must not be missed.
+    """
+
+    def __init__(self, urls: list[str], out: Path) -> None:
         super().__init__(daemon=True)
+        self._out = out
         self._reader = WeightReader(urls)
         self._copy = HostCopy()
         self.seen: dict[tuple[str, int], dict[str, bytes]] = {}
@@ -59,13 +63,17 @@ class Follower(threading.Thread):
             if latest is None or latest in self.seen:
                 self.ended.wait(0.005)
                 continue
-            self._copy.catch_up(self._reader, *latest)
-            manifest = self._reader.manifest(*latest)
+            try:
+                manifest = self._reader.manifest(*latest)
+                self._copy.catch_up(self._reader, *latest)
+            except MissingVersion:  # on a busy machine the next one is there before this one is read
+                continue
             self.seen[latest] = {name: held.data.tobytes() for name, held in self._copy.tensors.items()}
             self.parts[latest] = {chunk.key.rsplit(":", 1)[1].split(".")[0] for chunk in manifest.chunks}
             self.kinds[latest[0]] = self.kinds.get(latest[0], "") + (
                 "a" if manifest.kind == VERSION_KIND_ANCHOR else "d"
             )
+            (self._out / f"{latest[0].partition('/')[0]}-{latest[1]}.seen").touch()
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +84,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Follower, Path]:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS)]
     with ExitStack() as stack:
         urls = [stack.enter_context(RedisServer("weights", out / f"shard-{i}")).url for i in range(2)]
-        follower = Follower(urls)
+        follower = Follower(urls, out)
         follower.start()
         process = subprocess.Popen(
             [*launch, str(worker), str(out / "toy"), str(out), ",".join(urls), *LAYOUTS],
