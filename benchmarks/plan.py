@@ -206,8 +206,8 @@ def updating(work: Work):
     def reinforced(step: int) -> None:
         updates = updates_of(groups, stage, mels, seed=1, step=step)
         names = names_of(groups, seed=1, step=step)
-        recall(policy, critic, updates, stage, names)
-        learn(policy, critic, updates, stage, step, names)
+        found = recall(policy, critic, updates, stage, names)
+        learn(policy, critic, updates, stage, step, names, found)
 
     return reinforced
 

@@ -4,8 +4,8 @@
 
 One process, one rank, the toy of the quickstart with random weights, clips of noise. Each part is run with and without
 what saves its time, by turns, and medians are shown: an encoder that learns or one that is frozen and hears each clip
-once; a group's prompt computed for each trajectory or once. `--sampling` adds as many samples from a real rollout
-worker behind real Redis servers.
+once; a group's prompt computed for each trajectory or once, and with that no old log-probs ahead of the first update,
+which finds them itself. `--sampling` adds as many samples from a real rollout worker behind real Redis servers.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def parts(model: Path) -> dict[str, Part]:
             optimizer=Optimizer(learning_rate=1e-5),
         )
         for frozen, shared in ((False, False), (True, False), (True, True)):
-            how = f"encoder {'frozen' if frozen else 'learns'}, prompts {'once' if shared else 'for each'}"
+            how = f"encoder {'frozen' if frozen else 'learns'}, {'prompts once' if shared else 'a prompt each'}"
             learners = [
                 Learner(build_policy(model, value_head=critic, freeze_encoder=frozen), stage.optimizer, 1000)
                 for critic in (False, True)[: 2 if algorithm == "ppo" else 1]
@@ -131,7 +131,7 @@ def _supervised(learner: Learner, mels: dict[str, np.ndarray]) -> Part:
         first = turn % 2 * SUPERVISED_BATCH
         rows = [_row(n, n, n) for n in range(first, first + SUPERVISED_BATCH)]
         work = work_of(rows, mels, config)
-        learner.update(turn + 1, work.micro_batches, work.loss, work.names)
+        learner.update(work.micro_batches, work.loss, work.names)
 
     return update
 
@@ -145,8 +145,8 @@ def _step(learners: list[Learner], mels: dict[str, np.ndarray], stage: RlStage, 
         groups = [[_sample(g, s) for s in range(SAMPLES)] for g in range(turn % 2 * GROUPS, (turn % 2 + 1) * GROUPS)]
         updates = updates_of(groups, stage, mels, seed=1, step=turn + 1)
         names = names_of(groups, seed=1, step=turn + 1)
-        recall(policy, critic, updates, stage, names)
-        learn(policy, critic, updates, stage, turn + 1, names)
+        found = recall(policy, critic, updates, stage, names, first=not shared)
+        learn(policy, critic, updates, stage, turn + 1, names, found)
         batches.LONG = longest
 
     return step

@@ -169,8 +169,8 @@ def ppo_steps() -> Callable[[], None]:
     def step() -> None:
         updates = updates_of(made, stage, {}, seed=1, step=1)
         names = names_of(made, seed=1, step=1)
-        recall(policy, critic, updates, stage, names)
-        learn(policy, critic, updates, stage, 1, names)
+        found = recall(policy, critic, updates, stage, names)
+        learn(policy, critic, updates, stage, 1, names, found)
 
     return step
 

@@ -38,8 +38,8 @@ class Experience(AroundBatch):
     """[rows]"""
     baselined: Tensor
     """Reward less the baseline of its group, without a critic. [rows]"""
-    old_logprobs: Tensor = field(default_factory=lambda: torch.empty(0))
-    """Under the policy as the step begins."""
+    old_logprobs: Tensor | None = None
+    """Under the policy as the step begins; None: an update that begins with it finds them itself."""
     old_values: Tensor = field(default_factory=lambda: torch.empty(0))
     """Of the critic as the step begins."""
     advantages: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -105,20 +105,34 @@ def baselines(group: Sequence[Sample], stage: RlStage) -> list[float]:
 
 
 def recall(
-    policy: Learner, critic: Learner | None, updates: Sequence[Update], stage: RlStage, names: Sequence[str]
-) -> dict[str, float]:
-    """Fills in old log-probs, old values and advantages; returns entropy and the gap between trainer and rollout.
+    policy: Learner,
+    critic: Learner | None,
+    updates: Sequence[Update],
+    stage: RlStage,
+    names: Sequence[str],
+    *,
+    first: bool = True,
+) -> list[dict[str, Tensor]]:
+    """Fills in old log-probs, old values and advantages; returns what `recalled` makes figures of.
 
-    All ranks call it; only the last pipeline stage has something to fill in. Raises NonFiniteError on all of them.
+    Without `first` the first update's old log-probs are left to its own forward pass, which runs under the same policy,
+    unless advantages need them. All ranks call it; only the last pipeline stage has something to fill in. Raises
+    NonFiniteError on all of them.
     """
     experiences = [experience for update in updates for experience in update.micro_batches]
-    figures = forward(policy.model, experiences, lambda states, e: _recall_policy(states, e, stage))
+    all_old = first or stage.algorithm == "reinforce++"
+    asked = experiences if all_old else [e for update in updates[1:] for e in update.micro_batches]
+    figures = forward(policy.model, asked, lambda states, e: _recall_policy(states, e, stage)) if asked else []
     _refuse(figures, "trainer or rollout log-prob", names)
     if critic is not None:
         _refuse(forward(critic.model, experiences, _recall_critic), "value", names)
     if is_last_stage():
         _fill_advantages(experiences, stage, critic is not None)
-    tokens = sum(update.tokens for update in updates)
+    return figures
+
+
+def recalled(figures: Sequence[dict[str, Tensor]], tokens: int) -> dict[str, float]:
+    """Entropy, and the gap between trainer and rollout, of a step's `tokens`, from figures of all its micro-batches."""
     added = sums(figures, ["entropy", "gap"])
     return {
         "entropy": added["entropy"] / tokens,
@@ -127,15 +141,16 @@ def recall(
     }
 
 
+def old_figures(e: Experience, old: Tensor, entropies: Tensor) -> dict[str, Tensor]:
+    """What `recalled` reads of a micro-batch; sums over its tokens."""
+    gap = torch.where(e.mask, (old - e.rollout_logprobs).abs(), torch.zeros_like(old))
+    return {"entropy": entropies.sum(), "gap": gap.sum(), "gap.max": gap.max()}
+
+
 def _recall_policy(states: States, e: Experience, stage: RlStage) -> dict[str, Tensor]:
-    e.old_logprobs, entropies = logprobs_and_entropy(states, e.batch, stage.sampling.temperature)
-    gap = torch.where(e.mask, (e.old_logprobs - e.rollout_logprobs).abs(), torch.zeros_like(e.old_logprobs))
-    return {
-        "entropy": entropies.sum(),
-        "gap": gap.sum(),
-        "gap.max": gap.max(),
-        BAD_ROW: bad_row(e.old_logprobs - e.rollout_logprobs, e.mask, e.batch.numbers),
-    }
+    old, entropies = logprobs_and_entropy(states, e.batch, stage.sampling.temperature)
+    e.old_logprobs = old
+    return old_figures(e, old, entropies) | {BAD_ROW: bad_row(old - e.rollout_logprobs, e.mask, e.batch.numbers)}
 
 
 def _recall_critic(values: Tensor, e: Experience) -> dict[str, Tensor]:
@@ -151,10 +166,11 @@ def _fill_advantages(experiences: Sequence[Experience], stage: RlStage, has_crit
         elif stage.algorithm == "reinforce++":
             rewards = terminal_rewards(e.rewards, e.mask)
             if e.reference_logprobs is not None:
+                assert e.old_logprobs is not None, "they are recalled for this algorithm"
                 rewards = rewards - stage.kl_coef * kl_tokens(e.old_logprobs, e.reference_logprobs, "k1")
             e.advantages = rewards_to_go(rewards, e.mask, gamma=stage.gamma)
         else:
-            e.advantages = torch.where(e.mask, e.baselined[:, None], torch.zeros_like(e.old_logprobs))
+            e.advantages = torch.where(e.mask, e.baselined[:, None], torch.zeros_like(e.rollout_logprobs))
     if (has_critic and stage.whiten_advantages) or stage.algorithm == "reinforce++":
         flat = torch.cat([e.advantages[e.mask] for e in experiences])
         white = whiten(flat, torch.ones_like(flat, dtype=torch.bool), all_reduce_sum)

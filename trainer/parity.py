@@ -98,6 +98,7 @@ def _place(token: DifferingToken) -> float:
 
 
 def _first(e: Experience, bound: float) -> DifferingToken | None:
+    assert e.old_logprobs is not None, "they are recalled before parity is checked"
     apart = ((e.old_logprobs - e.rollout_logprobs).abs() > bound) & e.mask
     if not bool(apart.any()):
         return None

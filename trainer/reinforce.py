@@ -15,7 +15,7 @@ from trainer.batches import Mels
 from trainer.checkpoint import Progress
 from trainer.control import Control, Wish
 from trainer.errors import IdentityError
-from trainer.experience import Experience, Update, names_of, recall, updates_of
+from trainer.experience import Experience, Update, names_of, old_figures, recall, recalled, updates_of
 from trainer.figures import BAD_ROW, bad_row, maxima, sums
 from trainer.groups import Sample
 from trainer.kl import kl_loss_tokens, kl_tokens
@@ -68,7 +68,7 @@ def reinforce(
 
     `token_text`: a token id as people read it.
     """
-    begun_at = progress.step
+    begun_at, shown = progress.step, False
     publish(progress.version)
     # Not before: workers would use the weights of an earlier start, whose version numbers this one gives out again.
     source.open()
@@ -90,13 +90,16 @@ def reinforce(
         step = progress.step + 1
         updates = agree(updates_of, groups, stage, mels, seed=seed, step=step)
         names = names_of(groups, seed=seed, step=step)
-        metrics |= recall(policy, critic, updates, stage, names)
+        # Once it is shown that the first update meets the policy of the old log-probs, they need not be computed twice.
+        found = recall(policy, critic, updates, stage, names, first=not shown)
         if progress.step == begun_at:
             bound = stage.logprob_gap_bound or GAP_BOUNDS[policy.model.config.params_dtype]
             probe = [experience for update in updates for experience in update.micro_batches]
-            check_parity(probe, metrics["logprob_gap.mean"], bound, names, token_text)
+            gap = recalled(found, sum(update.tokens for update in updates))["logprob_gap.mean"]
+            check_parity(probe, gap, bound, names, token_text)
         clock.lap("seconds.logprob")
-        metrics |= learn(policy, critic, updates, stage, step, names)
+        metrics |= learn(policy, critic, updates, stage, step, names, found)
+        shown = shown or "first.ratio_gap" in metrics
         clock.lap("seconds.train")
         progress.step, progress.version = step, progress.version + 1
         publish(progress.version)
@@ -112,17 +115,28 @@ def reinforce(
 
 
 def learn(
-    policy: Learner, critic: Learner | None, updates: Sequence[Update], stage: RlStage, step: int, names: Sequence[str]
+    policy: Learner,
+    critic: Learner | None,
+    updates: Sequence[Update],
+    stage: RlStage,
+    step: int,
+    names: Sequence[str],
+    found: Sequence[dict[str, Tensor]],
 ) -> dict[str, float]:
-    """The step's optimizer updates and their figures, means over tokens. In the critic's warm-up the policy stays."""
+    """The step's optimizer updates and their figures, means over tokens. In the critic's warm-up the policy stays.
+
+    `found`: what `recall` returned.
+    """
     tokens = sum(update.tokens for update in updates)
     warming_up = critic is not None and step <= stage.critic_warmup_steps
     metrics: dict[str, float] = {"tokens": tokens}
+    of_old = list(found)
     if not warming_up:
         figures: list[dict[str, Tensor]] = []
         norms = []
         for update in updates:
             made, norm = policy.update(update.micro_batches, policy_loss(stage, update), names)
+            of_old += [old for old in made if "entropy" in old]
             if update is updates[0]:
                 metrics |= first_identities(made, update.tokens, policy.model.config.params_dtype)
             figures += made
@@ -136,6 +150,7 @@ def learn(
             "clip_share": added["clipped"] / tokens,
             "grad_norm": max(norms),
         }
+    metrics |= recalled(of_old, tokens)
     if critic is not None:
         figures, norms = [], []
         for update in updates:
@@ -151,13 +166,17 @@ def policy_loss(stage: RlStage, update: Update) -> Loss:
 
     def loss(states: States, e: Experience) -> tuple[Tensor, dict[str, Tensor]]:
         wants_entropy = stage.entropy_coef > 0
-        logprobs, entropies = logprobs_and_entropy(states, e.batch, stage.sampling.temperature, entropy=wants_entropy)
-        ratio = probability_ratio(logprobs, e.old_logprobs)
+        is_old = e.old_logprobs is None
+        logprobs, entropies = logprobs_and_entropy(
+            states, e.batch, stage.sampling.temperature, entropy=wants_entropy or is_old
+        )
+        old_logprobs = logprobs.detach() if e.old_logprobs is None else e.old_logprobs
+        ratio = probability_ratio(logprobs, old_logprobs)
         clips = {"clip_low": stage.clip_low, "clip_high": stage.clip_high}
         losses = policy_tokens(ratio, e.advantages, dual_clip=stage.dual_clip, **clips)
-        losses = losses * importance_weights(e.old_logprobs, e.rollout_logprobs, cap=stage.importance_cap)
+        losses = losses * importance_weights(old_logprobs, e.rollout_logprobs, cap=stage.importance_cap)
         if e.reference_logprobs is None:
-            kl = kl_tokens(logprobs, e.old_logprobs, "k3")
+            kl = kl_tokens(logprobs, old_logprobs, "k3")
         elif stage.algorithm == "reinforce++":  # there it is part of the reward
             kl = kl_tokens(logprobs, e.reference_logprobs, stage.kl_estimator)
         else:
@@ -174,13 +193,15 @@ def policy_loss(stage: RlStage, update: Update) -> Loss:
             figures = {
                 "loss": total.detach(),
                 "kl": torch.where(e.mask, kl, nothing).sum(),
-                "kl.old": torch.where(e.mask, kl_tokens(logprobs, e.old_logprobs, "k3"), nothing).sum(),
+                "kl.old": torch.where(e.mask, kl_tokens(logprobs, old_logprobs, "k3"), nothing).sum(),
                 "ratio": torch.where(e.mask, ratio, nothing).sum(),
                 "ratio.max": torch.where(e.mask, ratio, nothing).max(),
                 "ratio.gap": torch.where(e.mask, (ratio - 1.0).abs(), nothing).max(),
                 "clipped": (clipped_tokens(ratio, e.advantages, **clips) & e.mask).sum(),
                 BAD_ROW: bad_row(losses, e.mask, e.batch.numbers),
             }
+            if is_old:
+                figures |= old_figures(e, old_logprobs, entropies)
         return total, figures
 
     return loss

@@ -33,7 +33,7 @@ def main(model_dir: str, path: str, bound: str) -> None:
 
     from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig
     from trainer.examples import load_tokenizer
-    from trainer.experience import names_of, recall, updates_of
+    from trainer.experience import names_of, recall, recalled, updates_of
     from trainer.groups import samples_of
     from trainer.learner import Learner
     from trainer.mels import MelCache
@@ -55,7 +55,7 @@ def main(model_dir: str, path: str, bound: str) -> None:
     policy = Learner(build_policy(model_dir), optimizer, 1)
     updates = updates_of(samples, stage, MelCache(128), seed=1, step=1)
     names = names_of(samples, seed=1, step=1)
-    gap = recall(policy, None, updates, stage, names)["logprob_gap.mean"]
+    gap = recalled(recall(policy, None, updates, stage, names), sum(u.tokens for u in updates))["logprob_gap.mean"]
     probe = [experience for update in updates for experience in update.micro_batches]
     limit = float(bound) if bound else GAP_BOUNDS[torch.float32]
     tokenizer = load_tokenizer(model_dir)

@@ -122,16 +122,17 @@ class _Chosen(torch.autograd.Function):
         normaliser, spread = _over_ranks(largest, total, weighted, chosen)
         ctx.save_for_backward(hidden, weight, local, here, normaliser, spread, *kept)
         ctx.temperature, ctx.entropy = temperature, entropy
-        ctx.set_materialize_grads(True)
+        ctx.set_materialize_grads(False)  # an entropy that is only looked at costs nothing in the backward pass
         if not entropy:
             spread = torch.zeros_like(spread)
             ctx.mark_non_differentiable(spread)
         return chosen - normaliser, spread
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor, Tensor | None, None, None, None]:
         hidden, weight, local, here, normaliser, spread, *kept = ctx.saved_tensors
-        of_chosen, of_entropy = grads[0] / ctx.temperature, grads[1] / ctx.temperature
+        of_chosen = torch.zeros_like(normaliser) if grads[0] is None else grads[0] / ctx.temperature
+        of_entropy = grads[1] / ctx.temperature if ctx.entropy and grads[1] is not None else None
         hidden_grad = torch.empty_like(hidden)
         # Under Megatron's data parallelism the gradient goes where it is summed, in fp32, without a copy of its own.
         summed = getattr(weight, "main_grad", None)
@@ -141,7 +142,7 @@ class _Chosen(torch.autograd.Function):
                 probs = kept[1] * (kept[0] - normaliser).exp()[:, None]
             else:
                 probs = _logits(hidden[part], weight, ctx.temperature).sub_(normaliser[part, None]).exp_()
-            if ctx.entropy:
+            if of_entropy is not None:
                 logs = probs.clamp(min=torch.finfo(probs.dtype).tiny).log_().add_(spread[part, None])
                 slope = logs.mul_(of_entropy[part, None]).add_(of_chosen[part, None])
                 gradient = probs.mul_(slope).neg_()
