@@ -67,7 +67,7 @@ class BulkClient(Client):
 def connect_bulk(url: str) -> BulkClient:
     """As `connect`, for values of megabytes."""
     client = BulkClient(url)
-    client.ping()
+    client.require_fit()
     return client
 
 

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import redis
 import redis.asyncio
@@ -25,8 +24,9 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from earwitness.errors import InfrastructureError
+from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import Logger
+from earwitness.redis_address import RedisAddress, parse
 
 T = TypeVar("T")
 
@@ -67,38 +67,55 @@ class Patience:
 
 
 def connect(url: str) -> redis.Redis:
-    """A client that has reached the server at `url`; raises `InfrastructureError` within 5 s if there is none."""
+    """A client that has reached the server at `url`; raises `InfrastructureError` within 5 s if there is none.
+
+    Raises InputError if the URL is none, or the server is not fit: without that database, or dropping keys when full.
+    """
     client = Client(url)
-    client.ping()
+    client.require_fit()
     return client
+
+
+def connect_once(url: str, seconds: float) -> redis.Redis:
+    """A client that asks once and waits `seconds`: Redis's own ConnectionError or TimeoutError if nobody answers."""
+    limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    return redis.Redis(connection_pool=_pool(parse(url), limits))
 
 
 async def connect_async(url: str, patience: Patience | None = None) -> redis.asyncio.Redis:
     """As `connect`, for asyncio. Close it with `await client.aclose()`. `patience` holds for every command."""
     client = _AsyncClient(url, patience)
     try:
-        await client.ping()
+        try:
+            require_keeping((await client.info("memory")).get("maxmemory_policy"), client.where)
+        except redis.exceptions.NoPermissionError:
+            await client.ping()
+        except redis.ResponseError as error:
+            raise _refused(client.where, error) from error
     except BaseException:
         await client.aclose()
         raise
     return client
 
 
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if ":" in host:
-        host = f"[{host}]"
-    user = f"{parts.username}@" if parts.username else ""
-    port = f":{parts.port}" if parts.port else ""
-    return urlunsplit((parts.scheme, f"{user}{host}{port}", parts.path, "", ""))
+KEEPING = "noeviction"
+"""The only `maxmemory-policy` under which a server that is full refuses a write instead of dropping what it holds."""
+
+
+def require_keeping(policy: str | None, where: str) -> None:
+    """Raises InputError if the server may drop keys; None: it does not say."""
+    if policy not in (None, KEEPING):
+        problem = f"maxmemory-policy is {policy}: it drops keys when it is full"
+        raise InputError(f"Redis at {where}", problem, f"{KEEPING} (CONFIG SET maxmemory-policy {KEEPING})")
+
+
+def _refused(where: str, error: redis.ResponseError) -> InputError:
+    return InputError(f"Redis at {where}", _words(error), "a database and a user that the server has")
 
 
 _OPTIONS: dict[str, Any] = {
     "socket_timeout": SOCKET_SECONDS,
     "socket_connect_timeout": CONNECT_SECONDS,
-    "socket_keepalive": True,
     "health_check_interval": 0,
     "protocol": 2,  # one reply shape whatever the server's age
 }
@@ -145,21 +162,48 @@ def _words(error: redis.RedisError) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _pool(address: RedisAddress, options: dict[str, Any]) -> redis.ConnectionPool:
+    kinds = {"redis": redis.Connection, "rediss": redis.SSLConnection, "unix": redis.UnixDomainSocketConnection}
+    once = Retry(NoBackoff(), 0)  # who repeats is this module
+    return redis.ConnectionPool(kinds[address.scheme], retry=once, **_fitting(address, options))
+
+
+def _async_pool(address: RedisAddress) -> redis.asyncio.ConnectionPool:
+    own = redis.asyncio
+    unix = own.UnixDomainSocketConnection
+    kinds: dict[str, Any] = {"redis": own.Connection, "rediss": own.SSLConnection, "unix": unix}
+    return own.ConnectionPool(kinds[address.scheme], retry=AsyncRetry(NoBackoff(), 0), **_fitting(address, {}))
+
+
+def _fitting(address: RedisAddress, options: dict[str, Any]) -> dict[str, Any]:
+    tcp = {} if address.scheme == "unix" else {"socket_keepalive": True}
+    return {**_OPTIONS, **tcp, **options, **address.arguments()}
+
+
 class Client(redis.Redis):
     """What `connect` gives: a redis-py client that repeats broken commands."""
 
     def __init__(self, url: str) -> None:
-        pool = redis.ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **_OPTIONS)
-        super().__init__(connection_pool=pool)
+        address = parse(url)
+        super().__init__(connection_pool=_pool(address, {}))
         self.auto_close_connection_pool = True  # the pool is this client's own
-        self._where = without_password(url)
+        self.where = str(address)
+
+    def require_fit(self) -> None:
+        """Reach the server. Raises InputError if it is not fit, InfrastructureError if it does not answer."""
+        try:
+            require_keeping(self.info("memory").get("maxmemory_policy"), self.where)
+        except redis.exceptions.NoPermissionError:
+            self.ping()
+        except redis.ResponseError as error:
+            raise _refused(self.where, error) from error
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         return self.repeat(lambda: super(Client, self).execute_command(*args, **options))
 
     def repeat(self, action: Callable[[], T]) -> T:
         """Does it, again if the connection breaks, by this module's rule."""
-        repetition = _Repetition(self._where)
+        repetition = _Repetition(self.where)
         while True:
             try:
                 return action()
@@ -169,14 +213,14 @@ class Client(redis.Redis):
 
 class _AsyncClient(redis.asyncio.Redis):
     def __init__(self, url: str, patience: Patience | None) -> None:
-        pool = redis.asyncio.ConnectionPool.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_OPTIONS)
-        super().__init__(connection_pool=pool)
+        address = parse(url)
+        super().__init__(connection_pool=_async_pool(address))
         self.auto_close_connection_pool = True  # the pool is this client's own
-        self._where = without_password(url)
+        self.where = str(address)
         self._patience = patience
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        repetition = _Repetition(self._where, self._patience)
+        repetition = _Repetition(self.where, self._patience)
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
         while True:

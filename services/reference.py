@@ -16,6 +16,7 @@ import redis.asyncio
 
 from earwitness.active import ActiveJob, read_active_async
 from earwitness.errors import EarwitnessError, InputError
+from earwitness.local.launch import ended
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, SCORED, AsyncQueue, Taken
 from earwitness.redis_client import Patience, connect_async
@@ -144,8 +145,7 @@ def main() -> int:
     try:
         asyncio.run(run(Settings.from_env()))
     except EarwitnessError as error:
-        get_logger("reference").error("cannot run", reason=str(error))
-        return 1
+        return ended("reference", error)
     return 0
 
 

@@ -130,7 +130,10 @@ async def run(serving: Serving, worker: Worker) -> None:
     warm = asyncio.create_task(asyncio.to_thread(importlib.import_module, "rollout.engine"))
     following, working = asyncio.create_task(serving.run()), asyncio.create_task(worker.run())
     try:
-        done, _ = await asyncio.wait({following, working}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({following, working, warm}, return_when=asyncio.FIRST_COMPLETED)
+        if done == {warm}:
+            warm.result()  # without vLLM there is nothing to wait for
+            done, _ = await asyncio.wait({following, working}, return_when=asyncio.FIRST_COMPLETED)
         for ended in done:
             ended.result()
     except CannotKeepUpError:

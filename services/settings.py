@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earwitness.errors import InputError
+from earwitness.redis_address import parse
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class Settings:
         host, _, port = self.listen.rpartition(":")
         if not host or not port.isdigit() or int(port) > 65_535:
             raise InputError("EW_LISTEN", f"{self.listen!r} is not an address", "host:port, for example 127.0.0.1:7070")
+        for variable, url in [("EW_QUEUE_URL", self.queue_url), *(("EW_WEIGHTS_URLS", u) for u in self.weights_urls)]:
+            if url:
+                parse(url, variable)
         if bool(self.tls_cert) != bool(self.tls_key):
             raise InputError("EW_TLS_CERT, EW_TLS_KEY", "only one of the two is set", "both or none")
         for variable, file in [("CERT", self.tls_cert), ("KEY", self.tls_key), ("CA", self.tls_ca)]:

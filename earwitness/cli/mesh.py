@@ -24,8 +24,13 @@ def up(
     rollout: Annotated[int, typer.Option(min=0, help="Rollout workers (vLLM).")] = 1,
     reward: Annotated[int, typer.Option(min=0, help="Reward workers.")] = 1,
     trainer_ranks: Annotated[int, typer.Option(min=1, help="Trainer processes (Megatron-core).")] = 1,
-    redis: Annotated[str | None, typer.Option(help="URL of an own queue Redis; default: an embedded one.")] = None,
-    weights_redis: Annotated[str, typer.Option(help="URLs of own weight shards, with commas between.")] = "",
+    redis: Annotated[
+        str | None,
+        typer.Option(envvar="EW_REDIS", help="URL of an own queue Redis; default: an embedded one."),
+    ] = None,
+    weights_redis: Annotated[
+        str, typer.Option(envvar="EW_WEIGHTS_REDIS", help="URLs of own weight shards, with commas between.")
+    ] = "",
     state: Folder = FOLDER,
     detach: Annotated[bool, typer.Option("--detach", help="Return once every process is healthy.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the jobs service; 0: a free one.")] = 0,
@@ -40,14 +45,18 @@ def up(
 
         earwitness up --rollout 2 --detach
 
-        earwitness up --redis redis://:password@host:6379/0
+        EW_REDIS=redis://:password@host:6379/0 earwitness up
     """
     from earwitness.cli.doctor import show
     from earwitness.doctor import quick_checks
+    from earwitness.redis_address import parse
 
     if show(quick_checks(state), err, only_wrong=True):
         raise typer.Exit(1)
     shards = tuple(u.strip() for u in weights_redis.split(",") if u.strip())
+    for name, urls in (("--redis", [redis] if redis else []), ("--weights-redis", shards)):
+        for url in urls:
+            parse(url, name)
     options = Options(state, rollout, reward, trainer_ranks, redis, shards, port, fresh)
     if detach:
         started = time.monotonic()

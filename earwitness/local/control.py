@@ -70,7 +70,7 @@ def start_detached(options: Options, say: Callable[[str], None]) -> MeshState:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env=_environment(options),
         )
     deadline = time.monotonic() + START_SECONDS + MARGIN_SECONDS
     with log.open(encoding="utf-8", errors="replace") as lines:
@@ -132,10 +132,12 @@ def _arguments(options: Options) -> list[str]:
     """The options as `earwitness up` takes them."""
     arguments = ["--state", str(options.folder), "--rollout", str(options.rollout), "--reward", str(options.reward)]
     arguments += ["--trainer-ranks", str(options.trainer_ranks), "--port", str(options.port)]
-    if options.redis:
-        arguments += ["--redis", options.redis]
-    if options.weights_redis:
-        arguments += ["--weights-redis", ",".join(options.weights_redis)]
     if options.fresh:
         arguments.append("--fresh")
     return arguments
+
+
+def _environment(options: Options) -> dict[str, str]:
+    """URLs go this way: a password in them must not stand among the arguments, which everybody may read."""
+    urls = {"EW_REDIS": options.redis or "", "EW_WEIGHTS_REDIS": ",".join(options.weights_redis)}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **urls}

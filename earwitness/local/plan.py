@@ -92,35 +92,35 @@ def environment(place: Place, shared: Shared, inherited: Mapping[str, str] = os.
 
 def jobs(address: str) -> Place:
     """The jobs service."""
-    return Place("jobs", "jobs", address, (sys.executable, "-m", "services.jobs"), _WITHOUT_GPU)
+    return Place("jobs", "jobs", address, (*_LAUNCH, "services.jobs"), _WITHOUT_GPU)
 
 
 def trainer(address: str, ranks: int, gpus: Sequence[int]) -> Place:
     """The trainer, `ranks` processes under torchrun; rank 0 listens."""
-    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks))
+    launcher = (*_LAUNCH, "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks))
     # Without this torchrun gives a rank a single thread; ranks share the cores of the machine instead.
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, _cores() // ranks)))}
     visible = _visible(gpus[:ranks]) if gpus else {}
-    return Place("trainer", "trainer", address, (*launcher, "-m", "services.trainer"), {**threads, **visible})
+    return Place("trainer", "trainer", address, (*launcher, *_LAUNCH[1:], "services.trainer"), {**threads, **visible})
 
 
 def rollout(index: int, address: str, ranks: int, gpus: Sequence[int]) -> Place:
     """One rollout worker: a GPU of its own while there are any behind the trainer's, then shared ones."""
     behind = gpus[ranks:] or gpus
     visible = _visible([behind[index % len(behind)]]) if behind else {}
-    return Place(f"rollout-{index}", "rollout", address, (sys.executable, "-m", "services.rollout"), visible)
+    return Place(f"rollout-{index}", "rollout", address, (*_LAUNCH, "services.rollout"), visible)
 
 
 def reward(index: int, address: str) -> Place:
     """One reward worker; one thread, because there may be many."""
     settings = {**_WITHOUT_GPU, "OMP_NUM_THREADS": "1"}
-    return Place(f"reward-{index}", "reward", address, (sys.executable, "-m", "services.reward"), settings)
+    return Place(f"reward-{index}", "reward", address, (*_LAUNCH, "services.reward"), settings)
 
 
 def reference(address: str, gpus: Sequence[int]) -> Place:
     """The frozen reference, on the last GPU if there is one."""
     visible = _visible(gpus[-1:]) if gpus else {}
-    return Place("reference-0", "reference", address, (sys.executable, "-m", "services.reference"), visible)
+    return Place("reference-0", "reference", address, (*_LAUNCH, "services.reference"), visible)
 
 
 def gpus_here() -> list[int]:
@@ -130,6 +130,9 @@ def gpus_here() -> list[int]:
         return [int(i) for i in chosen.split(",") if i.strip().isdigit()]
     return sorted(int(p.name.removeprefix("nvidia")) for p in Path("/dev").glob("nvidia[0-9]*"))
 
+
+_LAUNCH = (sys.executable, "-m", "earwitness.local.launch")
+"""A service that cannot start says so in a line."""
 
 _WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 

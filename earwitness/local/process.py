@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from earwitness.local.backoff import STEADY_SECONDS, BackOff
+from earwitness.local.launch import why_not_started
 from earwitness.local.plan import Place
 from earwitness.local.state import ProcessState
 from earwitness.local.sweep import end_all
@@ -40,12 +41,14 @@ class Process:
         self._restarts = 0
         self._child: subprocess.Popen[bytes] | None = None
         self._started = 0.0
+        self._log_start = 0
         self._next_start = 0.0
         self._next_probe = 0.0
 
     def start(self) -> None:
         """Start it, in a session of its own: a Ctrl-C in the terminal is the supervisor's to handle."""
         with self._log.open("ab") as output:
+            self._log_start = output.tell()
             self._child = subprocess.Popen(
                 self._place.command,
                 env=self._environment,
@@ -121,6 +124,10 @@ class Process:
         self.healthy = False
         self._back_off = self._back_off.ended(now - self._started)
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
+        reason = why_not_started(self._log, self._log_start)
+        if reason and now - self._started < STEADY_SECONDS:
+            self.failure = f"{self.name} cannot start: {reason}"
+            return ""
         if self._back_off.hopeless:
             self.failure = (
                 f"{self.name} {how}, for the {self._back_off.failures}th time in a row within "

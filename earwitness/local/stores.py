@@ -7,14 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from earwitness.errors import InfrastructureError
 from earwitness.local.backoff import BackOff
 from earwitness.local.ports import HOST, free_ports
 from earwitness.local.state import ProcessState
-from earwitness.redis_client import connect
+from earwitness.redis_client import connect, connect_once
 from earwitness.redis_server import RedisServer
 
 ANSWER_SECONDS = 1.0
@@ -72,10 +70,7 @@ class Stores:
     def client(self) -> redis.Redis:
         """A connection to the queue that asks once: Redis's own ConnectionError or TimeoutError if nobody answers."""
         if self._client is None:
-            self._client = redis.Redis.from_url(
-                self.queue_url, retry=Retry(NoBackoff(), 0), protocol=2,
-                socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS,
-            )  # fmt: skip
+            self._client = connect_once(self.queue_url, ANSWER_SECONDS)
         return self._client
 
     def states(self) -> list[ProcessState]:

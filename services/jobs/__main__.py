@@ -8,6 +8,7 @@ import sys
 from prometheus_client import REGISTRY
 
 from earwitness.errors import EarwitnessError, InputError
+from earwitness.local.launch import ended
 from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
 from earwitness.redis_client import connect_async
@@ -48,8 +49,7 @@ def main() -> int:
     try:
         asyncio.run(run(Settings.from_env()))
     except EarwitnessError as error:
-        get_logger("jobs").error("cannot run", reason=str(error))
-        return 1
+        return ended("jobs", error)
     return 0
 
 

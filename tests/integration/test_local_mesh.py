@@ -65,7 +65,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for init in (launcher.parent, launcher):
         (init / "__init__.py").write_text("")
     (launcher / "run.py").write_text("import runpy\nrunpy.run_module('services.trainer', run_name='__main__')\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stand-ins"))
+    here = str(Path(__file__).parents[2])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "stand-ins"), here]))
     folder = tmp_path / "mesh"
     yield folder
     with suppress(NoMesh):
@@ -144,6 +145,34 @@ def test_a_service_that_cannot_start_is_named_with_the_end_of_its_log(
         up(folder)
     assert str(caught.value).startswith("reward-0 exited with status 1")
     assert read_state(folder).failure
+    assert tagged(read_state(folder).mesh) == []
+
+
+@pytest.mark.parametrize("name", ["trainer", "reward-0"])
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("import a_package_that_is_not_there", "No module named 'a_package_that_is_not_there'"),
+        ("import broken_library", "cannot load library 'libsndfile.so'"),
+        (
+            "from earwitness.errors import InputError; raise InputError('EW_THREADS', 'is many', 'a number')",
+            "EW_THREADS: is many; expected a number",
+        ),
+    ],
+)
+def test_a_service_that_is_not_installed_or_configured_says_so_once_and_at_once(
+    folder: Path, name: str, line: str, reason: str
+) -> None:
+    stand_ins = Path(os.environ["PYTHONPATH"].split(os.pathsep)[0])
+    (stand_ins / "broken_library.py").write_text("raise OSError(\"cannot load library 'libsndfile.so'\")\n")
+    service = stand_ins / "services" / f"{name.removesuffix('-0')}.py"
+    service.write_text(f"{line}\n{service.read_text()}")
+    lines: list[str] = []
+    with pytest.raises(MeshFailed) as caught:
+        control.start_detached(Options(folder), lines.append)
+    assert str(caught.value).startswith(f"{name} cannot start: ")
+    assert reason in str(caught.value)
+    assert not [line for line in lines if "starting again" in line]
     assert tagged(read_state(folder).mesh) == []
 
 

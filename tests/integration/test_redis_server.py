@@ -20,8 +20,8 @@ from earwitness.active import (
     write_active,
     write_active_async,
 )
-from earwitness.errors import InfrastructureError
-from earwitness.redis_server import RedisServer, connect, connect_async
+from earwitness.errors import InfrastructureError, InputError
+from earwitness.redis_server import RedisServer, connect, connect_async, connect_bulk
 
 GONE_SECONDS = 10.0
 
@@ -122,3 +122,21 @@ async def test_the_active_job_is_read_as_it_was_written(tmp_path):
         await clear_active_async(other)
         assert read_active(client) is None
         await other.aclose()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("allkeys-lru", "maxmemory-policy is allkeys-lru"), ("database", "DB index is out of range")]
+)
+async def test_a_server_that_is_not_fit_is_refused_by_every_way_in(tmp_path, fault, words):
+    with RedisServer("queue", tmp_path) as server:
+        url = server.url
+        if fault == "database":
+            url = f"{server.url.rpartition('/')[0]}/99"
+        else:
+            connect(server.url).config_set("maxmemory-policy", fault)
+        for way in (connect, connect_bulk):
+            with pytest.raises(InputError, match=words) as refused:
+                way(url)
+            assert url.split(":")[2].split("@")[0] not in str(refused.value)
+        with pytest.raises(InputError, match=words):
+            await connect_async(url)

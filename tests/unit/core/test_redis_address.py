@@ -1,18 +1,66 @@
-"""What an error may show of a Redis URL."""
+"""Redis URLs as people write them, with passwords that hold every character and are never shown."""
 
 import pytest
 
-from earwitness.redis_client import without_password
+from earwitness.errors import InputError
+from earwitness.redis_address import RedisAddress, parse
+from earwitness.redis_client import require_keeping
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "address"),
     [
-        ("redis://:secret@127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
-        ("rediss://worker:secret@queue.mesh:6380/2?ssl_ca_certs=/ca.pem", "rediss://worker@queue.mesh:6380/2"),
-        ("redis://[::1]:6379", "redis://[::1]:6379"),
-        ("redis://queue", "redis://queue"),
+        ("redis://queue", RedisAddress("redis", "queue")),
+        ("redis://[::1]:6380", RedisAddress("redis", "::1", 6380)),
+        ("redis://h/3", RedisAddress("redis", "h", database=3)),
+        ("redis://h?db=3", RedisAddress("redis", "h", database=3)),
+        ("unix:///tmp/r.sock?db=2", RedisAddress("unix", path="/tmp/r.sock", database=2)),
+        ("unix://u:p@/tmp/r.sock", RedisAddress("unix", path="/tmp/r.sock", username="u", password="p")),
+        ("redis://:pass%40word%2F@h:1/0", RedisAddress("redis", "h", 1, password="pass@word/")),
+        ("redis://user@h", RedisAddress("redis", "h", username="user")),
+        (
+            "rediss://u:p@h:1/2?ssl_cert_reqs=none",
+            RedisAddress("rediss", "h", 1, database=2, username="u", password="p", tls=(("ssl_cert_reqs", "none"),)),
+        ),
     ],
 )
-def test_a_password_is_never_shown(url, shown):
-    assert without_password(url) == shown
+def test_urls_say_what_they_mean(url: str, address: RedisAddress) -> None:
+    assert parse(url) == address
+
+
+@pytest.mark.parametrize(
+    "password", ["se/cret", "se#cret", "sec[ret", "sec]ret", "se?cret", "s@cret", "a:b", "100%", ""]
+)
+def test_a_password_may_hold_any_character_and_is_never_shown(password: str) -> None:
+    address = parse(f"redis://:{password}@127.0.0.1:6379/1")
+    assert (address.host, address.port, address.database) == ("127.0.0.1", 6379, 1)
+    assert address.arguments()["password"] == password
+    assert str(address) == "redis://127.0.0.1:6379/1"
+    assert parse(str(address)) == RedisAddress("redis", "127.0.0.1", database=1)
+    if password:
+        assert password not in repr(address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:6379", "", "http://:hush@h", "redis://", "redis://:hush@", "redis://:hush@h:port", "redis://:hush@h:70000",
+        "redis://:hush@h:-1", "redis://:hush@h/zero", "redis://:hush@h/99999999999", "redis://:hush@h?ssl_ca_certs=/x",
+        "rediss://:hush@h?ssl_ca_certs=/no/such/file", "rediss://:hush@h?ssl_cert_reqs=maybe", "unix://:hush@relative",
+        "redis://:hush@[::1", "redis://:hush@[::1]x", "redis://:hush@a b", "redis://:hush@h:6379?protocol=3",
+        "redis://:hush@h:٣",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_by_name_and_without_its_password(url: str) -> None:
+    with pytest.raises(InputError) as refused:
+        parse(url, "EW_QUEUE_URL")
+    assert str(refused.value).startswith("EW_QUEUE_URL: ")
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])
+def test_a_server_that_drops_keys_is_refused(policy: str) -> None:
+    require_keeping("noeviction", "h")
+    require_keeping(None, "h")
+    with pytest.raises(InputError, match=rf"{policy}.*CONFIG SET maxmemory-policy noeviction"):
+        require_keeping(policy, "h")

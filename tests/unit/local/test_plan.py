@@ -29,7 +29,7 @@ def test_trainer_runs_under_torchrun_with_its_ranks() -> None:
     command = plan.trainer("a:1", 4, []).command
     assert "torch.distributed.run" in command
     assert command[command.index("--nproc-per-node") + 1] == "4"
-    assert command[-2:] == ("-m", "services.trainer")
+    assert command[-3:] == ("-m", "earwitness.local.launch", "services.trainer")
 
 
 def test_gpus_go_to_the_trainer_first_and_rollouts_share_the_rest() -> None:

@@ -1,0 +1,122 @@
+"""Where a Redis server is, read from a URL: the only place that knows how such URLs are written.
+
+    redis://[user:password@]host[:port][/database]      rediss:// with TLS
+    unix://[user:password@]/path/of/socket[?db=0]
+
+A password may hold any character, also `/`, `#`, `?`, `[` and `@`, as it is or percent-encoded: everything up to the
+last `@` belongs to it. No error and no text of an address ever shows it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from earwitness.errors import InputError, shown
+
+SCHEMES = ("redis", "rediss", "unix")
+PORT = 6379
+DATABASES = 2**31 - 1
+"""Redis takes a database's number as a C int."""
+
+EXPECTED = "redis://[:password@]host[:port][/database], rediss:// with TLS, or unix:///path/of/socket"
+
+CERTIFICATES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+"""Options that name a file: authorities, our certificate, its key."""
+
+CHECKS = {"required": ssl.CERT_REQUIRED, "none": ssl.CERT_NONE}
+"""Values of `ssl_cert_reqs`."""
+
+
+@dataclass(frozen=True)
+class RedisAddress:
+    """One server and how to log in."""
+
+    scheme: str
+    host: str = ""
+    port: int = PORT
+    path: str = ""
+    """Of the socket, for unix."""
+    database: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: tuple[tuple[str, str], ...] = ()
+    """Options of TLS, as the query gives them."""
+
+    def __str__(self) -> str:
+        """As it may be shown: without the password."""
+        user = f"{self.username}@" if self.username else ""
+        if self.scheme == "unix":
+            return f"unix://{user}{self.path}" + (f"?db={self.database}" if self.database else "")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{user}{host}:{self.port}/{self.database}"
+
+    def arguments(self) -> dict[str, Any]:
+        """What a redis-py connection is made with."""
+        login = {"db": self.database, "username": self.username, "password": self.password}
+        if self.scheme == "unix":
+            return {**login, "path": self.path}
+        tls = {name: CHECKS[value] if name == "ssl_cert_reqs" else value for name, value in self.tls}
+        return {**login, "host": self.host, "port": self.port, **tls}
+
+
+def parse(url: str, name: str = "Redis URL") -> RedisAddress:
+    """The address that a URL says. Raises InputError, which names it `name` and never shows what may be a password."""
+    scheme, separator, rest = url.strip().partition("://")
+    if not separator or scheme not in SCHEMES:
+        kind = f"of an unknown kind, {shown(scheme)}" if separator else "without a scheme"
+        raise InputError(name, f"is {kind}", EXPECTED)
+    login, at, where = rest.rpartition("@")
+    user, colon, password = login.partition(":")
+    where, _, query = where.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    given: dict[str, Any] = {
+        "username": unquote(user) or None,
+        "password": unquote(password) if at and colon else None,
+        "tls": _tls(options, scheme, name),
+    }
+    if scheme == "unix":
+        if not where.startswith("/"):
+            raise InputError(name, "names no socket", EXPECTED)
+        chosen = _number(options.get("db", ""), name, "database", 0)
+        return RedisAddress("unix", path=unquote(where), database=chosen, **given)
+    address, _, database = where.partition("/")
+    host, port = _host(address, name)
+    chosen = _number(database or options.get("db", ""), name, "database", 0)
+    return RedisAddress(scheme, host=host, port=_number(port, name, "port", PORT, 65_535), database=chosen, **given)
+
+
+def _host(address: str, name: str) -> tuple[str, str]:
+    if address.startswith("["):
+        host, bracket, port = address[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            raise InputError(name, "has a host with one bracket", EXPECTED)
+        return host, port[1:]
+    host, _, port = address.partition(":")
+    if not host or not host.isprintable() or set(host) & set(" #[]"):
+        raise InputError(name, "has no host, or one that cannot be", EXPECTED)
+    return host, port
+
+
+def _number(text: str, name: str, what: str, default: int, largest: int = DATABASES) -> int:
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > largest:
+        raise InputError(name, f"has a {what} that is no number from 0 to {largest}", EXPECTED)
+    return int(text)
+
+
+def _tls(options: dict[str, str], scheme: str, name: str) -> tuple[tuple[str, str], ...]:
+    tls = {key: value for key, value in options.items() if key != "db"}
+    known = {*CERTIFICATES, "ssl_cert_reqs"} if scheme == "rediss" else set()
+    for key, value in tls.items():
+        if key not in known:
+            raise InputError(name, f"has the option {shown(key)}", f"db; with rediss also {', '.join(CERTIFICATES)}")
+        if key in CERTIFICATES and not Path(value).is_file():
+            raise InputError(name, f"names {shown(value)} as {key}, which is no file", "a PEM file")
+        if key == "ssl_cert_reqs" and value not in CHECKS:
+            raise InputError(name, f"has ssl_cert_reqs {shown(value)}", " or ".join(CHECKS))
+    return tuple(sorted(tls.items()))
