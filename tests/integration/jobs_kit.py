@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.process_kit import PATIENCE, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 TERMINAL = (wire.JOB_STATE_SUCCEEDED, wire.JOB_STATE_FAILED, wire.JOB_STATE_CANCELLED)
@@ -34,16 +34,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def wait_for(what: str, condition: Callable[[], object], seconds: float = 30.0) -> object:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s for {what}")
 
 
 class Mesh:
@@ -86,7 +76,7 @@ class Mesh:
             process.kill()
             process.wait(10)
 
-    def submit(self, recipe: dict, request_id: str = "", seconds: float = 30.0) -> wire.SubmitJobResponse:
+    def submit(self, recipe: dict, request_id: str = "", seconds: float = PATIENCE) -> wire.SubmitJobResponse:
         text = yaml.safe_dump(recipe).encode()
         request = wire.SubmitJobRequest(request_id=request_id or uuid.uuid4().hex, recipe_yaml=text)
         return self.stub.SubmitJob(request, wait_for_ready=True, timeout=seconds)
@@ -94,7 +84,9 @@ class Mesh:
     def get(self, job_id: str) -> wire.Job:
         return self.stub.GetJob(wire.GetJobRequest(job_id=job_id), wait_for_ready=True, timeout=20).job
 
-    def until(self, job_id: str, what: str, condition: Callable[[wire.Job], bool], seconds: float = 30.0) -> wire.Job:
+    def until(
+        self, job_id: str, what: str, condition: Callable[[wire.Job], bool], seconds: float = PATIENCE
+    ) -> wire.Job:
         def there() -> wire.Job | None:
             job = self.get(job_id)
             assert condition(job) or job.state not in TERMINAL, f"wanted {what}, but: {job}"

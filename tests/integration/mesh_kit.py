@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 import psutil
@@ -30,14 +30,7 @@ from earwitness.weights import WeightReader
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trainer.v1 import trainer_pb2, trainer_pb2_grpc
-from tests.integration.process_kit import below
-
-POLL_SECONDS = 0.1
-BACK_SECONDS = 90.0
-"""Longest wait for a killed process: importing torch takes 10 s on two idle cores."""
-
-STEP_SECONDS = 200.0
-"""Longest wait for a step: before it vLLM may have to start, 20 s on idle cores, 100 s beside others."""
+from tests.integration.process_kit import PATIENCE, below, wait_for
 
 PROBE = ProbeData(lessons=1, cold_start=32, train=24, eval=8, seed=3)
 """Clips of each manifest."""
@@ -55,17 +48,6 @@ TOY = {
     "encoder_heads": 2,
     "adapter_size": 64,
 }
-
-T = TypeVar("T")
-
-
-def wait_for(what: str, found: Callable[[], T], seconds: float, poll_seconds: float = POLL_SECONDS) -> T:
-    """What `found` returns once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(poll_seconds)
-    return value
 
 
 def recipe(name: str, output: Path, data: dict[str, str], model: dict[str, Any], steps: int) -> dict[str, Any]:
@@ -111,7 +93,7 @@ class RealMesh:
         return self.client.submit(path, request_id=name)
 
     def until(
-        self, job_id: str, what: str, reached: Callable[[jobs_pb2.Job], bool], seconds: float = STEP_SECONDS
+        self, job_id: str, what: str, reached: Callable[[jobs_pb2.Job], bool], seconds: float = PATIENCE
     ) -> jobs_pb2.Job:
         """The job once it has `reached` something; fails at once if it ends before."""
 
@@ -128,13 +110,13 @@ class RealMesh:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs()}") from error
 
-    def until_step(self, job_id: str, step: int, seconds: float = STEP_SECONDS) -> jobs_pb2.Job:
+    def until_step(self, job_id: str, step: int, seconds: float = PATIENCE) -> jobs_pb2.Job:
         """The job once `step` RL steps are done, and others are still to come."""
         job = self.until(job_id, f"RL step {step}", lambda j: j.phase == "train" and j.step >= step, seconds)
         assert job.step < job.steps, f"too late for a kill in the middle: {job}"
         return job
 
-    def until_succeeded(self, job_id: str, seconds: float = STEP_SECONDS) -> jobs_pb2.Job:
+    def until_succeeded(self, job_id: str, seconds: float = PATIENCE) -> jobs_pb2.Job:
         """The job at its good end."""
         return self.until(job_id, "success", lambda j: state_name(j.state) == "succeeded", seconds)
 
@@ -163,7 +145,7 @@ class RealMesh:
         restarts[name] += 1
         wait_for(
             f"{name} to be back", lambda: self.restarts() == restarts and self.place(name).state == "healthy",
-            BACK_SECONDS,
+            PATIENCE,
         )  # fmt: skip
         left = [pid for pid, since in there.items() if since and alive(pid, since)]
         assert not left, f"outlived the kill of {name}: {[psutil.Process(pid).cmdline() for pid in left]}"
@@ -172,7 +154,7 @@ class RealMesh:
         """How often each process was started again."""
         return {p.name: p.restarts for p in read_state(self.folder / "mesh").processes}
 
-    def freeze_at_work(self, name: str, stream: str, seconds: float = 30.0) -> None:
+    def freeze_at_work(self, name: str, stream: str, seconds: float = PATIENCE) -> None:
         """Stop a worker so that it holds work of `stream`: what is killed afterwards is killed in the middle."""
 
         def holds() -> bool:
@@ -189,7 +171,7 @@ class RealMesh:
         (engine,) = below(self.place("rollout-0").pid, "EngineCore")
         return engine.pid
 
-    def freeze_engine_in_update(self, seconds: float = 60.0) -> None:
+    def freeze_engine_in_update(self, seconds: float = PATIENCE) -> None:
         """Stop vLLM's process at a moment when the next thing asked of it is to load a new weight version."""
         reader = WeightReader(self.state.weights_urls)
         engine = self.engine()
@@ -251,7 +233,7 @@ def published_versions(mesh: RealMesh) -> Iterator[list[tuple[str, int]]]:
                 latest = reader.latest()
             if latest is not None and latest not in seen[-1:]:
                 seen.append(latest)
-            time.sleep(POLL_SECONDS / 4)
+            time.sleep(0.025)
 
     watcher = threading.Thread(target=watch)
     watcher.start()

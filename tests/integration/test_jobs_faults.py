@@ -30,7 +30,7 @@ def recipe(tmp_path: Path) -> dict:
     return whole_recipe(tmp_path)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_killed_again_and_again_it_ends_well(mesh: Mesh, recipe: dict) -> None:
     """SIGKILL of the jobs service at random moments: nothing is lost, nothing is done twice, the watch has no gap."""
     mesh.start_rest("--step-seconds", "0.1")

@@ -27,7 +27,7 @@ def free_ports(count: int) -> list[str]:
     return ports
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_every_kind_of_learner_goes_on_bit_by_bit_at_every_layout(tmp_path):
     make_toy(str(tmp_path / "model"), ToyModel(**TOY), ["How many beeps? one two I hear a beep."], 1)
     worker = [sys.executable, str(HERE / "learner_state_worker.py")]

@@ -62,7 +62,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv"
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(600)
 def test_every_module_of_the_core_imports_and_nothing_heavy_is_there(clean: Path, tmp_path: Path) -> None:
     result = run(clean / "bin/python", "-c", IMPORT_ALL, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -71,7 +71,7 @@ def test_every_module_of_the_core_imports_and_nothing_heavy_is_there(clean: Path
         assert run(clean / "bin/python", "-c", f"import {package}", cwd=tmp_path).returncode != 0, package
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(600)
 def test_the_core_is_small(clean: Path) -> None:
     packages = clean / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     # pip is part of every virtual environment and not of ours.
@@ -81,7 +81,7 @@ def test_the_core_is_small(clean: Path) -> None:
     assert sum(p.stat().st_size for p in files) < MOST_BYTES
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(600)
 def test_recipes_are_validated_without_the_heavy_packages(clean: Path, tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(RECIPE)
     (tmp_path / "bad.yaml").write_text(RECIPE.replace("steps: 1", "stepz: 1"))
@@ -92,7 +92,7 @@ def test_recipes_are_validated_without_the_heavy_packages(clean: Path, tmp_path:
     assert "stepz" in bad.stderr
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(600)
 def test_what_needs_an_extra_says_which(clean: Path, tmp_path: Path) -> None:
     result = run(clean / "bin/earwitness", "listen", "clip.wav", "A tone.", cwd=tmp_path)
     assert result.returncode == 1
@@ -100,7 +100,7 @@ def test_what_needs_an_extra_says_which(clean: Path, tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(600)
 def test_what_reads_deltas_says_what_it_needs(clean: Path, tmp_path: Path) -> None:
     code = "from earwitness.weights.loops import overwriter; overwriter()"
     result = run(clean / "bin/python", "-c", code, cwd=tmp_path)

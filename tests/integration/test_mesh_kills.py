@@ -18,7 +18,7 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2
 from tests.integration.mesh_kit import PROBE, TOY, RealMesh, published_versions, wait_for
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 STEPS = 6
 GROUPS = 4

@@ -138,7 +138,7 @@ class Trainer:
             self.held, self.step = [], self.step + 1
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_chaos_uses_every_ordinal_once_or_drops_it_with_a_reason(server, queue, seed):
     """Workers of all stations kill themselves and are killed at random; the trainer restarts from a checkpoint."""

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,9 @@ from earwitness.log import Logger
 from earwitness.queue import Queue
 from earwitness.redis_client import RETRY_SECONDS, Patience, connect, connect_async
 from earwitness.redis_server import RedisServer
+from tests.integration.process_kit import wait_for
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).parents[2]
 ROLES = ("reward", "reference", "rollout")
@@ -32,13 +33,6 @@ OUTAGE_SECONDS = RETRY_SECONDS + 3.0
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     with RedisServer("queue", tmp_path / "queue") as running:
         yield running
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 90.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.1)
 
 
 async def test_a_command_waits_until_the_server_is_back_and_says_so(server: RedisServer) -> None:

@@ -70,7 +70,7 @@ def scored_group(queue: Queue, ordinal: int, tokens: list[int]) -> None:
         assert queue.hand_off(source, taken.message_id, group, target) == "ok"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_groups_get_their_logprobs_and_bad_ones_are_dropped(redis: RedisServer, address: str, tmp_path: Path) -> None:
     toy = ToyModel(
         hidden_size=32, layers=1, heads=2, kv_heads=1, intermediate_size=32, vocab_size=320, max_positions=64,

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CLIPS = 12
 """Of each family: 2,000 pairs in all."""
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 PRECISION, RECALL = 0.97, 0.90
 
 

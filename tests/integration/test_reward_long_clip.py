@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 MINUTES, RATE = 10, 22_050
 MEGABYTES = 700
 """Resident memory of a process that measures it; numpy, scipy and WORLD alone take 120."""

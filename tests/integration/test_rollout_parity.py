@@ -28,7 +28,7 @@ from tests.integration.parity_gate import gate
 from tests.integration.rollout_setting import GAP_BOUND, LINEAGE, Setting, change_some, serving_first_weights
 from tests.integration.rollout_toy import prompt, sampling, until_begun, weight_tensors
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
 PATCH_ID = SPECIAL_TOKENS.index(AUDIO_PATCH)
 

@@ -29,7 +29,7 @@ from rollout.engine import RolloutEngine
 from tests.integration.rollout_toy import TEXTS, make_clips, prompt, sampling, trainer_logprobs, weight_tensors
 from trainer.toy import random_weights
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
 LINEAGE = "job/0"
 GAP_BOUND = 1e-3

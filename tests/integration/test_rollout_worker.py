@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,25 +26,14 @@ from earwitness.weights.tensors import Tensor
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest
+from tests.integration.process_kit import PATIENCE, wait_for
 from tests.integration.rollout_toy import ROOT, make_clips, make_model, prompt, sampling, weight_tensors
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 CLAIM_IDLE_MS = 2_000
-START_SECONDS = 150
-"""Longest wait for vLLM: 20 s on an idle machine."""
 LONG = {"samples": 16, "max_tokens": 420}
 """A group that takes seconds."""
-
-
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 40.0) -> Any:
-    """The condition's value once it is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s for {what}")
 
 
 @dataclass
@@ -117,7 +106,7 @@ class Mesh:
         )
         assert self.queue.issue(task)
 
-    def collect(self, count: int, seconds: float = 60.0) -> dict[int, trajectory_pb2.Group]:
+    def collect(self, count: int, seconds: float = PATIENCE) -> dict[int, trajectory_pb2.Group]:
         """Waits for groups on `rollouts`."""
 
         def enough() -> bool:
@@ -173,7 +162,7 @@ def test_nothing_is_taken_before_the_jobs_first_version(mesh: Mesh) -> None:
     mesh.open_run()
     mesh.issue(0)
     for worker in mesh.workers.values():
-        wait_for("the engine", lambda w=worker: w.events("engine started") or not w.alive(), START_SECONDS)
+        wait_for("the engine", lambda w=worker: w.events("engine started") or not w.alive(), PATIENCE)
     time.sleep(1.0)
     assert {lag.stream: (lag.waiting, lag.pending) for lag in mesh.queue.lag()}[TASKS] == (1, 0)
     mesh.publish(1)
@@ -245,7 +234,7 @@ def test_groups_of_a_run_that_is_over_are_aborted(mesh: Mesh) -> None:
         mesh.issue(ordinal, **LONG)
     wait_for("work", lambda: all(int(mesh.announced(n).get("tasks", 0)) for n in mesh.workers))
     mesh.queue.close_run(mesh.run_id)
-    wait_for("idle workers", lambda: all(mesh.announced(n).get("tasks") == "0" for n in mesh.workers), 15)
+    wait_for("idle workers", lambda: all(mesh.announced(n).get("tasks") == "0" for n in mesh.workers))
     assert mesh.queue.take(ROLLOUTS, "test", block_ms=0) == []
 
 

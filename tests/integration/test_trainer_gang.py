@@ -30,7 +30,7 @@ CHECKPOINTED = 20
 WAIT_SECONDS = 150.0
 """Longest wait for both to be back: each imports torch and Megatron, and a dead pod is missed after 15 s."""
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(600)
 
 
 class Pod:

@@ -48,7 +48,7 @@ def settings(tmp_path_factory):
     return told, folder
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("layout", list(LAYOUTS))
 def test_taken_up_at_another_layout_and_back_it_is_the_same_to_the_bit(settings, layout):
     """One rank wrote, two ranks took it up and wrote, one rank takes that up and writes: what was written at first.
