@@ -185,7 +185,7 @@ class RolloutEngine:
                 which = {"lineage": lineage, "version": version, "held_by": held_by}
                 await llm.start_weight_update()
                 await llm.update_weights(WeightTransferUpdateRequest(which))
-                await llm.finish_weight_update(str(version))
+                await llm.finish_weight_update(f"{lineage} {version}")
             except Exception as error:
                 self.served = None
                 raise BrokenEngineError(f"loading version {version} of {lineage} failed: {error}") from error
@@ -271,16 +271,18 @@ class RolloutEngine:
         return trajectory
 
     def _add_span(self, trajectory: trajectory_pb2.Trajectory, name: str, tokens: int) -> None:
-        if name.isdigit():
-            version = int(name)
+        lineage, _, number = name.rpartition(" ")
+        if lineage and number.isdigit():
+            version = int(number)
         elif self.config.weight_urls or self.served is None:
             raise BrokenEngineError(f"tokens of weight version {name!r}, which was never loaded")
         else:
-            version = self.served.version
-        if trajectory.versions and trajectory.versions[-1].version == version:
-            trajectory.versions[-1].tokens += tokens
+            lineage, version = self.served.lineage, self.served.version
+        last = trajectory.versions[-1] if trajectory.versions else None
+        if last is not None and (last.lineage, last.version) == (lineage, version):
+            last.tokens += tokens
         else:
-            trajectory.versions.add(version=version, tokens=tokens)
+            trajectory.versions.add(version=version, tokens=tokens, lineage=lineage)
 
 
 def sample_seed(seed: int, ordinal: int, index: int = 0, generated: int = 0) -> int:

@@ -119,8 +119,11 @@ class Serving:
         return self._looked and (self._target is None or self._target.weights is None or self._serves(0))
 
     @asynccontextmanager
-    async def use(self, min_version: int) -> AsyncIterator[Engine]:
-        """The engine, once it serves the newest lineage in a version of at least `min_version`."""
+    async def use(self, min_version: int, lineage: str = "") -> AsyncIterator[Engine]:
+        """The engine, once it serves the newest lineage in a version of at least `min_version`.
+
+        With `lineage` only if that is the newest one: a version says nothing about the weights of another.
+        """
         while True:  # a task may come before the news of the version it needs, never before the version
             try:
                 await self._look()
@@ -128,7 +131,7 @@ class Serving:
             except InfrastructureError:  # `run` asks too, says so, and gives up when that is due
                 await asyncio.sleep(POLL_SECONDS)
         async with self._changed:
-            await self._changed.wait_for(lambda: self._serves(min_version))
+            await self._changed.wait_for(lambda: self._serves(min_version, lineage))
             self._users += 1
         assert self.engine is not None
         try:
@@ -252,11 +255,11 @@ class Serving:
             await asyncio.gather(renewal, return_exceptions=True)
             await asyncio.to_thread(self._weights.release, self._name)
 
-    def _serves(self, min_version: int) -> bool:
+    def _serves(self, min_version: int, lineage: str = "") -> bool:
         engine, target = self.engine, self._target
         if engine is None or target is None or target.config != self._config:
             return False
-        if engine.served is None or target.weights is None:
+        if engine.served is None or target.weights is None or lineage not in ("", target.weights[0]):
             return False
         # An older lineage belongs to a trainer that was since restored: its versions count something else.
         return engine.served.lineage == target.weights[0] and engine.served.version >= min_version

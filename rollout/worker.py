@@ -173,7 +173,7 @@ class Worker:
         self._log.info("group handed back", run=task.run_id, ordinal=task.ordinal, tokens=tokens, kept=kept)
 
     async def _generate(self, message_id: str, task: trajectory_pb2.GroupTask) -> trajectory_pb2.Group:
-        async with self._serving.use(task.min_version) as engine:
+        async with self._serving.use(task.min_version, task.lineage) as engine:
             started = time.perf_counter()
             self.flights[message_id].generating = True
             prompt_ids, trajectories = await engine.generate(

@@ -65,10 +65,10 @@ def samples_of(group: trajectory_pb2.Group, *, vocab_size: int, max_positions: i
     return samples
 
 
-def oldest_version(group: trajectory_pb2.Group) -> int:
-    """The oldest weight version of any token of the group's samples: of a group that `samples_of` accepts."""
+def spans_of(group: trajectory_pb2.Group) -> list[trajectory_pb2.VersionSpan]:
+    """Which weights generated the group's samples: at least one span, of a group that `samples_of` accepts."""
     samples = [trajectory for trajectory in group.trajectories if not trajectory.reward.drop_reason]
-    return min(span.version for trajectory in samples for span in trajectory.versions)
+    return [span for trajectory in samples for span in trajectory.versions]
 
 
 def _check(name: str, trajectory: trajectory_pb2.Trajectory, needs_reference: bool) -> None:

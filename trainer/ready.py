@@ -11,13 +11,13 @@ from google.protobuf.message import DecodeError
 
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import Logger
-from earwitness.queue import READY, Queue
+from earwitness.queue import READY, AlreadyUsedError, Queue, StaleRunError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.agreement import agree
 from trainer.checkpoint import Progress
 from trainer.control import Control, Wish
 from trainer.errors import NonFiniteError
-from trainer.groups import Sample, group_metrics, oldest_version, samples_of
+from trainer.groups import Sample, group_metrics, samples_of, spans_of
 from trainer.parallel import broadcast_bytes, is_rank_zero
 
 P = ParamSpec("P")
@@ -50,6 +50,7 @@ class ReadyGroups:
         self,
         queue: Queue | None,
         run_id: str,
+        lineage: str,
         consumer: str,
         count: int,
         progress: Progress,
@@ -63,11 +64,13 @@ class ReadyGroups:
     ) -> None:
         """`queue` is None on ranks other than 0; `progress`: what the policy has learned from, kept current here.
 
+        `lineage`: of the weights that the policy publishes; tokens of another are not its own.
         `max_staleness`: versions that a token may be behind the policy that learns from it; `think_end`: ids of
         what closes the think block.
         """
         self._queue = queue
         self._run_id = run_id
+        self._lineage = lineage
         self._consumer = consumer
         self._count = count
         self._progress = progress
@@ -80,21 +83,25 @@ class ReadyGroups:
         self._renewed = 0.0
 
     def open(self) -> None:
-        """Begins the run: from now on its tasks are issued. Its ledger starts with what the policy has learned from."""
-        progress = self._progress
-        agree(self._patiently, Queue.open_run, self._run_id, progress.used, progress.dropped)
+        """Begins the run: from now on its tasks are issued. Its ledger starts with what the policy has learned from.
+
+        Raises StaleRunError, TrainingError on other ranks, if the phase was started again elsewhere.
+        """
+        agree(self._open)
 
     def take(self, version: int) -> tuple[list[list[Sample]], dict[str, float]] | None:
         """The next step's groups in the order of their ordinals, and figures. `version`: of the policy that learns.
 
+        The ledger says already that the step uses them: what it has dropped meanwhile is never learned from.
         None if a wish came in before, or after QUIET_SECONDS; what was taken so far is held for the next call, which
-        is for the same version: only `use` ends a step.
+        is for the same version: only `settle` ends a step.
         """
         give_up = time.monotonic() + QUIET_SECONDS
         while True:
             if self._control.poll() is not Wish.NONE:
                 return None
             agree(self._collect, version)
+            agree(self._reserve)
             content = broadcast_bytes(self._pack(give_up) if is_rank_zero() else None)
             if content == QUIET:
                 return None
@@ -103,10 +110,8 @@ class ReadyGroups:
                 samples = [samples_of(group, **self._limits) for group in groups]
                 return samples, group_metrics(groups, version, self._think_end)
 
-    def use(self, step: int) -> None:
-        """Marks the groups taken last as used by `step`, in the ledger and in the progress."""
-        taken = [(message_id, ordinal) for ordinal, (message_id, _) in sorted(self._held.items())]
-        agree(self._patiently, Queue.use, self._run_id, step, taken)
+    def settle(self, step: int) -> None:
+        """Records in the progress that `step` has learned from the groups taken last."""
         self._progress.used |= dict.fromkeys(self._held, step)
         self._held.clear()
 
@@ -114,6 +119,26 @@ class ReadyGroups:
         """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""
         ledger = agree(self._patiently, Queue.ledger, self._run_id) or {}
         return {o: state.removeprefix("dropped:") for o, state in ledger.items() if state.startswith("dropped:")}
+
+    def _open(self) -> None:
+        self._patiently(Queue.open_run, self._run_id, self._progress.used, self._progress.dropped)
+
+    def _reserve(self) -> None:
+        """Marks the step's groups, once there are enough, as used by it. Those at their end already are put away."""
+        step = self._progress.step + 1
+        while self._queue is not None and len(self._held) == self._count:
+            taken = [(message_id, ordinal) for ordinal, (message_id, _) in sorted(self._held.items())]
+            try:
+                self._patiently(Queue.use, self._run_id, step, taken)
+                return
+            except AlreadyUsedError as error:
+                message_id, _ = self._held.pop(error.ordinal)
+                self._log.warning("group put away", ordinal=error.ordinal, state=error.state)
+                self._patiently(Queue.drop, READY, message_id, self._run_id, error.ordinal, "at its end already")
+            except StaleRunError as error:
+                # The queue has lost the second in which the run began; or another start took over, then this fails.
+                self._log.warning("the run is opened again", problem=str(error))
+                self._open()
 
     def _collect(self, version: int) -> None:
         """Takes what is there, up to what a step needs; refuses what `version` cannot be trained on."""
@@ -135,6 +160,10 @@ class ReadyGroups:
                 self._patiently(Queue.fail, READY, self._consumer, message_id, f"cannot be read ({error})")
                 continue
             ordinal, run_id = group.task.ordinal, group.task.run_id
+            if run_id != self._run_id and self._patiently(Queue.current_run) != self._run_id:
+                self._patiently(Queue.forget, READY, self._consumer)  # another start's, which takes it again
+                self._open()
+                return
             if run_id == self._run_id and (step := self._progress.used.get(ordinal)) is not None:
                 # The queue crashed, and the second in which the ordinal was used never reached its disk.
                 self._log.warning("group was used before", ordinal=ordinal, step=step)
@@ -153,7 +182,12 @@ class ReadyGroups:
             samples_of(group, **self._limits)
         except (InputError, NonFiniteError) as error:
             return str(error)
-        oldest = oldest_version(group)
+        spans = spans_of(group)
+        if others := {span.lineage for span in spans} - {self._lineage}:
+            return f"generated under lineage {min(others) or 'unknown'}, not {self._lineage}"
+        if (newest := max(span.version for span in spans)) > version:
+            return f"of the future: generated under version {newest}, the policy is version {version}"
+        oldest = min(span.version for span in spans)
         behind, bound = version - oldest, self._max_staleness
         return f"stale: generated under version {oldest}, {behind} behind, bound {bound}" if behind > bound else ""
 

@@ -44,10 +44,13 @@ class Source(Protocol):
         """Lets groups be generated for this phase."""
 
     def take(self, version: int) -> tuple[list[list[Sample]], dict[str, float]] | None:
-        """The next step's groups, the same on all ranks, and figures. None if they take long or a wish came in."""
+        """The next step's groups, the same on all ranks and theirs alone, and figures.
 
-    def use(self, step: int) -> None:
-        """Records that the groups taken last were used by `step`, in the ledger and in the progress."""
+        None if they take long or a wish came in.
+        """
+
+    def settle(self, step: int) -> None:
+        """Records in the progress that `step` has learned from the groups taken last."""
 
 
 def reinforce(
@@ -59,6 +62,7 @@ def reinforce(
     progress: Progress,
     control: Control,
     publish: Callable[[int], None],
+    published: Callable[[], None],
     save: Callable[[], None],
     *,
     seed: int,
@@ -66,10 +70,11 @@ def reinforce(
 ) -> bool:
     """Steps until `stage.steps` are done; False if it was stopped before. `progress` is kept current.
 
-    `token_text`: a token id as people read it.
+    `published` waits until what `publish` hands over is there; `token_text`: a token id as people read it.
     """
     begun_at, shown = progress.step, False
     publish(progress.version)
+    published()
     # Not before: workers would use the weights of an earlier start, whose version numbers this one gives out again.
     source.open()
     waiting_since = time.perf_counter()
@@ -101,10 +106,10 @@ def reinforce(
         metrics |= learn(policy, critic, updates, stage, step, names, found)
         shown = shown or "first.ratio_gap" in metrics
         clock.lap("seconds.train")
+        source.settle(step)
         progress.step, progress.version = step, progress.version + 1
         publish(progress.version)
         clock.lap("seconds.publish")
-        source.use(step)
         progress.final = step == stage.steps
         if step % stage.checkpoint_every == 0 or progress.final:
             save()

@@ -30,6 +30,7 @@ class Queue:
 
         If another run was current, what it had in flight is dropped as superseded and the streams are emptied.
         If `run_id` is current already, what is in flight stays, and so does every ordinal that is used or dropped.
+        Raises `StaleRunError` if a later run of the same job was opened before: by stage, phase, then lineage.
         """
         self._run(commands.open_run(run_id, used, dropped))
 

@@ -7,6 +7,7 @@ Each function is a generator: it yields Redis commands, is sent their replies, a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cache
 from hashlib import sha1
@@ -20,6 +21,7 @@ from earwitness.queue.names import (
     COUNTS,
     DEAD,
     LEDGER,
+    NEWEST,
     READY,
     RUN,
     STATE_OF,
@@ -78,8 +80,11 @@ PARKED_IDLE_MS = 24 * 3600 * 1000
 def open_run(run_id: str, used: Mapping[int, int] | None, dropped: Mapping[int, str] | None) -> Commands[None]:
     states = {str(ordinal): f"used:{step}" for ordinal, step in (used or {}).items()}
     states |= {str(ordinal): f"dropped:{reason}" for ordinal, reason in (dropped or {}).items()}
-    arguments = (run_id, CONSUMERS, json.dumps(states), LEDGER, COUNTS, RUN_KEPT_SECONDS)
-    yield from _script("open_run", [*_run_keys(run_id), *STREAMS], arguments)
+    job, rank = _rank(run_id)
+    arguments = (run_id, CONSUMERS, json.dumps(states), LEDGER, COUNTS, RUN_KEPT_SECONDS, rank)
+    reply = yield from _script("open_run", [*_run_keys(run_id), NEWEST + job, *STREAMS], arguments)
+    if reply[0] == b"stale":
+        raise StaleRunError(run_id, reply[1].decode())
 
 
 def close_run(run_id: str) -> Commands[None]:
@@ -212,6 +217,18 @@ def workers() -> Commands[list[Worker]]:
                 found[role, name] = Worker(role, name, named)
         if not cursor:
             return [found[key] for key in sorted(found)]
+
+
+_RUN_ID = re.compile(r"(.+)/(\d+)-([a-z-]+)/(\d+)")
+
+
+def _rank(run_id: str) -> tuple[str, str]:
+    """The job of a run, and what orders the job's runs: stage, phase, lineage. A run of no job has no order."""
+    found = _RUN_ID.fullmatch(run_id)
+    if found is None:
+        return run_id, ""
+    job, stage, phase, lineage = found.groups()
+    return job, f"{int(stage):06d} {phase} {int(lineage):010d}"  # a space comes before every other character
 
 
 def _run_keys(run_id: str) -> list[str]:

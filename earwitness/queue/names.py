@@ -25,6 +25,9 @@ CONSUMERS = "ew"
 RUN = "ew:run"
 """The run id that is current; absent when there is none."""
 
+NEWEST = "ew:newest:"
+"""Followed by the job: rank of its newest run. A trainer that was cut off and comes back has an older one."""
+
 LEDGER = "ew:ledger:"
 """Followed by the run id: hash of ordinal -> state."""
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
+from earwitness.errors import InfrastructureError
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights.errors import ChecksumError
 from earwitness.weights.manifest import nbytes, seal, unseal
@@ -67,8 +68,8 @@ class WeightPublisher:
         As an anchor if not, or if the last one is too long ago: then also as a delta, for the readers that follow. A
         version that is there already is left as it is, and its manifest returned. The tensors' bytes are kept: leave
         them as they are until a later version has been published. Raises `ValueError` for a tensor that is not what it
-        says, `InfrastructureError` if a shard does not answer or is full; nothing is committed then, and the next
-        version builds upon the one before.
+        says, `InfrastructureError` if a shard does not answer or is full, or if a later lineage of the job is served;
+        nothing is committed then, and the next version builds upon the one before.
         """
         if (existing := self.existing(version)) is not None:
             return existing
@@ -190,4 +191,8 @@ class WeightPublisher:
         name = version_name(self._lineage, version)
         base = version_name(self._lineage, manifest.base_version) if manifest.kind == VERSION_KIND_DELTA else ""
         stored = self._commit_script(keys, [seal(manifest), name, self._lineage, version, NEWS, base])
+        if stored is None:
+            latest = get_bytes(self._shards[0], LATEST) or b"gone by now"
+            detail = f"lineage {self._lineage} has been superseded; served is {latest.decode()}"
+            raise InfrastructureError("the weight plane", 0.0, detail)
         return unseal(self._lineage, version, stored)

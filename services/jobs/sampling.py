@@ -86,7 +86,8 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
         counts = await queue.counts(run_id)
         for _ in range(min(len(waiting), admit(MAX_RUNNING, counts.running, 0, 0, total, counts.accepted))):
             ordinal = waiting.popleft()
-            await queue.issue(pass_.task(ordinal, job.record.version, time.time()))
+            lineage = f"{job.record.job_id}/{job.record.lineage}"
+            await queue.issue(pass_.task(ordinal, job.record.version, time.time(), lineage))
         taken = await queue.take(READY, job.consumer, TAKE_COUNT, TAKE_BLOCK_MS)
         for message_id, data in taken:
             try:

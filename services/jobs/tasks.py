@@ -46,8 +46,8 @@ class Pass:
             return self.prompts[place]
         return self.prompts[_order(f"{self.shuffle}/{epoch}", len(self.prompts))[place]]
 
-    def task(self, ordinal: int, min_version: int, now: float) -> wire.GroupTask:
-        """The task of an ordinal; `now` in seconds since the Unix epoch."""
+    def task(self, ordinal: int, min_version: int, now: float, lineage: str = "") -> wire.GroupTask:
+        """The task of an ordinal; `now` in seconds since the Unix epoch, `lineage` of the weights it asks for."""
         return wire.GroupTask(
             run_id=self.run_id,
             ordinal=ordinal,
@@ -68,6 +68,7 @@ class Pass:
             ),
             purpose=self.purpose,
             min_version=min_version,
+            lineage=lineage,
             needs_reference=self.needs_reference,
             needs_spread=self.needs_spread,
             without_audio=self.without_audio,

@@ -136,6 +136,7 @@ def start_request(job: RunningJob, phase: str, manifest_uri: str = "") -> wire.S
         manifest_uri=manifest_uri,
         checkpoint_uri=record.path("checkpoints", f"{job.phase.stage_index}-{job.phase.stage_type}"),
         base_version=record.version,
+        base_lineage=record.lineage,
     )
 
 
@@ -201,7 +202,8 @@ async def _issue(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.P
         for _ in range(allowed):
             while next_ordinal in known:
                 next_ordinal += 1
-            await job.queue.issue(tasks.task(next_ordinal, job.record.version + updates, time.time()))
+            lineage = f"{job.record.job_id}/{status.lineage}"
+            await job.queue.issue(tasks.task(next_ordinal, job.record.version + updates, time.time(), lineage))
             next_ordinal += 1
         if counts != last_counts:
             last_counts, last_change = counts, time.monotonic()

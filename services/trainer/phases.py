@@ -80,7 +80,7 @@ class Phase:
             if self._board:
                 self._board.saved(checkpoint.path, self._saved_step)
         if not self._progress.final:
-            self._progress.lineage = self._checkpoints.next_lineage()
+            self._progress.lineage = self._checkpoints.next_lineage(self._request.base_lineage)
         if checkpoint is not None:
             self._log.info(
                 "resuming", checkpoint=str(checkpoint.path), step=self._saved_step, lineage=self._progress.lineage
@@ -143,6 +143,7 @@ class Phase:
         self._ready = ReadyGroups(
             queue,
             self._run_id,
+            lineage,
             self._settings.name,
             stage.groups_per_step,
             self._progress,
@@ -167,6 +168,7 @@ class Phase:
             self._progress,
             self,
             publish,
+            publication.finish,
             self._save,
             seed=self._recipe.seed,
             token_text=lambda token: tokenizer.decode([token], skip_special_tokens=False),

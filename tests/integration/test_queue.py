@@ -387,3 +387,22 @@ def test_a_wrong_password_is_not_tried_again(server):
     with pytest.raises(InfrastructureError, match="password"):
         connect(f"redis://:wrong@127.0.0.1:{server.port}/0")
     assert time.monotonic() - started < 1
+
+
+def test_an_older_run_of_a_job_is_not_opened_again(queue):
+    """A trainer, or a jobs service, that was cut off and comes back must not end what has gone on without it."""
+    phases = ["0-train/1", "0-train/2", "1-score/0", "1-score-silent/0", "2-select/0", "2-train/9", "2-train/10"]
+    later = [f"order/{phase}" for phase in [*phases, "10-train/0"]]
+    for older, newer in pairwise(later):
+        queue.open_run(newer)
+        queue.issue(task(0, newer))
+        with pytest.raises(StaleRunError, match=older):
+            queue.open_run(older)
+        assert queue.current_run() == newer and queue.ledger(newer) == {0: "issued"}
+        queue.open_run(newer)  # again: nothing happens
+        assert queue.ledger(newer) == {0: "issued"}
+    queue.close_run(later[-1])
+    with pytest.raises(StaleRunError):
+        queue.open_run(later[-2])
+    queue.open_run(RUN)
+    assert queue.current_run() == RUN

@@ -10,7 +10,7 @@ import pytest
 
 from earwitness.admission import admit
 from earwitness.log import Logger
-from earwitness.queue import READY, TASKS, Queue
+from earwitness.queue import READY, TASKS, Queue, StaleRunError
 from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer import parallel
@@ -44,18 +44,28 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
         yield running
 
 
-def source(queue: Queue, progress: Progress, max_staleness: int = 0, count: int = 2) -> ReadyGroups:
+def source(queue: Queue, progress: Progress, max_staleness: int = 0, count: int = 2, run_id: str = RUN) -> ReadyGroups:
     limits = {"max_staleness": max_staleness, "vocab_size": 100, "max_positions": 16, "think_end": [99]}
-    return ReadyGroups(queue, RUN, "trainer", count, progress, NoWish(), Logger("trainer"), **limits)
+    return ReadyGroups(
+        queue,
+        run_id,
+        "job/" + run_id.rpartition("/")[2],
+        "trainer",
+        count,
+        progress,
+        NoWish(),
+        Logger("trainer"),
+        **limits,
+    )
 
 
-def feed(queue: Queue, ordinal: int, *versions: int) -> None:
+def feed(queue: Queue, ordinal: int, *versions: int, run_id: str = RUN, lineage: str = "job/0") -> None:
     """Puts a group of one trajectory, one token for each version, on `ready`."""
-    task = trajectory_pb2.GroupTask(run_id=RUN, ordinal=ordinal)
+    task = trajectory_pb2.GroupTask(run_id=run_id, ordinal=ordinal)
     group = trajectory_pb2.Group(task=task, prompt_token_ids=[1])
     trajectory = group.trajectories.add(token_ids=[7] * len(versions), logprobs=[-0.5] * len(versions))
     for version in versions:
-        trajectory.versions.add(version=version, tokens=1)
+        trajectory.versions.add(version=version, tokens=1, lineage=lineage)
     assert queue.issue(task)
     (taken,) = queue.take(TASKS, "feeder", 1, 0)
     assert queue.hand_off(TASKS, taken.message_id, group, READY) == "ok"
@@ -72,9 +82,10 @@ def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisSe
     ready.open()
     for ordinal in (0, 1):
         feed(queue, ordinal, 10)
-    assert ordinals(ready.take(10)) == [0, 1]
     kept = shutil.copytree(server.directory, tmp_path / "kept")
-    ready.use(1)
+    assert ordinals(ready.take(10)) == [0, 1]
+    ready.settle(1)
+    progress.step = 1
     assert queue.ledger(RUN) == {0: "used:1", 1: "used:1"}
 
     server.kill()  # and its disk never saw the last second
@@ -85,8 +96,8 @@ def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisSe
     for ordinal in (2, 3):
         feed(queue, ordinal, 11)
     assert ordinals(ready.take(11)) == [2, 3]
-    assert queue.ledger(RUN) == {0: "used:1", 1: "used:1", 2: "ready", 3: "ready"}
-    ready.use(2)
+    assert queue.ledger(RUN) == {0: "used:1", 1: "used:1", 2: "used:2", 3: "used:2"}
+    ready.settle(2)
     assert progress.used == {0: 1, 1: 1, 2: 2, 3: 2}
     assert queue.counts(RUN).used == 4
     assert all(lag.waiting + lag.pending == 0 for lag in queue.lag())
@@ -108,7 +119,7 @@ def test_groups_older_than_the_bound_are_dropped_and_others_issued(
     assert admit(64, counts.running, 1, 2, 2, counts.accepted) == before_the_drop + 1
     feed(queue, 6, 12)
     assert ordinals(ready.take(12)) == [5, 6]
-    ready.use(3)
+    ready.settle(3)
     assert queue.ledger(RUN)[5] == queue.ledger(RUN)[6] == "used:3"
 
 
@@ -119,7 +130,71 @@ def test_on_policy_means_the_version_that_learns(server: RedisServer) -> None:
     feed(queue, 0, 7)
     assert ordinals(ready.take(7)) == [0]
     feed(queue, 1, 7)  # overtaken: it stays on `ready` while the step is trained
-    ready.use(1)
+    ready.settle(1)
     feed(queue, 2, 8)
     assert ordinals(ready.take(8)) == [2]
     assert queue.ledger(RUN)[1] == "dropped:stale: generated under version 7, 1 behind, bound 0"
+
+
+def test_what_the_ledger_has_dropped_meanwhile_is_not_learned_from(server: RedisServer) -> None:
+    """The trainer stood still for longer than it may: its group was claimed, failed elsewhere, and is a dead letter."""
+    queue, thief = Queue(connect(server.url), 60_000), Queue(connect(server.url), 0)
+    progress = Progress(version=7)
+    ready = source(queue, progress)
+    ready.open()
+    feed(queue, 0, 7)
+    ready._collect(7)
+    (stolen,) = thief.take(READY, "another", 1, 50)
+    assert queue.drop(READY, stolen.message_id, RUN, 0, "dead letter") == "ok"
+    feed(queue, 1, 7)
+    feed(queue, 2, 7)
+    assert ordinals(ready.take(7)) == [1, 2]
+    ready.settle(1)
+    assert queue.ledger(RUN) == {0: "dropped:dead letter", 1: "used:1", 2: "used:1"}
+    assert progress.used == {1: 1, 2: 1}
+
+
+def test_tokens_of_another_lineage_or_of_a_version_to_come_are_refused(server: RedisServer) -> None:
+    queue = Queue(connect(server.url), AT_ONCE_MS)
+    ready = source(queue, Progress(version=12), max_staleness=1, count=1)
+    ready.open()
+    feed(queue, 0, 12, lineage="job/3")
+    feed(queue, 1, 12, lineage="")
+    feed(queue, 2, 12, 14)
+    feed(queue, 3, 11, 12)
+    assert ordinals(ready.take(12)) == [3]
+    ledger = queue.ledger(RUN)
+    assert ledger[0] == "dropped:generated under lineage job/3, not job/0"
+    assert ledger[1] == "dropped:generated under lineage unknown, not job/0"
+    assert ledger[2] == "dropped:of the future: generated under version 14, the policy is version 12"
+
+
+def test_a_trainer_that_was_cut_off_and_comes_back_changes_nothing(server: RedisServer) -> None:
+    queue = Queue(connect(server.url), 60_000)
+    old = source(queue, Progress(version=5), count=1)
+    old.open()
+    feed(queue, 0, 5)
+    assert ordinals(old.take(5)) == [0]
+    newer = "job/1-train/1"
+    new = source(queue, Progress(version=5), count=1, run_id=newer)
+    new.open()
+    feed(queue, 0, 5, run_id=newer, lineage="job/1")
+    before = queue.ledger(newer)
+    with pytest.raises(StaleRunError):
+        old.open()
+    old.settle(1)
+    with pytest.raises(StaleRunError):
+        old.take(6)
+    assert queue.current_run() == newer and queue.ledger(newer) == before == {0: "ready"}
+    assert ordinals(new.take(5)) == [0] and queue.ledger(newer) == {0: "used:1"}
+
+
+def test_a_run_whose_beginning_the_queue_has_lost_is_opened_again(server: RedisServer) -> None:
+    queue = Queue(connect(server.url), AT_ONCE_MS)
+    ready = source(queue, Progress(version=5), count=1)
+    ready.open()
+    feed(queue, 0, 5)
+    ready._collect(5)
+    connect(server.url).flushall()  # more than it can lose
+    assert ordinals(ready.take(5)) == [0]
+    assert queue.ledger(RUN) == {0: "used:1"} and queue.current_run() == RUN

@@ -89,6 +89,8 @@ def recorded_group(
 ) -> trajectory_pb2.Group:
     """A group as it stands on `ready`: made up, but the same for the same ordinal."""
     random = np.random.default_rng([7, ordinal])
+    job, *_, number = run_id.split("/")
+    lineage = f"{job}/{number}"
     clip = str(Path(manifest).parent / f"clip{ordinal % CLIPS}.wav")
     prompt = trajectory_pb2.Prompt(id=f"q{ordinal}", question="How many?", answer="two", audio_uri=clip)
     task = trajectory_pb2.GroupTask(run_id=run_id, ordinal=ordinal, prompt=prompt, purpose=trajectory_pb2.PURPOSE_TRAIN)
@@ -103,7 +105,7 @@ def recorded_group(
             logprobs=(-5.7 + 0.1 * random.standard_normal(length)).tolist(),
             finish_reason=trajectory_pb2.FINISH_REASON_STOP,
         )
-        trajectory.versions.add(version=version, tokens=length)
+        trajectory.versions.add(version=version, tokens=length, lineage=lineage)
         trajectory.reward.total = float(random.integers(0, 2))
         trajectory.reward.correct = trajectory.reward.total > 0
     return group

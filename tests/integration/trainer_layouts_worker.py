@@ -71,7 +71,7 @@ class Recorded:
         groups = [self.group(n, version) for n in range(version * GROUPS, (version + 1) * GROUPS)]
         return [samples_of(g, **LIMITS) for g in groups], {}
 
-    def use(self, step: int) -> None:
+    def settle(self, step: int) -> None:
         pass
 
 
@@ -130,7 +130,17 @@ class Layout:
         nothing = lambda *_: None  # noqa: E731
         try:
             assert reinforce(
-                *learners, groups, self._mels, stage, Progress(), control, nothing, nothing, seed=1, token_text=str
+                *learners,
+                groups,
+                self._mels,
+                stage,
+                Progress(),
+                control,
+                nothing,
+                nothing,
+                nothing,
+                seed=1,
+                token_text=str,
             )
         except NonFiniteError as error:
             same = all(

@@ -66,9 +66,9 @@ class Checkpoints:
                 self._log.error("checkpoint passed over", checkpoint=name, problem=str(error))
         return None
 
-    def next_lineage(self) -> int:
-        """Counts a start of the phase, durably: 0, 1, 2, ... The same on every rank."""
-        number = agree(self._on_lead, disk.next_lineage, self.folder)
+    def next_lineage(self, least: int = 0) -> int:
+        """Claims the next lineage of the phase, durably, from `least` on. The same on every rank."""
+        number = agree(self._on_lead, disk.next_lineage, self.folder, least)
         return int(broadcast_bytes(str(number).encode() if is_rank_zero() else None))
 
     def save(
@@ -81,8 +81,8 @@ class Checkpoints:
         """
         self.finish()
         progress = copy.deepcopy(progress)
-        agree(self._on_lead, disk.begin, self.folder, progress.step)
-        partial = disk.partial_of(self.folder, progress.step)
+        agree(self._on_lead, disk.begin, self.folder, progress.step, progress.lineage)
+        partial = disk.partial_of(self.folder, progress.step, progress.lineage)
         if export is not None:
             problem = _problem_of(export, partial / HF)
             agree(_raise, problem)  # every rank's share of it is there before the lead counts the files

@@ -4,7 +4,7 @@ A checkpoint is written to a hidden folder; every file is flushed to disk and le
 all of those is written last, and the folder is renamed into place. So a folder that is there is complete, and bytes
 that rotted later are recognised by their checksum.
 
-    lineage  step-00000010/  state.json  rank-00000.safetensors ...  [hf/...]  MANIFEST.json
+    lineage-2  step-00000010/  state.json  rank-00000.safetensors ...  [hf/...]  MANIFEST.json
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ MANIFEST = "MANIFEST.json"
 STATE = "state.json"
 HF = "hf"
 """Sub-folder of a phase's last checkpoint: a Hugging Face directory, for later stages and for people."""
-LINEAGE = "lineage"
-"""File beside the checkpoints: how often the phase was started."""
 BLOCK_BYTES = 4 << 20
 """Hashed, and written, at a time."""
 _FOLDER = re.compile(r"step-(\d{8})")
-_HIDDEN = re.compile(r"\.step-\d{8}\.(partial|removed)")
+_HIDDEN = re.compile(r"\.step-\d{8}\.(\d+\.partial|removed)")
+_LINEAGE = re.compile(r"lineage-(\d+)")
+"""Empty files beside the checkpoints: one for each start of the phase, made by who started it and by nobody else."""
 
 
 @dataclass
@@ -69,9 +69,9 @@ def path_of(folder: Path, step: int) -> Path:
     return folder / f"step-{step:08d}"
 
 
-def partial_of(folder: Path, step: int) -> Path:
-    """Where it is written."""
-    return folder / f".{path_of(folder, step).name}.partial"
+def partial_of(folder: Path, step: int, lineage: int) -> Path:
+    """Where `lineage` writes it."""
+    return folder / f".{path_of(folder, step).name}.{lineage}.partial"
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
@@ -81,9 +81,13 @@ def checkpoints_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _FOLDER.fullmatch(path.name) and path.is_dir())
 
 
-def begin(folder: Path, step: int) -> Path:
-    """An empty folder to write the checkpoint of `step` in; what an interrupted attempt left is removed."""
-    partial = partial_of(folder, step)
+def begin(folder: Path, step: int, lineage: int = 0) -> Path:
+    """An empty folder to write the checkpoint of `step` in; what an interrupted attempt left is removed.
+
+    Raises CheckpointError if a later lineage has begun.
+    """
+    partial = partial_of(folder, step, lineage)
+    _check_newest(folder, lineage, partial)
     if folder.is_dir():
         for left in [path for path in folder.iterdir() if _HIDDEN.fullmatch(path.name)]:
             shutil.rmtree(left)
@@ -94,7 +98,8 @@ def begin(folder: Path, step: int) -> Path:
 def commit(partial: Path, progress: Progress, digests: Mapping[str, str], keep: int) -> Path:
     """Makes what stands in `partial` the checkpoint of its step. `digests`: checksum of each file by relative name.
 
-    Afterwards the newest `keep` are left; what a lineage that was given up wrote for later steps is gone.
+    Afterwards the newest `keep` are left; what a lineage that was given up wrote for later steps is gone. Raises
+    CheckpointError if a later lineage has begun: what that one writes is never touched.
     """
     folder, path = partial.parent, path_of(partial.parent, progress.step)
     write_durably(partial / STATE, progress.to_json().encode())
@@ -102,11 +107,12 @@ def commit(partial: Path, progress: Progress, digests: Mapping[str, str], keep: 
     write_durably(partial / MANIFEST, json.dumps(dict(sorted(files.items())), indent=1).encode())
     for inner in [partial, *(p for p in partial.rglob("*") if p.is_dir())]:
         flush(inner)
-    if path.exists():  # only if it was passed over as corrupt
+    _check_newest(folder, progress.lineage, path)
+    if path.exists():  # only if it was passed over as corrupt, or is a given-up lineage's
         _remove(path)
     partial.rename(path)
     flush(folder)
-    there = checkpoints_in(folder)
+    there = [p for p in checkpoints_in(folder) if _lineage_of(p) <= progress.lineage]
     older = [p for p in there if p < path]
     for old in [*older[: max(len(older) + 1 - keep, 0)], *(p for p in there if p > path)]:
         _remove(old)
@@ -137,14 +143,39 @@ def verify(path: Path, part: int = 0, parts: int = 1) -> Progress:
         raise CheckpointError(str(path), f"cannot be read ({error})") from error
 
 
-def next_lineage(folder: Path) -> int:
-    """Counts a start of the phase, durably: 0, 1, 2, ... Only one rank may call it."""
-    file = folder / LINEAGE
-    lineage = int(file.read_text()) + 1 if file.exists() else 0
+def next_lineage(folder: Path, least: int = 0) -> int:
+    """Claims the next lineage of the phase, durably: `least`, or one more than the last; no other start gets it too."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_durably(file, str(lineage).encode())
-    flush(folder)
-    return lineage
+    while True:
+        last = newest_lineage(folder)
+        lineage = max(last + 1, least)
+        try:
+            (folder / f"lineage-{lineage}").touch(exist_ok=False)
+        except FileExistsError:  # another start was faster
+            continue
+        flush(folder)
+        return lineage
+
+
+def newest_lineage(folder: Path) -> int:
+    """The last that was claimed; -1 if none was."""
+    names = [found for path in folder.iterdir() if (found := _LINEAGE.fullmatch(path.name))] if folder.is_dir() else []
+    return max((int(name[1]) for name in names), default=-1)
+
+
+def _check_newest(folder: Path, lineage: int, path: Path) -> None:
+    newest = newest_lineage(folder)
+    if newest > lineage:
+        problem = f"is not written: the phase was started again (lineage {newest}), this is lineage {lineage}"
+        raise CheckpointError(str(path), problem)
+
+
+def _lineage_of(checkpoint: Path) -> int:
+    """That wrote it; -1 if that cannot be read."""
+    try:
+        return Progress.from_json((checkpoint / STATE).read_text()).lineage
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return -1
 
 
 def weights_of(uri: str) -> Path:

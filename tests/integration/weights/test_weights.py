@@ -81,6 +81,17 @@ def test_the_pointer_never_goes_back_in_a_lineage_but_follows_a_new_one(publishe
     assert fetched(reader, "job/2", 1) == expected(3)
 
 
+def test_a_trainer_that_was_cut_off_publishes_nothing(publisher, shards, reader):
+    publisher.publish_anchor(1, tensors(1))
+    WeightPublisher(shards, "job/10").publish_anchor(1, tensors(3))
+    with pytest.raises(InfrastructureError, match=r"job/1 has been superseded; served is job/10 1"):
+        publisher.publish_anchor(2, tensors(2))
+    assert reader.latest() == ("job/10", 1)
+    assert WeightPublisher(shards, LINEAGE).existing(2) is None
+    WeightPublisher(shards, "other/0").publish_anchor(1, tensors(0))  # another job's is no matter of lineages
+    assert reader.latest() == ("other/0", 1)
+
+
 def test_a_new_version_is_announced(publisher, shards):
     news = shards[0].pubsub(ignore_subscribe_messages=True)
     news.subscribe(NEWS)

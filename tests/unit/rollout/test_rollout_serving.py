@@ -114,6 +114,26 @@ async def test_a_restored_trainers_lineage_counts_anew(mesh: FakeMesh) -> None:
     assert mesh.serving.ready and mesh.engine.served == Served("job/1", 6)
 
 
+async def test_a_task_waits_for_the_lineage_it_needs(mesh: FakeMesh) -> None:
+    """Version 14 of a lineage that was given up is no version 12 of the next one."""
+    await mesh.look(14)
+    await mesh.step()
+    entered = asyncio.Event()
+
+    async def work() -> None:
+        async with mesh.serving.use(12, "job/1"):
+            entered.set()
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0.05)
+    assert mesh.serving.ready and not entered.is_set()
+    await mesh.look(12, "job/1")
+    await mesh.step()
+    async with asyncio.timeout(5):
+        await working
+    assert entered.is_set()
+
+
 async def test_a_task_waits_for_the_version_it_needs(mesh: FakeMesh) -> None:
     await mesh.look(1)
     await mesh.step()

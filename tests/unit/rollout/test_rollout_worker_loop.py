@@ -61,7 +61,7 @@ class FakeServing:
         self.ready = True
 
     @asynccontextmanager
-    async def use(self, min_version: int) -> AsyncIterator[FakeEngine]:
+    async def use(self, min_version: int, lineage: str) -> AsyncIterator[FakeEngine]:
         yield self.engine
 
     async def until_ready(self, seconds: float) -> None:

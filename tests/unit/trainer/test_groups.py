@@ -6,7 +6,7 @@ import pytest
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.errors import NonFiniteError
-from trainer.groups import oldest_version, samples_of
+from trainer.groups import samples_of, spans_of
 from trainer.mels import SILENCE
 
 LIMITS = {"vocab_size": 100, "max_positions": 16}
@@ -84,13 +84,13 @@ def test_malformed_trajectories_are_refused_by_name(change, message):
     assert message in str(caught.value)
 
 
-def test_the_oldest_version_is_of_any_token_that_counts():
+def test_the_weights_are_those_of_any_token_that_counts():
     made = group()
     made.trajectories[1].versions[0].tokens = 1
     made.trajectories[1].versions.add(version=2, tokens=1)
-    assert oldest_version(made) == 2
+    assert sorted({span.version for span in spans_of(made)}) == [2, 3]
     made.trajectories[1].reward.drop_reason = "verifier timed out"
-    assert oldest_version(made) == 3
+    assert {span.version for span in spans_of(made)} == {3}
 
 
 def test_reference_logprobs_are_asked_for_only_if_needed():

@@ -39,7 +39,7 @@ class PrepareModelResponse(_message.Message):
     def __init__(self, model_uri: _Optional[str] = ..., parameters: _Optional[int] = ...) -> None: ...
 
 class StartPhaseRequest(_message.Message):
-    __slots__ = ("job_id", "recipe_yaml", "stage_index", "phase", "model_uri", "init_uri", "manifest_uri", "checkpoint_uri", "base_version")
+    __slots__ = ("job_id", "recipe_yaml", "stage_index", "phase", "model_uri", "init_uri", "manifest_uri", "checkpoint_uri", "base_version", "base_lineage")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPE_YAML_FIELD_NUMBER: _ClassVar[int]
     STAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class StartPhaseRequest(_message.Message):
     MANIFEST_URI_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_URI_FIELD_NUMBER: _ClassVar[int]
     BASE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BASE_LINEAGE_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     recipe_yaml: bytes
     stage_index: int
@@ -58,7 +59,8 @@ class StartPhaseRequest(_message.Message):
     manifest_uri: str
     checkpoint_uri: str
     base_version: int
-    def __init__(self, job_id: _Optional[str] = ..., recipe_yaml: _Optional[bytes] = ..., stage_index: _Optional[int] = ..., phase: _Optional[str] = ..., model_uri: _Optional[str] = ..., init_uri: _Optional[str] = ..., manifest_uri: _Optional[str] = ..., checkpoint_uri: _Optional[str] = ..., base_version: _Optional[int] = ...) -> None: ...
+    base_lineage: int
+    def __init__(self, job_id: _Optional[str] = ..., recipe_yaml: _Optional[bytes] = ..., stage_index: _Optional[int] = ..., phase: _Optional[str] = ..., model_uri: _Optional[str] = ..., init_uri: _Optional[str] = ..., manifest_uri: _Optional[str] = ..., checkpoint_uri: _Optional[str] = ..., base_version: _Optional[int] = ..., base_lineage: _Optional[int] = ...) -> None: ...
 
 class StartPhaseResponse(_message.Message):
     __slots__ = ("step",)

@@ -113,7 +113,7 @@ class RewardRule(_message.Message):
     def __init__(self, correct_weight: _Optional[float] = ..., reasoning_weight: _Optional[float] = ..., reasoning_term: _Optional[_Union[ReasoningTerm, str]] = ..., min_think_chars: _Optional[int] = ...) -> None: ...
 
 class GroupTask(_message.Message):
-    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "purpose", "min_version", "needs_reference", "needs_spread", "without_audio", "issued_at", "begun")
+    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "purpose", "min_version", "needs_reference", "needs_spread", "without_audio", "issued_at", "begun", "lineage")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +126,7 @@ class GroupTask(_message.Message):
     WITHOUT_AUDIO_FIELD_NUMBER: _ClassVar[int]
     ISSUED_AT_FIELD_NUMBER: _ClassVar[int]
     BEGUN_FIELD_NUMBER: _ClassVar[int]
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     ordinal: int
     prompt: Prompt
@@ -138,7 +139,8 @@ class GroupTask(_message.Message):
     without_audio: bool
     issued_at: float
     begun: _containers.RepeatedCompositeFieldContainer[Trajectory]
-    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., issued_at: _Optional[float] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ...) -> None: ...
+    lineage: str
+    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., issued_at: _Optional[float] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., lineage: _Optional[str] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("text", "kind", "verdict", "claimed", "measured")
@@ -189,12 +191,14 @@ class Reward(_message.Message):
     def __init__(self, total: _Optional[float] = ..., correct: _Optional[bool] = ..., well_formed: _Optional[bool] = ..., truncated: _Optional[bool] = ..., reasoning: _Optional[float] = ..., supported: _Optional[int] = ..., contradicted: _Optional[int] = ..., surrogate: _Optional[bool] = ..., surrogate_phrase: _Optional[str] = ..., coherent: _Optional[bool] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., answer: _Optional[str] = ..., drop_reason: _Optional[str] = ..., denial: _Optional[bool] = ..., denial_phrase: _Optional[str] = ...) -> None: ...
 
 class VersionSpan(_message.Message):
-    __slots__ = ("version", "tokens")
+    __slots__ = ("version", "tokens", "lineage")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
     version: int
     tokens: int
-    def __init__(self, version: _Optional[int] = ..., tokens: _Optional[int] = ...) -> None: ...
+    lineage: str
+    def __init__(self, version: _Optional[int] = ..., tokens: _Optional[int] = ..., lineage: _Optional[str] = ...) -> None: ...
 
 class Trajectory(_message.Message):
     __slots__ = ("index", "token_ids", "logprobs", "versions", "finish_reason", "text", "reward", "reference_logprobs")
