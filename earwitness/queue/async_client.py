@@ -53,6 +53,9 @@ class AsyncQueue:
     async def use(self, run_id: str, step: int, taken: Sequence[tuple[str, int]]) -> None:
         await self._run(commands.use(run_id, step, taken))
 
+    async def recount(self, run_id: str) -> int:
+        return await self._run(commands.recount(run_id))
+
     async def counts(self, run_id: str) -> Counts:
         return await self._run(commands.counts(run_id))
 

@@ -95,6 +95,13 @@ class Queue:
         """
         self._run(commands.use(run_id, step, taken))
 
+    def recount(self, run_id: str) -> int:
+        """Looks for ordinals that the ledger has in flight and no stream holds, which nobody would ever finish.
+
+        They leave the ledger, so that they can be issued again. Returns how many there were.
+        """
+        return self._run(commands.recount(run_id))
+
     def counts(self, run_id: str) -> Counts:
         """How many ordinals of the run are in each state."""
         return self._run(commands.counts(run_id))

@@ -157,6 +157,11 @@ def use(run_id: str, step: int, taken: Sequence[tuple[str, int]]) -> Commands[No
         raise AlreadyUsedError(run_id, int(reply[1]), reply[2].decode())
 
 
+def recount(run_id: str) -> Commands[int]:
+    lost = yield from _script("recount", [*_run_keys(run_id), *STREAMS], (run_id,))
+    return int(lost)
+
+
 def counts(run_id: str) -> Commands[Counts]:
     reply = yield ("HGETALL", COUNTS + run_id)
     return Counts(**{state.decode(): int(number) for state, number in reply.items()})

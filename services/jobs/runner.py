@@ -13,7 +13,7 @@ from typing import Any
 
 import redis.asyncio
 
-from earwitness.active import clear_active_async, write_active_async
+from earwitness.active import ActiveJob, clear_active_async, write_active_async
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue
@@ -36,6 +36,9 @@ from services.jobs.training import run_train, run_tune
 
 IDLE_SECONDS = 0.3
 """Between two looks at the queue of jobs, and at what the person wants."""
+
+ACTIVE_SECONDS = 5.0
+"""Between two times that workers are told of the job: a queue that crashes may have lost the last."""
 
 STOP_SECONDS = 7.0
 """A cancellation waits so long for the trainer; it then ends, and the next job waits for the trainer instead."""
@@ -65,6 +68,8 @@ class Runner:
         self._trainer = trainer
         self._name = name
         self._log = log
+        self._active: ActiveJob | None = None
+        """What the workers were told in the current phase."""
 
     async def run(self) -> None:
         """Run until cancelled. Redis away or the leadership lost: begin again, the state is where it was."""
@@ -132,6 +137,7 @@ class Runner:
 
     async def _work_on_phase(self, job: RunningJob) -> None:
         """Run the current phase until it is done or the person wants something else."""
+        self._active = None
         work = asyncio.create_task(self._phase(job), name=f"phase {job.phase.slug}")
         wished = asyncio.create_task(self._until_wished(job), name="wish")
         try:
@@ -156,18 +162,26 @@ class Runner:
 
     async def _until_wished(self, job: RunningJob) -> Wish:
         """Returns once the person wants something that changes what the runner does."""
+        told = time.monotonic()
         while True:
             wish = await self._store.wish(job.record.job_id)
             if next_action(job.record.state, wish) != "work":
                 return wish
+            if self._active is not None and time.monotonic() - told > ACTIVE_SECONDS:
+                told = time.monotonic()
+                await write_active_async(job.redis, self._active)
             await asyncio.sleep(IDLE_SECONDS)
+
+    async def _tell_workers(self, job: RunningJob, **changes: Any) -> None:
+        self._active = active_job(job, **changes)
+        await write_active_async(job.redis, self._active)
 
     async def _phase(self, job: RunningJob) -> dict[str, Any]:
         """The current phase from its start, or from where it stood; returns what it changes in the record."""
         phase, recipe, record = job.phase, job.recipe, job.record
         await self._settle_trainer(job)
         if phase.name == "prepare":
-            await write_active_async(job.redis, active_job(job))
+            await self._tell_workers(job)
             return await prepare(job)
         if phase.name == "report":
             await write_report(job)
@@ -178,7 +192,7 @@ class Runner:
         changes: dict[str, Any] = {"needs_reference": True, "reference_uri": frozen} if trains_with_reference else {}
         if isinstance(stage, RlStage) and phase.name == "train":
             changes["max_staleness"] = stage.max_staleness
-        await write_active_async(job.redis, active_job(job, **changes))
+        await self._tell_workers(job, **changes)
         match stage, phase.name:
             case ColdStartStage(), "tune":
                 return await run_tune(job, recipe.data[stage.data])

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from google.protobuf.message import DecodeError
 
 from earwitness.admission import admit
-from earwitness.queue import READY
+from earwitness.queue import READY, StaleRunError
 from earwitness.wire.trainer.v1 import trainer_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 from services.jobs import artifacts
@@ -45,6 +45,7 @@ async def run_sampling(job: RunningJob, pass_: Pass, total: int) -> list[wire.Gr
     """
     if not artifacts.exists(_file(job)):
         await _publish(job)
+        await job.tell("stage", f"weight version {job.record.version} published", published=job.record.version)
         await _collect(job, pass_, total)
         results = [wire.Group.FromString(data) for data in await job.store.results(pass_.run_id)]
         await asyncio.to_thread(artifacts.write_groups, _file(job), results)
@@ -59,7 +60,7 @@ async def run_sampling(job: RunningJob, pass_: Pass, total: int) -> list[wire.Gr
 
 
 async def _publish(job: RunningJob) -> None:
-    """Give the rollout workers the policy as it is."""
+    """Give the rollout workers the policy as it is, unless they have it."""
     record = job.record
     await job.trainer.publish_weights(
         trainer_pb2.PublishWeightsRequest(
@@ -71,19 +72,19 @@ async def _publish(job: RunningJob) -> None:
             lineage=record.lineage,
         )
     )
-    await job.tell("stage", f"weight version {record.version} published", published=record.version)
 
 
 async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
     """Issue and take until every ordinal is used or dropped."""
     run_id, queue, store = pass_.run_id, job.queue, job.store
-    came_back: set[int] = set(await store.result_ordinals(run_id))
-    await queue.open_run(run_id, used=dict.fromkeys(came_back, 0))
-    known = set(await queue.ledger(run_id))
-    waiting = deque(ordinal for ordinal in range(total) if ordinal not in known)
+    waiting = await _open(job, run_id, total)
     progress, told, last_result, last_done = Progress(), 0.0, time.monotonic(), -1
     while True:
         counts = await queue.counts(run_id)
+        if counts.total + len(waiting) < total:
+            # The queue has lost its last second, and with it what was issued then.
+            waiting = await _open(job, run_id, total)
+            counts = await queue.counts(run_id)
         for _ in range(min(len(waiting), admit(MAX_RUNNING, counts.running, 0, 0, total, counts.accepted))):
             ordinal = waiting.popleft()
             lineage = f"{job.record.job_id}/{job.record.lineage}"
@@ -106,13 +107,24 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
             return
         if now - last_result > SILENT_SECONDS:
             last_result = now
-            if await queue.current_run() != run_id:
-                raise JobFailed(f"another run was opened on this queue in the middle of {run_id}")
             await job.tell("worker", f"no result for {SILENT_SECONDS:.0f} s: {await what_waits(job)}")
+            await queue.recount(run_id)
+            await _publish(job)  # the weight plane forgets what it held when it is restarted
         elif now - told > TELL_SECONDS and done != job.record.step:
             told = now
             left = progress.seconds_left(done, total, now)
             await job.tell("sample", f"{done} of {total} groups", step=done, steps=total, seconds_left=left)
+
+
+async def _open(job: RunningJob, run_id: str, total: int) -> deque[int]:
+    """Makes the run current, with the results that are kept as used; the ordinals that are still to be issued."""
+    came_back = await job.store.result_ordinals(run_id)
+    try:
+        await job.queue.open_run(run_id, used=dict.fromkeys(came_back, 0))
+    except StaleRunError as error:
+        raise JobFailed(f"a later run was opened on this queue in the middle of {run_id}") from error
+    known = await job.queue.ledger(run_id)
+    return deque(ordinal for ordinal in range(total) if ordinal not in known)
 
 
 async def finish_run(job: RunningJob, run_id: str) -> None:

@@ -178,7 +178,7 @@ async def run_train(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb
 
 async def _issue(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.Prompt], follower: Follower) -> None:
     """Issue tasks as the admission rule allows, until cancelled. Raises JobFailed if nothing is left to learn from."""
-    run_id, next_ordinal, known = "", 0, set[int]()
+    run_id, next_ordinal, known, total = "", 0, set[int](), 0
     fruit = (-1, 0)  # groups accepted and dropped when one was last accepted
     last_counts, last_change = Counts(), time.monotonic()
     while True:
@@ -188,11 +188,15 @@ async def _issue(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.P
             continue
         if status.run_id != run_id:
             # A run of its own for every lineage; its ledger starts with what the checkpoint has consumed.
-            run_id, next_ordinal, known = status.run_id, 0, set(await job.queue.ledger(status.run_id))
+            run_id, total = status.run_id, 0
+            next_ordinal, known = 0, set(await job.queue.ledger(run_id))
             fruit = (-1, 0)
             last_counts, last_change = Counts(), time.monotonic()
         tasks = training_pass(job.recipe, job.phase, run_id, prompts)
         counts = await job.queue.counts(run_id)
+        if counts.total < total:  # the queue has lost its last second: what was issued then is issued again
+            next_ordinal, known = 0, set(await job.queue.ledger(run_id))
+        total = counts.total
         updates = max(0, status.version - job.record.version)
         allowed = admit(
             stage.max_running, counts.running, stage.max_staleness, updates, stage.groups_per_step, counts.accepted
@@ -203,13 +207,14 @@ async def _issue(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.P
             while next_ordinal in known:
                 next_ordinal += 1
             lineage = f"{job.record.job_id}/{status.lineage}"
-            await job.queue.issue(tasks.task(next_ordinal, job.record.version + updates, time.time(), lineage))
+            total += await job.queue.issue(tasks.task(next_ordinal, job.record.version + updates, time.time(), lineage))
             next_ordinal += 1
         if counts != last_counts:
             last_counts, last_change = counts, time.monotonic()
         elif time.monotonic() - last_change > SILENT_SECONDS and counts.running:
             last_change = time.monotonic()
             await job.tell("worker", f"no group moved for {SILENT_SECONDS:.0f} s: {await what_waits(job)}")
+            await job.queue.recount(run_id)
         if counts.accepted != fruit[0]:
             fruit = (counts.accepted, counts.dropped)
         barren = counts.dropped - fruit[1]

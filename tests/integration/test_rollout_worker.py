@@ -167,7 +167,7 @@ def test_nothing_is_taken_before_the_jobs_first_version(mesh: Mesh) -> None:
     assert {lag.stream: (lag.waiting, lag.pending) for lag in mesh.queue.lag()}[TASKS] == (1, 0)
     mesh.publish(1)
     group = mesh.collect(1)[0]
-    assert {span.version for t in group.trajectories for span in t.versions} == {1}
+    assert {(span.lineage, span.version) for t in group.trajectories for span in t.versions} == {("job/0", 1)}
     print("start", [w.events("engine started")[0]["seconds"] for w in mesh.workers.values()])
     print(
         "load", [w.events("weights loaded")[0]["seconds"] for w in mesh.workers.values() if w.events("weights loaded")]
