@@ -4,7 +4,9 @@ A command whose connection breaks is sent again for `RETRY_SECONDS`, so that a R
 the process; then it fails with an `InfrastructureError` that names the server (never its password). A command may
 therefore run twice: everything that Earwitness sends through these clients gives the same state when applied twice.
 A server that holds the connection but stays silent fails after `SOCKET_SECONDS`; that is not repeated, since a second
-silence would double the wait.
+silence would double the wait. A server that answers but refuses writes for the moment (its disk or memory is full, it
+is loading, it has become a replica) is one that does not answer, also where a script meets the refusal: that is before
+it has changed anything.
 
 A worker has more patience (`Patience`): it has nothing else to do, and may have a model in memory that takes minutes to
 load. It goes on asking for `OUTAGE_SECONDS`, whatever way the server does not answer, and says what it waits for.
@@ -13,6 +15,7 @@ load. It goes on asking for `OUTAGE_SECONDS`, whatever way the server does not a
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,7 +140,9 @@ class _Repetition:
         """Seconds to wait before the next attempt; raises `InfrastructureError` when there is none."""
         elapsed = time.monotonic() - self._started
         refused = isinstance(error, redis.AuthenticationError)
-        broken = isinstance(error, redis.ConnectionError) or self._patience is not None
+        full = isinstance(error, redis.exceptions.OutOfMemoryError)  # those who fill it make room themselves
+        comes_back = isinstance(error, redis.ConnectionError) or (_refuses(error) and not full)
+        broken = comes_back or self._patience is not None
         if refused or not broken or elapsed + self._delay > self._limit:
             raise InfrastructureError(self._what, elapsed, _words(error)) from error
         if self._patience and elapsed > FIRST_SAID_SECONDS and elapsed - self._said >= SAY_SECONDS:
@@ -155,7 +160,20 @@ class _Repetition:
             self._patience.log.info("answers again", waited_for=self._what, seconds=seconds)
 
 
-_UNANSWERED = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.OutOfMemoryError)
+_REFUSALS = re.compile(
+    r"MISCONF|OOM command not allowed|READONLY|read only replica|NOREPLICAS|MASTERDOWN|BUSY Redis is busy|LOADING"
+)
+"""How a server says that it takes no writes for the moment; from within a script under any error class."""
+
+
+def _refuses(error: redis.RedisError) -> bool:
+    return isinstance(error, redis.exceptions.OutOfMemoryError) or (
+        isinstance(error, redis.ResponseError) and bool(_REFUSALS.search(str(error)))
+    )
+
+
+def _unanswered(error: redis.RedisError) -> bool:
+    return isinstance(error, redis.ConnectionError | redis.TimeoutError) or _refuses(error)
 
 
 def _words(error: redis.RedisError) -> str:
@@ -207,7 +225,9 @@ class Client(redis.Redis):
         while True:
             try:
                 return action()
-            except _UNANSWERED as error:
+            except redis.RedisError as error:
+                if not _unanswered(error):
+                    raise
                 time.sleep(repetition.delay(error))
 
 
@@ -226,7 +246,9 @@ class _AsyncClient(redis.asyncio.Redis):
         while True:
             try:
                 reply = await super().execute_command(*args, **options)
-            except _UNANSWERED as error:
+            except redis.RedisError as error:
+                if not _unanswered(error):
+                    raise
                 await asyncio.sleep(repetition.delay(error))
             else:
                 repetition.answered()
