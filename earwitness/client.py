@@ -26,6 +26,7 @@ import grpc
 
 from earwitness.errors import EarwitnessError, InputError
 from earwitness.local.state import DEFAULT_FOLDER, read_state
+from earwitness.loopback import direct
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 if TYPE_CHECKING:
@@ -291,10 +292,11 @@ class Mesh:
 
 def _open(address: str, authority: bytes | None, seconds: float) -> grpc.Channel:
     """A channel that is ready; `authority` in PEM, None for a connection in the clear. Raises ServerUnreachable."""
+    options = [*OPTIONS, *direct(address)]
     if authority is None:
-        channel = grpc.insecure_channel(address, OPTIONS)
+        channel = grpc.insecure_channel(address, options)
     else:
-        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(authority), OPTIONS)
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(authority), options)
     try:
         grpc.channel_ready_future(channel).result(timeout=seconds)
     except grpc.FutureTimeoutError as error:

@@ -86,7 +86,7 @@ class RedisServer:
         """Starts the server and waits until it answers; raises `InfrastructureError` with the end of its log."""
         if self._process is not None:
             raise RuntimeError(f"the {self.role} Redis runs already")
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         started = time.monotonic()
         pick = self.port == 0
         for _ in range(PORT_ATTEMPTS):

@@ -20,6 +20,7 @@ from prometheus_client import start_http_server
 
 from earwitness.errors import InputError
 from earwitness.log import Logger, get_logger
+from earwitness.loopback import direct
 from services.interceptors import AsyncGuard, ThreadGuard
 from services.settings import Settings
 
@@ -159,10 +160,11 @@ def serve_health(name: str, settings: Settings) -> grpc.Server:
 def open_channel(address: str, settings: Settings) -> grpc.aio.Channel:
     """A channel to another service of the mesh, with this process's token and authorities."""
     interceptors = [_Bearer(settings.token)] if settings.token else []
+    options = [*OPTIONS, *direct(address)]
     if settings.tls_ca:
         credentials = grpc.ssl_channel_credentials(Path(settings.tls_ca).read_bytes())
-        return grpc.aio.secure_channel(address, credentials, options=OPTIONS, interceptors=interceptors)
-    return grpc.aio.insecure_channel(address, options=OPTIONS, interceptors=interceptors)
+        return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
+    return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
 
 
 async def _follow_readiness(name: str, state: health.aio.HealthServicer, ready: Callable[[], bool]) -> None:

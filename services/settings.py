@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earwitness.errors import InputError
+from earwitness.loopback import is_loopback
 from earwitness.redis_address import parse
 
 
@@ -79,7 +79,7 @@ class Settings:
         for variable, file in [("CERT", self.tls_cert), ("KEY", self.tls_key), ("CA", self.tls_ca)]:
             if file and not Path(file).is_file():
                 raise InputError(f"EW_TLS_{variable}", f"there is no file {file!r}", "a PEM file")
-        if not self.token and not _is_loopback(host):
+        if not self.token and not is_loopback(host):
             raise InputError("EW_TOKEN", f"is empty while EW_LISTEN={self.listen} can be reached from outside",
                              "a secret, or a loopback address in EW_LISTEN")  # fmt: skip
 
@@ -89,12 +89,3 @@ def _number(environ: Mapping[str, str], variable: str, default: int, largest: in
     if not text.isdigit() or int(text) > largest:
         raise InputError(variable, f"{text!r} is not a number in range", f"a whole number from 0 to {largest}")
     return int(text)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -13,7 +13,7 @@ import typer
 from earwitness.cli.where import Where, finds_mesh
 from earwitness.cluster import log_lines
 from earwitness.errors import InputError
-from earwitness.local import control
+from earwitness.local.state import SUPERVISOR_LOG
 from earwitness.printable import clean
 
 LOOK_SECONDS = 0.3
@@ -53,7 +53,7 @@ def _logs_of(service: str, folder: Path) -> dict[str, Path]:
     """File by process. Logs stay after the mesh is down, so they are found by file."""
     found = {p.stem: p for p in (folder / "logs").glob("*.log")}
     found |= {name: path for name in ("queue", "weights") if (path := folder / name / f"{name}-redis.log").exists()}
-    if (supervisor := folder / control.SUPERVISOR_LOG).exists():
+    if (supervisor := folder / SUPERVISOR_LOG).exists():
         found["supervisor"] = supervisor
     chosen = {n: p for n, p in sorted(found.items()) if n == service or n.rpartition("-")[0] == service}
     if not chosen:

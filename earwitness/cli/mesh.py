@@ -57,7 +57,7 @@ def up(
     for name, urls in (("--redis", [redis] if redis else []), ("--weights-redis", shards)):
         for url in urls:
             parse(url, name)
-    options = Options(state, rollout, reward, trainer_ranks, redis, shards, port, fresh)
+    options = Options(state, rollout, reward, trainer_ranks, redis or None, shards, port, fresh)
     if detach:
         started = time.monotonic()
         mesh = control.start_detached(options, lambda line: err.print(line))
@@ -65,7 +65,7 @@ def up(
     else:
         from earwitness.local.supervisor import run_supervisor  # Redis, which `down` need not wait for
 
-        control.require_none(state)
+        control.make_room(state)
         run_supervisor(options, lambda line: out.print(line))
 
 

@@ -36,6 +36,13 @@ out = Terminal()
 err = Terminal(stderr=True)
 """Where errors and progress of the mesh go."""
 
+
+def file_error(error: OSError) -> str:
+    """Which file, and what is the matter with it."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -48,6 +55,9 @@ def shows_errors(command: _Command) -> _Command:
             return command(*args, **kwargs)
         except EarwitnessError as error:
             err.print(f"error: {error}", style="red")
+            raise typer.Exit(1) from error
+        except OSError as error:
+            err.print(f"error: {file_error(error)}", style="red")
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(130) from error

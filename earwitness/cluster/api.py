@@ -10,8 +10,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from earwitness.errors import EarwitnessError, InputError
+from earwitness.loopback import is_loopback
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -61,6 +63,8 @@ class Api:
         """`context`: its name; None: the current one. Raises NoCluster, InputError if the package is missing."""
         self._client = _package("kubernetes.client")
         self._configuration, self.namespace = self._configure(context)
+        if is_loopback(urlsplit(self._configuration.host).hostname or ""):
+            self._configuration.proxy = None  # of the environment
         self._configuration.retries = False  # a second try would only double the wait
         client = self._client.ApiClient(self._configuration)
         self.core = self._client.CoreV1Api(client)

@@ -15,10 +15,15 @@ from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.local.limits import START_SECONDS, STOP_SECONDS
 from earwitness.local.plan import Options
 from earwitness.local.process import tail
+from earwitness.local.sockets import remove_sockets
 from earwitness.local.state import (
+    SUPERVISOR_LOG,
     MeshFailed,
     MeshState,
     NoMesh,
+    keep_old,
+    open_log,
+    own_folder,
     read_scale,
     read_state,
     remove_state,
@@ -29,24 +34,27 @@ from earwitness.local.sweep import alive, end_all
 POLL_SECONDS = 0.2
 """Between two looks at the state file."""
 
+ORPHAN_SECONDS = 5.0
+"""What processes of a mesh without a supervisor get to end."""
+
 MARGIN_SECONDS = 20.0
 """Beyond the supervisor's own limits, for itself, its stores and the guard."""
-
-SUPERVISOR_LOG = "supervisor.log"
 
 
 class AlreadyUp(EarwitnessError):
     """A mesh runs in this folder."""
 
 
-def require_none(folder: Path) -> None:
-    """Raises AlreadyUp if a mesh runs in `folder`."""
+def make_room(folder: Path) -> None:
+    """End what a mesh that was killed left of itself in `folder`. Raises AlreadyUp if one runs."""
     try:
         state = read_state(folder)
     except NoMesh:
         return
     if is_up(state):
         raise AlreadyUp(f"a mesh is up already in {folder} (pid {state.pid}); stop it with `earwitness down`")
+    end_all(state.mesh, ORPHAN_SECONDS)
+    remove_sockets(state.mesh)
 
 
 def is_up(state: MeshState) -> bool:
@@ -59,11 +67,12 @@ def start_detached(options: Options, say: Callable[[str], None]) -> MeshState:
 
     Raises AlreadyUp, MeshFailed with the reason.
     """
-    require_none(options.folder)
+    make_room(options.folder)
     remove_state(options.folder)
-    options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own_folder(options.folder)
     log = options.folder / SUPERVISOR_LOG
-    with log.open("wb") as output:
+    keep_old(log)
+    with open_log(log) as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "earwitness", "up", *_arguments(options)],
             stdin=subprocess.DEVNULL,
@@ -102,6 +111,7 @@ def stop(folder: Path) -> list[int]:
         if is_up(state):
             os.kill(state.pid, signal.SIGKILL)
     killed = end_all(state.mesh, 0)
+    remove_sockets(state.mesh)
     remove_state(folder)
     return killed
 

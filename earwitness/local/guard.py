@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 
+from earwitness.local.sockets import remove_sockets
 from earwitness.local.sweep import end_all
 
 GRACE_SECONDS = 10.0
@@ -21,6 +22,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
     end_all(sys.argv[1], GRACE_SECONDS)
+    remove_sockets(sys.argv[1])
 
 
 if __name__ == "__main__":

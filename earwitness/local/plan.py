@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from earwitness.local.sockets import sockets_folder
+
 SCALABLE = ("rollout", "reward")
 """Roles of which a mesh has any number."""
 
@@ -83,6 +85,7 @@ def environment(place: Place, shared: Shared, inherited: Mapping[str, str] = os.
         "PYTHONSAFEPATH": "1",
         # vLLM names its processes with setproctitle, which would overwrite the environment that `sweep` reads.
         "SPT_NOENV": "1",
+        "VLLM_RPC_BASE_PATH": str(sockets_folder(shared.mesh)),
     }
     # On the loopback of one machine there is neither TLS nor one metrics or health port for all.
     cluster_only = {"EW_TLS_CERT", "EW_TLS_KEY", "EW_TLS_CA", "EW_METRICS_PORT", "EW_HEALTH_PORT"}

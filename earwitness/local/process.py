@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from earwitness.local.backoff import STEADY_SECONDS, BackOff
 from earwitness.local.launch import why_not_started
 from earwitness.local.plan import Place
-from earwitness.local.state import ProcessState
+from earwitness.local.state import ProcessState, open_log
 from earwitness.local.sweep import end_all
 
 PROBE_SECONDS = 0.5
@@ -47,7 +48,7 @@ class Process:
 
     def start(self) -> None:
         """Start it, in a session of its own: a Ctrl-C in the terminal is the supervisor's to handle."""
-        with self._log.open("ab") as output:
+        with _log_or_nothing(self._log) as output:
             self._log_start = output.tell()
             self._child = subprocess.Popen(
                 self._place.command,
@@ -136,6 +137,14 @@ class Process:
             return ""
         self._next_start = now + self._back_off.delay_seconds
         return f"{self.name}: {how}; starting again in {self._back_off.delay_seconds:.1f} s"
+
+
+def _log_or_nothing(log: Path) -> BinaryIO:
+    """A disk that is full must not keep a process from being started."""
+    try:
+        return open_log(log)
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 def stop_together(group: Sequence[Process], seconds: float) -> list[str]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from earwitness.errors import EarwitnessError
 
@@ -20,6 +21,10 @@ _Kind = TypeVar("_Kind")
 
 STATE_FILE = "mesh.json"
 SCALE_FILE = "scale.json"
+SUPERVISOR_LOG = "supervisor.log"
+
+OURS = (STATE_FILE, SCALE_FILE, SUPERVISOR_LOG, "logs", "queue")
+"""What a mesh leaves in its folder."""
 
 
 class MeshFailed(EarwitnessError):
@@ -80,6 +85,27 @@ class MeshState:
     failure: str
     """Why the supervisor gave up; empty while it has not."""
     processes: tuple[ProcessState, ...]
+
+
+def own_folder(folder: Path) -> None:
+    """Make the state folder, for its owner only; one that is there and held nothing of a mesh keeps its rights."""
+    ours = not folder.exists() or not any(folder.iterdir()) or any((folder / name).exists() for name in OURS)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if ours and folder.stat().st_uid == os.getuid():
+        folder.chmod(0o700)
+
+
+def keep_old(path: Path) -> None:
+    """Put logs aside before new ones are written: those of a mesh that crashed are what a person wants to read."""
+    old = path.with_name(f"{path.name}.old")
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        path.replace(old)
+
+
+def open_log(path: Path) -> BinaryIO:
+    """To append; readable by its owner only."""
+    return open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def read_state(folder: Path) -> MeshState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,10 @@ from earwitness.redis_server import RedisServer
 
 ANSWER_SECONDS = 1.0
 """Who starts the queue again must not wait for it."""
+
+
+LEAST_FREE = 2**20
+"""Bytes without which a Redis cannot begin its file."""
 
 
 class Stores:
@@ -57,6 +62,8 @@ class Stores:
         for name, server in self._embedded.items():
             if server.running:
                 continue
+            if _is_full(server.directory):  # it ends again at once until there is room
+                continue
             self._back_off[name] = self._back_off[name].ended(time.monotonic() - self._started[name])
             if self._back_off[name].hopeless:
                 raise InfrastructureError(f"the {name} Redis", 0.0, "it ends again and again soon after its start")
@@ -90,3 +97,7 @@ class Stores:
             self._client.close()
         for server in self._embedded.values():
             server.stop()
+
+
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < LEAST_FREE

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import redis
 
@@ -25,7 +26,18 @@ from earwitness.local.plan import SCALABLE, Options, Place, Shared
 from earwitness.local.ports import HOST, free_ports, require_free
 from earwitness.local.probe import grpc_answers
 from earwitness.local.process import Process, stop_together
-from earwitness.local.state import MeshFailed, MeshState, Scale, read_scale, remove_state, write_scale, write_state
+from earwitness.local.sockets import remove_sockets, sockets_folder
+from earwitness.local.state import (
+    MeshFailed,
+    MeshState,
+    Scale,
+    keep_old,
+    own_folder,
+    read_scale,
+    remove_state,
+    write_scale,
+    write_state,
+)
 from earwitness.local.stores import Stores
 from earwitness.local.sweep import born, end_all
 
@@ -42,8 +54,8 @@ class Supervisor:
     def __init__(self, options: Options, say: Callable[[str], None]) -> None:
         """`say` gets lines for people. Nothing is started yet."""
         self._options = options
-        self._say = say
-        self._stores = Stores(options.folder, options.redis, options.weights_redis, say)
+        self._tell = say
+        self._stores = Stores(options.folder, options.redis, options.weights_redis, self._say)
         port = require_free(options.port) if options.port else free_ports(1)[0]
         self._jobs = f"{HOST}:{port}"
         self._shared = Shared(
@@ -60,6 +72,7 @@ class Supervisor:
         self._ready = False
         self._next_active = 0.0
         self._written: MeshState | None = None
+        self._said = ""
 
     def run(self) -> None:
         """Run until SIGTERM, SIGINT or SIGHUP. Raises MeshFailed if the mesh cannot run; nothing is left running."""
@@ -92,12 +105,13 @@ class Supervisor:
 
     def _prepare_folder(self) -> None:
         folder = self._options.folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_folder(folder)
         if self._options.fresh:
             shutil.rmtree(folder / "queue", ignore_errors=True)
-        shutil.rmtree(folder / "logs", ignore_errors=True)
-        (folder / "logs").mkdir()
+        keep_old(folder / "logs")
+        (folder / "logs").mkdir(mode=0o700)
         remove_state(folder)
+        sockets_folder(self._shared.mesh).mkdir(mode=0o700)
         write_scale(folder, Scale(rollout=self._options.rollout, reward=self._options.reward))
 
     def _start(self) -> None:
@@ -198,6 +212,7 @@ class Supervisor:
             self._say(line)
         self._processes.clear()
         end_all(self._shared.mesh, 0)
+        remove_sockets(self._shared.mesh)
         self._stores.stop()
 
     def _stop(self, number: int, frame: object) -> None:
@@ -216,9 +231,24 @@ class Supervisor:
             failure=failure,
             processes=(*self._stores.states(), *(p.state() for p in self._processes.values())),
         )
-        if state != self._written:
+        if state == self._written:
+            return
+        try:
             write_state(self._options.folder, state)
-            self._written = state
+        except OSError as error:  # a full disk: what runs goes on running, and the next round tries again
+            self._say_once(f"the state cannot be written ({error.strerror}); free some of {self._options.folder}")
+        else:
+            self._written, self._said = state, ""
+
+    def _say(self, line: str) -> None:
+        """A line for people; where it is written to may be full, which must not end the mesh."""
+        with suppress(OSError):
+            self._tell(line)
+
+    def _say_once(self, line: str) -> None:
+        if line != self._said:
+            self._said = line
+            self._say(line)
 
 
 def run_supervisor(options: Options, say: Callable[[str], None]) -> None:

@@ -7,6 +7,8 @@ and stopped. Each also starts a child in a session of its own, as torchrun and v
 import json
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import time
@@ -19,9 +21,11 @@ import pytest
 from earwitness.active import ActiveJob, clear_active, write_active
 from earwitness.local import control
 from earwitness.local.plan import Options
+from earwitness.local.sockets import sockets_folder
 from earwitness.local.state import MeshFailed, MeshState, NoMesh, read_state
 from earwitness.local.sweep import born, tagged
 from earwitness.redis_client import connect
+from earwitness.redis_server import RedisServer
 
 STAND_IN = """
 import os, pathlib, signal, subprocess, sys, threading
@@ -128,6 +132,58 @@ def test_a_mesh_whose_supervisor_was_killed_ends_by_itself(folder: Path) -> None
     os.kill(state.pid, signal.SIGKILL)
     wait_for("the processes to end", lambda: not tagged(state.mesh))
     wait_for("Redis to end", lambda: not born(pids(state)["queue"]))
+
+
+def test_up_ends_what_a_killed_mesh_left_and_keeps_its_logs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, _ = up(folder)
+    sockets = sockets_folder(state.mesh)
+    assert sockets.is_dir() and stat.S_IMODE(sockets.stat().st_mode) == 0o700
+    for guard in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if f"earwitness.local.guard\0{state.mesh}".encode() in guard.read_bytes():
+                os.kill(int(guard.parent.name), signal.SIGKILL)
+    os.kill(state.pid, signal.SIGKILL)
+    wait_for("the supervisor to end", lambda: not born(state.pid))
+    assert tagged(state.mesh)
+    (folder / "logs" / "jobs.log").write_text("the last words")
+    again, _ = up(folder)
+    assert tagged(state.mesh) == []
+    assert not sockets.exists()
+    assert (folder / "logs.old" / "jobs.log").read_text() == "the last words"
+    for path, mode in ((folder, 0o700), (folder / "logs", 0o700), (folder / "logs" / "jobs.log", 0o600)):
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+    control.stop(folder)
+    assert not sockets_folder(again.mesh).exists()
+
+
+def test_proxies_and_a_long_folder_for_temporary_files_are_no_obstacle(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "grpc_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    for variable in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    long = tmp_path / ("long" * 25)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    state, _ = up(folder)
+    environment = Path(f"/proc/{pids(state)['rollout-0']}/environ").read_bytes().split(b"\0")
+    (base,) = [e.partition(b"=")[2] for e in environment if e.startswith(b"VLLM_RPC_BASE_PATH=")]
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(base + b"/" + b"0" * 36)  # vLLM names its sockets with a UUID
+
+
+def test_a_password_is_in_nobodys_arguments(folder: Path, tmp_path: Path) -> None:
+    with RedisServer("queue", tmp_path / "own") as server:
+        password = server.url.split(":")[2].split("@")[0].encode()
+        up(folder, redis=server.url)
+        seen = []
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                seen.append(process.read_bytes())
+        assert not [arguments for arguments in seen if password in arguments]
+        control.stop(folder)
+    assert password not in b"".join(p.read_bytes() for p in folder.rglob("*.log"))
 
 
 def test_a_process_that_ignores_sigterm_is_killed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from earwitness.local.control import AlreadyUp, require_none
+from earwitness.local.control import AlreadyUp, make_room
 from earwitness.local.state import (
     MeshState,
     NoMesh,
@@ -54,10 +54,10 @@ def test_scale_comes_back(tmp_path: Path) -> None:
 def test_a_second_mesh_in_one_folder_is_refused(tmp_path: Path) -> None:
     write_state(tmp_path, a_state(os.getpid(), born(os.getpid())))
     with pytest.raises(AlreadyUp, match="earwitness down"):
-        require_none(tmp_path)
+        make_room(tmp_path)
 
 
 def test_a_pid_that_was_used_again_is_not_the_mesh(tmp_path: Path) -> None:
     write_state(tmp_path, a_state(os.getpid(), born(os.getpid()) + 1))
-    require_none(tmp_path)
+    make_room(tmp_path)
     assert alive(os.getpid(), born(os.getpid()))
