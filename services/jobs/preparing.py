@@ -45,9 +45,9 @@ def check_data(recipe: Recipe) -> None:
         if uri is None:
             continue  # probe data, which is not written yet
         examples = read_manifest(uri, check_audio=True)
-        if stage.type == "sft" and not all(e.reasoning for e in examples):
-            without = next(e.prompt.id for e in examples if not e.reasoning)
-            raise InputError(f"data.{stage.data}", f"example {without!r} has no reasoning", "`reasoning` on every line")
+        if stage.type == "sft" and (without := [e.prompt.id for e in examples if e.reasoning is None]):
+            expected = '`reasoning` on every line; "" for an answer without any, whose think block is empty'
+            raise InputError(f"data.{stage.data}", f"example {without[0]!r} has no reasoning", expected)
 
 
 async def load_examples(uri: str) -> list[Example]:

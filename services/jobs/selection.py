@@ -42,8 +42,11 @@ class Distilled:
     """Traces by what became of them: `kept`, or the first rule they broke."""
 
 
-def verdict(trajectory: wire.Trajectory, stage: MgrdStage) -> str:
-    """`kept`, or the first rule of MGRD the trace breaks: correct, coherent, grounded in the sound, no surrogate."""
+def verdict(trajectory: wire.Trajectory, stage: MgrdStage, *, heard: bool = True) -> str:
+    """`kept`, or the first rule of MGRD the trace breaks: correct, coherent, neither surrogate nor denial, grounded.
+
+    A trace about text alone has nothing to be grounded in: the other rules decide.
+    """
     reward = trajectory.reward
     checked = reward.supported + reward.contradicted
     if reward.truncated or not reward.well_formed:
@@ -54,6 +57,10 @@ def verdict(trajectory: wire.Trajectory, stage: MgrdStage) -> str:
         return "incoherent"
     if reward.surrogate:
         return "surrogate"
+    if reward.denial:
+        return "denial"
+    if not heard:
+        return "kept"
     if reward.supported < stage.min_supported:
         return "too few supported claims"
     if reward.supported < stage.min_supported_share * checked:
@@ -68,7 +75,7 @@ def distil(groups: Sequence[wire.Group], stage: MgrdStage) -> Distilled:
     for group in groups:
         kept: dict[str, wire.Trajectory] = {}
         for trajectory in sorted(group.trajectories, key=lambda t: (-t.reward.supported, t.index)):
-            outcome = verdict(trajectory, stage)
+            outcome = verdict(trajectory, stage, heard=bool(group.task.prompt.audio_uri))
             if outcome == "kept" and trajectory.text in kept:
                 outcome = "same text again"
             elif outcome == "kept" and len(kept) == stage.max_per_prompt:
@@ -81,5 +88,6 @@ def distil(groups: Sequence[wire.Group], stage: MgrdStage) -> Distilled:
             prompt = wire.Prompt()
             prompt.CopyFrom(group.task.prompt)
             prompt.id = f"{prompt.id}~{number}"  # ids are unique within a manifest
+            prompt.question = prompt.question.removesuffix(f"\n{stage.instruction}")
             examples.append(Example(prompt, reasoning, said))
     return Distilled(examples, dict(reasons))

@@ -97,6 +97,8 @@ def sampling_pass(recipe: Recipe, phase: Phase, job_id: str, prompts: Sequence[w
             pass_ = Pass(run_id, prompts, seed, "", stage.sampling, rewards, wire.PURPOSE_EVAL, without_audio=silent)
             return pass_, len(prompts)
         case MgrdStage() | DpoStage():
+            if isinstance(stage, MgrdStage) and stage.instruction:
+                prompts = [_instructed(prompt, stage.instruction) for prompt in prompts]
             pass_ = Pass(run_id, prompts, seed_of(shuffle), shuffle, stage.sampling, rewards, wire.PURPOSE_DISTIL)
             return pass_, min(stage.prompts, len(prompts))
         case RlStage(select=selection) if selection is not None:
@@ -104,6 +106,15 @@ def sampling_pass(recipe: Recipe, phase: Phase, job_id: str, prompts: Sequence[w
             pass_ = Pass(run_id, prompts, seed_of(shuffle), shuffle, sampling, rewards, wire.PURPOSE_SELECT)
             return pass_, min(selection.prompts, len(prompts))
     raise ValueError(f"{phase} does not sample")
+
+
+def _instructed(prompt: wire.Prompt, instruction: str) -> wire.Prompt:
+    """The prompt with an instruction behind its question, if there is something to hear."""
+    asked = wire.Prompt()
+    asked.CopyFrom(prompt)
+    if prompt.audio_uri:
+        asked.question = f"{prompt.question}\n{instruction}"
+    return asked
 
 
 def training_pass(recipe: Recipe, phase: Phase, run_id: str, prompts: Sequence[wire.Prompt]) -> Pass:

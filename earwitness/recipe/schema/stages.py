@@ -32,6 +32,9 @@ class MgrdStage(Strict):
     """Prompts to sample, from the start of the seeded shuffle."""
     sampling: SamplingConfig = SamplingConfig(samples=4)
     """Candidates."""
+    instruction: Annotated[str, Field(max_length=1000)] = ""
+    """Put behind each question with a clip while candidates are sampled, for example to name what is heard; what is
+    kept is learned without it."""
     min_supported: Positive = 1
     """Fewest distinct supported claims of a kept trace."""
     min_supported_share: Share = 1.0

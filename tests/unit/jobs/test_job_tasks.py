@@ -117,6 +117,7 @@ def trajectory(text: str = "It rises.\n</think>\nup", **reward: object) -> wire.
         ({"correct": False}, "wrong answer"),
         ({"coherent": False}, "incoherent"),
         ({"surrogate": True}, "surrogate"),
+        ({"denial": True}, "denial"),
         ({"supported": 0}, "too few supported claims"),
         ({"supported": 3, "contradicted": 1}, "contradicted by the sound"),
     ],
@@ -127,7 +128,8 @@ def test_mgrd_keeps_correct_coherent_grounded(reward: dict, outcome: str) -> Non
 
 def test_distil_takes_the_best_supported_and_no_text_twice() -> None:
     texts = ["one\n</think>\nup", "two\n</think>\nup", "one\n</think>\nup", "three\n</think>\nA. up"]
-    group = wire.Group(task=wire.GroupTask(prompt=wire.Prompt(id="p", question="?", answer="up")))
+    prompt = wire.Prompt(id="p", question="?", answer="up", audio_uri="/clip.wav")
+    group = wire.Group(task=wire.GroupTask(prompt=prompt))
     for i, (text, supported) in enumerate(zip(texts, (1, 1, 1, 2), strict=True)):
         group.trajectories.add(index=i).CopyFrom(trajectory(text, supported=supported))
         group.trajectories[i].index = i
@@ -137,3 +139,25 @@ def test_distil_takes_the_best_supported_and_no_text_twice() -> None:
     ]  # fmt: skip
     assert Counter(distilled.reasons) == {"kept": 2, "enough of this prompt": 1, "same text again": 1}
     assert correct_count(group) == 4
+
+
+def test_a_trace_about_text_is_kept_without_a_supported_claim_and_refused_for_all_else() -> None:
+    assert verdict(trajectory(supported=0), STAGE, heard=False) == "kept"
+    for wrong in ("surrogate", "denial"):
+        assert verdict(trajectory(supported=0, **{wrong: True}), STAGE, heard=False) == wrong
+    group = wire.Group(task=wire.GroupTask(prompt=wire.Prompt(id="p", question="2 + 2?", answer="4")))
+    group.trajectories.add().CopyFrom(trajectory("Two and two.\n</think>\n4", supported=0))
+    assert [e.reasoning for e in distil([group], STAGE).examples] == ["Two and two."]
+
+
+def test_an_instruction_is_heard_while_sampling_and_gone_from_what_is_kept() -> None:
+    stage = RECIPE.stages[2].model_copy(update={"instruction": "Name what you hear."})
+    recipe = RECIPE.model_copy(update={"stages": [*RECIPE.stages[:2], stage, *RECIPE.stages[3:]]})
+    heard = wire.Prompt(id="a", question="Up or down?", audio_uri="/clip.wav")
+    read = wire.Prompt(id="b", question="2 + 2?")
+    made, _ = sampling_pass(recipe, PHASES["2-sample"], "j", [heard, read])
+    asked = {made.prompt_of(n).id: made.prompt_of(n) for n in range(2)}
+    assert asked["a"].question == "Up or down?\nName what you hear." and asked["b"].question == "2 + 2?"
+    assert heard.question == "Up or down?"
+    group = wire.Group(task=wire.GroupTask(prompt=asked["a"]), trajectories=[trajectory()])
+    assert [e.prompt.question for e in distil([group], stage).examples] == ["Up or down?"]

@@ -11,7 +11,7 @@ from earwitness.plan.work import architecture_of, stages_of
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.schema import ModelConfig
 
-RECIPE = Path(__file__).parents[3] / "recipes" / "step-audio-r1-33b.yaml"
+RECIPE = Path(__file__).parents[3] / "recipes" / "step-audio-r1-33b-grounded.yaml"
 
 
 def run(*arguments: str):

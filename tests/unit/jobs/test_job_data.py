@@ -1,0 +1,50 @@
+"""What a job's data must hold before it is accepted."""
+
+from pathlib import Path
+
+import pytest
+
+from earwitness.errors import InputError
+from earwitness.manifest import Example, write_manifest
+from earwitness.recipe.load import load_recipe
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from services.jobs.preparing import check_data
+
+
+def data(folder: Path, *reasonings: str | None) -> str:
+    examples = [
+        Example(
+            trajectory_pb2.Prompt(id=f"q{n}", question="?", answer="yes", verifier=trajectory_pb2.VERIFIER_TEXT),
+            reasoning,
+            "yes",
+        )
+        for n, reasoning in enumerate(reasonings)
+    ]
+    write_manifest(str(folder / "cold_start.jsonl"), examples)
+    return str(folder / "cold_start.jsonl")
+
+
+def recipe(uri: str):
+    return load_recipe(f"""
+name: small
+output: /out
+model: {{toy: {{}}}}
+data: {{cold_start: {uri}}}
+stages:
+  - {{type: sft, data: cold_start, tune: {{steps: 2, optimizer: {{learning_rate: 0.001}}}}}}
+""")
+
+
+def test_an_empty_think_block_is_the_format_of_an_answer_without_reasoning(tmp_path: Path) -> None:
+    check_data(recipe(data(tmp_path, "I hear it.", "")))
+    with pytest.raises(InputError, match="'q1' has no reasoning"):
+        check_data(recipe(data(tmp_path, "I hear it.", None)))
+
+
+def test_every_recipe_of_ours_is_valid() -> None:
+    folder = Path(__file__).parents[3] / "recipes"
+    loaded = {path.stem: load_recipe(path.read_bytes()) for path in folder.glob("*.yaml")}
+    paper = loaded["step-audio-r1-33b"]
+    assert paper.rewards.reasoning_term == "presence"
+    assert [stage.type for stage in paper.stages] == ["sft", "rl", "mgrd", "rl", "mgrd", "rl", "dpo", "eval"]
+    assert loaded["step-audio-r1-33b-grounded"].rewards.reasoning_term == "grounded"
