@@ -1,9 +1,13 @@
-"""Numbers in words and figures: "twenty-one", "1,200.5", "3/4", "2 1/2", "two thirds", "12 %", "a dozen"."""
+"""Numbers in words and figures: "twenty-one", "1,200.5", "3/4", "2 1/2", "two thirds", "12 %", "1.5e3", "√16", "5!".
+
+A text names a number only if nothing is left that could change it: "5 or 6", "more than 5", "5 squared" name none.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from fractions import Fraction
 
 SMALL = {
@@ -14,30 +18,66 @@ SMALL = {
 TENS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
-SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
+SCALES = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 PARTS = {
     "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10,
 }  # fmt: skip
 """Denominators in words; all but the first two also in the plural."""
 WORD = r"(?:" + "|".join([*SMALL, *TENS, *SCALES]) + r")"
 """Pattern of one number word."""
-FIGURES = r"[-+−]?(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?:\.\d{1,15})?"
-"""Pattern of one number in figures; bounded, so that a wall of digits costs linear time."""
+FIGURES = r"(?:(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?:\.\d{1,15})?|\.\d{1,15})(?![\d]|[.,]\d)"
+"""Pattern of one number in figures, without its sign; bounded, so that a wall of digits costs linear time."""
 
 RELATIVE_TOLERANCE = 1e-4
 """Two numeric answers are equal within this share: 33.33 % is 0.3333 and not 0.334."""
+LARGEST = 1e18
+"""No answer is larger; what comes to more is none."""
 
 _PART = r"(?:" + "|".join(PARTS) + r")s?"
+_WORDS = rf"{WORD}(?:(?:[\s-]+|\s+and\s+){WORD}){{0,7}}"
+_SCALE = "|".join(SCALES)
+_ATTACHED = r"(?:k?hz|m?s|sec|secs|min|h|db|dbfs|lufs|bpm|[kcm]?m|kg|g|°[cf]?|th(?=\s+of\b))\b"
+"""Units that may stand directly after figures; any other letter there makes them something else."""
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+_SIGN = r"(?P<{0}>(?:minus|negative)\s+|[-+]\s?)?"
 _NUMBER = re.compile(
-    rf"(?<![\w.])(?P<figures>{FIGURES})(?:\s+(?P<above>\d{{1,3}})(?=\s?/\s?\d))?(?:\s?/\s?(?P<below>\d{{1,15}}))?"
-    rf"(?:\s?(?P<percent>%|percent\b|per cent\b)|\s(?P<scale>thousand|million)\b)?"
-    rf"|\b(?:(?P<words>{WORD}(?:(?:[\s-]+|\s+and\s+){WORD}){{0,7}})\s+and\s+)?"
-    rf"(?:an?|(?P<parts>one|two|three|four|five|six|seven|eight|nine))[\s-](?P<part>{_PART})\b"
-    rf"|\b(?P<plain>{WORD}(?:(?:[\s-]+|\s+and\s+){WORD}){{0,7}})\b(?:\s+(?P<wordpercent>percent|per cent)\b)?"
-    r"|\b(?:an?|one)\s(?P<dozen>dozen)\b",
+    rf"(?<![\w.^]){_SIGN.format('sign')}(?P<root>√|sqrt\s?|(?:the\s)?square root of\s)?"
+    rf"[($€£]{{0,2}}(?P<figures>{FIGURES})\)?"
+    rf"(?:e(?P<exponent>[-+]?\d{{1,3}})(?!\w)|\s?(?:×|x|\*|·|\\times)\s?10(?:\^|\*\*)?"
+    rf"\{{?(?P<ten>[-+]?\d{{1,3}}|[{_RAISED}]{{1,4}})\}}?"
+    rf"|\s?(?:\^|\*\*)\{{?(?P<power>-?\d{{1,3}})\}}?(?!\w)|(?P<raised>[{_RAISED}]{{1,4}})|(?P<factorial>!)(?![!=\w])"
+    rf"|\s?(?P<vulgar>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])|\s+and\s+(?:a|one)\s(?P<more>half|third|quarter)\b"
+    rf"|(?:\s+(?P<above>\d{{1,3}})(?=\s?/\s?\d))?\s?/\s?(?P<below>\d{{1,15}})(?![\d.]))?"
+    rf"(?:\s?(?P<percent>%|percent\b|per cent\b)|\s(?P<scale>{_SCALE}|dozen)\b|(?P<kilo>k)\b|{_ATTACHED}|(?!\w))"
+    r"|(?P<alone>(?<!\w)-?[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])"
+    rf"|(?<!\w){_SIGN.format('wordsign')}(?:(?P<words>{_WORDS})\s+and\s+)?"
+    rf"\b(?:an?|(?P<parts>one|two|three|four|five|six|seven|eight|nine))[\s-](?P<part>{_PART})\b"
+    r"|\b(?P<halfdozen>half a)\sdozen\b|\b(?:an?|one)\s(?P<dozen>dozen)\b"
+    rf"|(?<![\w-]){_SIGN.format('plainsign')}(?P<plain>{_WORDS})\b"
+    rf"(?:\s+point(?P<digits>(?:\s+(?:{'|'.join(list(SMALL)[:10])})\b){{1,9}}))?"
+    rf"(?:\s+(?P<wordpercent>percent|per cent)\b|\s(?P<dozens>dozen)\b)?",
     re.IGNORECASE,
 )
-_NOT = re.compile(rf"\b(?:not|rather than|instead of)\s+(?:{FIGURES}|{WORD})", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:\b(?:not|rather than|instead of|never|neither|cannot|unlike|except)\b|n't\b)[^,;.!?]*?"
+    r"(?:(?=\bbut\b|[,;!?]|\.(?!\d)|$)|\.\d+)",
+    re.IGNORECASE,
+)
+_UNSURE = re.compile(
+    r"\b(?:more|less|fewer|greater|larger|smaller|higher|lower|bigger|longer|shorter) than\b|\bat (?:least|most)\b"
+    r"|\b(?:over|under|above|below|beyond|wrong|incorrect|unlikely|far from|anything but|all but|hardly|fails?|doubt\w*"
+    r"|wait|actually|sorry|or|either|if|unless|between|twice|double|triple|half|squared|cubed|factorial|root|power|times"
+    r"|plus|minus|negative|divided|point|dozens?|hundreds|thousands|millions|billions?|trillions?|quadrillion|log|ln|mod"
+    r"|thirds|quarters|fourths|fifths|sixths|eighths|tenths|different|false|untrue)\b|[≠<>≥≤±√!^×*²³⁴‰∞]|\d|\w°",
+    re.IGNORECASE,
+)
+"""What may not be left of a text once its number is taken out."""
+_RANGE = re.compile(r"\d\s?-\s?[\d.]")
+_CJK = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
+_CJK_UNITS = {"十": 10, "百": 100, "千": 1_000}
+_CJK_NUMBER = re.compile(
+    r"^(?:一共|共|有|听到了?|是)*(负?)([零〇一二两三四五六七八九十百千]{1,9})[个只次声下条段种位人秒]?[。.]?$"
+)
 
 
 def same_number(expected: str, given: str) -> bool:
@@ -57,11 +97,25 @@ def same_number(expected: str, given: str) -> bool:
 
 def single_number(text: str) -> float | None:
     """The one number `text` names, or None if it names none or several different ones; "not 73" names none."""
-    text = _NOT.sub(" ", text)
-    if text.count("=") == 1:
+    text = _plain(text)
+    if text.count("=") == 1 and not re.search(r"[!<>≠]=", text):
         text = text.partition("=")[2]
-    values = {_value(match) for match in _NUMBER.finditer(text)} - {None}
-    return values.pop() if len(values) == 1 else None
+    if match := _CJK_NUMBER.match(text.strip()):
+        return _cjk_value(match[2]) * (-1.0 if match[1] else 1.0)
+    text = _DENIED.sub(" ", text)
+    if _RANGE.search(text):
+        return None
+    values = {_value(match) for match in _NUMBER.finditer(text)}
+    if len(values) != 1 or _UNSURE.search(_NUMBER.sub(" ", text)):
+        return None
+    value = values.pop()
+    return value if value is not None and abs(value) <= LARGEST else None
+
+
+def _plain(text: str) -> str:
+    for other, plain in (("−", "-"), ("–", "-"), ("—", " - "), ("’", "'"), ("（", "("), ("）", ")")):
+        text = text.replace(other, plain)
+    return "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text)
 
 
 def _is_percent(text: str) -> bool:
@@ -96,27 +150,74 @@ def figures_value(figures: str) -> float:
 
 
 def _value(match: re.Match[str]) -> float | None:
-    if match["dozen"]:
-        return 12.0
+    """The value of one number, None if it has none (a division by zero, words that form no number)."""
+    sign = -1.0 if (match["sign"] or match["wordsign"] or match["plainsign"] or "+").strip() != "+" else 1.0
+    if match["alone"]:
+        return unicodedata.numeric(match["alone"][-1]) * (-1.0 if match["alone"][0] == "-" else 1.0)
+    if match["figures"]:
+        number = _figures(match)
+        return None if number is None else sign * number
+    number = _in_words(match)
+    return None if number is None else sign * number
+
+
+def _in_words(match: re.Match[str]) -> float | None:
+    if match["dozen"] or match["halfdozen"]:
+        return 12.0 if match["dozen"] else 6.0
     if match["part"]:
         part = match["part"].casefold()
         share = SMALL.get((match["parts"] or "one").casefold(), 1) / (PARTS.get(part) or PARTS[part.removesuffix("s")])
         whole = words_value(match["words"]) if match["words"] else 0
         return None if whole is None else whole + share
-    if match["plain"]:
-        value = words_value(match["plain"])
-        if value is None:
-            return None
-        return value / 100 if match["wordpercent"] else float(value)
+    value = words_value(match["plain"])
+    if value is None:
+        return None
+    if match["digits"]:
+        return float(f"{value}.{''.join(str(SMALL[word.casefold()]) for word in match['digits'].split())}")
+    return value * 12.0 if match["dozens"] else value / 100 if match["wordpercent"] else float(value)
+
+
+def _figures(match: re.Match[str]) -> float | None:
     number = figures_value(match["figures"])
-    if match["below"]:
+    if match["root"]:
+        number = math.sqrt(number)
+    if exponent := match["exponent"] or match["ten"]:
+        number = number * 10.0 ** max(min(_lowered(exponent), 30), -30)
+    elif power := match["power"] or match["raised"]:
+        exponent_value = _lowered(power)
+        if abs(exponent_value) > 60 or (number == 0 and exponent_value < 0):
+            return None
+        number = min(math.pow(min(number, LARGEST), exponent_value), 10 * LARGEST) if number else 0.0**exponent_value
+    elif match["factorial"]:
+        if number > 18 or not number.is_integer():
+            return None
+        number = float(math.factorial(int(number)))
+    elif match["vulgar"]:
+        number += unicodedata.numeric(match["vulgar"])
+    elif match["more"]:
+        number += 1 / PARTS[match["more"].casefold()]
+    elif match["below"]:
         below = int(match["below"])
         if below == 0:
             return None
-        if match["above"]:
-            number += math.copysign(int(match["above"]) / below, number)
-        else:
-            number = float(Fraction(number) / below)
+        number = number + int(match["above"]) / below if match["above"] else float(Fraction(number) / below)
     if match["scale"]:
-        number *= SCALES[match["scale"].casefold()]
+        number *= SCALES.get(match["scale"].casefold(), 12)
+    if match["kilo"]:
+        number *= 1_000
     return number / 100 if match["percent"] else number
+
+
+def _lowered(raised: str) -> int:
+    digits = "".join("-" if c == "⁻" else str(unicodedata.digit(c)) if c in _RAISED else c for c in raised)
+    return int(digits) if digits.strip("+-").isdigit() and digits.rfind("-") <= 0 else 10_000
+
+
+def _cjk_value(text: str) -> float:
+    total, digit = 0, 0
+    for char in text:
+        if char in _CJK_UNITS:
+            total, digit = total + (digit or 1) * _CJK_UNITS[char], 0
+        else:
+            digit = _CJK[char] if digit == 0 else digit * 10 + _CJK[char]
+    return float(total + digit)

@@ -1,55 +1,170 @@
-"""Which one of the choices does an answer name?"""
+"""Which one of the choices does an answer name?
+
+Small steps, from certain to less so: the text of a choice; its letter; a letter and what follows, if they agree; a
+sentence that affirms exactly one. What is not certain names none: a wrong answer counted right teaches it.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
-from reward.correctness.unwrap import canonical
+from reward.correctness.denial import DENIALS, RETRACTIONS
+from reward.correctness.unwrap import canonical, clean, exact, folded, unwrap
 
-_LETTER = re.compile(r"^[(\[]?([A-Za-z])[)\]]?\s*[.):,]?$")
-_LETTER_TEXT = re.compile(r"^[(\[]?([A-Za-z])(?:[)\]]\s*[.:,-]?\s*|\s*[.:]\s*|\s+-\s+)(\S.*)$", re.DOTALL)
-_NEGATED = re.compile(r"\b(?:not|isn't|never|neither|nor|rather than|instead of|except)\b", re.IGNORECASE)
+_LETTER = re.compile(r"^[(\[]?([A-Za-z])[)\]]?\s*(?:选项)?$")
+_LABEL = re.compile(
+    r"^(?:(?:option|choice)\s+)?(?:[(\[]([A-Za-z])[)\]]\s*[-=.:,>→]*|([A-Za-z])[)\]]\s*[-.:,]*|([A-Z])\s*(?:[.:,;=→]|-+>?)"
+    r"|([A-Z])(?=\s+(?:because|since|as)\b)|([a-z])\s*[.:])\s*(\S.*)$",
+    re.DOTALL,
+)
+_IN_SENTENCE = re.compile(
+    r"(?<![\w'.#+/-])(?P<open>[(\[])?(?P<letter>[A-Z])(?P<close>[)\]])?"
+    r"(?![\w'#♯♭+*/-])(?!\s+(?:minor|major|sharp|flat)\b)(?!\.\w)"
+)
+_SAYS_LABEL = re.compile(r"(?:option|choice|answer|letter|is|be|or|and|,|pick|choose)\s+$", re.IGNORECASE)
+_ARTICLE_BEFORE = re.compile(r"(?<![^\W_])(?:an?|the) $", re.IGNORECASE)
+_BESIDE = 24
+"""Characters beside a mention that are looked at."""
+_NO_CHOICE = -1
+"""A letter beyond the last choice."""
+_CHORD = re.compile(r"[A-G][#♯b♭]?[mM]")
+"""Cm is minor, CM is major."""
+_SIDES = frozenset({"yes", "no", "true", "false"})
+_LEADING_SIDE = re.compile(r"^(yes|no|true|false)\s*[,.;:!-]\s*(.+)$", re.IGNORECASE | re.DOTALL)
+_REASON = re.compile(r"^(.*?\S),?\s+(?:because|since)\s+(.+)$", re.DOTALL)
+_MORE_BEFORE = re.compile(
+    r"(?:[-+/\\^_#~=<>≥≤≠√]\s*|\d[.,\s]*|\b(?:minus|negative|plus|times|point|over|under|above|below"
+    r"|by|beyond|pre|semi|anti|non)[\s-]+)$",
+    re.IGNORECASE,
+)
+_NUMBER_GOES_ON = re.compile(
+    r"\s*[-+*/×x^%‰!°²³½¼¾]|[.,]\d|\s+(?:and (?:a|an|one|\d)|\d|percent|per cent|hundred|thousand|million"
+    r"|billion|point|to|times|plus|minus|dozen|\w+ths?\b|half|halves)",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"['#♯♭+/^_*²³-]|\.\w|,\d|[!]=")
+_NOTE_GOES_ON = re.compile(r"\s*(?:sharp|flat|minor|major|natural|dim|aug|maj|min|sus)\b|\s+[a-z]", re.IGNORECASE)
 
 
-def chosen_text(bare: str, choices: list[str]) -> str | None:
-    """The canonical text of the one choice that `bare` names, or None if it names none or several.
+def chosen_index(answer: str, choices: Sequence[str]) -> int | None:
+    """The index of the one choice that `answer` names, or None if it names none or several.
 
-    Accepts the text, the letter, or both if they agree; also a sentence that contains exactly one of the choices,
-    unless the sentence negates. Choices with equal text count as one, whatever their letters. A choice within a longer
-    one ("dog", "dog barking") is only named where it stands by itself.
+    Choices with equal text count as one, the first of them, whatever their letters.
     """
-    texts = [canonical(choice) for choice in choices]
-    given = canonical(bare)
-    if not given:
+    for text in (clean(answer), unwrap(answer)):
+        found = _whole(text, choices)
+        if found is not None:
+            return found
+    text = unwrap(answer)
+    if not text:
         return None
-    if given in texts:
-        return given
-    letter = _LETTER.match(bare)
-    if letter:
-        return _by_letter(letter.group(1), texts)
-    both = _LETTER_TEXT.match(bare)
-    if both:
-        named = _by_letter(both.group(1), texts)
-        said = chosen_text(both.group(2), choices)
-        return named if named is not None and said == named else None
-    if _NEGATED.search(given):
-        return None
-    found = _contained(given, texts)
-    return found.pop() if len(found) == 1 else None
+    if letter := _LETTER.match(text):
+        return _by_letter(letter[1], choices)
+    if label := _LABEL.match(text):
+        *letters, rest = label.groups()
+        return _label_and_rest(_by_letter(next(filter(None, letters)), choices), rest, choices)
+    if (side := _LEADING_SIDE.match(text)) and (named := _whole(side[1], choices)) is not None:
+        taken_back = {word for word in re.findall(r"[a-z]+", side[2].lower()) if word in _SIDES}
+        return None if taken_back or RETRACTIONS.search(side[2]) else named
+    if (reason := _REASON.match(text)) and not RETRACTIONS.search(reason[2]):
+        named = chosen_index(reason[1], choices)
+        return named if _mentioned(reason[2], choices)[0] <= {named} else None
+    return _affirmed(text, choices)
 
 
-def _by_letter(letter: str, texts: list[str]) -> str | None:
+def _label_and_rest(named: int | None, rest: str, choices: Sequence[str]) -> int | None:
+    """A letter and an explanation, which may repeat the choice, but not name another or take the letter back."""
+    if named is None or RETRACTIONS.search(rest):
+        return None
+    whole = _whole(rest, choices)
+    if whole is not None:
+        return named if whole == named else None
+    said, left = _mentioned(rest, choices)
+    first = re.split(r"[.;]\s", left, maxsplit=1)[0]
+    others = _letters(first, choices) if first == left else set()
+    if DENIALS.search(left):
+        return named if said == {named} or not said else None
+    return named if said | others <= {named} else None
+
+
+def _affirmed(text: str, choices: Sequence[str]) -> int | None:
+    """The one choice that a sentence without denials names, by text or letter."""
+    said, left = _mentioned(text, choices)
+    if DENIALS.search(left):
+        return None
+    said |= _letters(left, choices)
+    return said.pop() if len(said) == 1 and _NO_CHOICE not in said else None
+
+
+def _whole(text: str, choices: Sequence[str]) -> int | None:
+    """The choice that `text` is, in the loosest spelling that still tells the choices apart."""
+    key = _spelling(choices)
+    keys, given = [key(choice) for choice in choices], key(text)
+    return keys.index(given) if given in keys else None
+
+
+def _spelling(choices: Sequence[str]) -> Callable[[str], str]:
+    if any(map(_CHORD.match, choices)):
+        return exact
+    different = len({clean(choice) for choice in choices})
+    for key in (canonical, folded, exact):
+        if len({key(choice) for choice in choices}) == different and all(map(key, choices)):
+            return key
+    return clean
+
+
+def _by_letter(letter: str, choices: Sequence[str]) -> int | None:
     index = ord(letter.upper()) - ord("A")
-    return texts[index] if 0 <= index < len(texts) else None
+    return _whole(choices[index], choices) if index < len(choices) else None
 
 
-def _contained(given: str, texts: list[str]) -> set[str]:
-    """Choices found in `given` as whole words, each match taken out before shorter choices are looked for."""
+def _letters(text: str, choices: Sequence[str]) -> set[int]:
+    """Choices whose letters stand in a sentence. "A" and "I" are words unless something says otherwise."""
+    if any(len(choice.strip()) == 1 for choice in choices):
+        return set()
     found = set()
-    rest = given
-    for text in sorted(set(texts), key=len, reverse=True):
-        pattern = rf"(?<!\w){re.escape(text)}(?!\w)"
-        if text and re.search(pattern, rest):
-            found.add(text)
-            rest = re.sub(pattern, " ", rest)
+    for match in _IN_SENTENCE.finditer(text):
+        sure = match["open"] and match["close"]
+        last = not text[match.end() : match.end() + _BESIDE].strip(" .)")
+        if match["letter"] in "AI" and not (
+            sure or _SAYS_LABEL.search(text[max(0, match.start() - _BESIDE) : match.start()]) or last
+        ):
+            continue
+        found.add(_NO_CHOICE if (index := _by_letter(match["letter"], choices)) is None else index)
     return found
+
+
+def _mentioned(text: str, choices: Sequence[str]) -> tuple[set[int], str]:
+    """Choices that stand in `text` by themselves, longest first, and `text` without them."""
+    key = _spelling(choices)
+    case = key in (canonical, folded)
+    found: set[int] = set()
+    for choice in sorted(set(choices), key=len, reverse=True):
+        wanted = key(choice)
+        letter = len(wanted) == 1 and wanted.isalpha()
+        flags = re.IGNORECASE if case and not letter else 0
+        pattern = re.compile(rf"(?<!\w){re.escape(choice.strip() if letter else wanted)}(?!\w)", flags)
+        for match in pattern.finditer(text):
+            if _by_itself(text, match, letter=letter):
+                found.add(_whole(choice, choices) or 0)
+        text = pattern.sub(lambda match: " " * len(match[0]), text) if wanted else text
+    return found, text
+
+
+def _by_itself(text: str, match: re.Match[str], *, letter: bool) -> bool:
+    """False for the 5 of "0.5", the C of "C#", the chorus of "pre-chorus"."""
+    before, after, word = (
+        _ARTICLE_BEFORE.sub("", text[max(0, match.start() - _BESIDE) : match.start()]),
+        text[match.end() : match.end() + _BESIDE],
+        match[0],
+    )
+    if before.endswith(tuple("-+/\\^_#~.'$")) and not before.endswith((" -", " '")):
+        return False
+    if word[0].isdigit() and _MORE_BEFORE.search(before):
+        return False
+    if word[-1].isdigit() and _NUMBER_GOES_ON.match(after):
+        return False
+    if letter and _NOTE_GOES_ON.match(after):
+        return False
+    return not _GOES_ON.match(after)

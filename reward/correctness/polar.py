@@ -9,9 +9,30 @@ POSITIVE_NEGATIVE = (("yes", "no"), ("true", "false"), ("valid", "invalid"), ("c
 _YES_NO = ("yes", "no")
 _SAME = {"true": "yes", "false": "no", "yeah": "yes", "yep": "yes", "nope": "no", "nah": "no"}
 _OPPOSITE = {word: other for pair in POSITIVE_NEGATIVE for word, other in (pair, pair[::-1])}
-_NEGATIONS = frozenset({"not", "never", "neither", "nor", "hardly", "cannot"})
+_NEGATIONS = frozenset({"not", "never", "neither", "nor", "hardly", "cannot", "non", "far", "anything"})
+"""With "far from" and "anything but"."""
 _NEGATION_REACH = 3
-"""Words between a negation and what it negates: "is not in fact valid"."""
+"""Words between a negation and what it negates: "is not in fact valid". One farther away may mean anything."""
+_BREAKS = frozenset({",", ";", ".", ":", "but", "so", "therefore", "hence", "thus", "because", "since"})
+_UNSURE = frozenset(
+    {
+        "wrong",
+        "fail",
+        "fails",
+        "failed",
+        "failing",
+        "unlikely",
+        "doubtful",
+        "if",
+        "whether",
+        "unless",
+        "lacks",
+        "refuse",
+    }
+    | {"without", "opposite", "deny", "denies", "untrue", "mistaken", "almost", "nearly", "pretend", "neither"}
+)
+"""Words in whose clause a side is not taken, whichever it names."""
+_UNDECIDED = "undecided"
 _MANY = 400
 """Words that are read: an answer is a sentence or two."""
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[^\w\s]")
@@ -27,12 +48,15 @@ def polar_answer(text: str, expected: str) -> str | None:
     if wanted is None:
         return None
     words = _WORD.findall(text.casefold().replace("’", "'"))[:_MANY]
+    if words[2:] and words[-1] == "?":
+        return None
     taken = [_side_at(words, position) for position in range(len(words))]
-    sides = {side for side in taken if side in (wanted, _OPPOSITE[wanted])}
+    sides = {side for side in taken if side in (wanted, _OPPOSITE[wanted], _UNDECIDED)}
     if wanted in _YES_NO and words and words[0] in _YES_NO:
         # What follows explains: "Yes, it is not true that". Only a plain yes or no can take it back.
         sides = {word for index, word in enumerate(words) if word in _YES_NO and _stands_alone(words, index)}
-    return sides.pop() if len(sides) == 1 else None
+    side = sides.pop() if len(sides) == 1 else None
+    return None if side == _UNDECIDED else side
 
 
 def _side_at(words: list[str], position: int) -> str | None:
@@ -40,8 +64,27 @@ def _side_at(words: list[str], position: int) -> str | None:
     side = _side(words[position])
     if side is None or not _stands_alone(words, position):
         return None
-    negated = _negations(words[max(0, position - _NEGATION_REACH) : position]) % 2
-    return _OPPOSITE[side] if negated else side
+    clause = _clause_before(words, position)
+    if _UNSURE & {*clause, *words[position + 1 : position + 4]} - _same_pair(side):
+        return _UNDECIDED
+    if "doubt" in clause and not {"no", "without"} & set(clause):
+        return _UNDECIDED
+    near = clause[-_NEGATION_REACH:]
+    if _negations(near) != _negations(clause):
+        return _UNDECIDED
+    return _OPPOSITE[side] if _negations(near) % 2 else side
+
+
+def _clause_before(words: list[str], position: int) -> list[str]:
+    """The words of the clause before `position`."""
+    start = position
+    while start and (words[start - 1] not in _BREAKS or words[start - 2 : start] == ["anything", "but"]):
+        start -= 1
+    return words[start:position]
+
+
+def _same_pair(side: str) -> set[str]:
+    return {"wrong"} if side in ("correct", "incorrect") else set()
 
 
 def _stands_alone(words: list[str], position: int) -> bool:
@@ -56,11 +99,5 @@ def _side(word: str) -> str | None:
 
 
 def _negations(words: list[str]) -> int:
-    """Negations in the last words of a clause."""
-    count = 0
-    for word in words:
-        if word in (",", ";", ".", ":", "but"):
-            count = 0
-        elif word in _NEGATIONS or word.endswith("n't"):
-            count += 1
-    return count
+    """Negations among `words`."""
+    return sum(word in _NEGATIONS or word.endswith("n't") for word in words)

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from earwitness.errors import InfrastructureError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.correctness.choice import chosen_text
+from reward.correctness.choice import chosen_index
+from reward.correctness.denial import QUESTION
 from reward.correctness.expressions import same_expression
 from reward.correctness.polar import polar_answer
-from reward.correctness.unwrap import canonical, unwrap
+from reward.correctness.unwrap import canonical, clean, unwrap
 from reward.numbers import same_number, single_number
 
 
@@ -35,11 +36,14 @@ def verify_answer(prompt: trajectory_pb2.Prompt, answer: str | None, judge: Judg
     Raises ValueError if the prompt has no verifier: that is a mistake of the caller, not a wrong answer. Raises
     InfrastructureError if a verifier of its own process or a judge gave no verdict: that is no wrong answer either.
     """
-    if answer is None:
-        return Verified(False, "")
+    if answer is None or QUESTION.match(clean(answer)):
+        return Verified(False, clean(answer or ""))
     bare, understood = unwrap(answer), read_answer(prompt, answer)
     match prompt.verifier:
-        case trajectory_pb2.VERIFIER_CHOICE | trajectory_pb2.VERIFIER_TEXT:
+        case trajectory_pb2.VERIFIER_CHOICE:
+            index = chosen_index(answer, prompt.choices)
+            return Verified(index is not None and clean(prompt.choices[index]) == clean(prompt.answer), understood)
+        case trajectory_pb2.VERIFIER_TEXT:
             return Verified(bool(understood) and understood == canonical(prompt.answer), understood)
         case trajectory_pb2.VERIFIER_NUMBER:
             return Verified(same_number(prompt.answer, bare), understood)
@@ -60,7 +64,8 @@ def read_answer(prompt: trajectory_pb2.Prompt, answer: str) -> str:
     bare = unwrap(answer)
     match prompt.verifier:
         case trajectory_pb2.VERIFIER_CHOICE:
-            return chosen_text(bare, list(prompt.choices)) or bare
+            index = chosen_index(answer, prompt.choices)
+            return bare if index is None else canonical(prompt.choices[index])
         case trajectory_pb2.VERIFIER_NUMBER:
             value = single_number(bare)
             return bare if value is None else f"{value:g}"

@@ -1,0 +1,28 @@
+"""Words after which an answer does not mean what it names."""
+
+from __future__ import annotations
+
+import re
+
+DENIALS = re.compile(
+    r"\b(?:no|not|never|neither|nor|none|nothing|without|except|excluding|besides|cannot|unlikely|hardly|barely|scarcely"
+    r"|rather|instead|than|wrong|incorrect|mistaken|impossible|doubt\w*|far from|fail\w*|lack\w*|absen\w+|missing"
+    r"|rul(?:e|es|ed|ing) out|exclud\w+|eliminat\w+|reject\w*|discard\w*|den(?:y|ies|ied)|refut\w+|opposite|contrary"
+    r"|unlike|apart from|aside from|other|anything but|all but|but|however|although|though|least|unless|whether|if"
+    r"|or|either|non|almost|nearly|pseudo|distractor|actually|wait|sorry|correction|untrue|disagree\w*|avoid\w*"
+    r"|(?:is|are|was|were|do|does|did|ca|wo|would|could|should|has|have|had|must|might|need|ai)n'?t)\b|[不没非无]",
+    re.IGNORECASE,
+)
+"""An answer that names one thing and holds one of these outside it may mean the contrary: it names nothing."""
+QUESTION = re.compile(
+    r"^(?:is|was|are|were|could|can|do|does|did|would|should|might|may|maybe|perhaps|what|which|who|how)\b.*\?\W*$",
+    re.IGNORECASE | re.DOTALL,
+)
+"""An answer that asks back answers nothing."""
+RETRACTIONS = re.compile(
+    r"^\W*no\b|\bno,|\b(?:actually|wait|sorry|correction|scratch|wrong|incorrect|instead|second thoughts?|or|hmm"
+    r"|oops|ruled? out|mistake|change|changed|i meant?|rather|false|untrue"
+    r"|unlikely|eliminated|impossible)\b|^\W*[?]|^\W*and\b",
+    re.IGNORECASE,
+)
+"""What takes back an answer before it; a plain "not" does not: "B, the dog does not bark twice"."""
