@@ -68,6 +68,8 @@ _COMPARED = {
     Quantity.CENTROID: {"more": "brighter", "less": "duller", "same": "as bright"},
     Quantity.DURATION: {"more": "longer", "less": "shorter", "same": "as long"},
     Quantity.PAUSE: {"more": "longer", "less": "shorter", "same": "as long"},
+    Quantity.HARMONICITY: {"more": "less noisy", "less": "noisier", "same": "as noisy"},
+    Quantity.TEMPO: {"more": "faster", "less": "slower", "same": "as fast"},
     Quantity.DECAY: {"more": "more reverberant", "less": "drier", "same": "as reverberant"},
 }
 _UNITS = {"pitch": "Hz", "loudness": "dBFS", "tempo": "BPM", "brightness": "Hz", "speaking rate": "syllables/s"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from reward.claims.facts import Part, Quantity, Span
-from reward.claims.lexicon.units import APPROXIMATIONS, BACKGROUND
-from reward.claims.meanings import Compares, Meaning, Ordinal, Spot, Topic, Word
+from reward.claims.lexicon.units import APPROXIMATIONS, BACKGROUND, NOT_A_COUNTED_ADJECTIVE
+from reward.claims.meanings import Compares, Edge, EdgeWord, Meaning, Ordinal, Spot, Topic, Word
 from reward.claims.words import Item
 
 THAN_REACH = 4
@@ -14,6 +14,11 @@ THAN_REACH = 4
 _JOINS = frozenset({"and", "but", ",", "while"})
 SPAN_REACH = 5
 """Items between a comparative and the time it names: "louder in level after about 1.2 s"."""
+EVENT_REACH = 4
+"""Items between "single" and what is: "a single, clear, musical note"."""
+EDGE_REACH = 5
+"""Items between "ends" and when."""
+_TO_A_TIME = APPROXIMATIONS | {"at", "right", "after", "the", "or", "precisely", "slightly", "somewhere", "shortly"}
 OWNER_REACH = 3
 """Items between "of" and its noun: "the pitch of the second tone"."""
 _UNIT = {Quantity.PITCH: "st", Quantity.LEVEL: "dB", Quantity.DURATION: "s"}
@@ -109,6 +114,42 @@ class Around:
         while position > 0 and self.word(position - 1) in APPROXIMATIONS:
             position -= 1
         return self.meaning(position - 1) in (Word.UNEQUAL, Word.THAN)
+
+    def event_ahead(self, position: int) -> int | None:
+        """Position of the event named after `position`, adjectives between: "a single, sustained note"."""
+        for index in range(position + 1, min(position + 2 + EVENT_REACH, len(self.items))):
+            item = self.items[index]
+            if item.meaning in (Word.EVENT, Word.PULSES):
+                return index
+            if item.number is not None or item.word in NOT_A_COUNTED_ADJECTIVE or isinstance(item.meaning, Ordinal):
+                return None
+        return None
+
+    def edge_before(self, position: int) -> Edge | None:
+        """Which end the time at `position` is, by its verb: "ends right around 2.4 s", "starts at 0:04"."""
+        for item in reversed(self.items[max(0, position - EDGE_REACH) : position]):
+            if isinstance(item.meaning, EdgeWord):
+                return item.meaning.edge if item.word not in ("from", "until", "up", "down") else None
+            if item.word not in _TO_A_TIME and item.number is None:
+                return None
+        return None
+
+    def follows(self, position: int) -> bool:
+        """True for "then silence" and "after a short pause": there is one, however long."""
+        if any(item.number is not None for item in self.items[position + 1 : position + 4]):
+            return False
+        if self.word(position) not in ("pause", "silence", "silent", "brief", "short"):
+            return False
+        for item in reversed(self.items[max(0, position - 3) : position]):
+            if item.word in ("then", "after", "there's", "followed"):
+                return True
+            if item.word not in ("a", "short", "brief", "slight", "small", "long", "by", "is", "there's"):
+                return False
+        return False
+
+    def of_noise(self, position: int) -> bool:
+        """True if the comparative at `position` speaks of what is under the sound."""
+        return any(item.word in ("background", "floor") for item in self.items[max(0, position - 3) : position])
 
     def is_owner(self, position: int) -> bool:
         """True for the noun at `position` of "the pitch of the sound": it does not end what is spoken of."""

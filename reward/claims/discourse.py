@@ -7,6 +7,8 @@ else it goes on as the one before did, until its subject is the clip again.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from reward.claims.words import Item
 
 _JOINTS = frozenset({
@@ -26,10 +28,11 @@ _TASK = frozenset({
     "instructed", "requirement", "answer", "we're", "statement",
 })  # fmt: skip
 _WORLD = frozenset({
+    "otherwise", "common",
     "usually", "typically", "typical", "often", "generally", "normally", "sometimes", "commonly", "refers", "refer",
     "relates", "corresponds", "correspond", "known", "human", "humans", "recall", "remember", "theory", "equals",
     "tends", "tend", "depends", "example", "instance", "considered", "characteristic", "associated", "happens",
-    "describes", "songs", "genres", "people", "standard", "perceived", "imagine", "suppose", "hypothetical",
+    "describes", "songs", "genres", "people", "standard",  "imagine", "suppose", "hypothetical",
     "hypothetically", "midi",
 })  # fmt: skip
 _METHOD = frozenset({
@@ -39,7 +42,7 @@ _METHOD = frozenset({
 _OTHER = _TASK | _WORLD | _METHOD
 _PAIRS = frozenset({
     ("figure", "out"), ("need", "to"), ("is", "when"), ("is", "one"), ("for", "example"), ("in", "music"),
-    ("in", "general"), ("lot", "of"), ("can", "be"), ("can", "vary"), ("can", "have"), ("can", "make"),
+    ("in", "general"), ("lot", "of"), ("can", "be"), ("can", "vary"), ("can", "have"),
     ("can", "sound"), ("can", "also"), ("can", "go"), ("such", "as"), ("which", "one"), ("which", "clip"),
     ("which", "of"), ("which", "segment"), ("which", "part"), ("which", "sound"), ("which", "audio"),
     ("which", "recording"), ("going", "to"), ("the", "key"), ("going", "for"), ("each", "measure"), ("many", "cases"),
@@ -47,6 +50,8 @@ _PAIRS = frozenset({
 })  # fmt: skip
 _MEANS = frozenset({"means", "mean", "indicates", "indicate", "implies", "imply", "suggests", "suggest", "involves"})
 """Of a general subject: "a slower tempo means fewer beats"; after "which" or "this" a conclusion about the clip."""
+_HEARING = frozenset({"heard", "made", "discerned", "counted", "distinguished", "perceived", "noticed", "i", "we"})
+"""With "can": what can be heard is heard here, what can be loud is loud elsewhere."""
 _POINTING = frozenset({
     "this", "it", "it's", "here", "there", "there's", "both", "these", "its", "i", "i'm", "that's", "the", "my", "in",
 })  # fmt: skip
@@ -54,6 +59,12 @@ _POINTING = frozenset({
 _MAKES = frozenset({"make", "produce", "create", "have", "emit", "contain"})
 """After a bare plural at the beginning: "dogs make short, loud sounds" is true of all dogs."""
 _OPENERS = frozenset({"so", "and", "but", "wait", ",", "hmm", "okay", "while", "also", "now", "well", "oh"})
+_DETERMINERS = frozenset({
+    "the", "these", "those", "its", "both", "this", "that", "it", "there", "i", "we", "his", "her", "their", "here",
+    "all", "some", "several", "two", "three", "four", "five",
+})  # fmt: skip
+GENERAL_REACH = 14
+"""Tokens in which a general statement says what such things do."""
 SHORT_CLAUSE = 3
 """Words of a clause that only sets the frame of the next: "typically," "in music,"."""
 
@@ -89,8 +100,8 @@ def _speaks_of_others(clause: list[str], joint: str) -> bool:
     before = joint
     for word in clause:
         if word in _MEANS:
-            return before not in ("which", "this", "that", "meaning") and before != ""
-        if (before, word) in _PAIRS:
+            return before not in ("which", "this", "that", "meaning", "no", "")
+        if (before, word) in _PAIRS and not (before == "can" and not _HEARING.isdisjoint(clause)):
             return True
         before = word
     return False
@@ -105,10 +116,10 @@ def _returns(joint: str, first: str) -> bool:
 
 def _begins_generally(tokens: list[Item]) -> bool:
     """True for "crows make ..." and "dull sounds have ...": a bare plural and what such things do."""
-    words = [token.word for token in tokens[:6]]
+    words = [token.word for token in tokens[:GENERAL_REACH]]
     while words and words[0] in _OPENERS:
         words = words[1:]
-    for index, word in enumerate(words[1:3], start=1):
-        if word in _MAKES and words[index - 1].endswith("s") and words[0] not in ("the", "these", "its", "both"):
-            return True
-    return False
+    if words[:1] in (["a"], ["an"]):
+        return ("is", "like") in pairwise(words[:6])  # "a slow tempo is like a walk"
+    bare = words[:1] and words[0] not in _DETERMINERS and any(w.endswith("s") and len(w) > 3 for w in words[:2])
+    return bool(bare) and not _MAKES.isdisjoint(words[1:])

@@ -26,6 +26,14 @@ _CHOICE_LINE = re.compile(r"^[ \t]*\(?[A-Ha-h][.):][ \t]+[^\n]{0,300}$", re.MULT
 """A choice copied with its letter."""
 _INLINE_CHOICES = re.compile(r"\([A-Ha-h]\)[^\n()]{0,200}(?:\([A-Ha-h]\)[^\n().]{0,200})+")
 """Choices copied in a row: "(A) rises (B) falls"."""
+_CLIPS = re.compile(r"\b(?:clips|segments|recordings|excerpts|parts|audios|one|stimulus|part|segment|clip)\b")
+MAX_QUESTION_CHARS = 2_000
+_TAKEN_BACK = frozenset({
+    ("wait", "no"), ("no", "wait"), ("actually", "no"), ("no", "actually"), ("scratch", "that"), ("hmm", "no"),
+    ("sorry", "no"), ("no", "that's"), ("oh", "no"), ("no", "sorry"),
+})  # fmt: skip
+_OF_BOTH = frozenset({"both", "either", "neither", "each", "two", "them", "they", "other", "another"})
+"""In a sentence with these the clip named last is not what is spoken of."""
 _PRONOUNS = frozenset({"it", "its", "this", "that"})
 """A sentence that begins so goes on about the part of the one before."""
 
@@ -36,26 +44,36 @@ def extract_claims(reasoning: str, prompt: trajectory_pb2.Prompt) -> list[Claim]
     Questions, copied choices, quotations, alternatives ("rises or falls") and what the question itself presupposes
     ("which of the two tones") are none.
     """
-    return claims_in(reasoning, presupposed(prompt.question))
+    return claims_in(reasoning, presupposed(prompt.question), of_two_clips(prompt.question))
 
 
-def claims_in(text: str, known: frozenset[Statement] = frozenset()) -> list[Claim]:
+def of_two_clips(question: str) -> bool:
+    """True if a question is about two clips, one after the other: what is said goes on about the one named last."""
+    return _CLIPS.search(question[:MAX_QUESTION_CHARS].lower()) is not None and "first" in question
+
+
+def claims_in(text: str, known: frozenset[Statement] = frozenset(), two_clips: bool = False) -> list[Claim]:
     """Claims of `text` except those in `known`."""
     # As long as before: positions in the text must stay.
     text = _CHOICE_LINE.sub(_blank, text[:MAX_TRACE_CHARS])
     text, parts = sentences(_INLINE_CHOICES.sub(_blank, text) if "(" in text else text)
     claims: list[Claim] = []
     part: Part = None
+    last = 0  # of the claims of the sentence before
     for sentence in parts:
         if _is_question(sentence):
             continue
-        carried = part if sentence.tokens[0].word in _PRONOUNS else None
+        going_on = two_clips and not any(token.word in _OF_BOTH for token in sentence.tokens)
+        carried = part if going_on or sentence.tokens[0].word in _PRONOUNS else None
         reader = Reader(items_of(sentence.tokens), carried)
         found = reader.read()
         part = reader.focus.part
+        if _takes_back(sentence.tokens):
+            claims[last:] = [claim._replace(uncertain=True) for claim in claims[last:]]
         found = heard(found, sentence.tokens)
         if len(found) > 1:
             found = with_turns(without_alternatives(found, reader.items), reader.items)
+        last = len(claims) if found else last
         claims += [
             Claim(text[f.start : f.end].strip(" ,:-"), f.statement, f.uncertain)
             for f in found
@@ -77,6 +95,12 @@ def presupposed(question: str) -> frozenset[Statement]:
         known |= {f.statement for f in stated if not f.uncertain}  # "determine if it is bright" presupposes nothing
     # "of the two tones" also says that there are two where they are spoken of in other words.
     return frozenset(known | {Count(s.value) for s in known if isinstance(s, Count) and s.of is Counted.EVENTS})
+
+
+def _takes_back(tokens: list[Item]) -> bool:
+    """True for a sentence that begins with "wait, no" and the like: what was said last does not stand."""
+    words = tuple(token.word for token in tokens[:4] if token.word != ",")
+    return words[:2] in _TAKEN_BACK or words[:1] == ("correction",)
 
 
 def heard(found: list[Found], tokens: list[Item]) -> list[Found]:

@@ -68,6 +68,8 @@ def _number_at(tokens: list[Item], position: int) -> tuple[Item, int]:
     value, unit, last = token.number or 0.0, "", position
     following = [t.word for t in tokens[position + 1 : position + 4]]
     per = following.index("per") if "per" in following[:2] else len(following)
+    if token.unit:  # a time as on a clock
+        return token, position + 1
     if following[:1] in (["syllable"], ["syllables"]) and following[1:3] in (["per", "second"], ["a", "second"]):
         unit, last = "syl", position + 3
     elif following[per + 1 : per + 2] in (["minute"], ["second"]):  # "5 per second", "120 beats per minute"

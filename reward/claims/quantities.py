@@ -37,6 +37,8 @@ _EDGED = {
 }
 _SPOT_EDGES = {BEGINNING: Edge.START, ENDING: Edge.END}
 _GROUP_WORDS = ("groups", "group", "sets", "bursts", "runs", "pattern", "cycle")
+_NO_COUNT = ("this", "that", "which", "each", "other", "another", "every", "no", "any", "whichever")
+_SEPARATE = ("separate", "distinct", "individual", "single", "discrete")
 _FROM = ("from", "between")
 _TWICE = ("twice", "thrice")
 _TIMES_WORDS = ("times", "time")
@@ -88,6 +90,8 @@ def count_at(around: Around, focus: Focus, position: int, item: Item) -> tuple[C
         return None
     if before == "of" and around.word(position - 2) in _GROUP_WORDS and number > 1:
         return Count(int(number), Counted.GROUP), position
+    if (item.word == "one" and before in _NO_COUNT) or (before == "on" and item.word != "one"):
+        return None  # "this one sounds different", "a snare on 2 and 4"
     of, last = Counted.EVENTS, position
     counted = item.word != "one" and before in ("is", "of", "total") and around.says_count(position)
     if item.word in _TWICE and after == "as":
@@ -141,6 +145,8 @@ def _noun(around: Around, position: int) -> tuple[Counted, int] | None:
             return (Counted.PAUSES if meaning.quantity is Quantity.PAUSE else Counted.PARTIALS), index
         if item.number is not None or item.word in NOT_A_COUNTED_ADJECTIVE:
             return None
+        if around.word(index - 1) in _SEPARATE and item.word.endswith("s") and item.meaning is None:
+            return Counted.EVENTS, index  # "four separate barks"
     return None
 
 

@@ -27,6 +27,7 @@ from reward.claims.facts import (
 )
 from reward.claims.focus import focus_of
 from reward.claims.found import Found
+from reward.claims.lexicon.units import APPROXIMATIONS
 from reward.claims.meanings import (
     Compares,
     Counts,
@@ -60,6 +61,10 @@ _UNDER = frozenset({"background", "noise", "hiss", "hum", "room", "recording", "
 _MODALS = frozenset({"would", "could", "should", "might", "may"})
 _CERTAIN_AGAIN = frozenset({"but", "however"})
 """After "maybe a flute, but ..." the clip is spoken of without doubt."""
+_EDGES = {Edge.START: Quantity.ONSET, Edge.END: Quantity.OFFSET}
+_GOES_ON = frozenset({"it", "its", "it's", "this", "that", "that's"})
+_FASTER = frozenset({"faster", "slower"})
+"""Of one of two clips a comparison, of all that is heard a change."""
 _UNSURE = frozenset({"sure", "certain", "unsure"})
 """A sentence that ends so doubts what it said last."""
 _NOT_A_PACE = frozenset({"decay", "attack", "fade", "onset", "glide", "sweep", "rise", "release", "vibrato"})
@@ -109,6 +114,8 @@ class Reader:
             if meaning.quantity is not Quantity.DURATION or focus.topic is not Quantity.PAUSE:
                 focus.topic = meaning.quantity  # "the pause lasts" speaks of the pause
             focus.clip = focus.clip or meaning.quantity is Quantity.CLIP
+            if meaning.quantity is Quantity.PAUSE and self._around.follows(position):
+                self._state(Not(Count(0, Counted.PAUSES)), position, item)
         elif isinstance(meaning, Compares):
             return self._compares(position, item, meaning)
         elif isinstance(meaning, Moves):
@@ -155,8 +162,9 @@ class Reader:
                     for found in self._found
                 ]
         elif word is Word.SINGLE:
-            if self._around.meaning(position + 1) in (Word.EVENT, Word.PULSES):
-                self._state(Count(1), position, self.items[position + 1])
+            noun = self._around.event_ahead(position)
+            if noun is not None:
+                self._state(Count(1, part=focus.spot), position, self.items[noun])
         elif word is Word.CLAUSE:
             if item.word in _CERTAIN_AGAIN:
                 self._uncertain = False
@@ -178,6 +186,9 @@ class Reader:
 
     def _moves(self, position: int, item: Item, moves: Moves) -> None:
         quantity, relation, focus = moves.quantity, moves.relation, self.focus
+        if quantity is Quantity.TEMPO and item.word in _FASTER and isinstance(focus.clause_part, int):
+            self._compares(position, item, Compares(Quantity.TEMPO, relation))
+            return
         if any(after.unit == "dB" for after in self.items[position + 1 : position + 5]):
             quantity = Quantity.LEVEL
         elif quantity is Quantity.PITCH and focus.topic in (Quantity.LEVEL, Quantity.TEMPO, Quantity.GAP):
@@ -220,12 +231,15 @@ class Reader:
             return last
         if last > position and self._around.is_limit(last):
             return last
+        if quantity is Quantity.LEVEL and self._around.of_noise(position):
+            quantity, relation = Quantity.HARMONICITY, relation.reverse  # "its background is quieter"
         spot = focus.spot or self._around.spot_ahead(position)
         subject = focus.clause_part or self._around.ordinal_ahead(last) or spot or focus.part
         if relation is Relation.SAME and subject is None:
             subject = 1
-        if subject is None:
-            return position
+        named = focus.clause_part or focus.spot or self._around.ordinal_ahead(last)
+        if subject is None or (compares.superlative and not named and self.items[0].word not in _GOES_ON):
+            return position  # "the peak is the highest amplitude" defines a peak
         if isinstance(subject, Span):
             other = other if isinstance(other, Span) else subject.rest
         elif other is None and not compares.superlative:
@@ -284,9 +298,45 @@ class Reader:
                 if count.of is Counted.REPEATS and noun is not None and not isinstance(noun, Counts):
                     return last
             return position
+        if item.unit == "s":
+            last = self._time(position, item)
+            if last is not None:
+                return last
         value = value_at(self._around, self.focus, position, item)
         if value is not None and not self._is_negated(position):
             self._state(value, position, item)
+        return position
+
+    def _time(self, position: int, item: Item) -> int | None:
+        """Reads when something starts or ends; returns the position of the last item used, None if it says neither."""
+        focus, items = self.focus, self.items
+        part = focus.part if isinstance(focus.part, int) else None
+        then = position + 2
+        if ":" in item.word and then < len(items) and items[position + 1].word in ("-", "to", "until"):
+            while then < len(items) and items[then].word in APPROXIMATIONS:
+                then += 1
+            if then < len(items) and ":" in items[then].word and items[then].number is not None:
+                first, second = item.number or 0.0, items[then].number or 0.0
+                following = items[then + 1].word if then + 1 < len(items) else ""
+                if second <= first:
+                    return then
+                if self._around.word(position - 1) in ("from", "between") and following == ",":
+                    focus.spot = Span(first, second)  # "from 0:02 to 0:04, the pitch rises"
+                    return then
+                self._state(Value(Quantity.ONSET, part, first), position, item)
+                self._state(Value(Quantity.OFFSET, part, second), position, items[then])
+                return then
+        edge = self._around.edge_before(position)
+        if ":" in item.word and edge is None:
+            return position  # a time of nothing said
+        if edge not in (Edge.START, Edge.END) or self._is_negated(position):
+            return None
+        if focus.topic in (Quantity.GAP, Quantity.PITCH) or (focus.timing and ":" not in item.word):
+            return None
+        if focus.clip and edge is Edge.END and part is None:
+            self._state(Value(Quantity.CLIP, None, item.number or 0.0), position, item)
+        else:
+            self._state(Value(_EDGES[edge], part, item.number or 0.0), position, item)
         return position
 
     def _is_negated(self, position: int) -> bool:

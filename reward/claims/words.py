@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r" {0,8}+(?:"  # in the match, because a search that starts at every space takes twice as long
     r"(?P<word>[a-z]\w{0,30}+(?:'[a-z]{1,3})?)"
     r"|(?P<ordinal>\b\d{1,2}(?:st|nd|rd|th)\b)"
+    r"|(?P<clock>(?<![\w:.])\d{1,2}:\d\d(?:\.\d{1,3})?(?![\w:]))"
     r"|(?P<number>(?:(?<![\w.)])[-+])?(?:\d{1,3}(?:,\d{3}){1,2}(?!\d)|\d{1,9})(?:\.\d{1,6})?)"
     r"|(?P<end>[.!?;\n])"
     r"|(?P<mark>[,:()–—-]))",
@@ -80,6 +81,9 @@ def _sentences(text: str) -> Iterator[Sentence]:
         elif kind == "end":
             yield from _pieces(tokens, word == "?")
             tokens = []
+        elif kind == "clock":
+            minutes, seconds = word.split(":")
+            tokens.append(Item(word, end - len(word), end, None, 60.0 * int(minutes) + float(seconds), "s"))
         elif kind == "number":
             tokens.append(Item(word, end - len(word), end, None, float(word.replace(",", ""))))
         elif word != "-" or (tokens and tokens[-1].number is not None):

@@ -69,14 +69,17 @@ add(
     "further|farther apart,expand,expands,expanding",
 )
 
-add(Compares(Quantity.PITCH, MORE), "higher")
-add(Compares(Quantity.PITCH, LESS), "lower,deeper")
-add(Compares(Quantity.LEVEL, MORE), "louder,stronger")
-add(Compares(Quantity.LEVEL, LESS), "quieter,softer,weaker,fainter")
-add(Compares(Quantity.DURATION, MORE), "longer")
+_NOUNS = "pitched|pitch|frequency|note|tone"
+add(Compares(Quantity.PITCH, MORE), f"higher,higher in pitch,higher {_NOUNS}")
+add(Compares(Quantity.PITCH, LESS), f"lower,deeper,lower|deeper in pitch,lower|deeper {_NOUNS}")
+_VOLUME = "volume|loudness|amplitude|level"
+add(Compares(Quantity.LEVEL, MORE), f"louder,stronger,higher|greater|more {_VOLUME}")
+add(Compares(Quantity.LEVEL, LESS), f"quieter,softer,weaker,fainter,lower|less {_VOLUME}")
+add(Compares(Quantity.DURATION, MORE), "longer,lasts|last longer")
 add(Compares(Quantity.DURATION, LESS), "shorter,briefer")
-add(Compares(Quantity.CENTROID, MORE), "brighter")
-add(Compares(Quantity.CENTROID, LESS), "duller,darker")
+_BRIGHT, _DULL = "bright|crisp|tinny|luminous|brilliant|shrill|piercing", "muffled|dull|dark|warm|mellow|muted"
+add(Compares(Quantity.CENTROID, MORE), f"brighter,crisper,tinnier,more {_BRIGHT},less {_DULL}")
+add(Compares(Quantity.CENTROID, LESS), f"duller,darker,warmer,mellower,more {_DULL},less {_BRIGHT}")
 add(Compares(Quantity.PITCH, MORE, True), "highest")
 add(Compares(Quantity.PITCH, LESS, True), "lowest,deepest")
 add(Compares(Quantity.LEVEL, MORE, True), "loudest,strongest")
@@ -85,12 +88,26 @@ add(Compares(Quantity.DURATION, MORE, True), "longest")
 add(Compares(Quantity.DURATION, LESS, True), "shortest,briefest")
 add(Compares(Quantity.PITCH, SAME), "same|equal|identical pitch|frequency|pitches")
 add(Compares(Quantity.LEVEL, SAME), "equally loud,same|equal|identical level|loudness|volume,as loud as")
+_HISS = "noise|hiss|static|interference"
+_LEVELS = "level|levels|floor"
+add(
+    Compares(Quantity.HARMONICITY, LESS),
+    f"noisier,hissier,higher {_HISS} {_LEVELS},lower signal to noise,more {_HISS},more background {_HISS}",
+)
+add(
+    Compares(Quantity.HARMONICITY, MORE),
+    f"less noisy,lower {_HISS} {_LEVELS},higher signal to noise,less {_HISS},less background {_HISS}",
+)
+add(Compares(Quantity.TEMPO, MORE), "faster tempo|pace|rhythm|beat|speed,at a faster tempo|pace|speed")
+add(Compares(Quantity.TEMPO, LESS), "slower tempo|pace|rhythm|beat|speed,at a slower tempo|pace|speed")
+add(Compares(Quantity.TEMPO, SAME), "the same tempo|pace|speed,same tempo|pace|speed,equally fast|slow")
 add(Compares(Quantity.DURATION, SAME), "equally long,same|equal|identical length|duration,as long as")
 
-add(PaceWord(True), "fast,quick,quickly,rapid,rapidly,swift,brisk")
+add(PaceWord(True), "fast,quick,quickly,rapid,rapidly,swift,brisk,upbeat,fast paced,medium fast")
 add(PaceWord(False), "slow,slowly,sluggish,leisurely")
 add(
     Recurs(True),
-    "repeats,repeat,repeated,repeating,recurs,recur,recurring,loops,looping,repeats|repeat itself,is|are repeated",
+    "repeats,repeat,repeated,repeating,recurs,recur,recurring,"
+    "pattern|phrase|melody|rhythm|beat|sequence|it loops,looping,repeats|repeat itself,is|are repeated",
 )
 add(Recurs(False), "is|are played|heard|sounded,is to be heard,comes back|again,plays,occurs,comes")

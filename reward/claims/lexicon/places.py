@@ -14,10 +14,14 @@ for _number, _words in enumerate(
 add(Ordinal(-1), "last,final")
 add(Ordinal(1), "tone|beep|burst|note|sound one|1")
 add(Ordinal(2), "tone|beep|burst|note|sound two|2")
+_CLIP = "clip|segment|recording|excerpt|sample"
+add(Ordinal(1), f"{_CLIP} a|1|one,first|1st {_CLIP}|one|audio,first audio|sound {_CLIP}")
+add(Ordinal(2), f"{_CLIP} b|2|two,second|2nd {_CLIP}|one|audio,second audio|sound {_CLIP}")
 add(EdgeWord(Edge.START), "from,starts,start,starting,started,begins,begin,beginning,began,initially,at first,opens")
 add(
     EdgeWord(Edge.END),
-    "ends,end,ending,ended,finishes,finish,finishing,reaches,reach,reaching,up to,down to,until,finally",
+    "stops,stop,stopping,stopped,ends,end,ending,ended,"
+    "finishes,finish,finishing,reaches,reach,reaching,up to,down to,until,finally",
 )
 add(EdgeWord(Edge.LOW), "between,ranges,ranging,range from,ranges from,ranging from,vary from,varies from,varying from")
 

@@ -17,10 +17,36 @@ add(
     f"no|without higher|upper|further {_PARTIALS},no|without other|audible {_PARTIALS}",
 )
 # Qualities, on the scales of reward.tolerances.
-add(Sounds("bright"), "bright,brilliant,piercing,shrill")
-add(Sounds("dull"), "dull,dark,muffled,mellow")
-add(Sounds("high"), "high pitched,high in pitch,high register,high tone|note|pitch")
-add(Sounds("low"), "low pitched,low in pitch,low register,low tone|note|pitch,deep tone|note|pitch")
+add(
+    Sounds("bright"),
+    "bright,brilliant,piercing,shrill,crisp,tinny,luminous,sparkling,brittle,treble heavy,"
+    "presence|energy|content in the higher|high|upper end|range|frequencies,"
+    "strong|prominent|emphasized high frequencies|treble",
+)
+add(
+    Sounds("dull"),
+    "dull,dark,muffled,mellow,woolly,warm tone|sound|timbre|voice|quality|note,is|sounds|feels|and|very warm,"
+    "muted,darkness,dullness,warmth,bass heavy,boomy,"
+    "lacks|lack high|higher frequencies,no|few|little high frequencies|treble",
+)
+_ONE = "sound|note|tone|burst|pop|click|clip"
+add(
+    Sounds("short"),
+    f"is|are|was|were|very|quite|relatively short|brief|abrupt,a short|brief|abrupt|quick {_ONE},staccato,clipped,"
+    f"abrupt {_ONE}",
+)
+add(Sounds("long"), f"is|are|was|were|very|quite|relatively long,a long {_ONE}")
+add(Sounds("long"), "sustained,prolonged,long held,drawn out,lingering")
+add(
+    Sounds("high"),
+    "high pitched,high in pitch,high register|range,high tone|note|pitch|frequency,higher|upper register|range,"
+    "in the high|higher|upper end|octave,soprano range",
+)
+add(
+    Sounds("low"),
+    "low pitched,low in pitch,low register|range,low tone|note|pitch|frequency,deep,lower register|range,"
+    "in the low|lower|bass end|octave,bass range|register",
+)
 add(Sounds("square"), "square,square wave,square like")
 add(Sounds("sawtooth"), "sawtooth,saw tooth,saw like,sawtooth wave,saw wave")
 add(Sounds("triangle"), "triangle wave,triangle,triangular")
@@ -56,9 +82,21 @@ add(Evenness(False, True), "vary,varies,varying,varied,unequal,random,randomly,i
 
 add(Sounds("rich"), f"rich in {_PARTIALS},many|strong|numerous {_PARTIALS},rich overtones,rich spectrum")
 add(Sounds("soft"), "soft,softly,quiet,quietly,faint,faintly")
-add(Sounds("loud"), "loud,loudly")
-add(Sounds("noisy"), "noisy,noise like,noiselike,hissy")
-add(Sounds("clean"), "clean,noise free,free of|from noise")
+add(Sounds("loud"), "loud,loudly,loud noise|noises")
+_NOISES = "noise|hiss|static|interference"
+add(Sounds("noisy"), "noisy,noise like,noiselike,hissy,staticky")
+add(Sounds("clean"), "clean,noise free,without|no distortion,without|no any distortion")
+for _noise in (_NOISES, f"background {_NOISES}"):
+    add(
+        Sounds("noisy"),
+        f"a lot|lots of {_noise},significant|heavy|strong|considerable|noticeable|prominent|obvious {_noise},"
+        f"much {_noise},full of {_noise}",
+    )
+    add(
+        Sounds("clean"),
+        f"minimal|little|no|without {_noise},very little {_noise},no|without any {_noise},free of|from {_noise},"
+        f"no|without noticeable|audible|obvious|significant|discernible {_noise}",
+    )
 add(Sounds("broad"), "broadband,wideband,wide band,broad band")
 add(Sounds("narrow"), "narrowband,narrow band")
 _AT_ONCE = "at once|together|simultaneously"

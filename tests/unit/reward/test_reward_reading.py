@@ -6,7 +6,7 @@ import pytest
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.claims import extract_claims
-from reward.claims.facts import Comparison, Not, Quantity, Relation, Statement, Timbre, Value
+from reward.claims.facts import Comparison, Count, Counted, Not, Quantity, Relation, Statement, Timbre, Value
 
 
 def read(text: str, question: str = "") -> list[Statement]:
@@ -57,3 +57,28 @@ def test_what_is_not_heard_in_the_clip_is_no_claim(text):
 )
 def test_what_is_heard_beside_it_is_a_claim(text, statement):
     assert statement.quantity in [s.quantity for s in read(text) if isinstance(s, Value)]
+
+
+PAIR = "Two clips are joined. Which one is longer? 'A' for the first, 'B' for the second."
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("The second clip (00:04-00:07) is a bell.", [Value(Quantity.ONSET, 2, 4), Value(Quantity.OFFSET, 2, 7)]),
+        ("Segment A plays from 0:01 to 0:03.5.", [Value(Quantity.ONSET, 1, 1), Value(Quantity.OFFSET, 1, 3.5)]),
+        ("The first one stops right around 1.7 seconds.", [Value(Quantity.OFFSET, 1, 1.7)]),
+        ("Clip B: It is a higher-pitched bell.", [Comparison(Quantity.PITCH, 2, 1, Relation.MORE)]),
+        ("Now the second clip. This one is more muffled.", [Comparison(Quantity.CENTROID, 2, 1, Relation.LESS)]),
+        ("The second clip is faster.", [Comparison(Quantity.TEMPO, 2, 1, Relation.MORE)]),
+        ("The clip holds a single, long whistling note.", [Count(1)]),
+        ("There are five separate barks.", [Count(5)]),
+        ("A door creaks, then silence.", [Not(Count(0, Counted.PAUSES))]),
+        ("A snare is heard on 2 and 4.", []),
+        ("This one sounds different.", []),
+        ("Clip A lasts 2 seconds. Wait, no, clip A lasts 3 seconds.", [Value(Quantity.DURATION, 1, 3)]),
+    ],
+)
+def test_times_and_parts_as_models_write_them(text, statements):
+    quantities = {type(s) for s in statements}
+    assert [s for s in read(text, PAIR) if type(s) in quantities or not statements] == statements
