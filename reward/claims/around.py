@@ -151,6 +151,17 @@ class Around:
         """True if the comparative at `position` speaks of what is under the sound."""
         return any(item.word in ("background", "floor") for item in self.items[max(0, position - 3) : position])
 
+    def at_once(self, position: int) -> bool:
+        """True for "starts right away", "starts right at the beginning", "starts immediately"."""
+        ahead = [item.word for item in self.items[position + 1 : position + 5]]
+        if ahead[:1] == ["immediately"]:
+            return True
+        return ahead[:1] == ["right"] and bool({"away", "at"} & set(ahead[1:2])) and self.no_number(position)
+
+    def no_number(self, position: int) -> bool:
+        """True if no number follows closely."""
+        return all(item.number is None for item in self.items[position + 1 : position + 6])
+
     def is_owner(self, position: int) -> bool:
         """True for the noun at `position` of "the pitch of the sound": it does not end what is spoken of."""
         return any(item.word == "of" for item in self.items[max(0, position - OWNER_REACH) : position])

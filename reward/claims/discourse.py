@@ -28,11 +28,10 @@ _TASK = frozenset({
     "instructed", "requirement", "answer", "we're", "statement",
 })  # fmt: skip
 _WORLD = frozenset({
-    "otherwise", "common",
-    "usually", "typically", "typical", "often", "generally", "normally", "sometimes", "commonly", "refers", "refer",
-    "relates", "corresponds", "correspond", "known", "human", "humans", "recall", "remember", "theory", "equals",
-    "tends", "tend", "depends", "example", "instance", "considered", "characteristic", "associated", "happens",
-    "describes", "songs", "genres", "people", "standard",  "imagine", "suppose", "hypothetical",
+    "otherwise", "common", "usually", "typically", "typical", "often", "generally", "normally", "sometimes", "commonly",
+    "refers", "refer", "relates", "corresponds", "correspond", "known", "human", "humans", "recall", "remember",
+    "theory", "equals", "tends", "tend", "depends", "example", "instance", "considered", "characteristic", "associated",
+    "happens", "describes", "songs", "genres", "people", "standard", "imagine", "suppose", "hypothetical",
     "hypothetically", "midi",
 })  # fmt: skip
 _METHOD = frozenset({
@@ -41,10 +40,10 @@ _METHOD = frozenset({
 })  # fmt: skip
 _OTHER = _TASK | _WORLD | _METHOD
 _PAIRS = frozenset({
-    ("figure", "out"), ("need", "to"), ("is", "when"), ("is", "one"), ("for", "example"), ("in", "music"),
-    ("in", "general"), ("lot", "of"), ("can", "be"), ("can", "vary"), ("can", "have"),
-    ("can", "sound"), ("can", "also"), ("can", "go"), ("such", "as"), ("which", "one"), ("which", "clip"),
-    ("which", "of"), ("which", "segment"), ("which", "part"), ("which", "sound"), ("which", "audio"),
+    ("figure", "out"), ("need", "to"), ("is", "when"), ("one", "that"), ("for", "example"), ("in", "music"),
+    ("in", "general"), ("lot", "of"), ("can", "be"), ("can", "vary"), ("can", "have"), ("can", "sound"),
+    ("can", "also"), ("can", "go"), ("can", "last"), ("in", "many"), ("in", "some"), ("such", "as"), ("which", "one"),
+    ("which", "clip"), ("which", "of"), ("which", "segment"), ("which", "part"), ("which", "sound"), ("which", "audio"),
     ("which", "recording"), ("going", "to"), ("the", "key"), ("going", "for"), ("each", "measure"), ("many", "cases"),
     ("some", "cases"), ("is", "defined"),
 })  # fmt: skip
@@ -65,7 +64,7 @@ _DETERMINERS = frozenset({
 })  # fmt: skip
 GENERAL_REACH = 14
 """Tokens in which a general statement says what such things do."""
-SHORT_CLAUSE = 3
+SHORT_CLAUSE = 5
 """Words of a clause that only sets the frame of the next: "typically," "in music,"."""
 
 
@@ -121,5 +120,7 @@ def _begins_generally(tokens: list[Item]) -> bool:
         words = words[1:]
     if words[:1] in (["a"], ["an"]):
         return ("is", "like") in pairwise(words[:6])  # "a slow tempo is like a walk"
+    if words[1:3] == ["is", "the"] and words[0] not in _DETERMINERS:
+        return True  # "reverberation is the sound that stays"
     bare = words[:1] and words[0] not in _DETERMINERS and any(w.endswith("s") and len(w) > 3 for w in words[:2])
     return bool(bare) and not _MAKES.isdisjoint(words[1:])

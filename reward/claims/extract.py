@@ -28,6 +28,10 @@ _INLINE_CHOICES = re.compile(r"\([A-Ha-h]\)[^\n()]{0,200}(?:\([A-Ha-h]\)[^\n().]
 """Choices copied in a row: "(A) rises (B) falls"."""
 _CLIPS = re.compile(r"\b(?:clips|segments|recordings|excerpts|parts|audios|one|stimulus|part|segment|clip)\b")
 MAX_QUESTION_CHARS = 2_000
+_PARTS = frozenset({"part", "section", "sound", "portion", "half"})
+_ORDINALS = frozenset({"first", "second"})
+_LETTERS = {"a": "first", "b": "second"}
+_VERBS = frozenset({"is", "has", "sounds", "seems", "was", "had", "feels"})
 _TAKEN_BACK = frozenset({
     ("wait", "no"), ("no", "wait"), ("actually", "no"), ("no", "actually"), ("scratch", "that"), ("hmm", "no"),
     ("sorry", "no"), ("no", "that's"), ("oh", "no"), ("no", "sorry"),
@@ -56,13 +60,17 @@ def claims_in(text: str, known: frozenset[Statement] = frozenset(), two_clips: b
     """Claims of `text` except those in `known`."""
     # As long as before: positions in the text must stay.
     text = _CHOICE_LINE.sub(_blank, text[:MAX_TRACE_CHARS])
-    text, parts = sentences(_INLINE_CHOICES.sub(_blank, text) if "(" in text else text)
+    if "(" in text and not two_clips:  # there "the first (A) ... the second (B)" are the clips
+        text = _INLINE_CHOICES.sub(_blank, text)
+    text, parts = sentences(text)
     claims: list[Claim] = []
     part: Part = None
     last = 0  # of the claims of the sentence before
     for sentence in parts:
         if _is_question(sentence):
             continue
+        if two_clips:
+            name_clips(sentence.tokens)
         going_on = two_clips and not any(token.word in _OF_BOTH for token in sentence.tokens)
         carried = part if going_on or sentence.tokens[0].word in _PRONOUNS else None
         reader = Reader(items_of(sentence.tokens), carried)
@@ -95,6 +103,17 @@ def presupposed(question: str) -> frozenset[Statement]:
         known |= {f.statement for f in stated if not f.uncertain}  # "determine if it is bright" presupposes nothing
     # "of the two tones" also says that there are two where they are spoken of in other words.
     return frozenset(known | {Count(s.value) for s in known if isinstance(s, Count) and s.of is Counted.EVENTS})
+
+
+def name_clips(tokens: list[Item]) -> None:
+    """Where two clips are compared, "the first part", "sound B" and "A is" stand for them: says so in `tokens`."""
+    for index, token in enumerate(tokens):
+        before = tokens[index - 1].word if index else ""
+        after = tokens[index + 1].word if index + 1 < len(tokens) else ""
+        if token.word in _PARTS and (before in _ORDINALS or after in _LETTERS):
+            tokens[index] = token._replace(word="clip")
+        elif token.word in _LETTERS and after in _VERBS and before != "clip":
+            tokens[index] = token._replace(word=_LETTERS[token.word])
 
 
 def _takes_back(tokens: list[Item]) -> bool:

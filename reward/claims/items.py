@@ -67,6 +67,10 @@ def _number_at(tokens: list[Item], position: int) -> tuple[Item, int]:
     token = tokens[position]
     value, unit, last = token.number or 0.0, "", position
     following = [t.word for t in tokens[position + 1 : position + 4]]
+    if following[:1] == ["-"] and following[1:2] and following[1] in UNITS and not tokens[position + 2].number:
+        position += 1  # "a 0.5-second pause"
+        following = following[1:]
+        last = position
     per = following.index("per") if "per" in following[:2] else len(following)
     if token.unit:  # a time as on a clock
         return token, position + 1

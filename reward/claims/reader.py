@@ -122,6 +122,9 @@ class Reader:
             self._moves(position, item, meaning)
         elif isinstance(meaning, EdgeWord):
             focus.edge = focus.edge_verb = meaning.edge
+            if meaning.edge is Edge.START and self._around.at_once(position):
+                part = focus.part if isinstance(focus.part, int) else None
+                self._state(Value(Quantity.ONSET, part, 0.0), position, self.items[position + 1])
         elif isinstance(meaning, Sounds):
             self._sounds(position, item, meaning.what)
         elif isinstance(meaning, Spot):
@@ -299,9 +302,9 @@ class Reader:
                     return last
             return position
         if item.unit == "s":
-            last = self._time(position, item)
-            if last is not None:
-                return last
+            used = self._time(position, item)
+            if used is not None:
+                return used
         value = value_at(self._around, self.focus, position, item)
         if value is not None and not self._is_negated(position):
             self._state(value, position, item)
@@ -327,6 +330,9 @@ class Reader:
                 self._state(Value(Quantity.OFFSET, part, second), position, items[then])
                 return then
         edge = self._around.edge_before(position)
+        at = "at" in (self._around.word_before(position), self._around.word(position - 1))
+        if ":" in item.word and edge is None and focus.clause_part is not None and at:
+            edge = Edge.START  # "the first note is at 0:02"
         if ":" in item.word and edge is None:
             return position  # a time of nothing said
         if edge not in (Edge.START, Edge.END) or self._is_negated(position):

@@ -30,8 +30,9 @@ add(
 )
 add(
     Word.PULSES,
-    "pulse,pulses,click,clicks,beat,beats,tick,ticks,tap,taps,knock,knocks,hit,hits,drum hits,pulse train,"
-    "train,rhythm,strokes,stroke,timing,drum,drums,kick,kicks,snare,snares,hat,hats,hi hat|hats,kick|snare|bass drum,"
+    "pulse,pulses,series,succession,click,clicks,beat,beats,tick,ticks,tap,taps,knock,knocks,hit,hits,drum hits,"
+    "pulse train,train,rhythm,"
+    "strokes,stroke,timing,drum,drums,kick,kicks,snare,snares,hat,hats,hi hat|hats,kick|snare|bass drum,"
     "drum beat|beats,claps,clap",
 )
 add(

@@ -13,14 +13,16 @@ _ROOM = "room|hall|space|chamber|cathedral|church|cave|auditorium|environment"
 add(
     Sounds("reverberant"),
     "reverb,reverberation,reverberations,reverberant,reverberates,echo,echoes,echoing,echoey,echoed,reverby,"
-    f"large|big|huge|vast|spacious {_ROOM},bouncing off,bounces off,bounce off,reverberating",
+    f"large|big|huge|vast|spacious|larger|bigger {_ROOM},sense of space|spaciousness,bounce|bounces|bouncing around,"
+    "bouncing off,bounces off,bounce off,reverberating",
 )
 add(
     Sounds("dry"),
     f"dry,anechoic,no|without|minimal {_WET},no|without any {_WET},no|without {_MUCH} {_WET},"
     f"no|without any {_MUCH} {_WET},"
     f"little|hardly|barely {_WET},very|too little {_WET},little|no to no {_WET},free of|from {_WET},lacks|lack {_WET},"
-    f"lacks|lack any {_WET},lack of {_WET},dead room,close miked,acoustically dead",
+    f"lacks|lack any {_WET},lack of {_WET},"
+    f"dead room,small|smaller room|space,without|not much {_WET},not much of an echo,close miked,acoustically dead",
 )
 add(
     Compares(Quantity.DECAY, Relation.MORE),

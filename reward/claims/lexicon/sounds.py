@@ -80,11 +80,19 @@ add(Evenness(False, False), "irregular,irregularly,uneven,unevenly,erratic,errat
 add(Evenness(True, True), "even,uniform,equal,consistent,constant")
 add(Evenness(False, True), "vary,varies,varying,varied,unequal,random,randomly,inconsistent,different")
 
-add(Sounds("rich"), f"rich in {_PARTIALS},many|strong|numerous {_PARTIALS},rich overtones,rich spectrum")
+add(
+    Sounds("rich"),
+    f"rich tone|timbre|harmonics,full rich sound,"
+    f"multiple|complex {_PARTIALS},rich in {_PARTIALS},many|strong|numerous {_PARTIALS},rich overtones,rich spectrum",
+)
 add(Sounds("soft"), "soft,softly,quiet,quietly,faint,faintly")
 add(Sounds("loud"), "loud,loudly,loud noise|noises")
 _NOISES = "noise|hiss|static|interference"
-add(Sounds("noisy"), "noisy,noise like,noiselike,hissy,staticky")
+add(
+    Sounds("noisy"),
+    "with|is|has some noise|hiss|static,audible noise|hiss|static,noise floor,"
+    "noisy,noise like,noiselike,hissy,staticky",
+)
 add(Sounds("clean"), "clean,noise free,without|no distortion,without|no any distortion")
 for _noise in (_NOISES, f"background {_NOISES}"):
     add(
