@@ -2,6 +2,7 @@
 # make listener     teach the listener of models/listener anew (recipes/listener.yaml), half an hour on one core
 # make install      the CPU set of packages into .venv
 # make test         unit and integration tests
+# make lock         the hashes of the lock files, after a version in them was changed
 # make lint         ruff, mypy, buf, generated code
 # make protos       generate earwitness/wire from protos/
 # make docs         generate docs/recipe.md from the recipe's models
@@ -16,10 +17,9 @@ SHELL := bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 EARWITNESS := $(VENV)/bin/earwitness
-BUF := @bufbuild/buf@1.75.0
 RECIPE := recipes/quickstart.yaml
 PYTEST_OPTIONS :=
-SOURCES := earwitness models trainer rollout reward services tests benchmarks protos docs charts
+SOURCES := .ci earwitness models trainer rollout reward services tests benchmarks protos docs charts
 
 # The first of these that is there builds the images; IMAGE_OPTIONS go to it as they are (--build-arg BASE=... for another base).
 CONTAINER_BUILDER := $(firstword $(foreach tool,docker podman buildah,$(if $(shell command -v $(tool) 2>/dev/null),$(tool))))
@@ -34,15 +34,16 @@ KIND_ENGINE := $(firstword $(foreach tool,docker podman,$(if $(shell command -v 
 KIND_CLUSTER := earwitness-test
 REDIS_IMAGE := docker.io/valkey/valkey:8.1
 
-.PHONY: quickstart listener install test lint protos docs chart scan images kind-test
+.PHONY: quickstart listener install test lock lint protos docs chart scan images kind-test
 .DEFAULT_GOAL := quickstart
 
 install: $(VENV)/.stamp
 
-$(VENV)/.stamp: requirements-cpu.lock pyproject.toml .ci/install
-	@echo "installing into $(VENV) (a few minutes the first time)"
-	.ci/install $(VENV)
-	touch $@
+$(VENV)/.stamp: requirements-cpu.lock requirements-torch-cuda.lock pyproject.toml .ci/install.py
+	@command -v python3 >/dev/null || { echo "install: python3 is needed and was not found on PATH" >&2; exit 1; }
+	@python3 .ci/install.py $(VENV)
+	@touch $@
+	@$(EARWITNESS) doctor
 
 # The job's report tells the seconds of the install too, so the mesh is told where they are written.
 # The mesh is stopped, silently, whatever becomes of the job: the last line is the folder of the report.
@@ -63,12 +64,15 @@ listener: install
 test: install
 	$(PYTHON) -m pytest tests/unit tests/integration $(PYTEST_OPTIONS)
 
+# Versions stay as they stand in the locks; each is given the hash of the file that an install takes.
+lock: install
+	$(PYTHON) .ci/lock.py
+
 lint: install
 	$(VENV)/bin/ruff check $(SOURCES)
 	$(VENV)/bin/ruff format --check $(SOURCES)
 	$(VENV)/bin/mypy
-	@command -v npx >/dev/null || { echo "lint: npx (Node.js) is needed for buf and was not found on PATH" >&2; exit 1; }
-	cd protos && npx --yes $(BUF) lint
+	cd protos && $(CURDIR)/$(VENV)/bin/buf lint
 	$(PYTHON) protos/generate.py --check
 	$(PYTHON) docs/generate.py --check
 	$(PYTHON) charts/generate.py --check

