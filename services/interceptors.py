@@ -32,6 +32,11 @@ def may_call(details: grpc.HandlerCallDetails, token: str) -> bool:
     return hmac.compare_digest(str(shown).encode(), f"Bearer {token}".encode())
 
 
+STRANGER = "refused"
+"""Name under which calls without the token are counted: the method is theirs to invent.
+
+They get a handler that takes a stream and reads none of it: no byte of a stranger's message is kept or parsed.
+"""
 REFUSAL = "missing or wrong bearer token; send metadata `authorization: Bearer <token>` (the token of EW_TOKEN)"
 
 
@@ -62,11 +67,17 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler:
         """Wrap the method that `details` names."""
-        handler = await continuation(details)
-        if handler is None or details.method.startswith(HEALTH):
-            return handler
-        allowed = may_call(details, self._token)
         method = details.method
+        if not may_call(details, self._token):
+
+            async def turn_away(requests: Any, context: grpc.aio.ServicerContext) -> None:
+                _count(STRANGER, grpc.StatusCode.UNAUTHENTICATED, time.perf_counter())
+                await context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
+
+            return grpc.stream_stream_rpc_method_handler(turn_away)
+        handler = await continuation(details)
+        if handler is None or method.startswith(HEALTH):
+            return handler
 
         def wrap(behaviour: Any, streams: bool) -> Any:
             async def refuse(context: grpc.aio.ServicerContext, started: float, error: Exception) -> None:
@@ -78,9 +89,6 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
 
             async def single(request: Any, context: grpc.aio.ServicerContext) -> Any:
                 started = time.perf_counter()
-                if not allowed:
-                    _count(method, grpc.StatusCode.UNAUTHENTICATED, started)
-                    await context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
                 try:
                     response = await behaviour(request, context)
                 except grpc.aio.AbortError:
@@ -92,9 +100,6 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
 
             async def stream(request: Any, context: grpc.aio.ServicerContext) -> Any:
                 started = time.perf_counter()
-                if not allowed:
-                    _count(method, grpc.StatusCode.UNAUTHENTICATED, started)
-                    await context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
                 try:
                     async for response in behaviour(request, context):
                         yield response
@@ -122,18 +127,21 @@ class ThreadGuard(grpc.ServerInterceptor):
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
         """Wrap the method that `details` names."""
-        handler = continuation(details)
-        if handler is None or details.method.startswith(HEALTH):
-            return handler
-        allowed = may_call(details, self._token)
         method = details.method
+        if not may_call(details, self._token):
+
+            def turn_away(requests: Any, context: grpc.ServicerContext) -> Any:
+                _count(STRANGER, grpc.StatusCode.UNAUTHENTICATED, time.perf_counter())
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
+
+            return grpc.stream_stream_rpc_method_handler(turn_away)
+        handler = continuation(details)
+        if handler is None or method.startswith(HEALTH):
+            return handler
 
         def wrap(behaviour: Any, streams: bool) -> Any:
             def single(request: Any, context: grpc.ServicerContext) -> Any:
                 started = time.perf_counter()
-                if not allowed:
-                    _count(method, grpc.StatusCode.UNAUTHENTICATED, started)
-                    context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
                 try:
                     response = behaviour(request, context)
                 except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status, unexpected ones are logged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from earwitness.errors import DocumentError, InfrastructureError, InputError, Pr
 from earwitness.log import Logger
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
+from services.interceptors import AsyncGuard
 from services.server import RunningServer, Settings, serve_in_thread
 from services.status import ConflictError, NotFoundError, code_of
 
@@ -63,6 +65,17 @@ def test_no_other_token_does(server: RunningServer, token: str) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         status(server, token=token)
     assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("method", ["GetStatus", "NoSuchMethod"])
+def test_nothing_a_stranger_sends_is_read(server: RunningServer, method: str) -> None:
+    """Bytes that are no message would be INTERNAL if a parser had seen them, a large one RESOURCE_EXHAUSTED."""
+    for body in (b"\xff" * 100, b"\xff" * (40 << 20)):
+        with grpc.insecure_channel(server.address, options=[("grpc.max_send_message_length", -1)]) as channel:
+            call = channel.unary_unary(f"/earwitness.trainer.v1.TrainerService/{method}")
+            with pytest.raises(grpc.RpcError) as refused:
+                call(body, timeout=20)
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_health_needs_no_token(server: RunningServer) -> None:
@@ -126,3 +139,23 @@ def test_log_lines_are_json_with_bound_fields() -> None:
     assert {k: v for k, v in json.loads(line).items() if k != "time"} == {
         "level": "info", "service": "jobs", "event": "hello", "job": "a\nb", "step": 1, "odd": {"x": "{1}"},
     }  # fmt: skip
+
+
+def test_nor_does_the_asyncio_server_read_it() -> None:
+    async def code(body: bytes) -> grpc.StatusCode:
+        server = grpc.aio.server(interceptors=[AsyncGuard("right", Logger("t", stream=io.StringIO()))])
+        trainer_pb2_grpc.add_TrainerServiceServicer_to_server(Failing(), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        options = [("grpc.max_send_message_length", -1)]
+        try:
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+                await channel.unary_unary("/earwitness.trainer.v1.TrainerService/GetStatus")(body, timeout=20)
+        except grpc.aio.AioRpcError as refused:
+            return refused.code()
+        finally:
+            await server.stop(None)
+        return grpc.StatusCode.OK
+
+    for body in (b"\xff" * 100, b"\xff" * (40 << 20)):
+        assert asyncio.run(code(body)) is grpc.StatusCode.UNAUTHENTICATED
