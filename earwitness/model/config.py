@@ -52,6 +52,8 @@ def read_config(path: Path) -> Architecture:
     except json.JSONDecodeError as error:
         raise InputError(str(path), f"is not JSON ({error})", "the model's config") from error
     family = family_of_config(config, str(path))
+    for section in (config, *(value for value in config.values() if isinstance(value, dict))):
+        _refuse_unsupported(path, section)
     if family is QWEN2_AUDIO:
         text = {**QWEN2_DEFAULTS, **_section(config, "text_config", path)}
         return Architecture(family, _decoder(text, path), _qwen2_audio(_section(config, "audio_config", path), path))
@@ -102,6 +104,37 @@ def step_audio_config(
     }
 
 
+UNSUPPORTED: dict[str, Any] = {
+    "tie_word_embeddings": False,
+    "rope_scaling": None,
+    "use_sliding_window": False,
+    "use_mrope": False,
+    "use_qk_norm": False,
+    "qk_norm": False,
+    "attention_bias": True,
+    "qkv_bias": True,
+    "mlp_bias": False,
+    "scale_embedding": False,
+    "partial_rotary_factor": 1.0,
+    "quantization_config": None,
+    "attn_logit_softcapping": None,
+    "final_logit_softcapping": None,
+    "num_experts": None,
+    "num_local_experts": None,
+}
+"""The one value of each key that the code does; any other would train another model, unnoticed."""
+NONE_SAID = (None, False, 0)
+"""Values that say of a feature that it is not there."""
+
+
+def _refuse_unsupported(path: Path, section: dict[str, Any]) -> None:
+    for key, only in UNSUPPORTED.items():
+        value = section.get(key, only)
+        if value is None or (only in NONE_SAID and value in NONE_SAID):
+            continue
+        _only(path, key, value, only)
+
+
 def _decoder(text: dict[str, Any], path: Path) -> DecoderDims:
     rope = text.get("rope_parameters") or {}  # transformers 5 puts the base here
     heads = _count(text, "num_attention_heads", path)
@@ -121,10 +154,7 @@ def _decoder(text: dict[str, Any], path: Path) -> DecoderDims:
             f"{path}: num_attention_heads", "does not divide", "kv heads dividing heads dividing hidden_size"
         )
     for key, value, only in (
-        ("rope_scaling", text.get("rope_scaling"), None),
         ("rope_parameters", rope.get("rope_type", "default"), "default"),
-        ("tie_word_embeddings", text.get("tie_word_embeddings", False), False),
-        ("use_sliding_window", text.get("use_sliding_window", False), False),
         ("hidden_act", text.get("hidden_act", "silu"), "silu"),
         ("head_dim", text.get("head_dim") or dims.head_size, dims.head_size),
     ):

@@ -177,6 +177,13 @@ def test_one_error_names_all_that_is_wrong(toy_dir: Path, tmp_path: Path) -> Non
         ({"text_config": None}, "text_config"),
         ({"text_config": {"hidden_size": "x"}}, "hidden_size"),
         ({"text_config": {"rope_scaling": {"type": "yarn"}}}, "rope_scaling"),
+        ({"tie_word_embeddings": True}, "tie_word_embeddings"),
+        ({"text_config": {"tie_word_embeddings": True}}, "tie_word_embeddings"),
+        ({"rope_scaling": {"type": "linear", "factor": 2}}, "rope_scaling"),
+        ({"use_sliding_window": True}, "use_sliding_window"),
+        ({"text_config": {"qk_norm": True}}, "qk_norm"),
+        ({"text_config": {"attention_bias": False}}, "attention_bias"),
+        ({"quantization_config": {"bits": 4}}, "quantization_config"),
         ({"text_config": {"num_attention_heads": 5}}, "num_attention_heads"),
         ({"audio_encoder_config": {"n_audio_layer": 0}}, "n_audio_layer"),
     ],
@@ -184,7 +191,7 @@ def test_one_error_names_all_that_is_wrong(toy_dir: Path, tmp_path: Path) -> Non
 def test_a_config_that_does_not_fit_is_named(toy_dir: Path, tmp_path: Path, change: dict, field: str) -> None:
     config = json.loads((toy_dir / "config.json").read_text())
     for key, value in change.items():
-        config[key] = {**config[key], **value} if isinstance(value, dict) else value
+        config[key] = {**(config.get(key) or {}), **value} if isinstance(value, dict) else value
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError) as caught:
         Architecture.read(tmp_path)
