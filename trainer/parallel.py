@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from datetime import timedelta
 
@@ -59,8 +60,17 @@ def initialize(tensor_parallel_size: int, pipeline_parallel_size: int, seed: int
 
 
 def device() -> torch.device:
-    """Where this rank computes."""
-    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+    """Where this rank computes, whatever thread asks: CUDA's current device is a thread's own, and 0 on a new one."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def free_memory() -> None:
+    """Gives back what nobody holds any more: models under Megatron are cycles of hooks, left to the collector."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def is_rank_zero() -> bool:

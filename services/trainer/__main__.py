@@ -104,6 +104,7 @@ def _run_phase(request: wire.StartPhaseRequest, board: Board | None, settings: S
         reason = f"{type(error).__name__}: {error}"
         log.exception("phase failed", error, phase=request.phase)
         together = dist.get_world_size() == 1
+    parallel.free_memory()  # else the next phase's models would stand beside this one's
     if board is not None:
         board.ended(state, reason)
         log.info("phase ended", phase=request.phase, state=wire.PhaseState.Name(state))
