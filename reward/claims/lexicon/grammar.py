@@ -69,5 +69,5 @@ add(
 add(Word.SPEECH, "speech,speaker,talker,voice,speaks,speak,speaking,talks,talk,talking,utterance,spoken,speaking rate")
 add(Word.TOGETHER, "at once,together,simultaneously,at the same time,in parallel")
 add(Word.FILLER, "in the end,from start to finish,from beginning to end,from the beginning to the end,to|until the end")
-add(Word.FILLER, "a shorter|longer time,lower|higher quality")
+add(Word.FILLER, "a shorter|longer time,lower|higher quality|velocity,deep bass,each|every|water drop")
 add(Word.FILLER, "i'd|would say|put|call|describe|estimate|place|judge|locate")

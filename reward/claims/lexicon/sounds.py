@@ -93,6 +93,8 @@ add(
     "with|is|has some noise|hiss|static,audible noise|hiss|static,noise floor,"
     "noisy,noise like,noiselike,hissy,staticky",
 )
+add(Sounds("noisy"), "high frequency hiss|noise|static")
+add(Sounds("bright"), "high frequency content|energy|quality")
 add(Sounds("clean"), "clean,noise free,without|no distortion,without|no any distortion")
 for _noise in (_NOISES, f"background {_NOISES}"):
     add(
