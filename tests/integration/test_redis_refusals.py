@@ -35,11 +35,12 @@ def settled(client: redis.Redis) -> bool:
 
 
 @contextmanager
-def no_disk(client: redis.Redis, folder: Path) -> Iterator[Callable[[], None]]:
+def no_disk(client: redis.Redis) -> Iterator[Callable[[], None]]:
     """What is saved cannot be put into place, as on a full disk: MISCONF."""
-    (folder / "taken").mkdir()
-    (folder / "taken" / "file").touch()
-    client.config_set("dbfilename", "taken")
+    saved = Path(client.config_get("dir")["dir"]) / client.config_get("dbfilename")["dbfilename"]
+    saved.unlink(missing_ok=True)
+    saved.mkdir()  # nothing can be renamed to a folder with something in it
+    (saved / "file").touch()
     client.config_set("save", "3600 1000000")
     client.config_set("stop-writes-on-bgsave-error", "yes")
     client.bgsave()
@@ -49,7 +50,7 @@ def no_disk(client: redis.Redis, folder: Path) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def no_memory(client: redis.Redis, folder: Path) -> Iterator[Callable[[], None]]:
+def no_memory(client: redis.Redis) -> Iterator[Callable[[], None]]:
     """Every command that needs memory is refused: OOM, in a script under another class of error."""
     client.set("ballast", b"x" * 2_000_000)
     client.config_set("maxmemory", "1mb")
@@ -75,7 +76,7 @@ def test_what_is_refused_for_a_while_is_done_once_there_is_room(
         finally:
             await mine.aclose()
 
-    with refuse(client, Path(server.directory)) as make_room:
+    with refuse(client) as make_room:
         with pytest.raises(redis.ResponseError, match=word):
             client.set("probe", b"x" * 100)
         timer = threading.Timer(ROOM_SECONDS, make_room)
@@ -92,7 +93,7 @@ def test_a_refusal_that_lasts_is_an_error_of_the_infrastructure_that_says_why(
     monkeypatch.setattr("earwitness.redis_client.RETRY_SECONDS", 0.2)
     client = redis.Redis.from_url(server.url)
     Queue(connect(server.url)).open_run(RUN)
-    with no_disk(client, Path(server.directory)):
+    with no_disk(client):
         queue = Queue(connect(server.url))  # it is there
         with pytest.raises(InfrastructureError, match="MISCONF"):
             queue.issue(trajectory_pb2.GroupTask(run_id=RUN, ordinal=3))
