@@ -61,8 +61,9 @@ listener: install
 	$(PYTHON) models/ship.py runs/listener
 	$(PYTHON) benchmarks/listener.py
 
+# A file's tests share meshes and engines, so a file goes to one process; as many at a time as there are cores.
 test: install
-	$(PYTHON) -m pytest tests/unit tests/integration $(PYTEST_OPTIONS)
+	$(PYTHON) -m pytest tests/unit tests/integration -n logical --maxprocesses 4 --dist loadfile $(PYTEST_OPTIONS)
 
 # Versions stay as they stand in the locks; each is given the hash of the file that an install takes.
 lock: install
