@@ -15,5 +15,5 @@ _STEERING = re.compile(
 
 
 def clean(text: str) -> str:
-    """The text without what steers a terminal; new lines and tabs stay."""
-    return _STEERING.sub("", text)
+    """The text without what steers a terminal; new lines and tabs stay, bytes that are no text are shown."""
+    return _STEERING.sub("", text).encode("utf-8", "backslashreplace").decode()

@@ -26,7 +26,7 @@ def app() -> None:
     except KeyboardInterrupt:
         status = 130
     except BaseException as error:  # noqa: BLE001 (the last one who can say it)
-        status = EXIT_BUG
+        status = 1 if isinstance(error, OSError) else EXIT_BUG
         with suppress(OSError, ValueError):
             _say(error)
     _flush_and_exit(status)

@@ -1,0 +1,189 @@
+"""Every command with arguments, files and surroundings that nobody meant: an answer, never a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from earwitness.cli.commands import COMMANDS, app
+from earwitness.cli.terminal import Terminal
+from earwitness.printable import clean
+
+ARGUMENTS = {
+    "up": ["--state", "{}"], "down": ["--state", "{}"], "status": ["--state", "{}"],
+    "doctor": ["--quick", "--state", "{}"], "scale": ["{}", "1"], "logs": ["{}", "--state", "{}"], "submit": ["{}"],
+    "watch": ["{}"], "cancel": ["{}"], "pause": ["{}"], "resume": ["{}"], "list": ["--state", "{}"],
+    "validate": ["{}"], "plan": ["{}"], "listen": ["{}"], "score": ["{}", "{}"],
+    "data": ["probe", "--count", "1", "--out", "{}"],
+}  # fmt: skip
+"""What each command is given; {} is the hostile word. All end before anything is started."""
+
+WORDS = {
+    "a name of 300 characters": "n" * 300,
+    "a path of 5,000 characters": "d/" * 2500 + "f",
+    "spaces that are none": "a\u00a0b\u2003c\u200bd.yaml",
+    "markup and emoji": "[/clips/1] :dog: [bold",
+    "escape sequences": "\x1b]0;title\x07\x1b[2J\x9b31m",
+    "a byte that is no text": "\udcff.yaml",
+    "a loop of links": "loop/file",
+    "a link to itself": "self",
+    "a file in the way": "file/below/it",
+    "a folder": "folder",
+    "a device": "/dev/null",
+    "an unknown store": "nowhere://x",
+    "nothing": "",
+}
+
+
+NO_FOLDERS = {
+    "a name of 300 characters", "a path of 5,000 characters", "a loop of links", "a file in the way", "a device",
+}  # fmt: skip
+"""Words under which nobody can make a folder."""
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in ("EW_ADDRESS", "EW_TOKEN", "EW_STATE", "EW_TLS_CA", "EW_REDIS"):
+        monkeypatch.delenv(variable, raising=False)
+    (tmp_path / "loop").symlink_to("pool")
+    (tmp_path / "pool").symlink_to("loop")
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+
+
+def test_every_command_is_tried() -> None:
+    assert ARGUMENTS.keys() == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_hostile_words_get_an_answer(command: str, word: str) -> None:
+    if command in ("up", "data") and word not in NO_FOLDERS:
+        pytest.skip("a folder that can be made: a mesh would start, clips would be written")
+    done = CliRunner().invoke(app, [command, *(a.format(WORDS[word]) for a in ARGUMENTS[command])])
+    assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
+    assert "Traceback" not in done.output
+    if command != "doctor":
+        assert done.exit_code
+    if word == "escape sequences":
+        assert not [part for part in ("\x1b]0", "\x1b[2J", "\x9b") if part in done.output]
+
+
+FILES = {
+    "bom": b"\xef\xbb\xbfname: small\n",
+    "utf-16": "name: small\n".encode("utf-16"),
+    "no text": bytes(range(256)),
+    "empty": b"",
+    "a list": b"- 1\n",
+    "a large number": b"name: small\nstages: [{type: sft, tune: {steps: 100000000000000000000000}}]\n",
+    "a number that is none": b"name: small\nstages: [{type: sft, tune: {steps: .nan}}]\n",
+    "nested": b"[" * 5000,
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("command", ["validate", "plan", "submit"])
+def test_hostile_recipes_get_an_answer(command: str, kind: str) -> None:
+    Path("recipe.yaml").write_bytes(FILES[kind])
+    done = CliRunner().invoke(app, [command, "recipe.yaml"])
+    assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
+    assert done.exit_code == 1
+    assert done.output.strip()
+
+
+def run(arguments: list[str], redirect: str = "", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """A process of its own; `redirect` is the shell's."""
+    command = f'exec "{sys.executable}" -m earwitness "$@" {redirect}'
+    return subprocess.run(
+        ["bash", "-c", command, "earwitness", *arguments], capture_output=True, timeout=60,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+SURROUNDINGS = {
+    "C": ("", {"LC_ALL": "C"}),
+    "POSIX without UTF-8": ("", {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}),
+    "ascii": ("", {"PYTHONIOENCODING": "ascii:strict"}),
+    "a locale that is not there": ("", {"LC_ALL": "xx_XX.KOI8-R"}),
+    "a dumb terminal": ("", {"TERM": "dumb", "COLUMNS": "1"}),
+    "no columns": ("", {"COLUMNS": "-3", "LINES": "x"}),
+    "closed stdin": ("<&-", {}),
+    "closed stdout": (">&-", {}),
+    "closed stderr": ("2>&-", {}),
+    "all closed": ("<&- >&- 2>&-", {}),
+    "a full disk": (">/dev/full", {}),
+    "a home that is not there": ("", {"HOME": "/nonexistent"}),
+    "a state folder that cannot be": ("", {"EW_STATE": "/dev/null/x"}),
+}
+
+
+@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+def test_surroundings_get_an_answer(surroundings: str) -> None:
+    redirect, environment = SURROUNDINGS[surroundings]
+    for arguments in (["--help"], ["validate", "é🐶\u00a0.yaml"], ["list"]):
+        done = run(arguments, redirect, **environment)
+        assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr, done.stderr
+        assert done.returncode in (0, 1, 2)
+        assert done.returncode or (arguments == ["--help"] and surroundings != "a full disk")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    done = run(["--help"], "| head -c 1")
+    assert b"Traceback" not in done.stderr and b"BrokenPipe" not in done.stderr
+
+
+def test_what_is_a_bug_is_one_line_with_a_status_of_its_own() -> None:
+    program = (
+        "import sys, earwitness.cli.commands as c\n"
+        "c.app = lambda: 1 / 0\n"
+        "sys.argv = ['earwitness', 'list']\n"
+        "from earwitness.cli.main import app\n"
+        "app()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 70
+    assert done.stderr == "error: internal error, please report it: ZeroDivisionError: division by zero\n"
+
+
+def printed(text: object, **options: object) -> Iterator[str]:
+    with open("printed", "w", encoding="utf-8") as file:  # noqa: PTH123
+        Terminal(file=file, width=300, **options).print(text)
+    return iter(Path("printed").read_text(encoding="utf-8").splitlines())
+
+
+def test_text_is_printed_as_it_is() -> None:
+    for text in ("[/clips/1]", "[red]no", ":dog: at line :100:", "\\[x]"):
+        assert list(printed(text)) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;a title\x07text", "text"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x1bcreset", "reset"),
+        ("\x9b2Jgone", "gone"),
+        ("a\rb\bc\x00d\x7fe", "abcde"),
+        ("one\ttwo\nthree", "one\ttwo\nthree"),
+        ("ab\u202edc", "abdc"),
+        ("é🐶 \u00a0", "é🐶 \u00a0"),
+    ],
+)
+def test_nothing_steers_the_terminal(text: str, left: str) -> None:
+    assert clean(text) == left
+    assert "\x1b" not in "".join(printed(text))
+
+
+def test_json_holds_the_very_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "[/clips/1] :dog: \x1b[2J é🐶 \udcff"
+    with open("printed", "w", encoding="ascii") as file:  # noqa: PTH123
+        Terminal(file=file).print_object({"text": text})
+    assert json.loads(Path("printed").read_text()) == {"text": text}
