@@ -2,6 +2,8 @@
 # make listener     teach the listener of models/listener anew (recipes/listener.yaml), half an hour on one core
 # make install      the CPU set of packages into .venv
 # make test         unit and integration tests
+# make test-long    what is long by nature: the bare machine, the listener's reproduction
+# make bare-test    the README's commands on a minimal Debian made for it
 # make lock         the hashes of the lock files, after a version in them was changed
 # make lint         ruff, mypy, buf, generated code
 # make protos       generate earwitness/wire from protos/
@@ -34,7 +36,7 @@ KIND_ENGINE := $(firstword $(foreach tool,docker podman,$(if $(shell command -v 
 KIND_CLUSTER := earwitness-test
 REDIS_IMAGE := docker.io/valkey/valkey:8.1
 
-.PHONY: quickstart listener install test lock lint protos docs chart scan images kind-test
+.PHONY: quickstart listener install test bare-test test-long lock lint protos docs chart scan images kind-test
 .DEFAULT_GOAL := quickstart
 
 install: $(VENV)/.stamp
@@ -64,6 +66,12 @@ listener: install
 # A file's tests share meshes and engines, so a file goes to one process; as many at a time as there are cores.
 test: install
 	$(PYTHON) -m pytest tests/unit tests/integration -n logical --maxprocesses 4 --dist loadfile $(PYTEST_OPTIONS)
+
+bare-test:
+	tests/bare/run
+
+test-long: install bare-test
+	$(PYTHON) -m pytest tests/unit tests/integration -m long $(PYTEST_OPTIONS)
 
 # Versions stay as they stand in the locks; each is given the hash of the file that an install takes.
 lock: install

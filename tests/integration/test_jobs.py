@@ -15,6 +15,8 @@ from jobs_kit import Mesh, check_ledgers, jobs_mesh, numbered_without_gaps, whol
 
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture
 def mesh(tmp_path: Path) -> Iterator[Mesh]:

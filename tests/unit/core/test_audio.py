@@ -13,6 +13,8 @@ from earwitness import audio
 from earwitness.audio import SAMPLE_RATE, AudioError, content_hash, decode_audio, read_audio, silence
 from earwitness.errors import InputError
 
+pytestmark = pytest.mark.smoke
+
 
 def tone(rate: int, seconds: float = 0.5, hz: float = 440.0) -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * hz * np.arange(int(rate * seconds)) / rate)).astype(np.float32)

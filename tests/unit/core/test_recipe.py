@@ -16,6 +16,8 @@ from earwitness.recipe.load import absolute_paths, require_absolute
 from earwitness.recipe.schema import ToyModel
 from earwitness.recipe.yamltext import MAX_BYTES, MAX_NODES
 
+pytestmark = pytest.mark.smoke
+
 TUNE = {"steps": 10, "optimizer": {"learning_rate": 1e-3}}
 SFT: dict[str, Any] = {"type": "sft", "tune": TUNE}
 EVAL: dict[str, Any] = {"type": "eval", "name": "cold"}

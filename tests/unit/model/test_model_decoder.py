@@ -13,6 +13,8 @@ from trainer.model.audio import AudioBatch
 from trainer.model.logprobs import States, response_logprobs
 from trainer.model.policy import NO_AUDIO, PolicyModel, build_policy
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture(scope="module")
 def policy(toy_dir: Path) -> PolicyModel:
