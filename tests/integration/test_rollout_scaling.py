@@ -24,7 +24,7 @@ import yaml
 
 from earwitness.errors import InfrastructureError
 from earwitness.local.state import NoMesh
-from earwitness.queue import TASKS, Queue
+from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
 from earwitness.queue.commands import CONSUMERS
 from earwitness.redis_client import connect
 from earwitness.wire.jobs.v1 import jobs_pb2
@@ -46,6 +46,7 @@ BEHIND_SECONDS = "3600"
 WORK_SECONDS = 0.1
 """What vLLM computes of a group before it is frozen: some tokens, not all."""
 FROZEN_SECONDS = 0.3
+WATCH_MS = 30
 
 
 class Workers:
@@ -130,34 +131,46 @@ class Workers:
 
 
 class Watch:
-    """Every group that waits for the trainer, and what leavers handed back, as Redis had it."""
+    """Every group on its way to the trainer, and what leavers handed back, as Redis had it."""
 
     def __init__(self, mesh: RealMesh, run_id: str) -> None:
         self.groups: dict[int, trajectory_pb2.Group] = {}
         self.begun: dict[int, list[trajectory_pb2.Trajectory]] = {}
-        self._client = connect(mesh.state.queue_url)
+        self._url = mesh.state.queue_url
         self._run_id = run_id
+        self._passed: list[bytes] = []
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        self._threads = [threading.Thread(target=watch) for watch in (self._watch_groups, self._watch_begun)]
 
     def __enter__(self) -> Watch:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
-        self._thread.join(10)
+        for thread in self._threads:
+            thread.join(10)
+        for group in map(trajectory_pb2.Group.FromString, self._passed):
+            if group.task.run_id == self._run_id:
+                self.groups[group.task.ordinal] = group
 
-    def _watch(self) -> None:
+    def _watch_groups(self) -> None:
+        """A blocked reader is served in the moment in which a group is added, and each is added twice. Between two
+        calls a group may pass unseen, so nothing else is done there."""
+        client, at = connect(self._url), {ROLLOUTS: "0", READY: "0"}
         while not self._done.is_set():
             with suppress(InfrastructureError):
-                for ordinal, data in self._client.hgetall(f"ew:begun:{self._run_id}").items():
+                for stream, entries in client.xread(at, block=WATCH_MS):
+                    at[stream.decode()] = entries[-1][0]
+                    self._passed += [fields[b"data"] for _, fields in entries]
+
+    def _watch_begun(self) -> None:
+        client = connect(self._url)
+        while not self._done.wait(WATCH_MS / 1000):
+            with suppress(InfrastructureError):
+                for ordinal, data in client.hgetall(f"ew:begun:{self._run_id}").items():
                     self.begun[int(ordinal)] = list(trajectory_pb2.GroupTask.FromString(data).begun)
-                for _, fields in self._client.xrange("ew:ready"):
-                    group = trajectory_pb2.Group.FromString(fields[b"data"])
-                    if group.task.run_id == self._run_id:
-                        self.groups[group.task.ordinal] = group
-            time.sleep(0.03)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from trainer_kit import recipe_of, recorded_group, write_data, write_recipe
+from trainer_kit import lineage_of, recipe_of, recorded_group, write_data, write_recipe
 
 from earwitness.local.ports import free_ports
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
@@ -100,6 +100,8 @@ class Replay:
             if ordinal in known:
                 continue
             group.task.run_id = run_id
+            for trajectory in group.trajectories:
+                trajectory.versions[0].lineage = lineage_of(run_id)
             self._queue.issue(group.task)
         for stream, following in ((TASKS, ROLLOUTS), (ROLLOUTS, READY)):
             for message_id, data in self._queue.take(stream, "replay", STEPS * GROUPS, 0):

@@ -84,13 +84,18 @@ def write_recipe(folder: Path, manifest: str, *, tensor: int = 1, pipeline: int 
     return yaml.safe_dump(recipe).encode()
 
 
+def lineage_of(run_id: str) -> str:
+    """Of the weights that a run (`job/stage-phase/number`) is sampled from."""
+    job, *_, number = run_id.split("/")
+    return f"{job}/{number}"
+
+
 def recorded_group(
     run_id: str, ordinal: int, tokenizer, manifest: str, version: int, samples: int = 4
 ) -> trajectory_pb2.Group:
     """A group as it stands on `ready`: made up, but the same for the same ordinal."""
     random = np.random.default_rng([7, ordinal])
-    job, *_, number = run_id.split("/")
-    lineage = f"{job}/{number}"
+    lineage = lineage_of(run_id) if run_id else ""
     clip = str(Path(manifest).parent / f"clip{ordinal % CLIPS}.wav")
     prompt = trajectory_pb2.Prompt(id=f"q{ordinal}", question="How many?", answer="two", audio_uri=clip)
     task = trajectory_pb2.GroupTask(run_id=run_id, ordinal=ordinal, prompt=prompt, purpose=trajectory_pb2.PURPOSE_TRAIN)

@@ -62,7 +62,7 @@ class Recorded:
         self._tokenizer, self._manifest = load_tokenizer(model), manifest
 
     def group(self, ordinal: int, version: int = 0) -> Any:
-        return recorded_group("run", ordinal, self._tokenizer, self._manifest, version)
+        return recorded_group("run/1-train/0", ordinal, self._tokenizer, self._manifest, version)
 
     def open(self) -> None:
         pass

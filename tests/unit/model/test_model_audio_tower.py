@@ -144,7 +144,9 @@ def test_what_is_kept_is_what_the_encoder_gives(frozen: tuple[AudioTower, list[i
     expected, expected_counts = tower(batch)
     assert torch.equal(counts, expected_counts)
     for row, count in enumerate(counts.tolist()):
-        torch.testing.assert_close(heard[row, :count], expected[row, :count], atol=1e-6, rtol=1e-5)
+        # alone and in a batch, sums are in another order: rounding goes with the size of what is summed
+        bound = 1e-5 * float(expected[row, :count].abs().max())
+        torch.testing.assert_close(heard[row, :count], expected[row, :count], atol=bound, rtol=0.0)
     heard[0, 0].sum().backward()
     assert all(p.grad is None for p in frozen[0].encoder.parameters())
     assert all(p.grad is not None for p in frozen[0].adapter.parameters())
