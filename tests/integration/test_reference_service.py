@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -19,6 +19,7 @@ from earwitness.recipe.schema import ToyModel
 from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.reference.v1 import reference_pb2, reference_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.process_kit import wait_for
 from trainer.toy import make_toy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,16 +46,6 @@ def address(redis: RedisServer, tmp_path: Path) -> Iterator[str]:
         finally:
             process.terminate()
             assert process.wait(30) == 0
-
-
-def wait_for(what: str, condition: Callable[[], object], seconds: float) -> object:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"waited {seconds} s for {what}")
 
 
 def scored_group(queue: Queue, ordinal: int, tokens: list[int]) -> None:

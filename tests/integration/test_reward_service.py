@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,13 +22,13 @@ from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.score import score_group
 from services.scoring import ScoringProcess
+from tests.integration.process_kit import wait_for
 
 sys.path.insert(0, str(Path(__file__).parent))  # the scoring process must find the module by its name
 import reward_faults
 
 ROOT = Path(__file__).parents[2]
 RUN = "job/1-train/1"
-WAIT_SECONDS = 60.0
 RIGHT = "The tone is near 440 Hz, I hear one tone.\n</think>\none"
 WRONG = "Questions like this usually mean two, so I would guess two.\n</think>\ntwo"
 
@@ -98,13 +97,6 @@ def roll_out(queue: Queue, ordinal: int, uri: str, texts: list[str], **task_fiel
     for index, text in enumerate(texts):
         group.trajectories.add(index=index, text=text, finish_reason=trajectory_pb2.FINISH_REASON_STOP)
     assert queue.hand_off(TASKS, taken.message_id, group, ROLLOUTS) == "ok"
-
-
-def wait_for(what: str, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {WAIT_SECONDS:.0f} s for {what}"
-        time.sleep(0.05)
 
 
 def test_groups_are_scored_filtered_and_handed_on(queue, clip, worker, tmp_path):

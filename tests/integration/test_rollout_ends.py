@@ -82,7 +82,7 @@ def spawned(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
 @pytest.mark.parametrize("later_seconds", [0.0, 4.0], ids=["at once", "in the middle"])
 def test_killed_while_its_engine_starts_it_leaves_no_process(place: Place, later_seconds: float) -> None:
     worker = place.start("killed")
-    wait_for("the engine's process", lambda: spawned(worker), PATIENCE)
+    wait_for("the engine's process", lambda: spawned(worker))
     time.sleep(later_seconds)
     children = psutil.Process(worker.pid).children(recursive=True)
     assert not place.events("killed", "engine started"), "too late: the engine had started"
@@ -96,7 +96,7 @@ def test_killed_while_its_engine_starts_it_leaves_no_process(place: Place, later
 
 def test_told_to_stop_while_its_engine_starts_it_ends_at_once_and_leaves_no_process(place: Place) -> None:
     worker = place.start("stopped")
-    wait_for("the engine's process", lambda: spawned(worker), PATIENCE)
+    wait_for("the engine's process", lambda: spawned(worker))
     children = psutil.Process(worker.pid).children(recursive=True)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(END_SECONDS) == 0
