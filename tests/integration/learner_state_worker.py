@@ -1,7 +1,7 @@
 """Run by `test_learner_state_layouts.py`: learners of every kind are written, restored and trained on at every layout.
 
 Imports torch and Megatron once and forks the ranks, which share the work as under torchrun. Arguments: a model
-directory, a folder for checkpoints, a free port for each number of ranks. Prints, a line each, what was wrong.
+directory, a folder for checkpoints. Prints, a line each, what was wrong.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -75,11 +76,11 @@ def problems(model: str, folder: Path, dtype: torch.dtype, value_head: bool, dis
     return wrong + [f"trained on: {name}" for (name, a), b in named if not torch.equal(a, b)]
 
 
-def rank(model: str, folder: Path, number: int, ranks: int, port: str) -> None:
+def rank(model: str, folder: Path, number: int, ranks: int, port: int) -> None:
     """One rank through all layouts of so many."""
     os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number), "WORLD_SIZE": str(ranks)}
     if ranks > 1:
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
     for tensor in LAYOUTS[ranks]:
         parallel.initialize(tensor, 1)
         for dtype, value_head, distributed in KINDS:
@@ -92,26 +93,36 @@ def rank(model: str, folder: Path, number: int, ranks: int, port: str) -> None:
 
 def main() -> None:
     """Each number of ranks in turn; the exit status is that of the first rank that failed."""
-    model, folder, *ports = sys.argv[1:]
+    model, folder = sys.argv[1:]
     torch.set_num_threads(1)
-    for (ranks, _), port in zip(LAYOUTS.items(), ports, strict=True):
-        children = []
-        for number in range(ranks):
-            child = os.fork()
-            if not child:
-                status = 1
-                try:
-                    rank(model, Path(folder), number, ranks, port)
-                    status = 0
-                finally:
-                    if status:
-                        sys.excepthook(*sys.exc_info())
-                    sys.stdout.flush()
-                    sys.stderr.flush()
-                    os._exit(status)
-            children.append(child)
-        if any(os.waitpid(child, 0)[1] for child in children):
-            sys.exit(1)
+    for ranks in LAYOUTS:
+        # Where the ranks meet is bound here, before they start: a port that is only free now may be another's then.
+        store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        children = {fork_rank(model, Path(folder), number, ranks, store.port) for number in range(ranks)}
+        while children:
+            child, status = os.wait()
+            children.discard(child)
+            if status:
+                for other in children:  # they would wait for the one that is gone
+                    os.kill(other, signal.SIGKILL)
+                sys.exit(1)
+
+
+def fork_rank(model: str, folder: Path, number: int, ranks: int, port: int) -> int:
+    """The process of a rank; its exit status is 0 if it came to its end."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        rank(model, folder, number, ranks, port)
+        status = 0
+    finally:
+        if status:
+            sys.excepthook(*sys.exc_info())
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,20 +18,12 @@ from trainer.toy import make_toy
 HERE = Path(__file__).parent
 
 
-def free_ports(count: int) -> list[str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(opened.getsockname()[1]) for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
-
-
 @pytest.mark.timeout(600)
 def test_every_kind_of_learner_goes_on_bit_by_bit_at_every_layout(tmp_path):
     make_toy(str(tmp_path / "model"), ToyModel(**TOY), ["How many beeps? one two I hear a beep."], 1)
     worker = [sys.executable, str(HERE / "learner_state_worker.py")]
     done = subprocess.run(
-        [*worker, str(tmp_path / "model"), str(tmp_path / "checkpoints"), *free_ports(3)],
+        [*worker, str(tmp_path / "model"), str(tmp_path / "checkpoints")],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent.parent)},
         capture_output=True,
         text=True,

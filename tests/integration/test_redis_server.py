@@ -29,7 +29,6 @@ STARTS_ONE_AND_WAITS = """
 import sys, time
 from earwitness.redis_server import RedisServer
 
-pytestmark = pytest.mark.smoke
 print(RedisServer("weights", sys.argv[1]).start().pid, flush=True)
 time.sleep(60)
 """
