@@ -47,6 +47,18 @@ class InfrastructureError(EarwitnessError):
         return f"waited {self.seconds:.1f} s for {self.waited_for}: {self.detail}"
 
 
+class NotFoundError(EarwitnessError):
+    """What was asked for does not exist."""
+
+
+class ConflictError(EarwitnessError):
+    """What was asked for is not possible in the state things are in."""
+
+
+class JobFailed(EarwitnessError):
+    """The job cannot go on; the message is the reason a person reads."""
+
+
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 

@@ -15,7 +15,7 @@ import grpc
 import redis.asyncio
 
 from earwitness.active import ActiveJob, read_active_async
-from earwitness.errors import EarwitnessError, InputError
+from earwitness.errors import ConflictError, EarwitnessError, InputError
 from earwitness.local.launch import ended
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, SCORED, AsyncQueue, Taken
@@ -25,7 +25,6 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.frozen import FrozenPolicy
 from services.heartbeat import leaving, settle_each
 from services.server import Settings, serve
-from services.status import ConflictError
 
 TAKE = 4
 """Groups taken at a time."""

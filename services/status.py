@@ -10,7 +10,14 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from earwitness.errors import DocumentError, EarwitnessError, InfrastructureError, InputError
+from earwitness.errors import (
+    ConflictError,
+    DocumentError,
+    EarwitnessError,
+    InfrastructureError,
+    InputError,
+    NotFoundError,
+)
 
 DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata under which gRPC libraries look for a google.rpc.Status."""
@@ -20,14 +27,6 @@ LONGEST_MESSAGE = 1000
 
 LONGEST_DETAILS = 3000
 """Bytes; one and a third of it on the wire, beside the message twice."""
-
-
-class NotFoundError(EarwitnessError):
-    """What was asked for does not exist."""
-
-
-class ConflictError(EarwitnessError):
-    """What was asked for is not possible in the state things are in."""
 
 
 def code_of(error: BaseException) -> grpc.StatusCode:

@@ -8,16 +8,16 @@ import sys
 from prometheus_client import REGISTRY
 
 from earwitness.errors import EarwitnessError, InputError
+from earwitness.jobs.mesh import Mesh
+from earwitness.jobs.runner import Runner
+from earwitness.jobs.store import JobStore
 from earwitness.local.launch import ended
 from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
 from earwitness.redis_client import connect_async
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
-from services.jobs.mesh import Mesh
 from services.jobs.metrics import MeshMetrics
-from services.jobs.runner import Runner
-from services.jobs.service import JobService
-from services.jobs.store import JobStore
+from services.jobs.servicer import JobService
 from services.jobs.trainer_client import TrainerClient
 from services.server import Settings, open_channel, serve
 

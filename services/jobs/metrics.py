@@ -13,8 +13,8 @@ from prometheus_client.registry import Collector
 
 from earwitness.client import state_name
 from earwitness.errors import InfrastructureError
+from earwitness.jobs.mesh import Mesh
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
-from services.jobs.mesh import Mesh
 
 LOOK_SECONDS = 5.0
 """Between two looks: shorter than the usual interval of a scrape, and a few cheap commands each."""

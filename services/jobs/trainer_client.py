@@ -1,4 +1,4 @@
-"""The trainer as the jobs service sees it: every call has a deadline and is repeated while the trainer restarts."""
+"""The trainer over gRPC: every call has a deadline and is repeated while the trainer restarts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import grpc
 
-from earwitness.errors import InfrastructureError
+from earwitness.errors import JobFailed
+from earwitness.jobs.trainer import TrainerGone
 from earwitness.log import Logger
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
-from services.jobs.errors import JobFailed
 
 GONE_SECONDS = 120.0
 """A trainer that does not answer for this long is gone. A restart imports torch and Megatron: tens of seconds."""
@@ -32,12 +32,8 @@ WORK_SECONDS = 1800.0
 _ABSENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
-class TrainerGone(InfrastructureError):
-    """The trainer did not answer for GONE_SECONDS."""
-
-
 class TrainerClient:
-    """Calls of the trainer service. Raises TrainerGone, or JobFailed with the trainer's words if it refuses."""
+    """Calls of the trainer service, as `earwitness.jobs.trainer.Trainer` says."""
 
     def __init__(self, channel: grpc.aio.Channel, log: Logger, gone_seconds: float = GONE_SECONDS) -> None:
         self._stub = trainer_pb2_grpc.TrainerServiceStub(channel)
@@ -45,28 +41,22 @@ class TrainerClient:
         self._gone_seconds = gone_seconds
 
     async def prepare_model(self, request: wire.PrepareModelRequest) -> wire.PrepareModelResponse:
-        """Make or check the job's model."""
         return await self._call("PrepareModel", self._stub.PrepareModel, request, WORK_SECONDS)
 
     async def start_phase(self, request: wire.StartPhaseRequest) -> wire.StartPhaseResponse:
-        """Start or resume a phase."""
         return await self._call("StartPhase", self._stub.StartPhase, request, START_SECONDS)
 
     async def stop_phase(self, job_id: str) -> wire.StopPhaseResponse:
-        """Stop after the update in hand."""
         return await self._call("StopPhase", self._stub.StopPhase, wire.StopPhaseRequest(job_id=job_id), WORK_SECONDS)
 
     async def publish_weights(self, request: wire.PublishWeightsRequest) -> wire.PublishWeightsResponse:
-        """Publish a checkpoint's weights."""
         return await self._call("PublishWeights", self._stub.PublishWeights, request, WORK_SECONDS)
 
     async def save_checkpoint(self, job_id: str) -> wire.SaveCheckpointResponse:
-        """Write a checkpoint after the update in hand."""
         request = wire.SaveCheckpointRequest(job_id=job_id)
         return await self._call("SaveCheckpoint", self._stub.SaveCheckpoint, request, WORK_SECONDS)
 
     async def status(self, after_step: int = 0) -> wire.GetStatusResponse:
-        """What the trainer does, with figures of steps after `after_step`."""
         request = wire.GetStatusRequest(after_step=after_step)
         return await self._call("GetStatus", self._stub.GetStatus, request, STATUS_SECONDS)
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from earwitness.errors import ConflictError
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
-from services.status import ConflictError
 from trainer.checkpoint.writer import Write
 from trainer.control import Wish
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import redis
 
+from earwitness.jobs.sampling import _collect
+from earwitness.jobs.tasks import Pass
 from earwitness.queue import READY, ROLLOUTS, TASKS, AsyncQueue, Queue
 from earwitness.queue.names import COUNTS, LEDGER
 from earwitness.recipe.schema import Rewards, SamplingConfig
 from earwitness.redis_server import RedisServer, connect, connect_async
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs.sampling import _collect
-from services.jobs.tasks import Pass
 
 RUN = "job/1-score/0"
 TOTAL = 6

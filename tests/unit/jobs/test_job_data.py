@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from earwitness.errors import InputError
+from earwitness.jobs.preparing import check_data
 from earwitness.manifest import Example, write_manifest
 from earwitness.recipe.load import load_recipe
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from services.jobs.preparing import check_data
 
 
 def data(folder: Path, *reasonings: str | None) -> str:

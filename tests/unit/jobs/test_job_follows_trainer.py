@@ -3,9 +3,9 @@
 import asyncio
 from types import SimpleNamespace
 
+from earwitness.jobs import training
+from earwitness.jobs.record import JobRecord
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
-from services.jobs import training
-from services.jobs.record import JobRecord
 
 
 class Trainer:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from earwitness.jobs.pairing import kind_of, pair_up
 from earwitness.recipe.schema import DpoStage
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs.pairing import kind_of, pair_up
 
 STAGE = DpoStage(tune={"steps": 1, "optimizer": {"learning_rate": 1e-3}}, max_per_prompt=2)
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earwitness.jobs.report.clips import choose
+from earwitness.jobs.report.figures import Evaluation, figures
+from earwitness.jobs.report.page import render
+from earwitness.jobs.report.series import curve, steps_of
+from earwitness.jobs.report.stats import paired_gain, wilson
+from earwitness.jobs.report.svg import line_chart, nice_ticks
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs.report.clips import choose
-from services.jobs.report.figures import Evaluation, figures
-from services.jobs.report.page import render
-from services.jobs.report.series import curve, steps_of
-from services.jobs.report.stats import paired_gain, wilson
-from services.jobs.report.svg import line_chart, nice_ticks
 
 END = 9
 

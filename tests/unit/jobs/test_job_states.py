@@ -4,12 +4,12 @@ from itertools import product
 
 import pytest
 
+from earwitness.jobs.phases import phases_of
+from earwitness.jobs.record import JobRecord, effective_recipe, recipe_yaml
+from earwitness.jobs.states import NEXT, State, may_become, next_action, refusal
 from earwitness.recipe import ProbeData
 from earwitness.recipe.load import load_recipe
 from earwitness.wire.jobs.v1 import jobs_pb2
-from services.jobs.phases import phases_of
-from services.jobs.record import JobRecord, effective_recipe, recipe_yaml
-from services.jobs.states import NEXT, State, may_become, next_action, refusal
 
 RECIPE = """
 name: small

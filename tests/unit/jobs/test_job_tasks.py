@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earwitness.jobs.phases import Phase, phases_of
+from earwitness.jobs.progress import UNKNOWN, Progress
+from earwitness.jobs.selection import correct_count, distil, distribution, selected_ids, verdict
+from earwitness.jobs.tasks import sampling_pass, training_pass
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.schema import MgrdStage, Selection
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs.phases import Phase, phases_of
-from services.jobs.progress import UNKNOWN, Progress
-from services.jobs.selection import correct_count, distil, distribution, selected_ids, verdict
-from services.jobs.tasks import sampling_pass, training_pass
 
 RECIPE = load_recipe("""
 name: small

@@ -1,6 +1,6 @@
 """The figures of a report, flat, as the job's last event carries them."""
 
-from services.jobs.report import report_metrics
+from earwitness.jobs.report import report_metrics
 
 
 def test_figures_get_dotted_names_and_intervals_low_and_high() -> None:

@@ -13,13 +13,13 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from earwitness.errors import DocumentError, InfrastructureError, InputError, Problem
+from earwitness.errors import ConflictError, DocumentError, InfrastructureError, InputError, NotFoundError, Problem
 from earwitness.log import Logger
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from services.interceptors import AsyncGuard
 from services.server import RunningServer, Settings, serve_in_thread
-from services.status import ConflictError, NotFoundError, code_of
+from services.status import code_of
 
 PROBLEMS = [Problem("a.b", "wrong", "right"), Problem("c", "ü" * 9000, "y"), *[Problem("d", "z" * 500, "y")] * 20]
 ERRORS = {

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from earwitness.errors import ConflictError
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
-from services.status import ConflictError
 from services.trainer.board import Board
 from trainer.control import Wish
 

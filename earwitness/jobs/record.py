@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from earwitness import storage
+from earwitness.jobs.states import State, may_become
 from earwitness.recipe.schema import Recipe
 from earwitness.wire.jobs.v1 import jobs_pb2
-from services.jobs.states import State, may_become
 
 
 @dataclass(frozen=True)

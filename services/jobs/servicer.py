@@ -12,16 +12,15 @@ from typing import Literal
 import grpc
 
 from earwitness import storage
-from earwitness.errors import InfrastructureError, InputError
+from earwitness.errors import ConflictError, InfrastructureError, InputError
+from earwitness.jobs.mesh import Mesh
+from earwitness.jobs.preparing import check_data
+from earwitness.jobs.record import JobRecord
+from earwitness.jobs.states import State, Wish, refusal
+from earwitness.jobs.store import JobStore
 from earwitness.recipe.load import load_recipe, require_absolute
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
-from services.jobs.mesh import Mesh
-from services.jobs.preparing import check_data
-from services.jobs.record import JobRecord
-from services.jobs.states import State, Wish, refusal
-from services.jobs.store import JobStore
-from services.status import ConflictError
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PAGE_SIZE = 50

@@ -7,14 +7,14 @@ from typing import Any
 
 import redis.asyncio
 
+from earwitness.jobs.phases import Phase, phases_of
+from earwitness.jobs.record import JobRecord, effective_recipe, recipe_yaml
+from earwitness.jobs.store import JobStore, StoredJob, event
+from earwitness.jobs.trainer import Trainer
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue
 from earwitness.recipe.schema import Recipe
 from earwitness.wire.jobs.v1 import jobs_pb2
-from services.jobs.phases import Phase, phases_of
-from services.jobs.record import JobRecord, effective_recipe, recipe_yaml
-from services.jobs.store import JobStore, StoredJob, event
-from services.jobs.trainer_client import TrainerClient
 
 
 class RunningJob:
@@ -28,7 +28,7 @@ class RunningJob:
         store: JobStore,
         queue: AsyncQueue,
         redis: redis.asyncio.Redis,
-        trainer: TrainerClient,
+        trainer: Trainer,
         consumer: str,
         log: Logger,
     ) -> None:

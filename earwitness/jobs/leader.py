@@ -11,8 +11,8 @@ import uuid
 
 import redis.asyncio
 
-from services.jobs import keys
-from services.jobs.store import LeadershipLost
+from earwitness.jobs import keys
+from earwitness.jobs.store import LeadershipLost
 
 LEASE_SECONDS = 6.0
 """A killed leader is replaced after at most this; short enough that cancelling still answers within ten seconds."""

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from earwitness import artifacts
+from earwitness.jobs.context import RunningJob
+from earwitness.jobs.phases import Phase
+from earwitness.jobs.preparing import think_end
+from earwitness.jobs.report.figures import Evaluation, figures
+from earwitness.jobs.report.page import render
+from earwitness.jobs.report.series import steps_of
 from earwitness.recipe.schema import EvalStage
 from earwitness.wire.jobs.v1 import jobs_pb2
-from services.jobs import artifacts
-from services.jobs.context import RunningJob
-from services.jobs.phases import Phase
-from services.jobs.preparing import think_end
-from services.jobs.report.figures import Evaluation, figures
-from services.jobs.report.page import render
-from services.jobs.report.series import steps_of
 
 INSTALL_VARIABLE = "EW_INSTALL_SECONDS_FILE"
 """Names a file with the seconds that the installation took; written by the set-up, if at all."""

@@ -7,12 +7,12 @@ from typing import Any
 
 import redis.asyncio
 
+from earwitness.jobs.store import JobStore
 from earwitness.queue import DEAD, AsyncQueue
 from earwitness.queue import Worker as Announced
 from earwitness.queue.commands import WORKER_SECONDS
 from earwitness.queue.names import STREAMS, WORKER
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
-from services.jobs.store import JobStore
 
 PREFIX = "ew:"
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from services.jobs.report.series import Curve
+from earwitness.jobs.report.series import Curve
 
 WIDTH, HEIGHT = 460, 220
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 26

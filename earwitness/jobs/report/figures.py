@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from earwitness.chat import think_length
+from earwitness.jobs.report.stats import paired_gain, wilson
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs.report.stats import paired_gain, wilson
 
 PARTS = ("sft", "mgrd", "rl", "dpo", "eval")
 """Parts of a job whose seconds are reported."""

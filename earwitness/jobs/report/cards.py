@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from earwitness.chat import split_response
+from earwitness.jobs.report.clips import choose, player
+from earwitness.jobs.report.figures import Evaluation
+from earwitness.jobs.report.html import esc, table
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs.report.clips import choose, player
-from services.jobs.report.figures import Evaluation
-from services.jobs.report.html import esc, table
 
 VERDICTS = {
     wire.VERDICT_SUPPORTED: ("supported", "supported"),

@@ -13,12 +13,11 @@ from typing import Any
 
 import redis.asyncio
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, NotFoundError
+from earwitness.jobs import keys
+from earwitness.jobs.record import JobRecord
+from earwitness.jobs.states import Wish
 from earwitness.wire.jobs.v1 import jobs_pb2
-from services.jobs import keys
-from services.jobs.record import JobRecord
-from services.jobs.states import Wish
-from services.status import NotFoundError
 
 WAITING = "worker"
 """Kind of event that says what a job waits for; every other kind says that it got on."""

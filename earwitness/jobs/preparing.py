@@ -7,15 +7,14 @@ import json
 import sys
 from typing import Any
 
+from earwitness import artifacts
 from earwitness.active import ActiveJob
 from earwitness.chat import think_end_ids
-from earwitness.errors import InputError
+from earwitness.errors import InputError, JobFailed
+from earwitness.jobs.context import RunningJob
 from earwitness.manifest import Example, read_manifest
 from earwitness.recipe.schema import ProbeData, Recipe
 from earwitness.wire.trainer.v1 import trainer_pb2
-from services.jobs import artifacts
-from services.jobs.context import RunningJob
-from services.jobs.errors import JobFailed
 
 
 async def prepare(job: RunningJob) -> dict[str, Any]:
@@ -91,7 +90,7 @@ def _clips(probe: ProbeData) -> int:
 async def _write_probe(folder: str, probe: ProbeData) -> dict[str, str]:
     """Manifest URI by name. In a process of its own, because a thread could not be stopped by a cancellation."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.jobs.probe_process", folder, stdin=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "earwitness.jobs.probe_process", folder, stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from earwitness import artifacts
+from earwitness.errors import JobFailed
+from earwitness.jobs.context import RunningJob
+from earwitness.jobs.pairing import pair_up
+from earwitness.jobs.preparing import load_examples
+from earwitness.jobs.sampling import describe, run_sampling
+from earwitness.jobs.selection import correct_count, distil, distribution, is_learned, selected_ids
+from earwitness.jobs.tasks import sampling_pass
 from earwitness.manifest import write_manifest
 from earwitness.recipe.schema import DpoStage, MgrdStage, RlStage
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs import artifacts
-from services.jobs.context import RunningJob
-from services.jobs.errors import JobFailed
-from services.jobs.pairing import pair_up
-from services.jobs.preparing import load_examples
-from services.jobs.sampling import describe, run_sampling
-from services.jobs.selection import correct_count, distil, distribution, is_learned, selected_ids
-from services.jobs.tasks import sampling_pass
 
 
 async def run_mgrd_sample(job: RunningJob, stage: MgrdStage) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from earwitness.jobs.phases import Phase
 from earwitness.recipe.schema import DpoStage, EvalStage, MgrdStage, Recipe, Rewards, RlStage, SamplingConfig
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs.phases import Phase
 
 REASONING_TERMS = {
     "presence": wire.REASONING_TERM_PRESENCE,

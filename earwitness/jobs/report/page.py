@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from services.jobs.report.cards import clips_section
-from services.jobs.report.figures import Evaluation
-from services.jobs.report.html import esc, number, percent, points, seconds, table, tile
-from services.jobs.report.series import Steps, curve
-from services.jobs.report.svg import line_chart
+from earwitness.jobs.report.cards import clips_section
+from earwitness.jobs.report.figures import Evaluation
+from earwitness.jobs.report.html import esc, number, percent, points, seconds, table, tile
+from earwitness.jobs.report.series import Steps, curve
+from earwitness.jobs.report.svg import line_chart
 
 StepsByPhase = Mapping[tuple[int, str, str], Steps]
 
@@ -44,7 +44,7 @@ def render(
     final: Evaluation | None,
 ) -> str:
     """The page, from what report.json holds, the curves and the samples."""
-    css = files("services.jobs.report").joinpath("page.css").read_text(encoding="utf-8")
+    css = files("earwitness.jobs.report").joinpath("page.css").read_text(encoding="utf-8")
     job = report["job"]
     body = "".join(
         [

@@ -9,18 +9,18 @@ import asyncio
 import time
 from typing import Any
 
+from earwitness import artifacts
 from earwitness.admission import admit
+from earwitness.errors import JobFailed
+from earwitness.jobs.context import RunningJob
+from earwitness.jobs.progress import Progress
+from earwitness.jobs.sampling import SILENT_SECONDS, describe, drop_reasons, finish_run, what_waits
+from earwitness.jobs.store import event
+from earwitness.jobs.tasks import training_pass
 from earwitness.queue import Counts
 from earwitness.recipe.schema import RlStage
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from services.jobs import artifacts
-from services.jobs.context import RunningJob
-from services.jobs.errors import JobFailed
-from services.jobs.progress import Progress
-from services.jobs.sampling import SILENT_SECONDS, describe, drop_reasons, finish_run, what_waits
-from services.jobs.store import event
-from services.jobs.tasks import training_pass
 
 POLL_SECONDS = 0.5
 """Between two questions to the trainer: a step of the toy takes a few seconds."""

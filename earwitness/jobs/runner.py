@@ -13,26 +13,25 @@ from typing import Any
 
 import redis.asyncio
 
+from earwitness import artifacts
 from earwitness.active import ActiveJob, clear_active_async, write_active_async
-from earwitness.errors import EarwitnessError, InfrastructureError
+from earwitness.errors import EarwitnessError, InfrastructureError, JobFailed
+from earwitness.jobs.context import RunningJob
+from earwitness.jobs.distilling import run_dpo_sample, run_mgrd_sample, run_select, selected_prompts
+from earwitness.jobs.leader import Leadership
+from earwitness.jobs.preparing import active_job, load_examples, prepare
+from earwitness.jobs.report import report_metrics, write_report
+from earwitness.jobs.sampling import run_sampling
+from earwitness.jobs.states import State, Wish, next_action
+from earwitness.jobs.store import JobStore, LeadershipLost
+from earwitness.jobs.tasks import sampling_pass
+from earwitness.jobs.trainer import Trainer, TrainerGone
+from earwitness.jobs.training import run_train, run_tune
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.schema import ColdStartStage, DpoStage, MgrdStage, RlStage
 from earwitness.wire.trainer.v1 import trainer_pb2
-from services.jobs import artifacts
-from services.jobs.context import RunningJob
-from services.jobs.distilling import run_dpo_sample, run_mgrd_sample, run_select, selected_prompts
-from services.jobs.errors import JobFailed
-from services.jobs.leader import Leadership
-from services.jobs.preparing import active_job, load_examples, prepare
-from services.jobs.report import report_metrics, write_report
-from services.jobs.sampling import run_sampling
-from services.jobs.states import State, Wish, next_action
-from services.jobs.store import JobStore, LeadershipLost
-from services.jobs.tasks import sampling_pass
-from services.jobs.trainer_client import TrainerClient, TrainerGone
-from services.jobs.training import run_train, run_tune
 
 IDLE_SECONDS = 0.3
 """Between two looks at the queue of jobs, and at what the person wants."""
@@ -58,7 +57,7 @@ class Runner:
         store: JobStore,
         queue: AsyncQueue,
         redis: redis.asyncio.Redis,
-        trainer: TrainerClient,
+        trainer: Trainer,
         name: str,
         log: Logger,
     ) -> None:

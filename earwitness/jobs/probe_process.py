@@ -1,4 +1,4 @@
-"""Writes probe data for a job: `python -m services.jobs.probe_process FOLDER`, with ProbeData as JSON on stdin.
+"""Writes probe data for a job: `python -m earwitness.jobs.probe_process FOLDER`, with ProbeData as JSON on stdin.
 
 Prints the manifests by name as JSON. SIGTERM ends it together with its pool; so does the end of its parent.
 """

@@ -12,15 +12,15 @@ from collections import Counter, deque
 
 from google.protobuf.message import DecodeError
 
+from earwitness import artifacts
 from earwitness.admission import admit
+from earwitness.errors import JobFailed
+from earwitness.jobs.context import RunningJob
+from earwitness.jobs.progress import Progress
+from earwitness.jobs.tasks import Pass
 from earwitness.queue import READY, StaleRunError
 from earwitness.wire.trainer.v1 import trainer_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs import artifacts
-from services.jobs.context import RunningJob
-from services.jobs.errors import JobFailed
-from services.jobs.progress import Progress
-from services.jobs.tasks import Pass
 
 MAX_RUNNING = 64
 """Groups in flight: several workers full of groups of one, without a long tail when a pass is cancelled."""

@@ -11,8 +11,8 @@ import soundfile
 
 from earwitness.audio import SAMPLE_RATE, read_audio
 from earwitness.errors import InputError
+from earwitness.jobs.report.svg import waveform
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.jobs.report.svg import waveform
 
 CLIPS = 12
 """A dozen: enough to see every kind, few enough to listen to."""

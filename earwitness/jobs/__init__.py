@@ -1,0 +1,1 @@
+"""The life of a job: its record and states, its stages one after another, what it leaves behind."""
