@@ -99,7 +99,7 @@ def make_work(kind: str, folder: Path, steps: int) -> dict[str, Any]:
 
     from earwitness.model.architecture import Architecture
     from earwitness.recipe.schema import ToyModel
-    from trainer.toy import make_toy
+    from trainer.model.toy import make_toy
 
     model = folder / "model"
     make_toy(str(model), ToyModel(max_positions=256), ["the pitch climbs from about 220 to 440 Hz"] * 4, seed=3)
@@ -129,14 +129,14 @@ def ours(kind: str, work: dict[str, Any]) -> Callable[[int], tuple[float, float]
     import torch
 
     from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig, Tune
-    from trainer import parallel
     from trainer.batches import Row
-    from trainer.experience import names_of, recall, updates_of
-    from trainer.groups import Sample
     from trainer.learner import Learner
     from trainer.model.policy import build_policy
-    from trainer.reinforce import learn
-    from trainer.supervised import work_of
+    from trainer.ranks import parallel
+    from trainer.rl.experience import names_of, recall, updates_of
+    from trainer.rl.groups import Sample
+    from trainer.rl.reinforce import learn
+    from trainer.tuning.supervised import work_of
 
     torch.set_num_threads(1)
     parallel.initialize(1, 1)

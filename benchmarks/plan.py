@@ -133,7 +133,7 @@ def measure(work: Work) -> dict[str, float]:
     import torch
 
     torch.set_num_threads(1)
-    from trainer import parallel
+    from trainer.ranks import parallel
 
     parallel.initialize(1, 1)
     activities = [torch.profiler.ProfilerActivity.CPU]
@@ -158,12 +158,12 @@ def updating(work: Work):
 
     from earwitness.recipe.schema import Optimizer, RlStage, Tune
     from trainer.batches import Row
-    from trainer.experience import names_of, recall, updates_of
-    from trainer.groups import Sample
     from trainer.learner import Learner
     from trainer.model.policy import PolicyModel
-    from trainer.reinforce import learn
-    from trainer.supervised import work_of
+    from trainer.rl.experience import names_of, recall, updates_of
+    from trainer.rl.groups import Sample
+    from trainer.rl.reinforce import learn
+    from trainer.tuning.supervised import work_of
 
     audio_patch, random = 1, np.random.default_rng(0)
     dtype = torch.bfloat16 if work.bytes == 2 else torch.float32

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from trainer.losses import policy_tokens, probability_ratio, token_mean
+from trainer.rl.losses import policy_tokens, probability_ratio, token_mean
 
 LEARNING_RATE = 1e-6
 WIDTH, LAYERS, HEADS, VOCABULARY = 640, 8, 10, 17_000

@@ -297,7 +297,7 @@ def task(run_id: str, ordinal: int, max_tokens: int, audio: str, turn: int) -> t
 def make_model(model: ToyModel, path: Path) -> tuple[Path, int]:
     """A Hugging Face directory with random weights, in a process of its own; and its number of parameters."""
     code = (
-        "import sys; from earwitness.recipe.schema import ToyModel; from trainer.toy import make_toy; "
+        "import sys; from earwitness.recipe.schema import ToyModel; from trainer.model.toy import make_toy; "
         "make_toy(sys.argv[1], ToyModel.model_validate_json(sys.argv[2]), sys.argv[3:] * 40, 1)"
     )
     command = [sys.executable, "-c", code, str(path), model.model_dump_json(), *TEXTS]

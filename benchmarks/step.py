@@ -29,15 +29,16 @@ import torch
 from earwitness.chat import AUDIO_PATCH, SPECIAL_TOKENS
 from earwitness.logmel import audio_tokens
 from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig, ToyModel, Tune
-from trainer import batches, parallel
+from trainer import batches
 from trainer.batches import Row
-from trainer.experience import names_of, recall, updates_of
-from trainer.groups import Sample
 from trainer.learner import Learner
 from trainer.model.policy import build_policy
-from trainer.reinforce import learn
-from trainer.supervised import work_of
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
+from trainer.ranks import parallel
+from trainer.rl.experience import names_of, recall, updates_of
+from trainer.rl.groups import Sample
+from trainer.rl.reinforce import learn
+from trainer.tuning.supervised import work_of
 
 TOY = ToyModel(max_positions=256)
 """That of recipes/quickstart.yaml."""

@@ -43,17 +43,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from earwitness.model.architecture import Architecture
 from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig, ToyModel, Tune
-from trainer import parallel
 from trainer.batches import Row, collate
-from trainer.experience import names_of, recall, updates_of
-from trainer.groups import Sample
 from trainer.learner import Learner
 from trainer.model.decoder import layer_spec, transformer_config
 from trainer.model.optimizer import ADAM_EPS, accumulate
 from trainer.model.policy import PolicyModel
-from trainer.reinforce import learn
-from trainer.supervised import supervised_loss, work_of
-from trainer.toy import toy_architecture
+from trainer.model.toy import toy_architecture
+from trainer.ranks import parallel
+from trainer.rl.experience import names_of, recall, updates_of
+from trainer.rl.groups import Sample
+from trainer.rl.reinforce import learn
+from trainer.tuning.supervised import supervised_loss, work_of
 
 SIZE = ToyModel(
     hidden_size=320, layers=6, heads=5, kv_heads=5, intermediate_size=896, max_positions=10_240,

@@ -33,12 +33,12 @@ import torch
 
 from earwitness.model.architecture import PUBLISHED, Architecture, DecoderDims
 from earwitness.recipe.schema import Optimizer
-from trainer import parallel
 from trainer.batches import Row, collate
 from trainer.learner import Learner
 from trainer.model.attention import TRANSFORMER_ENGINE
 from trainer.model.policy import PolicyModel
-from trainer.supervised import supervised_loss
+from trainer.ranks import parallel
+from trainer.tuning.supervised import supervised_loss
 
 PEAKS = {"H200": 989e12, "H100 80GB HBM3": 989e12, "H100 PCIe": 756e12, "H100 NVL": 835e12, "A100": 312e12}
 """Dense bf16 FLOP/s by a part of the GPU's name, from NVIDIA's data sheets, which print twice that, with sparsity."""

@@ -12,11 +12,11 @@ import torch
 from earwitness.errors import InputError
 from earwitness.model.architecture import Architecture
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from trainer import parallel
 from trainer.batches import Row, collate
 from trainer.mels import SILENCE, MelCache
 from trainer.model.logprobs import logprobs
 from trainer.model.policy import build_policy
+from trainer.ranks import parallel
 
 MICRO_BATCH = 16
 """Trajectories of one forward pass: a group in one or two."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
+
+from trainer.checkpoint.writer import Write
 
 
 class Wish(Enum):
@@ -24,3 +28,25 @@ class Control(Protocol):
 
     def report(self, step: int, metrics: dict[str, float]) -> None:
         """The figures of a step. Called on every rank; rank 0 keeps them."""
+
+
+class Board(Protocol):
+    """What rank 0 shows of the running phase, and reads from it."""
+
+    def wish(self) -> Wish:
+        """What is wished of the phase now."""
+
+    def show(self, *, step: int, version: int, lineage: int, run_id: str) -> None:
+        """Where the phase stands."""
+
+    def step_done(self, step: int, version: int, metrics: dict[str, float]) -> None:
+        """The figures of a step."""
+
+    def passed_over(self, problems: Sequence[str]) -> None:
+        """Checkpoints that were not resumed from, and why."""
+
+    def saving(self, write: Write) -> None:
+        """A checkpoint is being written."""
+
+    def saved(self, checkpoint: Path, step: int) -> None:
+        """The checkpoint of `step` counts now."""

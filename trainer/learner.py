@@ -12,9 +12,9 @@ from earwitness.recipe.schema import Optimizer
 from trainer.checkpoint.pieces import Piece, Pieces
 from trainer.checkpoint.state import pieces_of, restore
 from trainer.errors import NonFiniteError
-from trainer.figures import everywhere, first_bad_row
 from trainer.model.optimizer import Rows, accumulate, wrap
 from trainer.model.policy import PolicyModel
+from trainer.ranks.figures import everywhere, first_bad_row
 
 Loss = Callable[[Any, Any], tuple[Tensor, dict[str, Tensor]]]
 """From the model's output and the micro-batch to a scalar and figures, among them BAD_ROW."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from earwitness.audio import read_audio, silence
 from earwitness.logmel import log_mel
-from trainer.kept import Kept
+from trainer.model.kept import Kept
 
 CACHE_BYTES = 1 << 30
 """Most bytes of log-mels kept: 1 GiB is 5,600 clips of 4 s with 128 bins."""

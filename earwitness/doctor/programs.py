@@ -64,7 +64,7 @@ print("vLLM", vllm.__version__, "with our plug-in")
 
 MEGATRON = """
 import torch
-from trainer.parallel import device, initialize
+from trainer.ranks.parallel import device, initialize
 initialize(1, 1)
 from megatron.core import __version__
 from megatron.core.tensor_parallel import ColumnParallelLinear

@@ -21,9 +21,9 @@ from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from services.server import serve_health, serve_in_thread
 from services.settings import Settings
 from services.trainer.board import Board
-from services.trainer.phases import Phase
 from services.trainer.servicer import TrainerServicer
-from trainer import parallel
+from trainer.phase import Phase
+from trainer.ranks import parallel
 
 IDLE_SECONDS = 1.0
 """Pause between two words of rank 0 to the others when nothing is to be done: their collectives must not time out."""

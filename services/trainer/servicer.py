@@ -15,16 +15,17 @@ from earwitness.errors import InputError
 from earwitness.manifest import Example, read_manifest
 from earwitness.model.architecture import Architecture
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import ColdStartStage, DpoStage, MgrdStage, Recipe, RlStage
+from earwitness.recipe.schema import ColdStartStage, Recipe
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from services.settings import Settings
 from services.trainer.board import Board
 from trainer.checkpoint import local_path, weights_of
-from trainer.examples import load_tokenizer
-from trainer.publication import publish_directory
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
+from trainer.phase import steps_of
+from trainer.publish.publication import publish_directory
+from trainer.tuning.examples import load_tokenizer
 
 WAIT_SECONDS = 1800.0
 """Longest wait for the update in hand and its checkpoint; callers set deadlines of their own."""
@@ -77,27 +78,6 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def SaveCheckpoint(self, request: wire.SaveCheckpointRequest, context: Any) -> wire.SaveCheckpointResponse:
         """Waits for the update in hand."""
         return wire.SaveCheckpointResponse(checkpoint_uri=self._board.save(request.job_id, WAIT_SECONDS))
-
-
-def steps_of(request: wire.StartPhaseRequest) -> int:
-    """Steps that the phase will take. Raises InputError if the request does not fit its recipe."""
-    stage = stage_of(load_recipe(request.recipe_yaml), request.stage_index)
-    weights_of(request.init_uri or request.model_uri)
-    if request.phase == "tune" and isinstance(stage, ColdStartStage | MgrdStage | DpoStage):
-        if not request.manifest_uri:
-            raise InputError("manifest_uri", "is empty", "the manifest of the examples")
-        return stage.tune.steps
-    if request.phase == "train" and isinstance(stage, RlStage):
-        return stage.steps
-    expected = "tune (sft, mgrd, dpo) or train (rl)"
-    raise InputError("phase", f"{request.phase!r} in a stage of type {stage.type}", expected)
-
-
-def stage_of(recipe: Recipe, index: int) -> Any:
-    """A stage by its index. Raises InputError."""
-    if index >= len(recipe.stages):
-        raise InputError("stage_index", f"{index}", f"less than {len(recipe.stages)}")
-    return recipe.stages[index]
 
 
 def _prepared(recipe: Recipe) -> Path:

@@ -16,15 +16,15 @@ from trainer_kit import recipe_of
 
 from earwitness.log import get_logger
 from earwitness.manifest import read_manifest
-from trainer import parallel
 from trainer.checkpoint import Checkpoints, Progress
 from trainer.checkpoint.state import restore_rng, rng_pieces
 from trainer.control import Wish
-from trainer.examples import Examples, load_tokenizer
 from trainer.learner import Learner
 from trainer.mels import MelCache
 from trainer.model.policy import build_policy
-from trainer.supervised import tune
+from trainer.ranks import parallel
+from trainer.tuning.examples import Examples, load_tokenizer
+from trainer.tuning.supervised import tune
 
 
 class Silent:

@@ -18,11 +18,11 @@ import torch
 import torch.distributed as dist
 
 from earwitness.recipe.schema import Optimizer
-from trainer import parallel
 from trainer.checkpoint.pieces import Pieces, file_of, write_pieces
 from trainer.learner import Learner
 from trainer.model.names import slots
 from trainer.model.policy import build_policy, unwrap
+from trainer.ranks import parallel
 
 CONFIG = Optimizer(learning_rate=1e-2, weight_decay=0.1, warmup_steps=4)
 LAYOUTS = {1: [1], 2: [1, 2], 4: [2]}

@@ -32,14 +32,14 @@ def main(model_dir: str, path: str, bound: str) -> None:
     import torch
 
     from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig
-    from trainer.examples import load_tokenizer
-    from trainer.experience import names_of, recall, recalled, updates_of
-    from trainer.groups import samples_of
     from trainer.learner import Learner
     from trainer.mels import MelCache
     from trainer.model.policy import build_policy
-    from trainer.parallel import initialize
-    from trainer.parity import GAP_BOUNDS, ParityError, check_parity
+    from trainer.ranks.parallel import initialize
+    from trainer.rl.experience import names_of, recall, recalled, updates_of
+    from trainer.rl.groups import samples_of
+    from trainer.rl.parity import GAP_BOUNDS, ParityError, check_parity
+    from trainer.tuning.examples import load_tokenizer
 
     torch.set_num_threads(1)
     initialize(1, 1)

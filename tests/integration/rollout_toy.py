@@ -64,7 +64,7 @@ def make_model(path: Path, seed: int = 1) -> Path:
     import torch
     from safetensors.torch import load_file, save_file
 
-    from trainer.toy import make_toy
+    from trainer.model.toy import make_toy
 
     make_toy(str(path), TOY, TEXTS * 20, seed)
     weights = load_file(path / "model.safetensors")
@@ -139,7 +139,7 @@ def main(model_dir: str, given: str, answer: str) -> None:
     from trainer.model.audio import AudioBatch
     from trainer.model.logprobs import response_logprobs
     from trainer.model.policy import build_policy
-    from trainer.parallel import initialize
+    from trainer.ranks.parallel import initialize
 
     torch.set_num_threads(1)
     initialize(1, 1)

@@ -14,12 +14,12 @@ import torch
 import torch.distributed as dist
 from megatron.core import parallel_state
 
-from trainer import huggingface, weight_files
+from trainer.model import huggingface, weight_files
 from trainer.model.audio import AudioBatch
 from trainer.model.logprobs import response_logprobs
 from trainer.model.optimizer import forward
 from trainer.model.policy import PolicyModel, build_policy, is_last_stage
-from trainer.parallel import initialize
+from trainer.ranks.parallel import initialize
 
 BLOCK_BYTES = 1 << 20
 """In the place of 64 MiB: small against this model."""

@@ -17,8 +17,8 @@ from earwitness.chat import SPECIAL_TOKENS
 from earwitness.model.architecture import Architecture
 from earwitness.model.config import step_audio_config
 from earwitness.recipe.schema import ToyModel
-from trainer.toy import random_weights, toy_architecture, train_tokenizer
-from trainer.weight_files import INDEX
+from trainer.model.toy import random_weights, toy_architecture, train_tokenizer
+from trainer.model.weight_files import INDEX
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS = 240

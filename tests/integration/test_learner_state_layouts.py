@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from trainer_kit import TOY
 
 from earwitness.recipe.schema import ToyModel
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
 
 HERE = Path(__file__).parent
 

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from earwitness.recipe.schema import ToyModel
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS = 240

@@ -20,7 +20,7 @@ from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.reference.v1 import reference_pb2, reference_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.process_kit import wait_for
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "j/0-train/0"

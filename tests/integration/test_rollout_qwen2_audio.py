@@ -27,7 +27,7 @@ from earwitness.weights import WeightPublisher
 from rollout.contract import EngineConfig
 from rollout.engine import RolloutEngine
 from tests.integration.rollout_toy import TEXTS, make_clips, prompt, sampling, trainer_logprobs, weight_tensors
-from trainer.toy import random_weights
+from trainer.model.toy import random_weights
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 

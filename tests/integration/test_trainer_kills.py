@@ -31,8 +31,8 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.checkpoint import verify
 from trainer.checkpoint.folder import checkpoints_in
 from trainer.checkpoint.pieces import Pieces
-from trainer.examples import load_tokenizer
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
+from trainer.tuning.examples import load_tokenizer
 
 pytestmark = pytest.mark.timeout(600)
 

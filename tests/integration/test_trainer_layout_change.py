@@ -16,7 +16,7 @@ from layout_change_worker import continue_at
 from trainer_kit import recipe_of, write_data, write_recipe
 
 from trainer.checkpoint.pieces import Pieces
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
 
 HERE = Path(__file__).parent
 LIMIT_SECONDS = 240

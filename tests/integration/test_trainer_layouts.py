@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from trainer_kit import recipe_of, write_data, write_recipe
 
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
 
 HERE = Path(__file__).parent
 SECONDS = 280

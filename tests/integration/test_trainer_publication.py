@@ -20,12 +20,12 @@ from earwitness.recipe.schema import ToyModel
 from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, MissingVersion, WeightPart, WeightPublisher, WeightReader
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
-from trainer import publication as under_test
-from trainer.huggingface import export_tensors
+from trainer.model.huggingface import export_tensors
 from trainer.model.policy import build_policy
-from trainer.parallel import initialize
-from trainer.publication import Publication
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
+from trainer.publish import publication as under_test
+from trainer.publish.publication import Publication
+from trainer.ranks.parallel import initialize
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS = 240

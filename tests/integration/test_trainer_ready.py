@@ -13,10 +13,10 @@ from earwitness.log import Logger
 from earwitness.queue import READY, TASKS, Queue, StaleRunError
 from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from trainer import parallel
 from trainer.checkpoint import Progress
 from trainer.control import Wish
-from trainer.ready import ReadyGroups
+from trainer.ranks import parallel
+from trainer.rl.ready import ReadyGroups
 
 RUN = "job/1-train/0"
 AT_ONCE_MS = 1
@@ -106,7 +106,7 @@ def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisSe
 def test_groups_older_than_the_bound_are_dropped_and_others_issued(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainer.ready.QUIET_SECONDS", 0.0)
+    monkeypatch.setattr("trainer.rl.ready.QUIET_SECONDS", 0.0)
     queue, used = Queue(connect(server.url)), {0: 1, 1: 1, 2: 2, 3: 2}
     ready = source(queue, Progress(step=2, version=12, used=used), max_staleness=1)
     ready.open()

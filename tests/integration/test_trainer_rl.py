@@ -20,7 +20,7 @@ from earwitness.redis_server import RedisServer, connect
 from earwitness.weights import WeightReader
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from trainer.examples import load_tokenizer
+from trainer.tuning.examples import load_tokenizer
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -24,8 +24,8 @@ from earwitness.log import get_logger
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from services.settings import Settings
 from services.trainer.board import Board
-from services.trainer.phases import Phase
-from trainer import parallel
+from trainer.phase import Phase
+from trainer.ranks import parallel
 
 CHECKPOINT_CODE = str(Path(trainer.checkpoint.__file__).parent)
 

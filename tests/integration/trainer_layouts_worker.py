@@ -23,19 +23,19 @@ from trainer_kit import recorded_group
 
 from earwitness.manifest import read_manifest
 from earwitness.recipe.schema import Optimizer, PreferenceTune, RlStage, SamplingConfig, Tune
-from trainer import parallel
 from trainer.checkpoint import Progress
 from trainer.control import Wish
 from trainer.errors import NonFiniteError
-from trainer.examples import Examples, load_tokenizer
-from trainer.groups import Sample, samples_of
-from trainer.huggingface import export_tensors
 from trainer.learner import Learner
 from trainer.mels import MelCache
+from trainer.model.huggingface import export_tensors
 from trainer.model.policy import build_policy
-from trainer.preference import Pair, prefer
-from trainer.reinforce import reinforce
-from trainer.supervised import tune
+from trainer.ranks import parallel
+from trainer.rl.groups import Sample, samples_of
+from trainer.rl.reinforce import reinforce
+from trainer.tuning.examples import Examples, load_tokenizer
+from trainer.tuning.preference import Pair, prefer
+from trainer.tuning.supervised import tune
 
 STEPS, GROUPS, PAIRS = 5, 3, 10
 OPTIMIZER = Optimizer(learning_rate=3e-4, warmup_steps=2, schedule="linear", weight_decay=0.01)

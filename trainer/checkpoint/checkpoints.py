@@ -14,13 +14,13 @@ from typing import ParamSpec, TypeVar
 import torch.distributed as dist
 
 from earwitness.log import Logger
-from trainer.agreement import agree
 from trainer.checkpoint import folder as disk
 from trainer.checkpoint.folder import HF, Progress, local_path
 from trainer.checkpoint.pieces import Piece, Pieces
 from trainer.checkpoint.writer import Write
 from trainer.errors import CheckpointError, TrainingError
-from trainer.parallel import broadcast_bytes, is_rank_zero
+from trainer.ranks.agreement import agree
+from trainer.ranks.parallel import broadcast_bytes, is_rank_zero
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from earwitness.model.architecture import DecoderDims
 from trainer.model.attention import CausalAttention, is_fused
 from trainer.model.norm import RMSNorm
 from trainer.model.packing import Packing
-from trainer.parallel import device
+from trainer.ranks.parallel import device
 
 
 def build_decoder(

@@ -14,7 +14,7 @@ import torch
 import xxhash
 from torch import Tensor, nn
 
-from trainer.kept import Kept
+from trainer.model.kept import Kept
 
 if TYPE_CHECKING:
     from trainer.model.audio import Encoder

@@ -22,7 +22,7 @@ from trainer.model.audio import AudioBatch, AudioTower
 from trainer.model.decoder import build_decoder
 from trainer.model.logprobs import States
 from trainer.model.packing import Segments, packed_rows, packing
-from trainer.parallel import device
+from trainer.ranks.parallel import device
 
 NO_AUDIO = -1
 """`audio_index` of a row without a clip."""
@@ -169,7 +169,7 @@ def build_policy(
     `sequence_parallel` ranks that share layers also share what stands between them, each a part of the sequence. With
     `recompute` the decoder's layers keep only their input and are run again in the backward pass.
     """
-    from trainer.huggingface import load_weights
+    from trainer.model.huggingface import load_weights
 
     architecture = Architecture.read(model_dir)
     placeholder = architecture.family.layout.audio_patch

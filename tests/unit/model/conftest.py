@@ -10,8 +10,8 @@ import torch
 
 from earwitness.recipe.schema import ToyModel
 from trainer.model.audio import AudioBatch
-from trainer.parallel import initialize
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
+from trainer.ranks.parallel import initialize
 
 SMALL = ToyModel(
     hidden_size=32,

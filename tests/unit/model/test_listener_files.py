@@ -11,7 +11,7 @@ from earwitness.chat import SPECIAL_TOKENS, render_response
 from earwitness.model.architecture import Architecture
 from earwitness.probe.kinds import KINDS
 from earwitness.probe.write import make_example
-from trainer.weight_files import Directory
+from trainer.model.weight_files import Directory
 
 ROOT = Path(__file__).parents[3]
 LISTENER = ROOT / "models" / "listener"

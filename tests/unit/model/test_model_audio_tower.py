@@ -15,10 +15,10 @@ from torch import Tensor
 
 from earwitness.logmel import audio_tokens
 from trainer.batches import Row, collate
-from trainer.kept import Kept
 from trainer.model import audio as audio_module
 from trainer.model.audio import AudioBatch, AudioTower
 from trainer.model.encodings import Encodings
+from trainer.model.kept import Kept
 from trainer.model.policy import build_policy
 
 HEADS = 2

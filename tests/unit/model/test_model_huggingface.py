@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 
 from earwitness.errors import InputError
 from earwitness.model.architecture import Architecture
-from trainer import weight_files
-from trainer.huggingface import WeightsError, export_tensors, load_weights, save_pretrained
+from trainer.model import weight_files
+from trainer.model.huggingface import WeightsError, export_tensors, load_weights, save_pretrained
 from trainer.model.names import full_shapes, slots
 from trainer.model.policy import build_policy
-from trainer.weight_files import INDEX, SINGLE
+from trainer.model.weight_files import INDEX, SINGLE
 
 
 def copied(toy_dir: Path, out: Path, weights: dict[str, torch.Tensor]) -> Path:

@@ -18,8 +18,8 @@ from earwitness.chat import QWEN2_AUDIO_LAYOUT, render_prompt
 from earwitness.logmel import log_mel
 from earwitness.model.family import qwen2_audio_tokens
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from trainer.huggingface import save_pretrained
 from trainer.model.audio import AudioBatch
+from trainer.model.huggingface import save_pretrained
 from trainer.model.logprobs import response_logprobs
 from trainer.model.policy import NO_AUDIO, PolicyModel, build_policy
 

@@ -10,11 +10,11 @@ import torch
 
 from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig
 from trainer.batches import Row
-from trainer.experience import names_of, recall, updates_of
-from trainer.groups import Sample
 from trainer.learner import Learner
 from trainer.model.policy import build_policy
-from trainer.reinforce import learn
+from trainer.rl.experience import names_of, recall, updates_of
+from trainer.rl.groups import Sample
+from trainer.rl.reinforce import learn
 
 STEPS, GROUPS, SAMPLES = 3, 2, 4
 

@@ -15,7 +15,7 @@ from earwitness.logmel import log_mel
 from earwitness.model.architecture import Architecture
 from earwitness.recipe.schema import ToyModel
 from trainer.model.audio import AudioBatch, AudioTower
-from trainer.toy import make_toy, random_weights, toy_architecture
+from trainer.model.toy import make_toy, random_weights, toy_architecture
 
 TEXTS = [f"the pitch climbs from {hz} Hz to {2 * hz} Hz" for hz in range(200, 260)]
 

@@ -18,7 +18,7 @@ from earwitness.recipe.schema import ToyModel
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 from services.frozen import FrozenPolicy
 from trainer.model.audio import AudioBatch
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
 
 TEMPERATURE = 0.7
 DIMS = ToyModel(

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.advantages import gae, group_normalised, leave_one_out, rewards_to_go, terminal_rewards, whiten
+from trainer.rl.advantages import gae, group_normalised, leave_one_out, rewards_to_go, terminal_rewards, whiten
 
 
 def gae_of_row(rewards, values, mask, gamma, lam):

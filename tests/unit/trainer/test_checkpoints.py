@@ -12,12 +12,12 @@ import torch
 
 from earwitness.errors import InputError
 from earwitness.log import Logger
-from trainer import parallel
 from trainer.checkpoint import MANIFEST, Checkpoints, Progress, local_path, verify, weights_of
 from trainer.checkpoint.folder import STATE, begin, commit, next_lineage
 from trainer.checkpoint.pieces import Piece, Pieces, Place, file_of, write_pieces
 from trainer.checkpoint.writer import Write
 from trainer.errors import CheckpointError
+from trainer.ranks import parallel
 
 SHARD = file_of(0)
 

@@ -2,7 +2,7 @@ import pytest
 
 from earwitness.errors import InputError
 from earwitness.recipe.schema import Curriculum
-from trainer.curriculum import Lessons
+from trainer.tuning.curriculum import Lessons
 
 KINDS = ["pitch"] * 5 + ["count"] * 5 + ["tempo"] * 5
 

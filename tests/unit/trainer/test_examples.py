@@ -6,8 +6,8 @@ from earwitness.errors import InputError
 from earwitness.logmel import audio_tokens
 from earwitness.manifest import Example
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from trainer.examples import Examples, load_tokenizer
-from trainer.toy import train_tokenizer
+from trainer.model.toy import train_tokenizer
+from trainer.tuning.examples import Examples, load_tokenizer
 
 COUNT = 50
 

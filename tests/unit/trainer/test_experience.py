@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig
-from trainer import parallel
 from trainer.batches import Row
-from trainer.experience import _fill_advantages, names_of, updates_of
-from trainer.groups import Sample
+from trainer.ranks import parallel
+from trainer.rl.experience import _fill_advantages, names_of, updates_of
+from trainer.rl.groups import Sample
 
 
 @pytest.fixture(autouse=True, scope="module")

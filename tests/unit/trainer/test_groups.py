@@ -6,8 +6,8 @@ import pytest
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.errors import NonFiniteError
-from trainer.groups import samples_of, spans_of
 from trainer.mels import SILENCE
+from trainer.rl.groups import samples_of, spans_of
 
 LIMITS = {"vocab_size": 100, "max_positions": 16}
 LONG = [trajectory_pb2.VersionSpan(version=3, tokens=14)]
@@ -104,7 +104,7 @@ def test_reference_logprobs_are_asked_for_only_if_needed():
 
 
 def test_figures_of_groups():
-    from trainer.groups import group_metrics
+    from trainer.rl.groups import group_metrics
 
     made = group()
     first, second = made.trajectories

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.kl import CLAMP, kl_loss_tokens, kl_tokens
+from trainer.rl.kl import CLAMP, kl_loss_tokens, kl_tokens
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from earwitness.recipe.schema import Optimizer, ToyModel
-from trainer import parallel
 from trainer.batches import Row, collate
 from trainer.checkpoint.pieces import Pieces, file_of, write_pieces
 from trainer.errors import CheckpointError
 from trainer.learner import Learner
 from trainer.model.policy import build_policy
-from trainer.supervised import supervised_loss
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
+from trainer.ranks import parallel
+from trainer.tuning.supervised import supervised_loss
 
 TOY = ToyModel(hidden_size=64, layers=2, heads=2, kv_heads=2, intermediate_size=64, vocab_size=320, encoder_size=32)
 CONFIG = Optimizer(learning_rate=1e-2, weight_decay=0.1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.losses import (
+from trainer.rl.losses import (
     clipped_tokens,
     importance_weights,
     masked_sum,

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig
-from trainer import parallel
 from trainer.batches import Row
-from trainer.experience import names_of, updates_of
-from trainer.groups import Sample
-from trainer.parity import ParityError, check_parity, first_differing
+from trainer.ranks import parallel
+from trainer.rl.experience import names_of, updates_of
+from trainer.rl.groups import Sample
+from trainer.rl.parity import ParityError, check_parity, first_differing
 
 STAGE = RlStage(
     steps=1,

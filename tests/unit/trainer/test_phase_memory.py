@@ -12,13 +12,13 @@ from earwitness.log import get_logger
 from earwitness.recipe.schema import Optimizer, ToyModel
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from services.trainer import __main__ as service
-from trainer import parallel
 from trainer.batches import Row, collate
 from trainer.errors import TrainingError
 from trainer.learner import Learner
 from trainer.model.policy import build_policy
-from trainer.supervised import supervised_loss
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
+from trainer.ranks import parallel
+from trainer.tuning.supervised import supervised_loss
 
 TOY = ToyModel(hidden_size=64, layers=2, heads=2, kv_heads=2, intermediate_size=64, vocab_size=320, encoder_size=32)
 

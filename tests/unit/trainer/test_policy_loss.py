@@ -5,15 +5,15 @@ import pytest
 import torch
 
 from earwitness.recipe.schema import Optimizer, RlStage
-from trainer import parallel
 from trainer.batches import Batch
-from trainer.experience import Experience, Update
-from trainer.figures import BAD_ROW, NO_ROW
-from trainer.kl import CLAMP
 from trainer.model.logprobs import States
-from trainer.preference import PairBatch, preference_loss
-from trainer.reinforce import policy_loss, value_loss
-from trainer.supervised import supervised_loss
+from trainer.ranks import parallel
+from trainer.ranks.figures import BAD_ROW, NO_ROW
+from trainer.rl.experience import Experience, Update
+from trainer.rl.kl import CLAMP
+from trainer.rl.reinforce import policy_loss, value_loss
+from trainer.tuning.preference import PairBatch, preference_loss
+from trainer.tuning.supervised import supervised_loss
 
 HIDDEN, VOCAB = 6, 11
 MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=bool)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from earwitness.recipe.schema import Optimizer, RlStage
 from trainer.checkpoint import Progress
-from trainer.reinforce import reinforce
+from trainer.rl.reinforce import reinforce
 
 
 def test_the_run_is_opened_only_once_the_weights_are_there():

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness.recipe.schema import ToyModel
-from trainer.huggingface import export_tensors
+from trainer.model.huggingface import export_tensors
 from trainer.model.policy import build_policy
-from trainer.parallel import initialize
-from trainer.snapshot import Snapshot, owners
-from trainer.toy import make_toy
+from trainer.model.toy import make_toy
+from trainer.publish.snapshot import Snapshot, owners
+from trainer.ranks.parallel import initialize
 
 
 @settings(deadline=None)  # a busy machine takes its time

@@ -15,9 +15,9 @@ import torch
 import torch.distributed as dist
 
 from trainer.errors import IdentityError
-from trainer.experience import Experience
 from trainer.model.policy import is_last_stage
-from trainer.parallel import device, parallel_state
+from trainer.ranks.parallel import device, parallel_state
+from trainer.rl.experience import Experience
 
 GAP_BOUNDS = {torch.float32: 1e-3, torch.bfloat16: 0.02}
 """Largest mean |trainer - rollout log-prob| where the recipe names none. Other kernels and other orders of summation

@@ -10,14 +10,14 @@ from earwitness.recipe.schema import Tune
 from trainer.batches import Batch, Mels, Row, collate
 from trainer.checkpoint import Progress
 from trainer.control import Control
-from trainer.examples import Examples
-from trainer.figures import BAD_ROW, bad_row
 from trainer.learner import Learner, Loss
-from trainer.losses import supervised_tokens, token_mean
 from trainer.model.logprobs import States, logprobs
-from trainer.parallel import data_parallel, device
+from trainer.ranks.figures import BAD_ROW, bad_row
+from trainer.ranks.parallel import data_parallel, device
+from trainer.rl.losses import supervised_tokens, token_mean
 from trainer.shares import micro_batches, share
-from trainer.tuning import Work, follow
+from trainer.tuning.examples import Examples
+from trainer.tuning.loop import Work, follow
 
 
 def tune(

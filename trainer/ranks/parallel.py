@@ -22,7 +22,7 @@ def initialize(tensor_parallel_size: int, pipeline_parallel_size: int, seed: int
     Calling it again with the same layout changes nothing; another layout replaces the old one.
     """
     if not torch.cuda.is_available():
-        from trainer import cpu  # not where CUDA is: it replaces parts of torch
+        from trainer.ranks import cpu  # not where CUDA is: it replaces parts of torch
 
         cpu.enable()
     if not dist.is_initialized():

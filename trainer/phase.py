@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -15,38 +16,68 @@ from earwitness.manifest import read_manifest
 from earwitness.model.architecture import Architecture
 from earwitness.queue import Queue
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import Optimizer, PreferenceTune, Recipe, RlStage, Tune
+from earwitness.recipe.schema import (
+    ColdStartStage,
+    DpoStage,
+    MgrdStage,
+    Optimizer,
+    PreferenceTune,
+    Recipe,
+    RlStage,
+    Tune,
+)
 from earwitness.redis_client import connect
 from earwitness.weights import WeightPart, WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
-from services.settings import Settings
-from services.trainer.board import Board
-from services.trainer.servicer import stage_of
-from trainer import parallel
-from trainer.agreement import agree
 from trainer.checkpoint import Checkpoint, Checkpoints, Progress, weights_of
 from trainer.checkpoint.pieces import Piece
 from trainer.checkpoint.state import restore_rng, rng_pieces
-from trainer.control import Wish
-from trainer.examples import Examples, load_tokenizer
-from trainer.huggingface import save_pretrained
+from trainer.control import Board, Wish
 from trainer.learner import Learner
 from trainer.mels import MelCache
+from trainer.model.huggingface import save_pretrained
 from trainer.model.policy import build_policy
-from trainer.preference import pairs_in, prefer, with_reference
-from trainer.publication import Publication
-from trainer.ready import ReadyGroups
-from trainer.reinforce import reinforce
-from trainer.supervised import tune
+from trainer.publish.publication import Publication
+from trainer.ranks import parallel
+from trainer.ranks.agreement import agree
+from trainer.rl.ready import ReadyGroups
+from trainer.rl.reinforce import reinforce
+from trainer.tuning.examples import Examples, load_tokenizer
+from trainer.tuning.preference import pairs_in, prefer, with_reference
+from trainer.tuning.supervised import tune
 
 TUNE_CHECKPOINTS = 2
 """Checkpoints kept of a supervised phase: the newest, and the one before in case the newest is damaged."""
 
 
+class Addresses(Protocol):
+    """Where the mesh is, as the process was told."""
+
+    @property
+    def queue_url(self) -> str:
+        """Redis URL of the queue server."""
+
+    @property
+    def weights_urls(self) -> tuple[str, ...]:
+        """Redis URLs of the weight shards, in shard order."""
+
+    @property
+    def weights_anchors(self) -> str:
+        """Folder for the bytes of whole weight versions; empty: the shards hold them."""
+
+    @property
+    def name(self) -> str:
+        """Unique name of this process in the mesh."""
+
+    @property
+    def claim_idle_ms(self) -> int:
+        """Milliseconds after which the queue lets another take over a silent worker's task."""
+
+
 class Phase:
     """One phase. Made and run by all ranks together; rank 0 tells the board."""
 
-    def __init__(self, request: wire.StartPhaseRequest, board: Board | None, settings: Settings, log: Logger) -> None:
+    def __init__(self, request: wire.StartPhaseRequest, board: Board | None, settings: Addresses, log: Logger) -> None:
         """`board` is None on ranks other than 0."""
         self._request = request
         self._board = board
@@ -248,3 +279,24 @@ class Phase:
             self._board.show(
                 step=progress.step, version=progress.version, lineage=progress.lineage, run_id=self._run_id
             )
+
+
+def steps_of(request: wire.StartPhaseRequest) -> int:
+    """Steps that the phase will take. Raises InputError if the request does not fit its recipe."""
+    stage = stage_of(load_recipe(request.recipe_yaml), request.stage_index)
+    weights_of(request.init_uri or request.model_uri)
+    if request.phase == "tune" and isinstance(stage, ColdStartStage | MgrdStage | DpoStage):
+        if not request.manifest_uri:
+            raise InputError("manifest_uri", "is empty", "the manifest of the examples")
+        return stage.tune.steps
+    if request.phase == "train" and isinstance(stage, RlStage):
+        return stage.steps
+    expected = "tune (sft, mgrd, dpo) or train (rl)"
+    raise InputError("phase", f"{request.phase!r} in a stage of type {stage.type}", expected)
+
+
+def stage_of(recipe: Recipe, index: int) -> Any:
+    """A stage by its index. Raises InputError."""
+    if index >= len(recipe.stages):
+        raise InputError("stage_index", f"{index}", f"less than {len(recipe.stages)}")
+    return recipe.stages[index]

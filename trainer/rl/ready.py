@@ -13,12 +13,12 @@ from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import Logger
 from earwitness.queue import READY, AlreadyUsedError, Queue, StaleRunError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from trainer.agreement import agree
 from trainer.checkpoint import Progress
 from trainer.control import Control, Wish
 from trainer.errors import NonFiniteError
-from trainer.groups import Sample, group_metrics, samples_of, spans_of
-from trainer.parallel import broadcast_bytes, is_rank_zero
+from trainer.ranks.agreement import agree
+from trainer.ranks.parallel import broadcast_bytes, is_rank_zero
+from trainer.rl.groups import Sample, group_metrics, samples_of, spans_of
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -22,11 +22,11 @@ from earwitness.log import Logger
 from earwitness.weights import Tensor as Published
 from earwitness.weights import WeightPart, WeightPublisher
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, Manifest
-from trainer.exchange import Exchange
-from trainer.huggingface import stored_tensors
+from trainer.model.huggingface import stored_tensors
 from trainer.model.policy import PolicyModel
-from trainer.parallel import broadcast_bytes, is_rank_zero
-from trainer.snapshot import Snapshot
+from trainer.publish.exchange import Exchange
+from trainer.publish.snapshot import Snapshot
+from trainer.ranks.parallel import broadcast_bytes, is_rank_zero
 
 ATTEMPTS = 30
 """Publications tried before the phase fails, with the pause below and Redis's own retries: some minutes for a shard

@@ -10,7 +10,7 @@ import torch.distributed as dist
 
 from earwitness.errors import EarwitnessError
 from trainer.errors import TrainingError
-from trainer.parallel import broadcast_bytes, device
+from trainer.ranks.parallel import broadcast_bytes, device
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,17 +10,18 @@ import torch
 from torch import Tensor
 
 from earwitness.recipe.schema import RlStage
-from trainer.agreement import agree
 from trainer.batches import Mels
 from trainer.checkpoint import Progress
 from trainer.control import Control, Wish
 from trainer.errors import IdentityError
-from trainer.experience import Experience, Update, names_of, old_figures, recall, recalled, updates_of
-from trainer.figures import BAD_ROW, bad_row, maxima, sums
-from trainer.groups import Sample
-from trainer.kl import kl_loss_tokens, kl_tokens
 from trainer.learner import Learner, Loss
-from trainer.losses import (
+from trainer.model.logprobs import States, logprobs_and_entropy, response_values
+from trainer.ranks.agreement import agree
+from trainer.ranks.figures import BAD_ROW, bad_row, maxima, sums
+from trainer.rl.experience import Experience, Update, names_of, old_figures, recall, recalled, updates_of
+from trainer.rl.groups import Sample
+from trainer.rl.kl import kl_loss_tokens, kl_tokens
+from trainer.rl.losses import (
     clipped_tokens,
     importance_weights,
     policy_tokens,
@@ -29,8 +30,7 @@ from trainer.losses import (
     token_mean,
     value_tokens,
 )
-from trainer.model.logprobs import States, logprobs_and_entropy, response_values
-from trainer.parity import GAP_BOUNDS, check_parity
+from trainer.rl.parity import GAP_BOUNDS, check_parity
 
 RATIO_BOUNDS = {torch.float32: 1e-6, torch.bfloat16: 1e-2}
 """Largest |ratio - 1| of a step's first update: the same weights have seen the same micro-batches twice. In bfloat16

@@ -14,7 +14,7 @@ from earwitness.manifest import Example
 from earwitness.model.family import STEP_AUDIO, Family, clip_tokens
 from earwitness.recipe.schema import Curriculum
 from trainer.batches import Mels, Row
-from trainer.curriculum import Lessons
+from trainer.tuning.curriculum import Lessons
 
 WINDOW_BATCHES = 8
 """Examples are sorted by length within this many batches of the shuffled order: rows of a batch need little padding,

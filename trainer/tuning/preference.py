@@ -14,18 +14,18 @@ from torch import Tensor
 from earwitness.errors import InputError
 from earwitness.manifest import Example
 from earwitness.recipe.schema import PreferenceTune
-from trainer.agreement import agree
 from trainer.batches import AroundBatch, Batch, Mels, Row, collate
 from trainer.checkpoint import Progress
 from trainer.control import Control
-from trainer.figures import BAD_ROW, bad_row
 from trainer.learner import Learner, Loss
-from trainer.losses import masked_sum, preference_rows
 from trainer.model.logprobs import States, logprobs
 from trainer.model.optimizer import forward
-from trainer.parallel import data_parallel, device, parallel_state
+from trainer.ranks.agreement import agree
+from trainer.ranks.figures import BAD_ROW, bad_row
+from trainer.ranks.parallel import data_parallel, device, parallel_state
+from trainer.rl.losses import masked_sum, preference_rows
 from trainer.shares import micro_batches, share
-from trainer.tuning import Work, follow
+from trainer.tuning.loop import Work, follow
 
 
 @dataclass(frozen=True)

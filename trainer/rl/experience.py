@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from earwitness.recipe.schema import RlStage
-from trainer.advantages import gae, group_normalised, leave_one_out, rewards_to_go, terminal_rewards, whiten
 from trainer.batches import AroundBatch, Batch, Mels, collate, spread
 from trainer.errors import NonFiniteError
-from trainer.figures import BAD_ROW, bad_row, first_bad_row, maxima, sums
-from trainer.groups import Sample
-from trainer.kl import kl_tokens
 from trainer.learner import Learner
 from trainer.model.logprobs import States, logprobs_and_entropy, response_values
 from trainer.model.optimizer import forward
 from trainer.model.policy import is_last_stage
-from trainer.parallel import all_reduce_sum, data_parallel, device
+from trainer.ranks.figures import BAD_ROW, bad_row, first_bad_row, maxima, sums
+from trainer.ranks.parallel import all_reduce_sum, data_parallel, device
+from trainer.rl.advantages import gae, group_normalised, leave_one_out, rewards_to_go, terminal_rewards, whiten
+from trainer.rl.groups import Sample
+from trainer.rl.kl import kl_tokens
 from trainer.shares import micro_batches, share
 
 

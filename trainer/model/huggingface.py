@@ -22,8 +22,8 @@ from earwitness.model.family import Family, family_of
 from earwitness.model.names import our_name, published_name
 from trainer.model.names import VALUE_HEAD, Slot, full_shapes, slots
 from trainer.model.policy import PolicyModel, unwrap
-from trainer.parallel import device, is_rank_zero
-from trainer.weight_files import DTYPES, INDEX, Directory, Stored, WeightFileWriter
+from trainer.model.weight_files import DTYPES, INDEX, Directory, Stored, WeightFileWriter
+from trainer.ranks.parallel import device, is_rank_zero
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".h5", ".gguf", ".onnx")
 """Files that hold weights: everything else beside them, config and tokenizer first of all, is copied as it is."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from earwitness.recipe.schema import Updates
-from trainer.agreement import agree
 from trainer.checkpoint import Progress
 from trainer.control import Control, Wish
-from trainer.figures import sums
 from trainer.learner import Learner, Loss
+from trainer.ranks.agreement import agree
+from trainer.ranks.figures import sums
 
 T = TypeVar("T")
 

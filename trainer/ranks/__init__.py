@@ -1,0 +1,1 @@
+"""Many processes as one trainer: groups, agreement, what they measured together."""

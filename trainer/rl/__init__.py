@@ -1,0 +1,1 @@
+"""Reinforcement learning: groups from the queue, advantages, losses, and the loop."""

@@ -1,0 +1,1 @@
+"""Updates on a fixed set of data: supervised and preference tuning."""
