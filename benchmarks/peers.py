@@ -128,7 +128,8 @@ def ours(kind: str, work: dict[str, Any]) -> Callable[[int], tuple[float, float]
     import numpy as np
     import torch
 
-    from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig, Tune
+    from earwitness.recipe.schema import Optimizer, SamplingConfig, Tune
+    from earwitness.recipe.stages import RlStage
     from trainer.batches import Row
     from trainer.learner import Learner
     from trainer.model.policy import build_policy

@@ -156,7 +156,8 @@ def updating(work: Work):
     import numpy as np
     import torch
 
-    from earwitness.recipe.schema import Optimizer, RlStage, Tune
+    from earwitness.recipe.schema import Optimizer, Tune
+    from earwitness.recipe.stages import RlStage
     from trainer.batches import Row
     from trainer.learner import Learner
     from trainer.model.policy import PolicyModel

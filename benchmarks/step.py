@@ -28,7 +28,8 @@ import torch
 
 from earwitness.chat import AUDIO_PATCH, SPECIAL_TOKENS
 from earwitness.logmel import audio_tokens
-from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig, ToyModel, Tune
+from earwitness.recipe.schema import Optimizer, SamplingConfig, ToyModel, Tune
+from earwitness.recipe.stages import RlStage
 from trainer import batches
 from trainer.batches import Row
 from trainer.learner import Learner

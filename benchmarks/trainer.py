@@ -42,7 +42,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from earwitness.model.architecture import Architecture
-from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig, ToyModel, Tune
+from earwitness.recipe.schema import Optimizer, SamplingConfig, ToyModel, Tune
+from earwitness.recipe.stages import RlStage
 from trainer.batches import Row, collate
 from trainer.learner import Learner
 from trainer.model.decoder import layer_spec, transformer_config

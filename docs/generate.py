@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeGuard
 
-from earwitness.recipe import schema
+from earwitness import recipe
+from earwitness.recipe.stages import STAGES
 
 PAGE = Path(__file__).with_name("recipe.md")
 
@@ -20,11 +23,7 @@ SECTIONS = {
     "ToyModel": "`model.toy`",
     "ProbeData": "`probe`",
     "Rewards": "`rewards`",
-    "ColdStartStage": "Stage `sft`",
-    "MgrdStage": "Stage `mgrd`",
-    "RlStage": "Stage `rl`",
-    "DpoStage": "Stage `dpo`",
-    "EvalStage": "Stage `eval`",
+    **{stage.__name__: f"Stage `{name}`" for name, stage in STAGES.items()},
     "Tune": "`tune`",
     "PreferenceTune": "`tune` of stage `dpo`",
     "Curriculum": "`tune.curriculum`",
@@ -37,7 +36,7 @@ SECTIONS = {
 OPENING = """\
 # Recipes
 
-<!-- Written by docs/generate.py from earwitness/recipe/schema/; change that and run `make docs`. -->
+<!-- Written by docs/generate.py from earwitness/recipe/; change that and run `make docs`. -->
 
 A recipe is a YAML file of at most 1 MiB. `earwitness validate RECIPE` names every mistake in it: where it is, what is
 wrong, what would be right. Unknown keys are mistakes. Relative paths (`output`, `model.path`, the values of `data`)
@@ -50,10 +49,25 @@ def described(model: ast.ClassDef) -> dict[str, str]:
     """Field name -> the docstring under it."""
     found = {}
     for field, text in zip(model.body, model.body[1:], strict=False):
-        is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if is_field and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+        if _is_field(field) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
             found[field.target.id] = " ".join(str(text.value.value).split())
     return found
+
+
+def _is_field(node: ast.stmt) -> TypeGuard[Any]:
+    return (
+        isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and not ast.unparse(node.annotation).startswith("ClassVar")
+    )
+
+
+def _lineage(model: ast.ClassDef, models: dict[str, ast.ClassDef]) -> Iterator[ast.ClassDef]:
+    """A model and those it inherits from, nearest first."""
+    yield model
+    for base in model.bases:
+        if isinstance(base, ast.Name) and base.id in models:
+            yield from _lineage(models[base.id], models)
 
 
 def default(field: ast.AnnAssign) -> str:
@@ -69,14 +83,11 @@ def section(model: ast.ClassDef, heading: str, models: dict[str, ast.ClassDef]) 
     """One model as a table: its own fields, then those that it inherits."""
     fields: dict[str, ast.AnnAssign] = {}
     texts: dict[str, str] = {}
-    origin: ast.ClassDef | None = model
-    while origin is not None:
+    for origin in _lineage(model, models):
         for field in origin.body:
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            if _is_field(field):
                 fields.setdefault(field.target.id, field)
         texts = described(origin) | texts
-        base = origin.bases[0] if origin.bases else None
-        origin = models.get(base.id) if isinstance(base, ast.Name) else None
     rows = [
         f"| `{name}` | `{default(field)}` | {texts.get(name, '')} |" for name, field in fields.items() if name != "type"
     ]
@@ -95,7 +106,8 @@ def section(model: ast.ClassDef, heading: str, models: dict[str, ast.ClassDef]) 
 
 def page() -> str:
     """The whole page."""
-    sources = sorted(Path(schema.__path__[0]).glob("*.py"))
+    folder = Path(recipe.__path__[0])
+    sources = sorted(p for room in (".", "schema", "stages") for p in (folder / room).glob("*.py"))
     nodes = [node for source in sources for node in ast.parse(source.read_text()).body]
     models = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
     return "\n".join([OPENING, *(section(models[name], heading, models) for name, heading in SECTIONS.items())])

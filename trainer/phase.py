@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 import torch.distributed as dist
@@ -16,16 +16,8 @@ from earwitness.manifest import read_manifest
 from earwitness.model.architecture import Architecture
 from earwitness.queue import Queue
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import (
-    ColdStartStage,
-    DpoStage,
-    MgrdStage,
-    Optimizer,
-    PreferenceTune,
-    Recipe,
-    RlStage,
-    Tune,
-)
+from earwitness.recipe.recipe import Recipe
+from earwitness.recipe.schema import Optimizer, PreferenceTune, Reinforcement, Training, Tune, Updates
 from earwitness.redis_client import connect
 from earwitness.weights import WeightPart, WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
@@ -84,10 +76,11 @@ class Phase:
         self._settings = settings
         self._log = log
         self._recipe: Recipe = load_recipe(request.recipe_yaml)
-        self._stage = stage_of(self._recipe, request.stage_index)
+        self._training: Training = training_of(self._recipe, request)
         self._weights = weights_of(request.init_uri or request.model_uri)
         self._architecture = Architecture.read(self._weights)
-        keep = self._stage.keep_checkpoints if isinstance(self._stage, RlStage) else TUNE_CHECKPOINTS
+        training = self._training
+        keep = training.keep_checkpoints if isinstance(training, Reinforcement) else TUNE_CHECKPOINTS
         self._checkpoints = Checkpoints(request.checkpoint_uri, keep, log, board.saved if board else None)
         self._progress = Progress(version=request.base_version)
         self._saved_step = 0
@@ -116,13 +109,13 @@ class Phase:
             self._log.info(
                 "resuming", checkpoint=str(checkpoint.path), step=self._saved_step, lineage=self._progress.lineage
             )
-        if isinstance(self._stage, RlStage):
+        if isinstance(self._training, Reinforcement):
             self._run_id = f"{self._request.job_id}/{self._request.stage_index}-train/{self._progress.lineage}"
         self._show()
         if self._progress.final:
             return True
         try:
-            finished = self._train(checkpoint) if isinstance(self._stage, RlStage) else self._tune(checkpoint)
+            finished = self._learn(checkpoint)
             self._checkpoints.finish()
         finally:
             self._checkpoints.close()
@@ -145,8 +138,15 @@ class Phase:
             published = self._publication.figures if self._publication else {}
             self._board.step_done(step, self._progress.version, metrics | self._checkpoints.figures() | published)
 
-    def _tune(self, checkpoint: Checkpoint | None) -> bool:
-        config: Tune | PreferenceTune = self._stage.tune
+    def _learn(self, checkpoint: Checkpoint | None) -> bool:
+        match self._training:
+            case Reinforcement() as training:
+                return self._train(training, checkpoint)
+            case Tune() | PreferenceTune() as training:
+                return self._tune(training, checkpoint)
+        raise TypeError(f"nothing here trains {type(self._training).__name__}")
+
+    def _tune(self, config: Tune | PreferenceTune, checkpoint: Checkpoint | None) -> bool:
         mels = MelCache(self._architecture.audio.n_mels)
         examples = agree(self._examples, config, mels)
         self._policy = self._learner(config.optimizer, config.steps)
@@ -159,8 +159,7 @@ class Phase:
         self._restore(checkpoint)
         return tune(self._policy, examples, mels, config, self._progress, self, self._save)
 
-    def _train(self, checkpoint: Checkpoint | None) -> bool:
-        stage: RlStage = self._stage
+    def _train(self, stage: Reinforcement, checkpoint: Checkpoint | None) -> bool:
         mels = MelCache(self._architecture.audio.n_mels)
         warmup = stage.critic_warmup_steps if stage.algorithm == "ppo" else 0
         self._policy = self._learner(stage.optimizer, (stage.steps - warmup) * stage.updates_per_step)
@@ -283,20 +282,21 @@ class Phase:
 
 def steps_of(request: wire.StartPhaseRequest) -> int:
     """Steps that the phase will take. Raises InputError if the request does not fit its recipe."""
-    stage = stage_of(load_recipe(request.recipe_yaml), request.stage_index)
     weights_of(request.init_uri or request.model_uri)
-    if request.phase == "tune" and isinstance(stage, ColdStartStage | MgrdStage | DpoStage):
-        if not request.manifest_uri:
-            raise InputError("manifest_uri", "is empty", "the manifest of the examples")
-        return stage.tune.steps
-    if request.phase == "train" and isinstance(stage, RlStage):
-        return stage.steps
-    expected = "tune (sft, mgrd, dpo) or train (rl)"
-    raise InputError("phase", f"{request.phase!r} in a stage of type {stage.type}", expected)
+    training = training_of(load_recipe(request.recipe_yaml), request)
+    if isinstance(training, Updates) and not request.manifest_uri:
+        raise InputError("manifest_uri", "is empty", "the manifest of the examples")
+    return training.steps
 
 
-def stage_of(recipe: Recipe, index: int) -> Any:
-    """A stage by its index. Raises InputError."""
-    if index >= len(recipe.stages):
-        raise InputError("stage_index", f"{index}", f"less than {len(recipe.stages)}")
-    return recipe.stages[index]
+def training_of(recipe: Recipe, request: wire.StartPhaseRequest) -> Training:
+    """What a phase of a stage trains. Raises InputError."""
+    if request.stage_index >= len(recipe.stages):
+        raise InputError("stage_index", f"{request.stage_index}", f"less than {len(recipe.stages)}")
+    stage = recipe.stages[request.stage_index]
+    training = stage.training(request.phase) if request.phase in stage.phases() else None
+    if training is None:
+        trains = [phase for phase in stage.phases() if stage.training(phase) is not None]
+        expected = f"a phase that trains: {' or '.join(trains) or 'it has none'}"
+        raise InputError("phase", f"{request.phase!r} in a stage of type {stage.type}", expected)
+    return training

@@ -13,7 +13,8 @@ from earwitness.jobs.store import JobStore, StoredJob, event
 from earwitness.jobs.trainer import Trainer
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue
-from earwitness.recipe.schema import Recipe
+from earwitness.recipe.recipe import Recipe
+from earwitness.recipe.stages.base import Stage
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 
@@ -50,6 +51,11 @@ class RunningJob:
     def phase(self) -> Phase:
         """The current phase."""
         return self.phases[self.record.cursor]
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that the current phase is one of."""
+        return self.submitted_recipe.stages[self.phase.stage_index]
 
     @property
     def recipe(self) -> Recipe:

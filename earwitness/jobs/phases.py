@@ -5,13 +5,9 @@ The list is a pure function of the recipe, so a job's place in it is one number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from earwitness.recipe.schema import ColdStartStage, DpoStage, EvalStage, MgrdStage, Recipe, RlStage
-
-Name = Literal["prepare", "tune", "sample", "select", "train", "score", "score-silent", "report"]
+from earwitness.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -21,9 +17,9 @@ class Phase:
     stage_index: int
     """Index of the stage in the recipe; 0 for `prepare`, the last one for `report`."""
     stage_type: str
-    """sft, mgrd, rl, dpo, eval; empty for `prepare` and `report`."""
-    name: Name
-    """What is done."""
+    """Empty for `prepare` and `report`."""
+    name: str
+    """What is done: `prepare`, `report`, or a phase of the stage."""
 
     @property
     def part(self) -> str:
@@ -44,15 +40,5 @@ def phases_of(recipe: Recipe) -> list[Phase]:
     """Every phase of a job, `prepare` first and `report` last."""
     phases = [Phase(0, "", "prepare")]
     for index, stage in enumerate(recipe.stages):
-        names: Sequence[Name]
-        match stage:
-            case ColdStartStage():
-                names = ["tune"]
-            case MgrdStage() | DpoStage():
-                names = ["sample", "tune"]
-            case RlStage():
-                names = ["select", "train"] if stage.select else ["train"]
-            case EvalStage():
-                names = ["score", "score-silent"] if stage.without_audio else ["score"]
-        phases += [Phase(index, stage.type, name) for name in names]
+        phases += [Phase(index, stage.type, name) for name in stage.phases()]
     return [*phases, Phase(len(recipe.stages) - 1, "", "report")]

@@ -13,7 +13,8 @@ from earwitness.chat import think_end_ids
 from earwitness.errors import InputError, JobFailed
 from earwitness.jobs.context import RunningJob
 from earwitness.manifest import Example, read_manifest
-from earwitness.recipe.schema import ProbeData, Recipe
+from earwitness.recipe.recipe import Recipe
+from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trainer.v1 import trainer_pb2
 
 
@@ -44,9 +45,7 @@ def check_data(recipe: Recipe) -> None:
         if uri is None:
             continue  # probe data, which is not written yet
         examples = read_manifest(uri, check_audio=True)
-        if stage.type == "sft" and (without := [e.prompt.id for e in examples if e.reasoning is None]):
-            expected = '`reasoning` on every line; "" for an answer without any, whose think block is empty'
-            raise InputError(f"data.{stage.data}", f"example {without[0]!r} has no reasoning", expected)
+        stage.check(examples)
 
 
 async def load_examples(uri: str) -> list[Example]:

@@ -11,7 +11,7 @@ import yaml
 
 from earwitness import storage
 from earwitness.jobs.states import State, may_become
-from earwitness.recipe.schema import Recipe
+from earwitness.recipe.recipe import Recipe
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 

@@ -17,20 +17,16 @@ from earwitness import artifacts
 from earwitness.active import ActiveJob, clear_active_async, write_active_async
 from earwitness.errors import EarwitnessError, InfrastructureError, JobFailed
 from earwitness.jobs.context import RunningJob
-from earwitness.jobs.distilling import run_dpo_sample, run_mgrd_sample, run_select, selected_prompts
+from earwitness.jobs.in_hand import StageInHand
 from earwitness.jobs.leader import Leadership
-from earwitness.jobs.preparing import active_job, load_examples, prepare
+from earwitness.jobs.preparing import active_job, prepare
 from earwitness.jobs.report import report_metrics, write_report
-from earwitness.jobs.sampling import run_sampling
 from earwitness.jobs.states import State, Wish, next_action
 from earwitness.jobs.store import JobStore, LeadershipLost
-from earwitness.jobs.tasks import sampling_pass
 from earwitness.jobs.trainer import Trainer, TrainerGone
-from earwitness.jobs.training import run_train, run_tune
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import ColdStartStage, DpoStage, MgrdStage, RlStage
 from earwitness.wire.trainer.v1 import trainer_pb2
 
 IDLE_SECONDS = 0.3
@@ -177,7 +173,7 @@ class Runner:
 
     async def _phase(self, job: RunningJob) -> dict[str, Any]:
         """The current phase from its start, or from where it stood; returns what it changes in the record."""
-        phase, recipe, record = job.phase, job.recipe, job.record
+        phase, record = job.phase, job.record
         await self._settle_trainer(job)
         if phase.name == "prepare":
             await self._tell_workers(job)
@@ -185,31 +181,11 @@ class Runner:
         if phase.name == "report":
             await write_report(job)
             return {}
-        stage = recipe.stages[phase.stage_index]
-        trains_with_reference = isinstance(stage, RlStage) and phase.name == "train" and stage.kl_coef > 0
-        frozen = f"{record.checkpoint_uri}/hf" if record.checkpoint_uri else record.model_uri
-        changes: dict[str, Any] = {"needs_reference": True, "reference_uri": frozen} if trains_with_reference else {}
-        if isinstance(stage, RlStage) and phase.name == "train":
-            changes["max_staleness"] = stage.max_staleness
-        await self._tell_workers(job, **changes)
-        match stage, phase.name:
-            case ColdStartStage(), "tune":
-                return await run_tune(job, recipe.data[stage.data])
-            case MgrdStage(), "sample":
-                return await run_mgrd_sample(job, stage)
-            case MgrdStage(), "tune":
-                return await run_tune(job, record.path("mgrd", f"{phase.stage_index}.jsonl"))
-            case DpoStage(), "sample":
-                return await run_dpo_sample(job, stage)
-            case DpoStage(), "tune":
-                return await run_tune(job, record.path("dpo", f"{phase.stage_index}.jsonl"))
-            case RlStage(), "select":
-                return await run_select(job, stage)
-            case RlStage(), "train":
-                return await run_train(job, stage, await selected_prompts(job, stage))
-        prompts = [e.prompt for e in await load_examples(recipe.data[stage.data])]
-        await run_sampling(job, *sampling_pass(recipe, phase, record.job_id, prompts))
-        return {}
+        workers = dict(job.stage.workers(phase.name))
+        if workers.get("needs_reference"):
+            workers["reference_uri"] = f"{record.checkpoint_uri}/hf" if record.checkpoint_uri else record.model_uri
+        await self._tell_workers(job, **workers)
+        return await job.stage.run(phase.name, StageInHand(job))
 
     async def _advance(self, job: RunningJob, changes: dict[str, Any]) -> None:
         """The phase is done: on to the next, or to the end of the job."""

@@ -19,6 +19,7 @@ from earwitness.jobs.context import RunningJob
 from earwitness.jobs.progress import Progress
 from earwitness.jobs.tasks import Pass
 from earwitness.queue import READY, StaleRunError
+from earwitness.recipe.stages.base import told
 from earwitness.wire.trainer.v1 import trainer_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
@@ -55,7 +56,7 @@ async def run_sampling(job: RunningJob, pass_: Pass, total: int) -> list[wire.Gr
     await job.store.forget_results(pass_.run_id)
     if not groups:
         reasons = drop_reasons(await job.queue.ledger(pass_.run_id))
-        raise JobFailed(f"all {total} groups of {job.phase.name} were dropped: {describe(reasons)}")
+        raise JobFailed(f"all {total} groups of {job.phase.name} were dropped: {told(reasons)}")
     return groups
 
 
@@ -127,8 +128,8 @@ async def _open(job: RunningJob, run_id: str, total: int) -> deque[int]:
     return deque(ordinal for ordinal in range(total) if ordinal not in known)
 
 
-async def finish_run(job: RunningJob, run_id: str) -> None:
-    """Close a run and keep the summary of its ledger."""
+async def finish_run(job: RunningJob, run_id: str, *, trained: bool = False) -> None:
+    """Close a run and keep the summary of its ledger. `trained`: its steps are the trainer's, not its groups."""
     await job.queue.close_run(run_id)
     ledger = await job.queue.ledger(run_id)
     reasons = drop_reasons(ledger)
@@ -139,26 +140,18 @@ async def finish_run(job: RunningJob, run_id: str) -> None:
         {"run_id": run_id, "ordinals": {str(o): ledger[o] for o in sorted(ledger)}},
     )
     summary = {"used": used, **{f"dropped: {reason}": n for reason, n in reasons.items()}}
-    message = f"{used} groups used, {sum(reasons.values())} dropped" + (f" ({describe(reasons)})" if reasons else "")
+    message = f"{used} groups used, {sum(reasons.values())} dropped" + (f" ({told(reasons)})" if reasons else "")
     done = used + sum(reasons.values())
     figures = {"groups.used": float(used), "groups.dropped": float(sum(reasons.values()))}
     ledgers = {**job.record.ledgers, run_id: summary}
-    if job.phase.name == "train":
-        await job.tell("drop", message, figures, ledgers=ledgers)
-    else:
-        await job.tell("drop", message, figures, ledgers=ledgers, step=done, steps=done, seconds_left=0.0)
+    ended = {} if trained else {"step": done, "steps": done, "seconds_left": 0.0}
+    await job.tell("drop", message, figures, ledgers=ledgers, **ended)
 
 
 def drop_reasons(ledger: dict[int, str]) -> dict[str, int]:
     """Dropped ordinals by reason, most frequent first."""
     prefix = "dropped:"
     return dict(Counter(s.removeprefix(prefix) for s in ledger.values() if s.startswith(prefix)).most_common())
-
-
-def describe(reasons: dict[str, int]) -> str:
-    """Reasons for people, the five most frequent."""
-    shown = [f"{reason[:200]}: {n}" for reason, n in list(reasons.items())[:5]]
-    return ", ".join(shown) + (", ..." if len(reasons) > 5 else "")
 
 
 async def what_waits(job: RunningJob) -> str:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from earwitness.jobs.phases import Phase
-from earwitness.recipe.schema import DpoStage, EvalStage, MgrdStage, Recipe, Rewards, RlStage, SamplingConfig
+from earwitness.recipe.recipe import Recipe
+from earwitness.recipe.schema import Rewards, SamplingConfig
+from earwitness.recipe.stages.base import Asked
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 REASONING_TERMS = {
@@ -81,58 +83,20 @@ def _order(seed: str, count: int) -> list[int]:
     return random.Random(seed).sample(range(count), count)
 
 
-def sampling_pass(recipe: Recipe, phase: Phase, job_id: str, prompts: Sequence[wire.Prompt]) -> tuple[Pass, int]:
-    """The pass of a sampling phase (score, sample, select) and the number of its ordinals.
-
-    MGRD, DPO and selection take prompts from the start of the seeded shuffle. Evaluations of one recipe share
-    their seed, so that two of them differ by the policy alone.
-    """
-    stage = recipe.stages[phase.stage_index]
-    run_id, rewards = phase.run_id(job_id), recipe.rewards
-    shuffle = f"{recipe.seed}/{phase.slug}"
-    match stage:
-        case EvalStage():
-            silent = phase.name == "score-silent"
-            seed = seed_of(f"{recipe.seed}/eval")
-            pass_ = Pass(run_id, prompts, seed, "", stage.sampling, rewards, wire.PURPOSE_EVAL, without_audio=silent)
-            return pass_, len(prompts)
-        case MgrdStage() | DpoStage():
-            if isinstance(stage, MgrdStage) and stage.instruction:
-                prompts = [_instructed(prompt, stage.instruction) for prompt in prompts]
-            pass_ = Pass(run_id, prompts, seed_of(shuffle), shuffle, stage.sampling, rewards, wire.PURPOSE_DISTIL)
-            return pass_, min(stage.prompts, len(prompts))
-        case RlStage(select=selection) if selection is not None:
-            sampling = stage.sampling.model_copy(update={"samples": selection.samples})
-            pass_ = Pass(run_id, prompts, seed_of(shuffle), shuffle, sampling, rewards, wire.PURPOSE_SELECT)
-            return pass_, min(selection.prompts, len(prompts))
-    raise ValueError(f"{phase} does not sample")
-
-
-def _instructed(prompt: wire.Prompt, instruction: str) -> wire.Prompt:
-    """The prompt with an instruction behind its question, if there is something to hear."""
-    asked = wire.Prompt()
-    asked.CopyFrom(prompt)
-    if prompt.audio_uri:
-        asked.question = f"{prompt.question}\n{instruction}"
-    return asked
-
-
-def training_pass(recipe: Recipe, phase: Phase, run_id: str, prompts: Sequence[wire.Prompt]) -> Pass:
-    """The pass of an RL train phase under `run_id`, over the selected prompts."""
-    stage = recipe.stages[phase.stage_index]
-    if not isinstance(stage, RlStage):
-        raise ValueError(f"{phase} does not train")
-    shuffle = f"{recipe.seed}/{phase.slug}"
+def pass_of(asked: Asked, recipe: Recipe, phase: Phase, run_id: str) -> Pass:
+    """The pass of a phase under `run_id`."""
+    shuffle = f"{recipe.seed}/{phase.slug}" if asked.shuffled else ""
     return Pass(
         run_id=run_id,
-        prompts=prompts,
-        seed=seed_of(shuffle),
+        prompts=asked.prompts,
+        seed=seed_of(shuffle or f"{recipe.seed}/eval"),
         shuffle=shuffle,
-        sampling=stage.sampling,
+        sampling=asked.sampling,
         rewards=recipe.rewards,
-        purpose=wire.PURPOSE_TRAIN,
-        needs_reference=stage.kl_coef > 0,
-        needs_spread=stage.dynamic_filter,
+        purpose=asked.purpose,
+        without_audio=asked.without_audio,
+        needs_reference=asked.needs_reference,
+        needs_spread=asked.needs_spread,
     )
 
 

@@ -9,18 +9,17 @@ import asyncio
 import time
 from typing import Any
 
-from earwitness import artifacts
 from earwitness.admission import admit
 from earwitness.errors import JobFailed
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.progress import Progress
-from earwitness.jobs.sampling import SILENT_SECONDS, describe, drop_reasons, finish_run, what_waits
+from earwitness.jobs.sampling import SILENT_SECONDS, drop_reasons, finish_run, what_waits
 from earwitness.jobs.store import event
-from earwitness.jobs.tasks import training_pass
+from earwitness.jobs.tasks import pass_of
 from earwitness.queue import Counts
-from earwitness.recipe.schema import RlStage
+from earwitness.recipe.schema import Reinforcement
+from earwitness.recipe.stages.base import Asked, told
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
-from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 POLL_SECONDS = 0.5
 """Between two questions to the trainer: a step of the toy takes a few seconds."""
@@ -141,42 +140,38 @@ def start_request(job: RunningJob, phase: str, manifest_uri: str = "") -> wire.S
 
 
 async def run_tune(job: RunningJob, manifest_uri: str) -> dict[str, Any]:
-    """Supervised updates; returns what changes in the record. Nothing does if sampling found nothing to learn."""
-    if job.phase.stage_type != "sft" and not await asyncio.to_thread(artifacts.exists, manifest_uri):
-        return {}
-    status = await Follower(job, start_request(job, "tune", manifest_uri)).run()
+    """Updates on the examples of a manifest; returns what changes in the record."""
+    status = await Follower(job, start_request(job, job.phase.name, manifest_uri)).run()
     return {"checkpoint_uri": status.checkpoint_uri, "version": job.record.version + 1}
 
 
-async def run_train(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.Prompt]) -> dict[str, Any]:
-    """RL: the trainer consumes and publishes while tasks are issued; returns what changes in the record.
-
-    Nothing does if selection left fewer prompts than a step needs.
-    """
-    if stage.select is not None and len(prompts) < stage.groups_per_step:
-        return {}
-    follower = Follower(job, start_request(job, "train"))
-    training = asyncio.create_task(follower.run(), name="follow")
-    issuing = asyncio.create_task(_issue(job, stage, prompts, follower), name="issue")
+async def run_train(job: RunningJob, asked: Asked) -> dict[str, Any]:
+    """RL: the trainer consumes and publishes while tasks are issued; returns what changes in the record."""
+    training = job.stage.training(job.phase.name)
+    if not isinstance(training, Reinforcement):
+        raise TypeError(f"phase {job.phase.name} of {job.phase.stage_type} does not train on what it samples")
+    follower = Follower(job, start_request(job, job.phase.name))
+    following = asyncio.create_task(follower.run(), name="follow")
+    issuing = asyncio.create_task(_issue(job, training, asked, follower), name="issue")
     try:
-        await asyncio.wait({training, issuing}, return_when=asyncio.FIRST_COMPLETED)
-        if not training.done():
+        await asyncio.wait({following, issuing}, return_when=asyncio.FIRST_COMPLETED)
+        if not following.done():
             issuing.result()  # it ends by itself only with an error
-        status = await training
+        status = await following
     finally:
-        for task in (training, issuing):
+        for task in (following, issuing):
             task.cancel()
-        await asyncio.gather(training, issuing, return_exceptions=True)
+        await asyncio.gather(following, issuing, return_exceptions=True)
     if status.run_id:
-        await finish_run(job, status.run_id)
+        await finish_run(job, status.run_id, trained=True)
     return {
         "checkpoint_uri": status.checkpoint_uri,
-        "version": job.record.version + stage.steps,
+        "version": job.record.version + training.steps,
         "lineage": status.lineage,
     }
 
 
-async def _issue(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.Prompt], follower: Follower) -> None:
+async def _issue(job: RunningJob, training: Reinforcement, asked: Asked, follower: Follower) -> None:
     """Issue tasks as the admission rule allows, until cancelled. Raises JobFailed if nothing is left to learn from."""
     run_id, next_ordinal, known, total = "", 0, set[int](), 0
     fruit = (-1, 0)  # groups accepted and dropped when one was last accepted
@@ -192,17 +187,22 @@ async def _issue(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.P
             next_ordinal, known = 0, set(await job.queue.ledger(run_id))
             fruit = (-1, 0)
             last_counts, last_change = Counts(), time.monotonic()
-        tasks = training_pass(job.recipe, job.phase, run_id, prompts)
+        tasks = pass_of(asked, job.recipe, job.phase, run_id)
         counts = await job.queue.counts(run_id)
         if counts.total < total:  # the queue has lost its last second: what was issued then is issued again
             next_ordinal, known = 0, set(await job.queue.ledger(run_id))
         total = counts.total
         updates = max(0, status.version - job.record.version)
         allowed = admit(
-            stage.max_running, counts.running, stage.max_staleness, updates, stage.groups_per_step, counts.accepted
+            training.max_running,
+            counts.running,
+            training.max_staleness,
+            updates,
+            training.groups_per_step,
+            counts.accepted,
         )
         # Nothing beyond the last step is ever consumed.
-        allowed = min(allowed, stage.steps * stage.groups_per_step - counts.accepted - counts.running)
+        allowed = min(allowed, training.steps * training.groups_per_step - counts.accepted - counts.running)
         for _ in range(allowed):
             while next_ordinal in known:
                 next_ordinal += 1
@@ -218,6 +218,6 @@ async def _issue(job: RunningJob, stage: RlStage, prompts: list[trajectory_pb2.P
         if counts.accepted != fruit[0]:
             fruit = (counts.accepted, counts.dropped)
         barren = counts.dropped - fruit[1]
-        if barren > BARREN_STEPS * stage.groups_per_step:
+        if barren > BARREN_STEPS * training.groups_per_step:
             reasons = drop_reasons(await job.queue.ledger(run_id))
-            raise JobFailed(f"no group to learn from among the last {barren}; dropped so far: {describe(reasons)}")
+            raise JobFailed(f"no group to learn from among the last {barren}; dropped so far: {told(reasons)}")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from earwitness.errors import InputError
 from earwitness.model.architecture import PUBLISHED, Architecture
-from earwitness.recipe.schema import DpoStage, EvalStage, MgrdStage, MicroBatching, ModelConfig, Recipe, RlStage
+from earwitness.recipe.recipe import Recipe
+from earwitness.recipe.schema import ModelConfig
 
 PROMPT_TOKENS = 512
 """Of a prompt with a clip of 30 s: 375 audio tokens, and the question."""
@@ -66,51 +67,40 @@ def stages_of(recipe: Recipe, tokens: int | None) -> list[Work]:
     """
     architecture = architecture_of(recipe.model)
     longest = architecture.decoder.max_positions
-    sampled = [s.sampling.max_tokens for s in recipe.stages if isinstance(s, MgrdStage | RlStage | EvalStage)]
+    sampled = [sampling.max_tokens for stage in recipe.stages if (sampling := stage.sampled()) is not None]
     sequence = tokens or min(PROMPT_TOKENS + max(sampled, default=longest), longest)
     if sequence > longest:
         raise InputError("--tokens", f"{sequence}", f"at most {longest}, the model's longest sequence")
     works = []
     for index, stage in enumerate(recipe.stages):
-        if isinstance(stage, EvalStage):
-            continue
-        cut: MicroBatching
-        name: str
-        if isinstance(stage, RlStage):
-            cut, name, updates, samples = stage, stage.algorithm, stage.updates_per_step, stage.sampling.samples
-            batch = stage.groups_per_step * samples // updates
-        else:
-            cut, name, updates = stage.tune, stage.type, 1
-            samples = 2 if isinstance(stage, DpoStage) else 1  # an answer and a worse one
-            batch = stage.tune.batch_size * samples
-        rows = min(cut.micro_batch_size, batch)
-        if cut.micro_batch_tokens is not None:
-            rows = max(1, min(rows, cut.micro_batch_tokens // sequence))
-        if isinstance(stage, DpoStage):
-            rows = max(2, rows)
-        rl = stage if isinstance(stage, RlStage) else None
-        works.append(
-            Work(
-                stage=f"{index} {name}",
-                architecture=architecture,
-                bytes=2 if recipe.model.dtype == "bfloat16" else 4,
-                sequence=sequence,
-                rows=rows,
-                batch=batch,
-                updates=updates,
-                responses=max(1, sequence - PROMPT_TOKENS),
-                critic=rl is not None and rl.algorithm == "ppo",
-                rl=rl is not None,
-                entropy=rl is not None and rl.entropy_coef > 0,
-                freeze_encoder=recipe.model.freeze_encoder,
-                sequence_parallel=recipe.model.sequence_parallel,
-                distributed_optimizer=recipe.model.distributed_optimizer,
-                recompute=recipe.model.recompute,
-                clips=-(-rows // samples),
+        for training in filter(None, map(stage.training, stage.phases())):
+            load = training.load()
+            rows = min(training.micro_batch_size, load.sequences)
+            if training.micro_batch_tokens is not None:
+                rows = max(1, min(rows, training.micro_batch_tokens // sequence))
+            rows = max(load.least_rows, rows)
+            works.append(
+                Work(
+                    stage=f"{index} {load.name or stage.type}",
+                    architecture=architecture,
+                    bytes=2 if recipe.model.dtype == "bfloat16" else 4,
+                    sequence=sequence,
+                    rows=rows,
+                    batch=load.sequences,
+                    updates=load.updates,
+                    responses=max(1, sequence - PROMPT_TOKENS),
+                    critic=load.critic,
+                    rl=load.recalled,
+                    entropy=load.entropy,
+                    freeze_encoder=recipe.model.freeze_encoder,
+                    sequence_parallel=recipe.model.sequence_parallel,
+                    distributed_optimizer=recipe.model.distributed_optimizer,
+                    recompute=recipe.model.recompute,
+                    clips=-(-rows // load.per_clip),
+                )
             )
-        )
     if not works:
-        raise InputError("stages", "none of them trains", "a stage of type sft, mgrd, dpo or rl")
+        raise InputError("stages", "none of them trains", "a stage that does")
     return works
 
 

@@ -1,27 +1,21 @@
 """A recipe: what a job trains, on what, how it is rewarded, stage by stage."""
 
 from earwitness.recipe.load import Problem, RecipeError, load_recipe, read_recipe
+from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.schema import (
-    ColdStartStage,
     Curriculum,
-    DpoStage,
-    EvalStage,
-    MgrdStage,
     ModelConfig,
     Optimizer,
     PreferenceTune,
     ProbeData,
-    Recipe,
     Rewards,
-    RlStage,
     SamplingConfig,
-    Selection,
     ToyModel,
     Tune,
 )
+from earwitness.recipe.stages import DpoStage, EvalStage, MgrdStage, RlStage, Selection, SftStage
 
 __all__ = [
-    "ColdStartStage",
     "Curriculum",
     "DpoStage",
     "EvalStage",
@@ -37,6 +31,7 @@ __all__ = [
     "RlStage",
     "SamplingConfig",
     "Selection",
+    "SftStage",
     "ToyModel",
     "Tune",
     "load_recipe",

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from earwitness import storage
 from earwitness.errors import DocumentError, Problem, shown
-from earwitness.recipe.schema import Recipe
+from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.words import recipe_problems
 from earwitness.recipe.yamltext import MAX_BYTES, YamlError, compose, read_yaml
 

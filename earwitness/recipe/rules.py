@@ -44,20 +44,26 @@ class StageOutline:
     type: str | None
     data: str | None
     name: str | None = None
-    """Only eval stages have one."""
+    """Only stages that the report names have one."""
+    begins: bool = False
+    """Whether a model with random weights can begin with it."""
+    samples: bool = False
+    """Whether it generates."""
 
 
 def head_rules(hidden_size: int, heads: int, stages: Sequence[StageOutline]) -> list[tuple[bool, Rule]]:
     """Whether a toy's decoder can generate, if a stage wants it to: the trainer alone takes heads of any even size."""
     size = hidden_size // heads
-    sampling = next((f"stages[{i}] ({stage.type})" for i, stage in enumerate(stages) if stage.type != "sft"), None)
+    sampling = next((f"stages[{i}] ({stage.type})" for i, stage in enumerate(stages) if stage.samples), None)
     what = f"{heads} heads of size {size} (hidden_size {hidden_size}), with which {sampling} cannot sample"
     expected = f"hidden_size / heads one of {', '.join(map(str, HEAD_SIZES))}"
     return [(sampling is None or size in HEAD_SIZES, Rule("model.toy.heads", what, expected))]
 
 
-def order_rules(toy: bool, provided: Collection[str], stages: Sequence[StageOutline]) -> list[tuple[bool, Rule]]:
-    """Whether the stages can work in this order on this data."""
+def order_rules(
+    toy: bool, provided: Collection[str], stages: Sequence[StageOutline], beginning: str
+) -> list[tuple[bool, Rule]]:
+    """Whether the stages can work in this order on this data. `beginning`: the types that can be a toy's first."""
     listing = ", ".join(sorted(provided)) or "none: give data or probe"
     rules = [
         (
@@ -67,8 +73,8 @@ def order_rules(toy: bool, provided: Collection[str], stages: Sequence[StageOutl
         for i, stage in enumerate(stages)
     ]
     if toy and stages and stages[0].type is not None:
-        what = f"{stages[0].type} before any sft, but a toy model starts with random weights"
-        rules.append((stages[0].type == "sft", Rule("stages[0].type", what, "sft as the first stage")))
+        what = f"{stages[0].type} before any {beginning}, but a toy model starts with random weights"
+        rules.append((stages[0].begins, Rule("stages[0].type", what, f"{beginning} as the first stage")))
     first: dict[str, int] = {}
     for i, stage in enumerate(stages):
         if stage.name is not None:

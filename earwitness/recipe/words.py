@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from earwitness.errors import Problem, child_path, shown
+from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, order_rules
-from earwitness.recipe.schema import STAGE_TYPES, EvalStage, Recipe
+from earwitness.recipe.stages import BEGINNING, STAGES
 
 Loc = tuple[str | int, ...]
 
@@ -56,10 +57,10 @@ def _problems(detail: ErrorDetails) -> list[Problem]:
         case "missing":
             return [Problem(path, "missing", _expected_type(loc, stage_type))]
         case "union_tag_not_found":
-            return [Problem(f"{path}.type", "missing", f"one of {', '.join(STAGE_TYPES)}")]
+            return [Problem(f"{path}.type", "missing", f"one of {', '.join(STAGES)}")]
         case "union_tag_invalid":
             tag = context["tag"]
-            return [Problem(f"{path}.type", f"unknown stage type {shown(tag)}", _nearest(tag, list(STAGE_TYPES)))]
+            return [Problem(f"{path}.type", f"unknown stage type {shown(tag)}", _nearest(tag, list(STAGES)))]
         case "literal_error":
             return [Problem(path, f"{shown(value)} is not known", context["expected"])]
         case "string_pattern_mismatch":
@@ -117,7 +118,7 @@ def _kind(value: object) -> str:
 
 def _without_tags(loc: Loc) -> tuple[Loc, str | None]:
     """The path without the tag that pydantic inserts after a discriminated union's index, and the tag."""
-    if len(loc) > 2 and loc[0] == "stages" and loc[2] in STAGE_TYPES:
+    if len(loc) > 2 and loc[0] == "stages" and loc[2] in STAGES:
         return (*loc[:2], *loc[3:]), str(loc[2])
     return loc, None
 
@@ -145,7 +146,7 @@ def _model_at(loc: Loc, stage_type: str | None) -> type[BaseModel] | None:
     """The model whose fields are the keys of the mapping at `loc`."""
     model: type[BaseModel] | None = Recipe
     if loc and loc[0] == "stages":
-        model, loc = (STAGE_TYPES[stage_type] if stage_type else None), loc[2:]
+        model, loc = (STAGES[stage_type] if stage_type else None), loc[2:]
     for part in loc:
         field = model.model_fields.get(str(part)) if model else None
         model = _model_of(field.annotation) if field else None
@@ -172,16 +173,17 @@ def _order_rules(data: object) -> list[tuple[bool, Rule]]:
         *(manifests if isinstance(manifests, dict) else ()),
         *(PROBE_MANIFESTS if recipe.get("probe") is not None else ()),
     }
-    return order_rules(toy, provided, [_outline(s) for s in stages] if isinstance(stages, list) else [])
+    return order_rules(toy, provided, [_outline(s) for s in stages] if isinstance(stages, list) else [], BEGINNING)
 
 
 def _outline(stage: object) -> StageOutline:
     if not isinstance(stage, dict):
         return StageOutline(None, None)
     kind = stage.get("type")
-    if not isinstance(kind, str) or kind not in STAGE_TYPES:
+    if not isinstance(kind, str) or kind not in STAGES:
         return StageOutline(None, None)
-    model = STAGE_TYPES[kind]
+    model = STAGES[kind]
     data = stage.get("data", model.model_fields["data"].default)
-    name = stage.get("name") if model is EvalStage else None
-    return StageOutline(kind, *(value if isinstance(value, str) else None for value in (data, name)))
+    name = stage.get("name") if "name" in model.model_fields else None
+    data, name = (value if isinstance(value, str) else None for value in (data, name))
+    return StageOutline(kind, data, name, begins=model.begins)

@@ -15,7 +15,7 @@ from earwitness.errors import InputError
 from earwitness.manifest import Example, read_manifest
 from earwitness.model.architecture import Architecture
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import ColdStartStage, Recipe
+from earwitness.recipe.recipe import Recipe
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
@@ -93,7 +93,7 @@ def _prepared(recipe: Recipe) -> Path:
 def _traces(recipe: Recipe) -> Iterator[Example]:
     """Every trace of the recipe's manifests: the tokenizer should know the words also of those that no stage uses, so
     that another recipe can go on from the model with them."""
-    supervised = [stage.data for stage in recipe.stages if isinstance(stage, ColdStartStage)]
+    supervised = [stage.data for stage in recipe.stages if stage.begins]
     for data in dict.fromkeys([*supervised, *recipe.data]):
         if data not in recipe.data:
             raise InputError(f"data.{data}", "is not known", "the manifest that the toy's tokenizer learns from")

@@ -31,7 +31,8 @@ def gate(model_dir: Path, groups: Sequence[trajectory_pb2.Group], folder: Path, 
 def main(model_dir: str, path: str, bound: str) -> None:
     import torch
 
-    from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig
+    from earwitness.recipe.schema import Optimizer, SamplingConfig
+    from earwitness.recipe.stages import RlStage
     from trainer.learner import Learner
     from trainer.mels import MelCache
     from trainer.model.policy import build_policy

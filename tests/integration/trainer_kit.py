@@ -13,7 +13,7 @@ from earwitness.chat import render_prompt
 from earwitness.logmel import audio_tokens, frames
 from earwitness.manifest import Example, write_manifest
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import Recipe
+from earwitness.recipe.recipe import Recipe
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 TOY = {

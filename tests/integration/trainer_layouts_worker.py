@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 from trainer_kit import recorded_group
 
 from earwitness.manifest import read_manifest
-from earwitness.recipe.schema import Optimizer, PreferenceTune, RlStage, SamplingConfig, Tune
+from earwitness.recipe.schema import Optimizer, PreferenceTune, SamplingConfig, Tune
+from earwitness.recipe.stages import RlStage
 from trainer.checkpoint import Progress
 from trainer.control import Wish
 from trainer.errors import NonFiniteError

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from earwitness.recipe.schema import RlStage
+from earwitness.recipe.schema import Reinforcement
 from trainer.batches import AroundBatch, Batch, Mels, collate, spread
 from trainer.errors import NonFiniteError
 from trainer.learner import Learner
@@ -63,7 +63,9 @@ class Update:
     """Trajectories over all ranks."""
 
 
-def updates_of(groups: Sequence[Sequence[Sample]], stage: RlStage, mels: Mels, *, seed: int, step: int) -> list[Update]:
+def updates_of(
+    groups: Sequence[Sequence[Sample]], stage: Reinforcement, mels: Mels, *, seed: int, step: int
+) -> list[Update]:
     """Shuffles the groups and cuts them into mini-batches, this rank's rows of each into micro-batches.
 
     Rows of a group stay together, so that they share the encoding of their clip. Which rows meet in an update does not
@@ -96,7 +98,7 @@ def names_of(groups: Sequence[Sequence[Sample]], *, seed: int, step: int) -> lis
     return [sample.row.name for index in order for sample in groups[index]]
 
 
-def baselines(group: Sequence[Sample], stage: RlStage) -> list[float]:
+def baselines(group: Sequence[Sample], stage: Reinforcement) -> list[float]:
     """Advantage of each trajectory from its group alone; 0 where a critic will say."""
     rewards = [sample.reward for sample in group]
     if stage.algorithm == "rloo":
@@ -108,7 +110,7 @@ def recall(
     policy: Learner,
     critic: Learner | None,
     updates: Sequence[Update],
-    stage: RlStage,
+    stage: Reinforcement,
     names: Sequence[str],
     *,
     first: bool = True,
@@ -147,7 +149,7 @@ def old_figures(e: Experience, old: Tensor, entropies: Tensor) -> dict[str, Tens
     return {"entropy": entropies.sum(), "gap": gap.sum(), "gap.max": gap.max()}
 
 
-def _recall_policy(states: States, e: Experience, stage: RlStage) -> dict[str, Tensor]:
+def _recall_policy(states: States, e: Experience, stage: Reinforcement) -> dict[str, Tensor]:
     old, entropies = logprobs_and_entropy(states, e.batch, stage.sampling.temperature)
     e.old_logprobs = old
     return old_figures(e, old, entropies) | {BAD_ROW: bad_row(old - e.rollout_logprobs, e.mask, e.batch.numbers)}
@@ -158,7 +160,7 @@ def _recall_critic(values: Tensor, e: Experience) -> dict[str, Tensor]:
     return {BAD_ROW: bad_row(e.old_values, e.mask, e.batch.numbers)}
 
 
-def _fill_advantages(experiences: Sequence[Experience], stage: RlStage, has_critic: bool) -> None:
+def _fill_advantages(experiences: Sequence[Experience], stage: Reinforcement, has_critic: bool) -> None:
     for e in experiences:
         if has_critic:
             rewards = terminal_rewards(e.rewards, e.mask)

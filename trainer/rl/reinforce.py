@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from earwitness.recipe.schema import RlStage
+from earwitness.recipe.schema import Reinforcement
 from trainer.batches import Mels
 from trainer.checkpoint import Progress
 from trainer.control import Control, Wish
@@ -58,7 +58,7 @@ def reinforce(
     critic: Learner | None,
     source: Source,
     mels: Mels,
-    stage: RlStage,
+    stage: Reinforcement,
     progress: Progress,
     control: Control,
     publish: Callable[[int], None],
@@ -123,7 +123,7 @@ def learn(
     policy: Learner,
     critic: Learner | None,
     updates: Sequence[Update],
-    stage: RlStage,
+    stage: Reinforcement,
     step: int,
     names: Sequence[str],
     found: Sequence[dict[str, Tensor]],
@@ -166,7 +166,7 @@ def learn(
     return metrics
 
 
-def policy_loss(stage: RlStage, update: Update) -> Loss:
+def policy_loss(stage: Reinforcement, update: Update) -> Loss:
     """The policy's loss in an update. Its figures are sums over tokens, but for the loss."""
 
     def loss(states: States, e: Experience) -> tuple[Tensor, dict[str, Tensor]]:
@@ -212,7 +212,7 @@ def policy_loss(stage: RlStage, update: Update) -> Loss:
     return loss
 
 
-def value_loss(stage: RlStage, update: Update) -> Loss:
+def value_loss(stage: Reinforcement, update: Update) -> Loss:
     """The critic's loss in an update: the mean over its tokens."""
 
     def loss(output: Tensor, e: Experience) -> tuple[Tensor, dict[str, Tensor]]:

@@ -9,10 +9,8 @@ from typing import Any
 
 from earwitness.chat import think_length
 from earwitness.jobs.report.stats import paired_gain, wilson
+from earwitness.recipe.stages import STAGES
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-
-PARTS = ("sft", "mgrd", "rl", "dpo", "eval")
-"""Parts of a job whose seconds are reported."""
 
 UNREADABLE = "no answer"
 """Column of the confusion tables for responses without an answer."""
@@ -88,7 +86,7 @@ def figures(
     cold_start: Evaluation | None,
     final: Evaluation | None,
     silent: Evaluation | None,
-    rl_steps: Sequence[Mapping[str, float]],
+    steps: Sequence[Mapping[str, float]],
     seconds: Mapping[str, float],
     install_seconds: float | None,
     total_seconds: float,
@@ -107,7 +105,7 @@ def figures(
         **{name: _interval(e) for name, e in passes},
         "gain": list(gain[1]) if gain else None,
     }
-    gaps = [s["logprob_gap.mean"] for s in rl_steps if "logprob_gap.mean" in s]
+    gaps = [s["logprob_gap.mean"] for s in steps if "logprob_gap.mean" in s]
     return {
         "accuracy": accuracy,
         "supported_share": {name: e.supported_share() if e else None for name, e in both},
@@ -116,7 +114,7 @@ def figures(
         "logprob_gap": mean(gaps),
         "seconds": {
             "install": install_seconds,
-            **{part: seconds.get(part, 0.0) for part in PARTS},
+            **{part: seconds.get(part, 0.0) for part in STAGES},
             "total": total_seconds + (install_seconds or 0.0),
         },
         "kinds": _kinds(dict(passes)),

@@ -11,12 +11,10 @@ from typing import Any
 
 from earwitness import artifacts
 from earwitness.jobs.context import RunningJob
-from earwitness.jobs.phases import Phase
 from earwitness.jobs.preparing import think_end
 from earwitness.jobs.report.figures import Evaluation, figures
 from earwitness.jobs.report.page import render
 from earwitness.jobs.report.series import steps_of
-from earwitness.recipe.schema import EvalStage
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 INSTALL_VARIABLE = "EW_INSTALL_SECONDS_FILE"
@@ -52,17 +50,15 @@ def report_metrics(report: Mapping[str, Any]) -> dict[str, float]:
 def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     record = job.record
     evaluations = _evaluations(job)
-    sounding = [e for phase, e in evaluations if phase.name == "score"]
-    silent = [e for phase, e in evaluations if phase.name == "score-silent"]
+    sounding = [evaluation for evaluation, control in evaluations if not control]
+    silent = [evaluation for evaluation, control in evaluations if control]
     cold_start = sounding[0] if len(sounding) > 1 else None
     final = sounding[-1] if sounding else None
     steps = steps_of(events)
-    rl_steps = [step for (_, stage, _), of in steps.items() if stage == "rl" for step in of.values()]
+    taken = [step for of in steps.values() for step in of.values()]
     total = time.time() - record.started_at
     report: dict[str, Any] = {
-        **figures(
-            cold_start, final, silent[-1] if silent else None, rl_steps, record.seconds, _install_seconds(), total
-        ),
+        **figures(cold_start, final, silent[-1] if silent else None, taken, record.seconds, _install_seconds(), total),
         "evaluations": {e.name: e.accuracy() for e in sounding},
         "ledger": record.ledgers,
         "job": {
@@ -78,14 +74,15 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     artifacts.write_text(record.path("report.html"), render(report, steps, sounding, cold_start, final))
 
 
-def _evaluations(job: RunningJob) -> list[tuple[Phase, Evaluation]]:
+def _evaluations(job: RunningJob) -> list[tuple[Evaluation, bool]]:
+    """Each with whether it is a control, in which there was nothing to hear."""
     end = think_end(job.record.model_uri)
     found = []
     for phase in job.phases:
         stage = job.recipe.stages[phase.stage_index]
-        if phase.name in ("score", "score-silent") and isinstance(stage, EvalStage):
+        if phase.stage_type and (name := stage.evaluation(phase.name)):
             groups = artifacts.read_groups(job.record.path("samples", f"{phase.slug}.jsonl"))
-            found.append((phase, Evaluation(stage.name, groups, end)))
+            found.append((Evaluation(name, groups, end), stage.controls(phase.name)))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The stage `rl`."""
+"""How a policy is reinforced: what the trainer does with trajectories, and how many it asks for."""
 
 from __future__ import annotations
 
@@ -7,46 +7,17 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from earwitness.recipe.rules import Rule, require
-from earwitness.recipe.schema.fields import Count, Name, Positive, Share, Strict
+from earwitness.recipe.schema.fields import Count, Positive, Share
 from earwitness.recipe.schema.sampling import SamplingConfig
-from earwitness.recipe.schema.updates import MicroBatching, Optimizer
+from earwitness.recipe.schema.updates import Load, Optimizer, Training
 
 
-class Selection(Strict):
-    """Which prompts RL trains on: those the policy gets right sometimes, by count of correct samples."""
+class Reinforcement(Training):
+    """Updates on trajectories that are sampled and rewarded meanwhile."""
 
-    prompts: Positive = 400
-    """Prompts to try."""
-    samples: Positive = 8
-    """Samples of each."""
-    min_correct: Count = 3
-    """Fewest correct samples of a selected prompt."""
-    max_correct: Positive = 6
-    """Most correct samples of a selected prompt."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Selection:
-        low, high, samples = self.min_correct, self.max_correct, self.samples
-        require(
-            [
-                (low <= high, Rule("min_correct", f"{low} is above max_correct {high}", f"at most {high}")),
-                (high <= samples, Rule("max_correct", f"{high} is above samples {samples}", f"at most {samples}")),
-            ]
-        )
-        return self
-
-
-class RlStage(MicroBatching):
-    """Reinforcement learning with verified rewards."""
-
-    type: Literal["rl"] = "rl"
-    data: Name = "train"
-    """Manifest of the prompts."""
     algorithm: Literal["ppo", "rloo", "grpo", "reinforce++"] = "ppo"
     """ppo: critic and GAE; rloo: leave-one-out baseline; grpo: group mean and standard deviation; reinforce++: reward
     less the KL term of the tokens to come, whitened over the tokens of the global batch."""
-    select: Selection | None = None
-    """Selection by count of correct samples; none: every prompt."""
     steps: Positive
     """Policy versions to publish."""
     groups_per_step: Positive = 16
@@ -101,7 +72,7 @@ class RlStage(MicroBatching):
     """Checkpoints kept."""
 
     @model_validator(mode="after")
-    def _possible(self) -> RlStage:
+    def _possible(self) -> Reinforcement:
         sampling, group = self.sampling, self.sampling.samples
         trajectories = self.groups_per_step * group
         exact = "1: log-probs of a cut distribution are not the policy's"
@@ -122,3 +93,15 @@ class RlStage(MicroBatching):
             ]
         )
         return self
+
+    def load(self) -> Load:
+        group = self.sampling.samples
+        return Load(
+            sequences=self.groups_per_step * group // self.updates_per_step,
+            per_clip=group,
+            updates=self.updates_per_step,
+            name=self.algorithm,
+            critic=self.algorithm == "ppo",
+            recalled=True,
+            entropy=self.entropy_coef > 0,
+        )

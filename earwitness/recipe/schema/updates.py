@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -53,7 +54,39 @@ class MicroBatching(Strict):
     """Sequences stand one after another instead of padded to the longest of them."""
 
 
-class Updates(MicroBatching):
+@dataclass(frozen=True)
+class Load:
+    """What an update asks of the ranks, whatever the model: the planner's side of a training."""
+
+    sequences: int
+    """Of an update, over all ranks."""
+    per_clip: int = 1
+    """Sequences that share a clip; they stand in one micro-batch as far as it has room."""
+    least_rows: int = 1
+    """Sequences that cannot be taken apart."""
+    updates: int = 1
+    """Of a step."""
+    name: str = ""
+    """What people call it; empty: as its stage."""
+    critic: bool = False
+    recalled: bool = False
+    """Whether log-probs are taken before the update."""
+    entropy: bool = False
+    """Whether the loss has an entropy term."""
+
+
+class Training(MicroBatching):
+    """What the trainer does in one phase."""
+
+    if TYPE_CHECKING:  # fields of every subclass, which keeps their order
+        steps: int
+
+    def load(self) -> Load:
+        """What it asks of the ranks."""
+        raise NotImplementedError
+
+
+class Updates(Training):
     """Updates on examples that are there from the start."""
 
     steps: Positive
@@ -64,6 +97,9 @@ class Updates(MicroBatching):
     """How weights move."""
     checkpoint_every: Positive = 200
     """Updates between checkpoints; there is always one at the end."""
+
+    def load(self) -> Load:
+        return Load(sequences=self.batch_size)
 
 
 class Tune(Updates):
@@ -83,3 +119,6 @@ class PreferenceTune(Updates):
     """How strongly the policy is held to the reference."""
     length_normalised: bool = False
     """Gains are means over an answer's tokens, so that long answers do not win by length."""
+
+    def load(self) -> Load:
+        return Load(sequences=2 * self.batch_size, per_clip=2, least_rows=2)  # an answer and a worse one

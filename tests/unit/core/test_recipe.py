@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from earwitness.errors import InputError
-from earwitness.recipe import ColdStartStage, RecipeError, RlStage, load_recipe, read_recipe
+from earwitness.recipe import RecipeError, RlStage, SftStage, load_recipe, read_recipe
 from earwitness.recipe.load import absolute_paths, require_absolute
 from earwitness.recipe.schema import ToyModel
 from earwitness.recipe.yamltext import MAX_BYTES, MAX_NODES
@@ -39,7 +39,7 @@ def problems(document: Any) -> list[str]:
 def test_a_recipe_with_every_stage_loads() -> None:
     loaded = load_recipe(yaml.safe_dump(recipe(EVAL, MGRD, RL)))
     assert [s.type for s in loaded.stages] == ["sft", "eval", "mgrd", "rl"]
-    assert isinstance(loaded.stages[0], ColdStartStage)
+    assert isinstance(loaded.stages[0], SftStage)
     assert isinstance(loaded.stages[3], RlStage)
 
 
@@ -246,7 +246,7 @@ def test_aliases_may_repeat_but_not_explode() -> None:
         "}}}]", "}}}, {type: rl, steps: 1, optimizer: *rate}]"
     )
     sft, rl = load_recipe(shared).stages
-    assert isinstance(sft, ColdStartStage)
+    assert isinstance(sft, SftStage)
     assert isinstance(rl, RlStage)
     assert rl.optimizer == sft.tune.optimizer
     levels = [f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 9)}]" for i in range(9)]

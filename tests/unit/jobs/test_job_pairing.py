@@ -2,8 +2,7 @@
 
 import pytest
 
-from earwitness.jobs.pairing import kind_of, pair_up
-from earwitness.recipe.schema import DpoStage
+from earwitness.recipe.stages.dpo import DpoStage, kind_of, pair_up
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 STAGE = DpoStage(tune={"steps": 1, "optimizer": {"learning_rate": 1e-3}}, max_per_prompt=2)

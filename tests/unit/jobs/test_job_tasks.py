@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earwitness.jobs.phases import Phase, phases_of
+from earwitness.jobs.phases import phases_of
 from earwitness.jobs.progress import UNKNOWN, Progress
-from earwitness.jobs.selection import correct_count, distil, distribution, selected_ids, verdict
-from earwitness.jobs.tasks import sampling_pass, training_pass
+from earwitness.jobs.tasks import Pass, pass_of
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.schema import MgrdStage, Selection
+from earwitness.recipe.recipe import Recipe
+from earwitness.recipe.stages import MgrdStage, Selection
+from earwitness.recipe.stages.mgrd import distil, verdict
+from earwitness.recipe.stages.rl import correct_count, distribution, selected_ids
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 RECIPE = load_recipe("""
@@ -30,21 +32,27 @@ stages:
 PHASES = {p.slug: p for p in phases_of(RECIPE)}
 
 
+def passed(slug: str, prompts: list[wire.Prompt], run_id: str = "r", recipe: Recipe = RECIPE) -> tuple[Pass, int]:
+    phase = PHASES[slug]
+    of = recipe.stages[phase.stage_index].asks(phase.name, prompts)
+    return pass_of(of, recipe, phase, run_id), of.count
+
+
 def prompts(count: int) -> list[wire.Prompt]:
     return [wire.Prompt(id=f"p{i}") for i in range(count)]
 
 
 @given(count=st.integers(1, 40), epochs=st.integers(1, 4))
 def test_every_epoch_has_every_prompt_once(count: int, epochs: int) -> None:
-    tasks = training_pass(RECIPE, PHASES["3-train"], "j/3-train/0", prompts(count))
+    tasks = passed("3-train", prompts(count), "j/3-train/0")[0]
     for epoch in range(epochs):
         ids = [tasks.prompt_of(epoch * count + i).id for i in range(count)]
         assert sorted(ids) == sorted(p.id for p in prompts(count))
 
 
 def test_an_ordinal_is_the_same_task_in_every_lineage() -> None:
-    first = training_pass(RECIPE, PHASES["3-train"], "j/3-train/0", prompts(50))
-    second = training_pass(RECIPE, PHASES["3-train"], "j/3-train/1", prompts(50))
+    first = passed("3-train", prompts(50), "j/3-train/0")[0]
+    second = passed("3-train", prompts(50), "j/3-train/1")[0]
     for ordinal in (0, 49, 50, 777):
         a, b = first.task(ordinal, 3, 1.0), second.task(ordinal, 3, 1.0)
         assert (a.run_id, b.run_id) == ("j/3-train/0", "j/3-train/1")
@@ -53,37 +61,39 @@ def test_an_ordinal_is_the_same_task_in_every_lineage() -> None:
 
 
 def test_epochs_and_stages_have_orders_of_their_own() -> None:
-    tasks = training_pass(RECIPE, PHASES["3-train"], "r", prompts(30))
+    tasks = passed("3-train", prompts(30), "r")[0]
     first = [tasks.prompt_of(i).id for i in range(30)]
     assert first != [tasks.prompt_of(30 + i).id for i in range(30)]
-    select, _ = sampling_pass(RECIPE, PHASES["3-select"], "j", prompts(30))
+    select, _ = passed("3-select", prompts(30))
     assert first != [select.prompt_of(i).id for i in range(30)]
 
 
 def test_what_a_pass_asks_for() -> None:
-    train = training_pass(RECIPE, PHASES["3-train"], "r", prompts(4)).task(0, 7, 2.0)
+    train = passed("3-train", prompts(4), "r")[0].task(0, 7, 2.0)
     assert (train.purpose, train.needs_reference, train.needs_spread) == (wire.PURPOSE_TRAIN, True, True)
     assert (train.min_version, train.sampling.samples, train.issued_at) == (7, 16, 2.0)
-    select, total = sampling_pass(RECIPE, PHASES["3-select"], "j", prompts(4))
+    select, total = passed("3-select", prompts(4))
     assert total == 4  # no more than there are
     task = select.task(0, 1, 0.0)
     assert (task.purpose, task.sampling.samples, task.needs_reference) == (wire.PURPOSE_SELECT, 8, False)
-    mgrd, total = sampling_pass(RECIPE, PHASES["2-sample"], "j", prompts(4))
+    mgrd, total = passed("2-sample", prompts(4))
     assert (total, mgrd.purpose) == (3, wire.PURPOSE_DISTIL)
 
 
 def test_evaluations_differ_by_the_policy_alone() -> None:
-    before, _ = sampling_pass(RECIPE, PHASES["1-score"], "j", prompts(4))
-    after, _ = sampling_pass(RECIPE, PHASES["4-score"], "j", prompts(4))
-    silent, _ = sampling_pass(RECIPE, PHASES["4-score-silent"], "j", prompts(4))
+    before, _ = passed("1-score", prompts(4))
+    after, _ = passed("4-score", prompts(4))
+    silent, _ = passed("4-score-silent", prompts(4))
     assert before.seed == after.seed == silent.seed
     assert [before.prompt_of(i).id for i in range(4)] == ["p0", "p1", "p2", "p3"]
     assert (after.without_audio, silent.without_audio) == (False, True)
 
 
 def test_a_phase_that_does_not_sample_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not sample"):
-        sampling_pass(RECIPE, Phase(0, "sft", "tune"), "j", prompts(1))
+    for phase in PHASES.values():
+        if phase.name == "tune":
+            with pytest.raises(ValueError, match="does not sample"):
+                RECIPE.stages[phase.stage_index].asks(phase.name, prompts(1))
 
 
 def test_seconds_left_is_the_recent_rate() -> None:
@@ -155,7 +165,7 @@ def test_an_instruction_is_heard_while_sampling_and_gone_from_what_is_kept() -> 
     recipe = RECIPE.model_copy(update={"stages": [*RECIPE.stages[:2], stage, *RECIPE.stages[3:]]})
     heard = wire.Prompt(id="a", question="Up or down?", audio_uri="/clip.wav")
     read = wire.Prompt(id="b", question="2 + 2?")
-    made, _ = sampling_pass(recipe, PHASES["2-sample"], "j", [heard, read])
+    made, _ = passed("2-sample", [heard, read], recipe=recipe)
     asked = {made.prompt_of(n).id: made.prompt_of(n) for n in range(2)}
     assert asked["a"].question == "Up or down?\nName what you hear." and asked["b"].question == "2 + 2?"
     assert heard.question == "Up or down?"

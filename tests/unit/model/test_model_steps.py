@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig
+from earwitness.recipe.schema import Optimizer, SamplingConfig
+from earwitness.recipe.stages import RlStage
 from trainer.batches import Row
 from trainer.learner import Learner
 from trainer.model.policy import build_policy

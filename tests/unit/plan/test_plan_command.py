@@ -90,3 +90,11 @@ def test_the_work_of_each_kind_of_stage():
     assert (mgrd.batch, mgrd.responses) == (64, 9_728)
     assert (ppo.batch, ppo.updates, ppo.rows, ppo.clips, ppo.critic, ppo.rl) == (256, 2, 1, 1, True, True)
     assert stages_of(load_recipe(RECIPE.read_bytes()), 5_120)[0].rows == 2
+
+
+def test_every_stage_that_samples_counts_for_the_longest_sequence():
+    recipe = yaml.safe_load(RECIPE.read_bytes())
+    tune = recipe["stages"][0]["tune"]
+    dpo = {"type": "dpo", "data": "train", "sampling": {"max_tokens": 1_234}, "tune": tune}
+    recipe["stages"] = [recipe["stages"][0], dpo]
+    assert {work.sequence for work in stages_of(load_recipe(yaml.safe_dump(recipe).encode()), None)} == {512 + 1_234}

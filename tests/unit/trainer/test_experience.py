@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from earwitness.recipe.schema import Optimizer, RlStage, SamplingConfig
+from earwitness.recipe.schema import Optimizer, SamplingConfig
+from earwitness.recipe.stages import RlStage
 from trainer.batches import Row
 from trainer.ranks import parallel
 from trainer.rl.experience import _fill_advantages, names_of, updates_of

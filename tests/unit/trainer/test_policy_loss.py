@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from earwitness.recipe.schema import Optimizer, RlStage
+from earwitness.recipe.schema import Optimizer
+from earwitness.recipe.stages import RlStage
 from trainer.batches import Batch
 from trainer.model.logprobs import States
 from trainer.ranks import parallel

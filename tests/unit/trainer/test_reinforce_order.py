@@ -2,7 +2,8 @@
 
 from types import SimpleNamespace
 
-from earwitness.recipe.schema import Optimizer, RlStage
+from earwitness.recipe.schema import Optimizer
+from earwitness.recipe.stages import RlStage
 from trainer.checkpoint import Progress
 from trainer.rl.reinforce import reinforce
 

@@ -10,7 +10,7 @@ from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, head_ru
 from earwitness.recipe.schema.fields import Count, Name, Strict, Uri
 from earwitness.recipe.schema.model import ModelConfig
 from earwitness.recipe.schema.sampling import ProbeData, Rewards
-from earwitness.recipe.schema.stages import ColdStartStage, EvalStage, Stage
+from earwitness.recipe.stages import BEGINNING, AnyStage
 
 
 class Recipe(Strict):
@@ -30,13 +30,16 @@ class Recipe(Strict):
     """Synthesised data; provides `cold_start`, `train`, `eval`."""
     rewards: Rewards = Rewards()
     """How trajectories are rewarded."""
-    stages: Annotated[list[Stage], Field(min_length=1, max_length=64)]
+    stages: Annotated[list[AnyStage], Field(min_length=1, max_length=64)]
     """In order."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         provided = {*self.data, *(PROBE_MANIFESTS if self.probe else ())}
-        stages = [StageOutline(s.type, s.data, s.name if isinstance(s, EvalStage) else None) for s in self.stages]
+        stages = [
+            StageOutline(s.type, s.data, getattr(s, "name", None), s.begins, s.sampled() is not None)
+            for s in self.stages
+        ]
         both = sorted(set(self.data) & set(PROBE_MANIFESTS if self.probe else ()))
         rules = [
             (False, Rule(f"data.{name}", "the probe provides a manifest of this name too", "another name"))
@@ -45,10 +48,10 @@ class Recipe(Strict):
         if (toy := self.model.toy) is not None:
             rules += head_rules(toy.hidden_size, toy.heads, stages)
             for i, stage in enumerate(self.stages):
-                if not isinstance(stage, ColdStartStage):
-                    tokens = stage.sampling.max_tokens
+                if (sampling := stage.sampled()) is not None:
+                    tokens = sampling.max_tokens
                     what = f"{tokens} leaves no place for the prompt in model.toy.max_positions {toy.max_positions}"
                     rule = Rule(f"stages[{i}].sampling.max_tokens", what, f"less than {toy.max_positions}")
                     rules.append((tokens < toy.max_positions, rule))
-        require(order_rules(toy is not None, provided, stages) + rules)
+        require(order_rules(toy is not None, provided, stages, BEGINNING) + rules)
         return self

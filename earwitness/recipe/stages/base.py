@@ -1,0 +1,139 @@
+"""What a stage is to everyone else: jobs, planner, trainer, pages and reports know stages by this interface alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from earwitness.manifest import Example
+from earwitness.recipe.schema.fields import Strict
+from earwitness.recipe.schema.sampling import SamplingConfig
+from earwitness.recipe.schema.updates import Training
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+Changes = dict[str, Any]
+"""What a phase that is done changes in its job's record."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a phase asks of the rollout workers, over and over until its ordinals are through."""
+
+    prompts: Sequence[wire.Prompt]
+    """Candidates, in manifest order."""
+    sampling: SamplingConfig
+    purpose: wire.Purpose
+    count: int = 0
+    """Prompts to sample, from the start of the order; 0: as many as the trainer consumes."""
+    shuffled: bool = True
+    """In an order of the phase's own and with its seeds; else in the manifest's, with the seeds that all such phases of
+    a recipe share, so that two of them differ by the policy alone."""
+    without_audio: bool = False
+    needs_reference: bool = False
+    needs_spread: bool = False
+
+
+class StageJob(Protocol):
+    """The job that a stage is part of, as far as a stage may touch it."""
+
+    @property
+    def index(self) -> int:
+        """Of this stage in the recipe."""
+        ...
+
+    @property
+    def earlier(self) -> Sequence[Stage]:
+        """The stages before this one."""
+        ...
+
+    def path(self, *parts: str) -> str:
+        """URI of an artifact in the job's folder."""
+        ...
+
+    def data(self, name: str) -> str:
+        """URI of a manifest."""
+        ...
+
+    async def prompts(self) -> list[wire.Prompt]:
+        """The prompts of the stage's manifest. Raises JobFailed."""
+        ...
+
+    async def sample(self) -> list[wire.Group]:
+        """Sample what the stage asks for in this phase with the policy as it is; the groups that came back.
+
+        Raises JobFailed if none did.
+        """
+        ...
+
+    async def tune(self, manifest_uri: str) -> Changes:
+        """Let the trainer learn from a manifest. Raises JobFailed."""
+        ...
+
+    async def train(self, prompts: Sequence[wire.Prompt]) -> Changes:
+        """Let the trainer learn from what is sampled of `prompts` meanwhile. Raises JobFailed."""
+        ...
+
+    async def tell(self, kind: str, message: str, metrics: dict[str, float] | None = None) -> None:
+        """An event of the job."""
+        ...
+
+
+class Stage(Strict):
+    """One stage of a recipe. A subclass adds its fields and says what is particular about it."""
+
+    if TYPE_CHECKING:  # fields of every subclass, which keeps their order
+        type: str
+        data: str
+
+    begins: ClassVar[bool] = False
+    """Whether a model with random weights can begin with it."""
+
+    def phases(self) -> list[str]:
+        """Its phases in order. Each can be stopped anywhere and run again from its start."""
+        raise NotImplementedError
+
+    async def run(self, phase: str, job: StageJob) -> Changes:
+        """A phase from its start, or from where it stood. Raises JobFailed with a reason for people."""
+        raise NotImplementedError
+
+    def sampled(self) -> SamplingConfig | None:
+        """How it samples; None: it does not."""
+        return None
+
+    def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
+        """What a phase that samples asks for, of the prompts of its manifest. Raises ValueError for another phase."""
+        raise ValueError(f"phase {phase} of {self.type} does not sample")
+
+    def training(self, phase: str) -> Training | None:
+        """What the trainer does in a phase; None: nothing."""
+        return None
+
+    def workers(self, phase: str) -> Mapping[str, Any]:
+        """What workers must know in a phase: fields of `ActiveJob` other than their defaults."""
+        return {}
+
+    def evaluation(self, phase: str) -> str:
+        """Under which name a phase's samples stand in the report; empty: they do not."""
+        return ""
+
+    def controls(self, phase: str) -> bool:
+        """Whether a phase evaluates without audio, as a control."""
+        return False
+
+    def check(self, examples: Sequence[Example]) -> None:
+        """Look at its manifest before the job is accepted. Raises InputError."""
+
+
+def numbered(prompt: wire.Prompt, suffix: str) -> wire.Prompt:
+    """A copy for an example made of it; ids are unique within a manifest."""
+    copy = wire.Prompt()
+    copy.CopyFrom(prompt)
+    copy.id = f"{prompt.id}~{suffix}"
+    return copy
+
+
+def told(counts: Mapping[str, int]) -> str:
+    """Counts by reason for people, the five that come first."""
+    shown = [f"{reason[:200]}: {n}" for reason, n in list(counts.items())[:5]]
+    return ", ".join(shown) + (", ..." if len(counts) > 5 else "")

@@ -1,0 +1,49 @@
+"""Stage `eval`: how good the policy is as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from earwitness.recipe.schema.fields import Name
+from earwitness.recipe.schema.sampling import SamplingConfig
+from earwitness.recipe.stages.base import Asked, Changes, Stage, StageJob
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+SILENT = "score-silent"
+"""The phase in which there is nothing to hear."""
+
+
+class EvalStage(Stage):
+    """Samples the manifest `data` with the policy as it is and reports accuracy and grounding."""
+
+    type: Literal["eval"] = "eval"
+    name: Name
+    """What the report calls it."""
+    data: Name = "eval"
+    """Manifest of the prompts."""
+    sampling: SamplingConfig = SamplingConfig(samples=1)
+    """As RL samples, so that the figures speak of the same policy."""
+    without_audio: bool = False
+    """Also evaluate with one second of silence in place of every clip: the no-audio control."""
+
+    def phases(self) -> list[str]:
+        return ["score", SILENT] if self.without_audio else ["score"]
+
+    async def run(self, phase: str, job: StageJob) -> Changes:
+        await job.sample()
+        return {}
+
+    def sampled(self) -> SamplingConfig:
+        return self.sampling
+
+    def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
+        return Asked(
+            prompts, self.sampling, wire.PURPOSE_EVAL, len(prompts), shuffled=False, without_audio=phase == SILENT
+        )
+
+    def evaluation(self, phase: str) -> str:
+        return self.name
+
+    def controls(self, phase: str) -> bool:
+        return phase == SILENT

@@ -1,0 +1,146 @@
+"""Stage `rl`: reinforcement learning with verified rewards. Which prompts it trains on is a pure function."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from earwitness import artifacts
+from earwitness.errors import JobFailed
+from earwitness.recipe.rules import Rule, require
+from earwitness.recipe.schema.fields import Count, Name, Positive, Strict
+from earwitness.recipe.schema.reinforcement import Reinforcement
+from earwitness.recipe.schema.sampling import SamplingConfig
+from earwitness.recipe.schema.updates import Training
+from earwitness.recipe.stages.base import Asked, Changes, Stage, StageJob
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+
+class Selection(Strict):
+    """Which prompts RL trains on: those the policy gets right sometimes, by count of correct samples."""
+
+    prompts: Positive = 400
+    """Prompts to try."""
+    samples: Positive = 8
+    """Samples of each."""
+    min_correct: Count = 3
+    """Fewest correct samples of a selected prompt."""
+    max_correct: Positive = 6
+    """Most correct samples of a selected prompt."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Selection:
+        low, high, samples = self.min_correct, self.max_correct, self.samples
+        require(
+            [
+                (low <= high, Rule("min_correct", f"{low} is above max_correct {high}", f"at most {high}")),
+                (high <= samples, Rule("max_correct", f"{high} is above samples {samples}", f"at most {samples}")),
+            ]
+        )
+        return self
+
+    @property
+    def window(self) -> str:
+        """For people."""
+        return f"{self.min_correct} to {self.max_correct} of {self.samples}"
+
+
+class RlStage(Stage, Reinforcement):
+    """Reinforcement learning with verified rewards."""
+
+    type: Literal["rl"] = "rl"
+    data: Name = "train"
+    """Manifest of the prompts."""
+    select: Selection | None = None
+    """Selection by count of correct samples; none: every prompt."""
+
+    def phases(self) -> list[str]:
+        return ["select", "train"] if self.select else ["train"]
+
+    async def run(self, phase: str, job: StageJob) -> Changes:
+        if phase == "select":
+            await self._choose(job)
+            return {}
+        prompts = await job.prompts()
+        if self.select is not None:
+            chosen = set((await asyncio.to_thread(artifacts.read_json, _selection(job)))["selected"])
+            prompts = [prompt for prompt in prompts if prompt.id in chosen]
+            if len(prompts) < self.groups_per_step:
+                return {}  # selection has said so
+        return await job.train(prompts)
+
+    def sampled(self) -> SamplingConfig:
+        return self.sampling
+
+    def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
+        if phase == "train":
+            return Asked(
+                prompts,
+                self.sampling,
+                wire.PURPOSE_TRAIN,
+                needs_reference=self.kl_coef > 0,
+                needs_spread=self.dynamic_filter,
+            )
+        if phase != "select" or self.select is None:
+            return super().asks(phase, prompts)
+        sampling = self.sampling.model_copy(update={"samples": self.select.samples})
+        return Asked(prompts, sampling, wire.PURPOSE_SELECT, min(self.select.prompts, len(prompts)))
+
+    def training(self, phase: str) -> Training | None:
+        return self if phase == "train" else None
+
+    def workers(self, phase: str) -> Mapping[str, Any]:
+        if phase != "train":
+            return {}
+        return {"max_staleness": self.max_staleness, "needs_reference": self.kl_coef > 0}
+
+    async def _choose(self, job: StageJob) -> None:
+        """Count correct samples of each prompt and write which prompts the training takes."""
+        if self.select is None:
+            raise ValueError("a select phase without a selection")
+        groups = await job.sample()
+        counts = {g.task.prompt.id: correct_count(g) for g in groups}
+        chosen, window = selected_ids(counts, self.select), self.select.window
+        found = {"window": window, "selected": chosen, "correct": counts}
+        await asyncio.to_thread(artifacts.write_json, _selection(job), found)
+        shown = distribution(counts.values())
+        if len(chosen) >= self.groups_per_step:
+            figures = {"prompts.tried": float(len(counts)), "prompts.selected": float(len(chosen))}
+            await job.tell("stage", f"{len(chosen)} of {len(counts)} prompts selected (correct: {shown})", figures)
+            return
+        few = (
+            f"only {len(chosen)} of {len(counts)} prompts had {window} correct, but a step needs "
+            f"{self.groups_per_step}; prompts by number correct: {shown}"
+        )
+        if not is_learned(counts.values(), self.select):
+            raise JobFailed(few)
+        await job.tell("stage", f"{few}; most of the others are learned, so the stage is skipped")
+
+
+def correct_count(group: wire.Group) -> int:
+    """Samples of a group with the right answer."""
+    return sum(t.reward.correct for t in group.trajectories)
+
+
+def selected_ids(counts: dict[str, int], selection: Selection) -> list[str]:
+    """Prompt ids whose count of correct samples lies in the window, in the order they were tried."""
+    return [i for i, correct in counts.items() if selection.min_correct <= correct <= selection.max_correct]
+
+
+def is_learned(counts: Collection[int], selection: Selection) -> bool:
+    """True if more prompts lie above the window than below it: few are left because the policy knows the others."""
+    above = sum(correct > selection.max_correct for correct in counts)
+    return above > sum(correct < selection.min_correct for correct in counts)
+
+
+def distribution(counts: Iterable[int]) -> str:
+    """How many prompts had how many correct samples, for people: `0: 12, 1: 30`."""
+    return ", ".join(f"{correct}: {prompts}" for correct, prompts in sorted(Counter(counts).items()))
+
+
+def _selection(job: StageJob) -> str:
+    return job.path("select", f"{job.index}.json")

@@ -1,0 +1,39 @@
+"""Stage `sft`: the supervised cold start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from earwitness.errors import InputError
+from earwitness.manifest import Example
+from earwitness.recipe.schema.fields import Name
+from earwitness.recipe.schema.updates import Training, Tune
+from earwitness.recipe.stages.base import Changes, Stage, StageJob
+
+
+class SftStage(Stage):
+    """Supervised fine-tuning on traces of the manifest `data`."""
+
+    type: Literal["sft"] = "sft"
+    data: Name = "cold_start"
+    """Manifest whose prompts carry `reasoning`."""
+    tune: Tune
+    """The updates."""
+
+    begins: ClassVar[bool] = True
+
+    def phases(self) -> list[str]:
+        return ["tune"]
+
+    async def run(self, phase: str, job: StageJob) -> Changes:
+        return await job.tune(job.data(self.data))
+
+    def training(self, phase: str) -> Training | None:
+        return self.tune
+
+    def check(self, examples: Sequence[Example]) -> None:
+        without = next((e.prompt.id for e in examples if e.reasoning is None), None)
+        if without is not None:
+            expected = '`reasoning` on every line; "" for an answer without any, whose think block is empty'
+            raise InputError(f"data.{self.data}", f"example {without!r} has no reasoning", expected)
