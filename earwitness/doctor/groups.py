@@ -12,7 +12,7 @@ from earwitness.doctor.finding import Check
 def quick_checks(folder: Path) -> list[Check]:
     """Those that take milliseconds; `folder` is the mesh's state folder."""
     return [
-        machine.python, machine.processor, machine.cores, machine.memory, machine.shared_memory,
+        machine.python, machine.processor, machine.system_library, machine.cores, machine.memory, machine.shared_memory,
         partial(machine.disk, folder), partial(place.state_folder, folder), place.temporary_folder, place.ports,
     ]  # fmt: skip
 

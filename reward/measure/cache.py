@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from earwitness.audio import content_hash, decode_audio, read_clip
+from earwitness.audio import MEASURED_SECONDS, content_hash, decode_audio, read_clip
 from reward.measure.clip import measure
 from reward.measure.facts import Measurement
 from reward.measure.stereo import measure_balance
 
-MAX_SECONDS = 600.0
-"""Longest clip, seconds. A model hears 30 s at a time, but benchmarks and people have longer recordings."""
 MAX_CLIPS = 4096
 """Clips kept: a measurement of a 2 s clip holds about 20 kB, so 80 MB."""
 
@@ -27,7 +25,7 @@ def measure_uri(uri: str) -> Measurement:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    measurement = measure(decode_audio(data, uri, max_seconds=MAX_SECONDS), measure_balance(data))
+    measurement = measure(decode_audio(data, uri, max_seconds=MEASURED_SECONDS), measure_balance(data))
     with _lock:
         _kept[key] = measurement
         while len(_kept) > MAX_CLIPS:

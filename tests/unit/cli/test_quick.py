@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from typer.testing import CliRunner
 
 from earwitness.cli.commands import COMMANDS, app, load
@@ -59,3 +61,20 @@ def test_the_table_says_what_the_command_says_of_itself(name: str) -> None:
 def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(app, ["--help"]).output
     assert [word for word in COMMANDS if word not in shown] == []
+
+
+def test_listen_speaks_before_it_loads_what_measures(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "clip.wav", np.full(16_000, 0.5), 16_000)
+    program = (
+        "import sys\n"
+        "class First:\n"
+        "    def write(self, text):\n"
+        "        sys.__stdout__.write(f'{\"scipy\" in sys.modules} {text}')\n"
+        "        raise KeyboardInterrupt\n"
+        "    def flush(self): pass\n"
+        "from rich.console import Console\n"
+        "from reward.listen import main\n"
+        f"main({str(tmp_path / 'clip.wav')!r}, console=Console(file=First(), width=200))\n"
+    )
+    spoken = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60).stdout
+    assert spoken.startswith("False ") and "1.00 s, peak -6.0 dBFS" in spoken

@@ -41,11 +41,12 @@ def faults(folder: Path) -> dict[str, Callable[[], Finding]]:
         "AVX2": lambda: machine.processor(folder / "cpuinfo"),
         "1.0 GiB": lambda: machine.memory(folder / "meminfo", folder),
         "Not a directory": lambda: place.state_folder(file / "state"),
+        "libnone.so.1": lambda: machine.system_library("libnone.so.1"),
         "no nvidia-smi": lambda: gpus(folder),
     }
 
 
-@pytest.mark.parametrize("fault", ["/dev/shm", "AVX2", "1.0 GiB", "Not a directory", "no nvidia-smi"])
+@pytest.mark.parametrize("fault", ["/dev/shm", "AVX2", "1.0 GiB", "Not a directory", "libnone.so.1", "no nvidia-smi"])
 def test_a_planted_fault_is_found(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     finding = faults(tmp_path)[fault]()
@@ -82,6 +83,15 @@ def test_a_library_that_does_not_load_is_named_and_the_others_go_on(
     assert not broken.ok and "cannot load library 'libsndfile.so'" in broken.found and "make install" in broken.mend
     assert not crashed.ok and "SIGABRT" in crashed.found
     assert well.ok
+
+
+def test_a_vllm_whose_kernels_do_not_load_is_no_vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM itself warns and goes on until an engine is started."""
+    (tmp_path / machine.NUMA).write_text("no library")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    (check,) = [check for check in programs.programs() if check.args[0] == "vLLM"]
+    finding = check()
+    assert not finding.ok and "kernels do not load" in finding.found
 
 
 def test_a_program_that_does_not_end_is_ended() -> None:

@@ -159,6 +159,13 @@ def test_no_room_and_no_shared_memory_are_said_before_anything_is_fetched(
     assert str(tmp_path / "shm") in one_line(failure)
 
 
+def test_a_library_that_no_package_brings_is_said_before_anything_is_fetched(install: ModuleType) -> None:
+    with pytest.raises(install.Failure, match=r"libnone\.so\.1.*apt install libnuma1") as failure:
+        install.check_libraries("libnone.so.1")
+    one_line(failure)
+    install.check_libraries("libc.so.6")
+
+
 def test_an_archive_that_does_not_fit_is_said(install: ModuleType) -> None:
     written = "Collecting torch==2.0\nERROR: Could not install packages: [Errno 28] No space left on device\n"
     assert install.reason(written).startswith("torch==2.0: the disk is full")

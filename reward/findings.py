@@ -1,0 +1,91 @@
+"""What a person sees of a recording: its measurements, and a trace's claims with their verdicts."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from earwitness.printable import clean
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.claims.facts import Quantity
+from reward.describe import show
+from reward.grounding import Grounding, check_claims
+from reward.measure import Measurement, measure
+from reward.measure.facts import Repetition, Samples
+from reward.measure.stereo import measure_balance
+from reward.surrogate import denial_phrase, surrogate_phrase
+
+_VERDICTS = {
+    trajectory_pb2.VERDICT_SUPPORTED: Text("supported", "green"),
+    trajectory_pb2.VERDICT_CONTRADICTED: Text("contradicted", "red"),
+    trajectory_pb2.VERDICT_NOT_CHECKABLE: Text("not checkable", "yellow"),
+}
+
+
+def print_findings(data: bytes, samples: Samples, reasoning: str, plot: str | None, console: Console) -> None:
+    """Measures the clip of the file `data`, mixed down to `samples`; prints, and draws to the PNG `plot`."""
+    measurement = measure(samples, measure_balance(data))
+    grounding = check_claims(reasoning, trajectory_pb2.Prompt(), measurement)
+    console.print(_events_table(measurement))
+    console.print(_summary(measurement))
+    if reasoning.strip():
+        console.print(_claims_table(grounding))
+        denial, phrase = denial_phrase(reasoning), surrogate_phrase(reasoning)
+        if denial:
+            console.print(f"denies hearing: {denial!r}", style="red", markup=False)
+        elif phrase:
+            console.print(f"guesses from words: {phrase!r}", style="red", markup=False)
+    if plot:
+        from reward.plot import draw  # matplotlib takes a second to load and most calls draw nothing
+
+        draw(plot, samples, measurement, grounding)
+        console.print(f"wrote {plot}", markup=False)
+
+
+def _events_table(measurement: Measurement) -> Table:
+    table = Table("event", "from", "to", "level", "pitch", "sound", title="What was measured")
+    for number, event in enumerate(measurement.events, start=1):
+        pitch = "none"
+        if event.notes:
+            pitch = ", ".join(f"{note:.0f}" for note in event.notes) + " Hz"
+        elif event.pitch is not None and event.pitch_start is not None and event.pitch_end is not None:
+            ends = f"{event.pitch_start:.0f} to {show(Quantity.PITCH, event.pitch_end)}"
+            glides = abs(event.pitch_end / event.pitch_start - 1) > 0.06
+            pitch = ends if glides else show(Quantity.PITCH, event.pitch)
+        table.add_row(
+            str(number),
+            show(Quantity.ONSET, event.start),
+            show(Quantity.ONSET, event.end),
+            show(Quantity.LEVEL, event.level),
+            pitch,
+            "chord" if event.notes else event.wave,
+        )
+    return table
+
+
+def _summary(measurement: Measurement) -> str:
+    parts = [f"background {measurement.background:.0f} dBFS"]
+    if measurement.loudness is not None:
+        parts.append(show(Quantity.LOUDNESS, measurement.loudness))
+    if measurement.balance is not None:
+        parts.append(f"right over left {measurement.balance.whole:+.1f} dB")
+    if measurement.syllables is not None:
+        parts.append(f"{show(Quantity.SYLLABLES, measurement.syllables.rate)} if it is speech")
+    if measurement.rhythm is not None:
+        gaps = measurement.rhythm.gaps
+        parts.append(f"gaps {min(gaps):.2f} to {max(gaps):.2f} s, vary by {measurement.rhythm.variation:.0%}")
+    if isinstance(measurement.repetition, Repetition):
+        parts.append(f"a pattern repeats {measurement.repetition.times} times")
+    return ", ".join(parts)
+
+
+def _claims_table(grounding: Grounding) -> Table:
+    table = Table("claim", "about", "verdict", "claimed", "measured", title="What is claimed")
+    for claim in grounding.claims:
+        table.add_row(Text(clean(claim.text)), claim.kind, _VERDICTS[claim.verdict], claim.claimed, claim.measured)
+    checkable = grounding.supported + grounding.contradicted
+    table.caption = (
+        f"{grounding.supported} of {checkable} checkable claims supported" if checkable else "nothing to check"
+    )
+    return table
