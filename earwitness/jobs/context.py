@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import redis.asyncio
 
+from earwitness.jobs.changes import Change, apply
 from earwitness.jobs.phases import Phase, phases_of
 from earwitness.jobs.record import JobRecord, effective_recipe, recipe_yaml
 from earwitness.jobs.store import JobStore, StoredJob, event
@@ -67,10 +67,12 @@ class RunningJob:
         """The recipe as it runs, as text."""
         return recipe_yaml(self.recipe)
 
-    async def tell(self, kind: str, message: str, metrics: dict[str, float] | None = None, **changes: Any) -> None:
+    async def tell(
+        self, kind: str, message: str, metrics: dict[str, float] | None = None, change: Change | None = None
+    ) -> None:
         """Change the record and say so in one event, at once. Raises LeadershipLost."""
         async with self._lock:
-            changed = self.record.with_changes(**changes)
+            changed = self.record if change is None else apply(self.record, change)
             await self._write(changed, [event(changed, kind, message, metrics)])
 
     async def commit(self, record: JobRecord, events: list[jobs_pb2.Event]) -> None:

@@ -9,7 +9,7 @@ from earwitness.jobs.preparing import load_examples
 from earwitness.jobs.sampling import run_sampling
 from earwitness.jobs.tasks import pass_of
 from earwitness.jobs.training import run_train, run_tune
-from earwitness.recipe.stages.base import Changes, Stage, StageJob
+from earwitness.recipe.stages.base import Learned, Stage, StageJob
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 
@@ -42,10 +42,10 @@ class StageInHand(StageJob):
         pass_ = pass_of(asked, job.recipe, phase, phase.run_id(job.record.job_id))
         return await run_sampling(job, pass_, asked.count)
 
-    async def tune(self, manifest_uri: str) -> Changes:
+    async def tune(self, manifest_uri: str) -> Learned:
         return await run_tune(self._job, manifest_uri)
 
-    async def train(self, prompts: Sequence[wire.Prompt]) -> Changes:
+    async def train(self, prompts: Sequence[wire.Prompt]) -> Learned:
         return await run_train(self._job, self._job.stage.asks(self._job.phase.name, prompts))
 
     async def tell(self, kind: str, message: str, metrics: dict[str, float] | None = None) -> None:

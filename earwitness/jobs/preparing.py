@@ -11,6 +11,7 @@ from earwitness import artifacts
 from earwitness.active import ActiveJob
 from earwitness.chat import think_end_ids
 from earwitness.errors import InputError, JobFailed
+from earwitness.jobs.changes import DataKnown, Prepared
 from earwitness.jobs.context import RunningJob
 from earwitness.manifest import Example, read_manifest
 from earwitness.recipe.recipe import Recipe
@@ -18,8 +19,8 @@ from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trainer.v1 import trainer_pb2
 
 
-async def prepare(job: RunningJob) -> dict[str, Any]:
-    """Write probe data, read every manifest, make the model; returns what changes in the record."""
+async def prepare(job: RunningJob) -> Prepared:
+    """Write probe data, read every manifest, make the model."""
     recipe, record = job.submitted_recipe, job.record
     manifests = dict(recipe.data)
     await asyncio.to_thread(artifacts.write_text, record.path("recipe.yaml"), job.recipe_yaml.decode())
@@ -30,12 +31,12 @@ async def prepare(job: RunningJob) -> dict[str, Any]:
     used = sorted({stage.data for stage in recipe.stages})
     for name in used:
         examples = await load_examples(manifests[name])
-        await job.tell("stage", f"data {name}: {len(examples)} prompts", manifests=manifests)
+        await job.tell("stage", f"data {name}: {len(examples)} prompts", change=DataKnown(manifests))
     await job.tell("stage", "preparing the model")
     request = trainer_pb2.PrepareModelRequest(job_id=record.job_id, recipe_yaml=job.recipe_yaml)
     model = await job.trainer.prepare_model(request)
     await job.tell("stage", f"model of {model.parameters:,} parameters", {"parameters": float(model.parameters)})
-    return {"manifests": manifests, "model_uri": model.model_uri}
+    return Prepared(manifests, model.model_uri)
 
 
 def check_data(recipe: Recipe) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from earwitness import storage
-from earwitness.jobs.states import State, may_become
+from earwitness.jobs.states import State
 from earwitness.recipe.recipe import Recipe
 from earwitness.wire.jobs.v1 import jobs_pb2
 
@@ -68,13 +68,6 @@ class JobRecord:
         """The record of `to_json`."""
         fields: dict[str, Any] = json.loads(text)
         return cls(**{**fields, "state": State(fields["state"])})
-
-    def with_changes(self, **changes: Any) -> JobRecord:
-        """A changed copy. A transition that the state machine does not have is a bug and raises ValueError."""
-        successor = changes.get("state", self.state)
-        if not may_become(self.state, successor):
-            raise ValueError(f"{self.job_id}: {self.state} cannot become {successor}")
-        return dataclasses.replace(self, **changes)
 
     def wire(self) -> jobs_pb2.Job:
         """The record as callers see it."""

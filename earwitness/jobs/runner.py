@@ -16,6 +16,7 @@ import redis.asyncio
 from earwitness import artifacts
 from earwitness.active import ActiveJob, clear_active_async, write_active_async
 from earwitness.errors import EarwitnessError, InfrastructureError, JobFailed
+from earwitness.jobs.changes import Ended, Paused, PhaseDone, Prepared, Resumed, Running, Started
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.in_hand import StageInHand
 from earwitness.jobs.leader import Leadership
@@ -27,6 +28,7 @@ from earwitness.jobs.trainer import Trainer, TrainerGone
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue
 from earwitness.recipe.load import load_recipe
+from earwitness.recipe.stages.base import Learned
 from earwitness.wire.trainer.v1 import trainer_pb2
 
 IDLE_SECONDS = 0.3
@@ -114,10 +116,8 @@ class Runner:
                     await job.commit(job.record, [])  # ended already: leave the mesh free
                     return
                 case "start":
-                    now = time.time()
                     message = f"{job.record.job_id} starts"
-                    begun = {"started_at": now, "phase_started_at": now}
-                    await job.tell("state", message, None, state=State.STARTING, phase="prepare", **begun)
+                    await job.tell("state", message, change=Started(time.time()))
                 case "work":
                     await self._work_on_phase(job)
                 case "stop for pause":
@@ -140,7 +140,7 @@ class Runner:
             if not work.done():
                 wished.result()
                 return
-            changes = work.result()
+            outcome = work.result()
         except EarwitnessError as error:
             if isinstance(error, LeadershipLost | InfrastructureError) and not isinstance(error, TrainerGone):
                 raise  # not the job's fault: `run` begins again where the job stands
@@ -149,7 +149,7 @@ class Runner:
             self._log.exception("job failed", error, job=job.record.job_id)
             await self._fail(job, f"internal error: {type(error).__name__}: {error}")
         else:
-            await self._advance(job, changes)
+            await self._advance(job, outcome)
         finally:
             for task in (work, wished):
                 task.cancel()
@@ -171,8 +171,8 @@ class Runner:
         self._active = active_job(job, **changes)
         await write_active_async(job.redis, self._active)
 
-    async def _phase(self, job: RunningJob) -> dict[str, Any]:
-        """The current phase from its start, or from where it stood; returns what it changes in the record."""
+    async def _phase(self, job: RunningJob) -> Learned | Prepared | None:
+        """The current phase from its start, or from where it stood; returns what it came to."""
         phase, record = job.phase, job.record
         await self._settle_trainer(job)
         if phase.name == "prepare":
@@ -180,37 +180,29 @@ class Runner:
             return await prepare(job)
         if phase.name == "report":
             await write_report(job)
-            return {}
+            return None
         workers = dict(job.stage.workers(phase.name))
         if workers.get("needs_reference"):
             workers["reference_uri"] = f"{record.checkpoint_uri}/hf" if record.checkpoint_uri else record.model_uri
         await self._tell_workers(job, **workers)
         return await job.stage.run(phase.name, StageInHand(job))
 
-    async def _advance(self, job: RunningJob, changes: dict[str, Any]) -> None:
+    async def _advance(self, job: RunningJob, outcome: Learned | Prepared | None) -> None:
         """The phase is done: on to the next, or to the end of the job."""
         record, phase, now = job.record, job.phase, time.time()
         spent = max(0.0, now - record.phase_started_at - record.paused_seconds)
-        changes["seconds"] = {**record.seconds, phase.part: record.seconds.get(phase.part, 0.0) + spent}
-        if phase.name == "report":
+        following = job.phases[record.cursor + 1] if record.cursor + 1 < len(job.phases) else None
+        done = PhaseDone(phase, spent, now, following, outcome)
+        if following is None:
             report = await asyncio.to_thread(artifacts.read_json, record.path("report.json"))
-            await job.tell("report", f"report written to {record.output_uri}", report_metrics(report), **changes)
+            await job.tell("report", f"report written to {record.output_uri}", report_metrics(report), done)
             await self._end(job, State.SUCCEEDED, "")
             return
-        following = job.phases[record.cursor + 1]
-        changes |= {
-            "cursor": record.cursor + 1,
-            "stage_index": following.stage_index,
-            "stage_type": following.stage_type,
-            "phase": following.name,
-            "step": 0, "steps": 0, "after_step": 0, "seconds_left": -1.0,
-            "phase_started_at": now, "paused_seconds": 0.0,
-        }  # fmt: skip
         if record.state is State.STARTING:
-            await job.tell("state", f"{record.job_id} runs", state=State.RUNNING)
+            await job.tell("state", f"{record.job_id} runs", change=Running())
         title = f"{following.stage_type} {following.name}".strip()
-        figures = {f"seconds.{phase.part}": changes["seconds"][phase.part]}
-        await job.tell("stage", f"{title} begins ({phase.name} took {spent:.0f} s)", figures, **changes)
+        figures = {f"seconds.{phase.part}": record.seconds.get(phase.part, 0.0) + spent}
+        await job.tell("stage", f"{title} begins ({phase.name} took {spent:.0f} s)", figures, done)
 
     async def _pause(self, job: RunningJob) -> None:
         """Hold at an update boundary; groups in flight go on to `ready` and wait there."""
@@ -225,7 +217,7 @@ class Runner:
             holding.cancel()
             await asyncio.gather(holding, return_exceptions=True)
         await write_active_async(job.redis, active_job(job, state="paused"))
-        await job.tell("state", f"{job.record.job_id} is paused", state=State.PAUSED, paused_at=time.time())
+        await job.tell("state", f"{job.record.job_id} is paused", change=Paused(time.time()))
 
     async def _hold_trainer(self, job: RunningJob) -> None:
         status = await job.trainer.status()
@@ -239,9 +231,8 @@ class Runner:
         await job.trainer.stop_phase(job.record.job_id)
 
     async def _go_on(self, job: RunningJob) -> None:
-        paused = job.record.paused_seconds + time.time() - job.record.paused_at
         message = f"{job.record.job_id} goes on"
-        await job.tell("state", message, state=State.RUNNING, paused_seconds=paused, paused_at=0.0)
+        await job.tell("state", message, change=Resumed(time.time()))
 
     async def _fail(self, job: RunningJob, reason: str) -> None:
         await self._stop(job)
@@ -267,7 +258,7 @@ class Runner:
     async def _end(self, job: RunningJob, state: State, reason: str) -> None:
         await clear_active_async(job.redis)
         message = f"{job.record.job_id} {state.lower()}" + (f": {reason}" if state is State.FAILED else "")
-        await job.tell("state", message, state=state, reason=reason, ended_at=time.time(), seconds_left=0.0)
+        await job.tell("state", message, change=Ended(state, time.time(), reason))
 
     async def _settle_trainer(self, job: RunningJob) -> None:
         """Stop what an earlier job left running. A job that starts is patient: its mesh may just have come up."""

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from earwitness import artifacts
 from earwitness.admission import admit
 from earwitness.errors import JobFailed
+from earwitness.jobs.changes import Published, RunClosed, Sampled
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.progress import Progress
 from earwitness.jobs.tasks import Pass
@@ -46,7 +47,7 @@ async def run_sampling(job: RunningJob, pass_: Pass, total: int) -> list[wire.Gr
     """
     if not artifacts.exists(_file(job)):
         await _publish(job)
-        await job.tell("stage", f"weight version {job.record.version} published", published=job.record.version)
+        await job.tell("stage", f"weight version {job.record.version} published", change=Published(job.record.version))
         await _collect(job, pass_, total)
         results = [wire.Group.FromString(data) for data in await job.store.results(pass_.run_id)]
         await asyncio.to_thread(artifacts.write_groups, _file(job), results)
@@ -114,7 +115,7 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
         elif now - told > TELL_SECONDS and done != job.record.step:
             told = now
             left = progress.seconds_left(done, total, now)
-            await job.tell("sample", f"{done} of {total} groups", step=done, steps=total, seconds_left=left)
+            await job.tell("sample", f"{done} of {total} groups", change=Sampled(done, total, left))
 
 
 async def _open(job: RunningJob, run_id: str, total: int) -> deque[int]:
@@ -143,9 +144,7 @@ async def finish_run(job: RunningJob, run_id: str, *, trained: bool = False) -> 
     message = f"{used} groups used, {sum(reasons.values())} dropped" + (f" ({told(reasons)})" if reasons else "")
     done = used + sum(reasons.values())
     figures = {"groups.used": float(used), "groups.dropped": float(sum(reasons.values()))}
-    ledgers = {**job.record.ledgers, run_id: summary}
-    ended = {} if trained else {"step": done, "steps": done, "seconds_left": 0.0}
-    await job.tell("drop", message, figures, ledgers=ledgers, **ended)
+    await job.tell("drop", message, figures, RunClosed(run_id, summary, None if trained else done))
 
 
 def drop_reasons(ledger: dict[int, str]) -> dict[str, int]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 
 from earwitness.admission import admit
 from earwitness.errors import JobFailed
+from earwitness.jobs.changes import StepTold, TrainerSeen, WentBack, apply
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.progress import Progress
 from earwitness.jobs.sampling import SILENT_SECONDS, drop_reasons, finish_run, what_waits
@@ -18,7 +18,7 @@ from earwitness.jobs.store import event
 from earwitness.jobs.tasks import pass_of
 from earwitness.queue import Counts
 from earwitness.recipe.schema import Reinforcement
-from earwitness.recipe.stages.base import Asked, told
+from earwitness.recipe.stages.base import Asked, Learned, told
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 
 POLL_SECONDS = 0.5
@@ -88,7 +88,7 @@ class Follower:
 
     async def _remember(self, after_step: int) -> None:
         if after_step != self._job.record.after_step:
-            await self._job.commit(self._job.record.with_changes(after_step=after_step), [])
+            await self._job.commit(apply(self._job.record, WentBack(after_step)), [])
 
     async def _tell(self, status: wire.GetStatusResponse) -> None:
         """One event for each step that has not been told."""
@@ -96,20 +96,19 @@ class Follower:
         new = [s for s in status.steps_done if s.step > record.after_step]
         if not new and (status.step, status.lineage) == (record.step, record.lineage):
             return
-        changes: dict[str, Any] = {
-            "steps": status.steps,
-            "seconds_left": self._progress.seconds_left(status.step, status.steps, time.monotonic()),
-        }
-        if status.run_id:
-            changes |= {"lineage": status.lineage, "published": max(record.version, status.version)}
+        seen = TrainerSeen(
+            status.step,
+            status.steps,
+            self._progress.seconds_left(status.step, status.steps, time.monotonic()),
+            lineage=status.lineage if status.run_id else None,
+            version=status.version if status.run_id else None,
+        )
         events = []
         for done in new:
-            changes |= {"step": done.step, "after_step": done.step}
-            record = record.with_changes(**changes)
+            record = apply(record, seen, StepTold(done.step))
             metrics = {m.name: m.value for m in done.metrics}
             events.append(event(record, "step", step_line(done.step, status.steps, metrics), metrics))
-        record = record.with_changes(**{**changes, "step": status.step})
-        await job.commit(record, events)
+        await job.commit(apply(record, seen), events)
 
 
 HEADLINE = ("loss", "reward.mean", "correct.mean", "supported_share", "kl", "think_tokens.mean", "logprob_gap.mean")
@@ -139,14 +138,14 @@ def start_request(job: RunningJob, phase: str, manifest_uri: str = "") -> wire.S
     )
 
 
-async def run_tune(job: RunningJob, manifest_uri: str) -> dict[str, Any]:
-    """Updates on the examples of a manifest; returns what changes in the record."""
+async def run_tune(job: RunningJob, manifest_uri: str) -> Learned:
+    """Updates on the examples of a manifest."""
     status = await Follower(job, start_request(job, job.phase.name, manifest_uri)).run()
-    return {"checkpoint_uri": status.checkpoint_uri, "version": job.record.version + 1}
+    return Learned(status.checkpoint_uri, updates=1)
 
 
-async def run_train(job: RunningJob, asked: Asked) -> dict[str, Any]:
-    """RL: the trainer consumes and publishes while tasks are issued; returns what changes in the record."""
+async def run_train(job: RunningJob, asked: Asked) -> Learned:
+    """RL: the trainer consumes and publishes while tasks are issued."""
     training = job.stage.training(job.phase.name)
     if not isinstance(training, Reinforcement):
         raise TypeError(f"phase {job.phase.name} of {job.phase.stage_type} does not train on what it samples")
@@ -164,11 +163,7 @@ async def run_train(job: RunningJob, asked: Asked) -> dict[str, Any]:
         await asyncio.gather(following, issuing, return_exceptions=True)
     if status.run_id:
         await finish_run(job, status.run_id, trained=True)
-    return {
-        "checkpoint_uri": status.checkpoint_uri,
-        "version": job.record.version + training.steps,
-        "lineage": status.lineage,
-    }
+    return Learned(status.checkpoint_uri, training.steps, status.lineage)
 
 
 async def _issue(job: RunningJob, training: Reinforcement, asked: Asked, follower: Follower) -> None:

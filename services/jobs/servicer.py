@@ -13,6 +13,7 @@ import grpc
 
 from earwitness import storage
 from earwitness.errors import ConflictError, InfrastructureError, InputError
+from earwitness.jobs.changes import Ended, apply
 from earwitness.jobs.mesh import Mesh
 from earwitness.jobs.preparing import check_data
 from earwitness.jobs.record import JobRecord
@@ -106,7 +107,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
     ) -> wire.CancelJobResponse:
         record = await self._allowed(request.job_id, "cancel")
         if record.state is State.QUEUED:
-            ended = record.with_changes(state=State.CANCELLED, ended_at=time.time())
+            ended = apply(record, Ended(State.CANCELLED, time.time()))
             if await self._store.cancel_waiting(ended):
                 return wire.CancelJobResponse(job=ended.wire())
         await self._store.set_wish(request.job_id, "cancel")

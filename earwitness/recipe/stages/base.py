@@ -12,8 +12,16 @@ from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Training
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
-Changes = dict[str, Any]
-"""What a phase that is done changes in its job's record."""
+
+@dataclass(frozen=True)
+class Learned:
+    """What a phase of the trainer came to."""
+
+    checkpoint_uri: str
+    updates: int
+    """Weight versions that the policy moved on by."""
+    lineage: int | None = None
+    """Of the weights as they are now; None: as before."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +74,11 @@ class StageJob(Protocol):
         """
         ...
 
-    async def tune(self, manifest_uri: str) -> Changes:
+    async def tune(self, manifest_uri: str) -> Learned:
         """Let the trainer learn from a manifest. Raises JobFailed."""
         ...
 
-    async def train(self, prompts: Sequence[wire.Prompt]) -> Changes:
+    async def train(self, prompts: Sequence[wire.Prompt]) -> Learned:
         """Let the trainer learn from what is sampled of `prompts` meanwhile. Raises JobFailed."""
         ...
 
@@ -93,8 +101,11 @@ class Stage(Strict):
         """Its phases in order. Each can be stopped anywhere and run again from its start."""
         raise NotImplementedError
 
-    async def run(self, phase: str, job: StageJob) -> Changes:
-        """A phase from its start, or from where it stood. Raises JobFailed with a reason for people."""
+    async def run(self, phase: str, job: StageJob) -> Learned | None:
+        """A phase from its start, or from where it stood; what the trainer came to, None if it had nothing to do.
+
+        Raises JobFailed with a reason for people.
+        """
         raise NotImplementedError
 
     def sampled(self) -> SamplingConfig | None:

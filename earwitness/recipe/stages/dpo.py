@@ -15,7 +15,7 @@ from earwitness.manifest import Example, write_manifest
 from earwitness.recipe.schema.fields import Name, Positive
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import PreferenceTune, Training
-from earwitness.recipe.stages.base import Asked, Changes, Stage, StageJob, numbered, told
+from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob, numbered, told
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 
@@ -40,11 +40,11 @@ class DpoStage(Stage):
     def phases(self) -> list[str]:
         return ["sample", "tune"]
 
-    async def run(self, phase: str, job: StageJob) -> Changes:
+    async def run(self, phase: str, job: StageJob) -> Learned | None:
         pairs = job.path(self.type, f"{job.index}.jsonl")
         if phase == "tune":
             # Without the manifest there was nothing to correct, and the job has said so.
-            return await job.tune(pairs) if await asyncio.to_thread(artifacts.exists, pairs) else {}
+            return await job.tune(pairs) if await asyncio.to_thread(artifacts.exists, pairs) else None
         groups = await job.sample()
         paired = pair_up(groups, self)
         counts = dict(sorted(paired.outcomes.items(), key=lambda item: -item[1]))
@@ -54,13 +54,13 @@ class DpoStage(Stage):
             if not counts.get("listens"):
                 raise JobFailed(f"{found}; no answer could be the better one")
             await job.tell("stage", f"{found}; there is nothing to correct, so the stage is skipped")
-            return {}
+            return None
         await asyncio.to_thread(write_manifest, pairs, paired.examples)
         found_pairs = len(paired.examples) // 2
         answers = {f"answers.{what.replace(' ', '_')}": float(n) for what, n in counts.items()}
         message = f"dpo has {found_pairs} pairs of {len(groups)} groups ({told(counts)})"
         await job.tell("stage", message, {"pairs": float(found_pairs), **answers})
-        return {}
+        return None
 
     def sampled(self) -> SamplingConfig:
         return self.sampling

@@ -7,7 +7,7 @@ from typing import Literal
 
 from earwitness.recipe.schema.fields import Name
 from earwitness.recipe.schema.sampling import SamplingConfig
-from earwitness.recipe.stages.base import Asked, Changes, Stage, StageJob
+from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 SILENT = "score-silent"
@@ -30,9 +30,9 @@ class EvalStage(Stage):
     def phases(self) -> list[str]:
         return ["score", SILENT] if self.without_audio else ["score"]
 
-    async def run(self, phase: str, job: StageJob) -> Changes:
+    async def run(self, phase: str, job: StageJob) -> Learned | None:
         await job.sample()
-        return {}
+        return None
 
     def sampled(self) -> SamplingConfig:
         return self.sampling

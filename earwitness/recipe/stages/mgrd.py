@@ -17,7 +17,7 @@ from earwitness.manifest import Example, write_manifest
 from earwitness.recipe.schema.fields import Name, Positive, Share
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Training, Tune
-from earwitness.recipe.stages.base import Asked, Changes, Stage, StageJob, numbered, told
+from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob, numbered, told
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 
@@ -46,11 +46,11 @@ class MgrdStage(Stage):
     def phases(self) -> list[str]:
         return ["sample", "tune"]
 
-    async def run(self, phase: str, job: StageJob) -> Changes:
+    async def run(self, phase: str, job: StageJob) -> Learned | None:
         kept = job.path(self.type, f"{job.index}.jsonl")
         if phase == "tune":
             # Without the manifest there was nothing left to learn, and the job has said so.
-            return await job.tune(kept) if await asyncio.to_thread(artifacts.exists, kept) else {}
+            return await job.tune(kept) if await asyncio.to_thread(artifacts.exists, kept) else None
         distilled = distil(await job.sample(), self)
         counts = dict(sorted(distilled.reasons.items(), key=lambda item: -item[1]))
         await asyncio.to_thread(artifacts.write_json, job.path(self.type, f"{job.index}.counts.json"), counts)
@@ -59,12 +59,12 @@ class MgrdStage(Stage):
             if not any(isinstance(earlier, MgrdStage) for earlier in job.earlier):
                 raise JobFailed(found)
             await job.tell("stage", f"{found}; an earlier round has learned what there was, so this one is skipped")
-            return {}
+            return None
         await asyncio.to_thread(write_manifest, kept, distilled.examples)
         figures = {f"traces.{reason.replace(' ', '_')}": float(n) for reason, n in counts.items()}
         message = f"mgrd keeps {counts['kept']} of {sum(counts.values())} traces ({told(counts)})"
         await job.tell("stage", message, figures)
-        return {}
+        return None
 
     def sampled(self) -> SamplingConfig:
         return self.sampling

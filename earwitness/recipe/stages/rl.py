@@ -16,7 +16,7 @@ from earwitness.recipe.schema.fields import Count, Name, Positive, Strict
 from earwitness.recipe.schema.reinforcement import Reinforcement
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Training
-from earwitness.recipe.stages.base import Asked, Changes, Stage, StageJob
+from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 
@@ -61,16 +61,16 @@ class RlStage(Stage, Reinforcement):
     def phases(self) -> list[str]:
         return ["select", "train"] if self.select else ["train"]
 
-    async def run(self, phase: str, job: StageJob) -> Changes:
+    async def run(self, phase: str, job: StageJob) -> Learned | None:
         if phase == "select":
             await self._choose(job)
-            return {}
+            return None
         prompts = await job.prompts()
         if self.select is not None:
             chosen = set((await asyncio.to_thread(artifacts.read_json, _selection(job)))["selected"])
             prompts = [prompt for prompt in prompts if prompt.id in chosen]
             if len(prompts) < self.groups_per_step:
-                return {}  # selection has said so
+                return None  # selection has said so
         return await job.train(prompts)
 
     def sampled(self) -> SamplingConfig:

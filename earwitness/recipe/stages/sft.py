@@ -9,7 +9,7 @@ from earwitness.errors import InputError
 from earwitness.manifest import Example
 from earwitness.recipe.schema.fields import Name
 from earwitness.recipe.schema.updates import Training, Tune
-from earwitness.recipe.stages.base import Changes, Stage, StageJob
+from earwitness.recipe.stages.base import Learned, Stage, StageJob
 
 
 class SftStage(Stage):
@@ -26,7 +26,7 @@ class SftStage(Stage):
     def phases(self) -> list[str]:
         return ["tune"]
 
-    async def run(self, phase: str, job: StageJob) -> Changes:
+    async def run(self, phase: str, job: StageJob) -> Learned | None:
         return await job.tune(job.data(self.data))
 
     def training(self, phase: str) -> Training | None:

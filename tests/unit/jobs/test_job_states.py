@@ -1,9 +1,27 @@
 """The state machine, the list of phases, and the record: pure, so tested exhaustively."""
 
+import dataclasses
 from itertools import product
 
 import pytest
 
+from earwitness.jobs.changes import (
+    Ended,
+    Learned,
+    Paused,
+    PhaseDone,
+    Prepared,
+    Published,
+    Resumed,
+    RunClosed,
+    Running,
+    Sampled,
+    Started,
+    StepTold,
+    TrainerSeen,
+    WentBack,
+    apply,
+)
 from earwitness.jobs.phases import phases_of
 from earwitness.jobs.record import JobRecord, effective_recipe, recipe_yaml
 from earwitness.jobs.states import NEXT, State, may_become, next_action, refusal
@@ -27,7 +45,7 @@ stages:
 
 
 def record(**fields: object) -> JobRecord:
-    return JobRecord("small-1", "r", "small", "/out/small-1", 6, 1.0).with_changes(**fields)
+    return JobRecord(**{**dataclasses.asdict(JobRecord("small-1", "r", "small", "/out/small-1", 6, 1.0)), **fields})
 
 
 def test_every_state_has_its_place_on_the_wire() -> None:
@@ -97,7 +115,9 @@ def test_a_record_survives_its_text() -> None:
 
 def test_a_transition_that_does_not_exist_is_loud() -> None:
     with pytest.raises(ValueError, match="QUEUED cannot become PAUSED"):
-        record(state=State.PAUSED)
+        apply(record(), Paused(2.0))
+    with pytest.raises(ValueError, match="SUCCEEDED cannot become RUNNING"):
+        apply(record(state=State.SUCCEEDED), Running())
 
 
 def test_written_probe_data_is_a_manifest_like_any_other() -> None:
@@ -115,3 +135,28 @@ def test_the_effective_recipe_is_a_recipe() -> None:
     assert load_recipe(recipe_yaml(effective)) == effective
     assert effective.output == "/out/small-1"
     assert effective.data == {"cold_start": "/a", "train": "/b", "eval": "/elsewhere"}
+
+
+def test_a_record_is_the_sum_of_what_happened() -> None:
+    phases = phases_of(load_recipe(RECIPE))
+    r = apply(record(), Started(10.0))
+    assert (r.state, r.phase, r.started_at, r.phase_started_at) == (State.STARTING, "prepare", 10.0, 10.0)
+    r = apply(r, PhaseDone(phases[0], 4.0, 14.0, phases[1], Prepared({"eval": "/e"}, "/m")), Running())
+    assert (r.state, r.cursor, r.phase, r.model_uri, r.manifests) == (State.RUNNING, 1, "tune", "/m", {"eval": "/e"})
+    r = apply(r, TrainerSeen(1, 2, 5.0), StepTold(1), Paused(20.0), Resumed(23.0))
+    assert (r.step, r.steps, r.after_step, r.paused_seconds, r.lineage) == (1, 2, 1, 3.0, 0)
+    r = apply(r, WentBack(0), TrainerSeen(2, 2, 0.0), StepTold(2))
+    r = apply(r, PhaseDone(phases[1], 7.0, 30.0, phases[2], Learned("/c/1", 1)), Published(1))
+    assert (r.checkpoint_uri, r.version, r.published, r.step, r.after_step) == ("/c/1", 1, 1, 0, 0)
+    r = apply(r, Sampled(3, 8, 2.0), RunClosed("j/1", {"used": 8}, 8))
+    assert (r.step, r.steps, r.ledgers) == (8, 8, {"j/1": {"used": 8}})
+    r = apply(r, TrainerSeen(1, 2, 0.0, lineage=3, version=0))
+    assert (r.lineage, r.published) == (
+        3,
+        1,
+    )  # a trainer that has published nothing yet still serves the version before
+    r = apply(r, RunClosed("j/2", {"used": 4}), PhaseDone(phases[6], 9.0, 40.0, None, Learned("/c/2", 5, 4)))
+    assert (r.version, r.lineage, r.steps) == (6, 4, 2)
+    assert r.seconds == {"prepare": 4.0, "sft": 7.0, "rl": 9.0}
+    ended = apply(r, Ended(State.FAILED, 50.0, "no room"))
+    assert (ended.state, ended.reason, ended.ended_at, ended.seconds_left) == (State.FAILED, "no room", 50.0, 0.0)
