@@ -17,20 +17,30 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
-from earwitness.errors import EarwitnessError, InputError
+from earwitness.client_errors import (
+    NotAllowed,
+    Refused,
+    ServerError,
+    ServerUnreachable,
+    UnknownJob,
+    typed_error,
+)
+from earwitness.errors import InputError
 from earwitness.local.state import DEFAULT_FOLDER, read_state
 from earwitness.loopback import direct
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 if TYPE_CHECKING:
     from earwitness.cluster import Api, Forward, Release
+
+__all__ = ["Mesh", "NotAllowed", "Refused", "ServerError", "ServerUnreachable", "UnknownJob", "state_name"]
 
 CONNECT_SECONDS = 4.0
 """A person should know within five seconds that nobody answers."""
@@ -63,42 +73,6 @@ TERMINAL = frozenset({jobs_pb2.JOB_STATE_SUCCEEDED, jobs_pb2.JOB_STATE_FAILED, j
 """States that a job never leaves."""
 
 _Response = TypeVar("_Response")
-
-
-class ServerUnreachable(EarwitnessError):
-    """Nobody answered at `address` within `seconds`."""
-
-    def __init__(self, address: str, seconds: float) -> None:
-        super().__init__(address, seconds)
-        self.address = address
-        self.seconds = seconds
-
-    def __str__(self) -> str:
-        return f"no answer from {self.address} within {self.seconds:.0f} s; is the mesh up (`earwitness status`)?"
-
-
-class NotAllowed(EarwitnessError):
-    """The token is missing or wrong."""
-
-
-class UnknownJob(EarwitnessError):
-    """The mesh has no such job."""
-
-
-class Refused(EarwitnessError):
-    """The request cannot be done; `problems` holds (field, description) pairs where the server named fields."""
-
-    def __init__(self, reason: str, problems: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(reason, tuple(problems))
-        self.reason = reason
-        self.problems = tuple(problems)
-
-    def __str__(self) -> str:
-        return "\n".join(f"{field}: {what}" for field, what in self.problems) or self.reason
-
-
-class ServerError(EarwitnessError):
-    """The service failed at something that is not the caller's fault."""
 
 
 def state_name(state: jobs_pb2.JobState) -> str:
@@ -264,7 +238,7 @@ class Mesh:
                     last_answer = time.monotonic()
                     continue
                 if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-                    raise _typed(error, self.address, WATCH_SECONDS) from error
+                    raise typed_error(error, self.address, WATCH_SECONDS) from error
             if time.monotonic() - last_answer > patience:
                 raise ServerUnreachable(self.address, patience)
             time.sleep(RETRY_SECONDS)
@@ -287,7 +261,7 @@ class Mesh:
         try:
             return method(request, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _typed(error, self.address, seconds) from error
+            raise typed_error(error, self.address, seconds) from error
 
 
 def _open(address: str, authority: bytes | None, seconds: float) -> grpc.Channel:
@@ -310,41 +284,3 @@ def _certificates(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise InputError("EW_TLS_CA", f"{file!r} cannot be read ({error.strerror})", "a PEM file") from error
-
-
-def _typed(error: grpc.RpcError, address: str, seconds: float) -> EarwitnessError:
-    """The error of this module that a status means."""
-    code, words = error.code(), error.details() or ""
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED) and not _from_service(error):
-        return ServerUnreachable(address, seconds)
-    if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-        return NotAllowed(f"{address}: {words}")
-    if code == grpc.StatusCode.NOT_FOUND:
-        return UnknownJob(words)
-    if code in (
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.FAILED_PRECONDITION,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.ALREADY_EXISTS,
-    ):
-        return Refused(words, _problems(error))
-    return ServerError(f"{address}: {words or code.name}")
-
-
-def _from_service(error: grpc.RpcError) -> bool:
-    """True if a service answered UNAVAILABLE itself, because something behind it did not answer."""
-    return error.code() == grpc.StatusCode.UNAVAILABLE and (error.details() or "").startswith("waited ")
-
-
-def _problems(error: grpc.RpcError) -> list[tuple[str, str]]:
-    """The field violations that travel with a status."""
-    from google.rpc import error_details_pb2
-    from grpc_status import rpc_status
-
-    status = rpc_status.from_call(error)
-    found: list[tuple[str, str]] = []
-    for detail in status.details if status else ():
-        bad = error_details_pb2.BadRequest()
-        if detail.Unpack(bad):
-            found.extend((v.field, v.description) for v in bad.field_violations)
-    return found

@@ -1,4 +1,4 @@
-"""Typed errors as gRPC statuses.
+"""Typed errors as gRPC statuses, each with its kind as google.rpc.ErrorInfo.
 
 InputError -> INVALID_ARGUMENT, with google.rpc.BadRequest field violations; NotFoundError -> NOT_FOUND;
 ConflictError -> FAILED_PRECONDITION; InfrastructureError -> UNAVAILABLE; anything else -> INTERNAL, logged.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import grpc
 from google.protobuf import any_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
 
 from earwitness.errors import (
     ConflictError,
@@ -16,8 +17,11 @@ from earwitness.errors import (
     EarwitnessError,
     InfrastructureError,
     InputError,
+    JobFailed,
     NotFoundError,
 )
+from earwitness.wire.errors.v1 import errors_pb2
+from earwitness.wire.errors.v1.errors_pb2 import ErrorKind
 
 DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata under which gRPC libraries look for a google.rpc.Status."""
@@ -29,17 +33,33 @@ LONGEST_DETAILS = 3000
 """Bytes; one and a third of it on the wire, beside the message twice."""
 
 
+DOMAIN = "earwitness"
+"""Of the kinds that travel as google.rpc.ErrorInfo."""
+
+KINDS: tuple[tuple[type[EarwitnessError], ErrorKind], ...] = (
+    (InputError, errors_pb2.ERROR_KIND_INPUT),
+    (NotFoundError, errors_pb2.ERROR_KIND_NOT_FOUND),
+    (ConflictError, errors_pb2.ERROR_KIND_CONFLICT),
+    (InfrastructureError, errors_pb2.ERROR_KIND_INFRASTRUCTURE),
+    (JobFailed, errors_pb2.ERROR_KIND_JOB),
+)
+
+CODES = {
+    errors_pb2.ERROR_KIND_INPUT: grpc.StatusCode.INVALID_ARGUMENT,
+    errors_pb2.ERROR_KIND_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    errors_pb2.ERROR_KIND_CONFLICT: grpc.StatusCode.FAILED_PRECONDITION,
+    errors_pb2.ERROR_KIND_INFRASTRUCTURE: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+def kind_of(error: BaseException) -> ErrorKind:
+    """What programs are told of an error."""
+    return next((kind for of, kind in KINDS if isinstance(error, of)), errors_pb2.ERROR_KIND_INTERNAL)
+
+
 def code_of(error: BaseException) -> grpc.StatusCode:
     """The gRPC status code of an error."""
-    if isinstance(error, InputError):
-        return grpc.StatusCode.INVALID_ARGUMENT
-    if isinstance(error, NotFoundError):
-        return grpc.StatusCode.NOT_FOUND
-    if isinstance(error, ConflictError):
-        return grpc.StatusCode.FAILED_PRECONDITION
-    if isinstance(error, InfrastructureError):
-        return grpc.StatusCode.UNAVAILABLE
-    return grpc.StatusCode.INTERNAL
+    return CODES.get(kind_of(error), grpc.StatusCode.INTERNAL)
 
 
 def violations_of(error: BaseException) -> list[tuple[str, str]]:
@@ -52,22 +72,27 @@ def violations_of(error: BaseException) -> list[tuple[str, str]]:
 
 
 def trailing_details(error: BaseException) -> tuple[tuple[str, bytes], ...]:
-    """Trailing metadata with the field violations of an error; empty if it names no field."""
-    violations = violations_of(error)
-    if not violations:
-        return ()
+    """Trailing metadata with the kind of an error, and the fields that it names."""
+    reason = ErrorKind.Name(kind_of(error)).removeprefix("ERROR_KIND_")
+    details = [_packed(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))]
     bad = error_details_pb2.BadRequest()
-    for field, description in violations:
+    for field, description in violations_of(error):
         bad.field_violations.add(
             field=_cut(field, LONGEST_DETAILS // 8), description=_cut(description, LONGEST_DETAILS // 4)
         )
         if bad.ByteSize() > LONGEST_DETAILS:
             del bad.field_violations[-1]
             break
-    detail = any_pb2.Any()
-    detail.Pack(bad)
-    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message_of(error), details=[detail])
+    if bad.field_violations:
+        details.insert(0, _packed(bad))
+    status = status_pb2.Status(code=code_of(error).value[0], message=message_of(error), details=details)
     return ((DETAILS_KEY, status.SerializeToString()),)
+
+
+def _packed(message: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
 
 
 def message_of(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from earwitness.jobs.tasks import pass_of
 from earwitness.queue import Counts
 from earwitness.recipe.schema import Reinforcement
 from earwitness.recipe.stages.base import Asked, Learned, told
+from earwitness.wire.errors.v1 import errors_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 
 POLL_SECONDS = 0.5
@@ -26,9 +27,6 @@ POLL_SECONDS = 0.5
 
 FUTILE_STARTS = 4
 """So many starts without one finished step between them mean that the phase kills the trainer."""
-
-WAITED = "waited "
-"""How an InfrastructureError begins in a trainer's reason."""
 
 BARREN_STEPS = 40
 """So many steps' worth of groups dropped in a row mean that no prompt is left to learn from."""
@@ -84,7 +82,8 @@ class Follower:
         if named != ours or status.state in (wire.PHASE_STATE_IDLE, wire.PHASE_STATE_STOPPED):
             return False
         # A server that the trainer could not reach may be back: only `FUTILE_STARTS` of these end the job.
-        return not (status.state == wire.PHASE_STATE_FAILED and status.reason.startswith(WAITED))
+        unreachable = status.reason_kind == errors_pb2.ERROR_KIND_INFRASTRUCTURE
+        return not (status.state == wire.PHASE_STATE_FAILED and unreachable)
 
     async def _remember(self, after_step: int) -> None:
         if after_step != self._job.record.after_step:

@@ -16,10 +16,12 @@ from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import Queue
 from earwitness.redis_client import connect
+from earwitness.wire.errors.v1 import errors_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from services.server import serve_health, serve_in_thread
 from services.settings import Settings
+from services.status import kind_of
 from services.trainer.board import Board
 from services.trainer.servicer import TrainerServicer
 from trainer.phase import Phase
@@ -93,20 +95,21 @@ def _next(board: Board, stopping: threading.Event) -> bytes:
 def _run_phase(request: wire.StartPhaseRequest, board: Board | None, settings: Settings, log: Logger) -> bool:
     """False if the ranks may have lost step with each other, so that the process must end."""
     log.info("phase started", phase=request.phase)
-    state, reason, together = wire.PHASE_STATE_FAILED, "", True
+    state, together = wire.PHASE_STATE_FAILED, True
+    reason, kind = "", errors_pb2.ERROR_KIND_UNSPECIFIED
     try:
         finished = Phase(request, board, settings, log).run()
         state = wire.PHASE_STATE_DONE if finished else wire.PHASE_STATE_STOPPED
     except EarwitnessError as error:  # raised by all ranks together
-        reason = str(error)
+        reason, kind = str(error), kind_of(error)
         log.error("phase failed", phase=request.phase, reason=reason)
     except Exception as error:  # the edge: a mistake of ours, or of a library; the ranks may stand anywhere
-        reason = f"{type(error).__name__}: {error}"
+        reason, kind = f"{type(error).__name__}: {error}", kind_of(error)
         log.exception("phase failed", error, phase=request.phase)
         together = dist.get_world_size() == 1
     parallel.free_memory()  # else the next phase's models would stand beside this one's
     if board is not None:
-        board.ended(state, reason)
+        board.ended(state, reason, kind)
         log.info("phase ended", phase=request.phase, state=wire.PhaseState.Name(state))
     return together
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from earwitness.errors import ConflictError
+from earwitness.wire.errors.v1 import errors_pb2
+from earwitness.wire.errors.v1.errors_pb2 import ErrorKind
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from trainer.checkpoint.writer import Write
 from trainer.control import Wish
@@ -135,11 +137,14 @@ class Board:
                 wire.StepMetrics(step=step, metrics=[wire.Metric(name=n, value=v) for n, v in metrics.items()])
             )
 
-    def ended(self, state: wire.PhaseState, reason: str = "") -> None:
+    def ended(
+        self, state: wire.PhaseState, reason: str = "", kind: ErrorKind = errors_pb2.ERROR_KIND_UNSPECIFIED
+    ) -> None:
         """The phase is over."""
         with self._changed:
             self._status.state = state
             self._status.reason = reason
+            self._status.reason_kind = kind
             self._changed.notify_all()
 
     def status(self, after_step: int = 0) -> wire.GetStatusResponse:

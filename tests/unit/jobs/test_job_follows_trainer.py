@@ -3,8 +3,12 @@
 import asyncio
 from types import SimpleNamespace
 
+import pytest
+
+from earwitness.errors import JobFailed
 from earwitness.jobs import training
 from earwitness.jobs.record import JobRecord
+from earwitness.wire.errors.v1 import errors_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 
 
@@ -44,3 +48,26 @@ def test_a_damaged_checkpoint_is_an_event_once(monkeypatch):
     follower = training.Follower(job, wire.StartPhaseRequest(job_id="j", phase="train"))
     assert asyncio.run(follower.run()).state == done
     assert job.told == [("stage", f"train: {torn}; an earlier checkpoint is used")]
+
+
+def test_a_trainer_that_waited_for_a_server_is_started_again_and_any_other_failure_is_the_jobs(monkeypatch):
+    monkeypatch.setattr(training, "POLL_SECONDS", 0.0)
+
+    class Starts(Trainer):
+        started = 0
+
+        async def start_phase(self, request: wire.StartPhaseRequest) -> wire.StartPhaseResponse:
+            self.started += 1
+            return wire.StartPhaseResponse()
+
+    failed = status(wire.PHASE_STATE_FAILED)
+    failed.reason = "waited 9 s for a word that begins so"
+    away = wire.GetStatusResponse()
+    away.CopyFrom(failed)
+    away.reason_kind = errors_pb2.ERROR_KIND_INFRASTRUCTURE
+    job = Job(Starts(away, status(wire.PHASE_STATE_DONE)))
+    follower = training.Follower(job, wire.StartPhaseRequest(job_id="j", phase="train"))
+    assert asyncio.run(follower.run()).state == wire.PHASE_STATE_DONE and job.trainer.started == 1
+    job = Job(Starts(failed))
+    with pytest.raises(JobFailed, match="waited 9 s"):
+        asyncio.run(training.Follower(job, wire.StartPhaseRequest(job_id="j", phase="train")).run())

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -13,6 +14,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
+from earwitness.client_errors import Refused, ServerError, ServerUnreachable, UnknownJob, typed_error
 from earwitness.errors import ConflictError, DocumentError, InfrastructureError, InputError, NotFoundError, Problem
 from earwitness.log import Logger
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
@@ -104,6 +106,41 @@ def test_mistakes_travel_by_field(server: RunningServer, number: int, fields: li
     bad = error_details_pb2.BadRequest()
     assert rpc_status.from_call(raised.value).details[0].Unpack(bad)
     assert [v.field for v in bad.field_violations] == fields
+
+
+KINDS = {1: "INPUT", 2: "NOT_FOUND", 3: "CONFLICT", 4: "INFRASTRUCTURE", 5: "INTERNAL", 6: "INPUT"}
+
+
+@pytest.mark.parametrize("number", ERRORS)
+def test_the_kind_of_an_error_travels(server: RunningServer, number: int) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        status(server, number)
+    info = error_details_pb2.ErrorInfo()
+    assert rpc_status.from_call(raised.value).details[-1].Unpack(info)
+    assert (info.domain, info.reason) == ("earwitness", KINDS[number])
+    typed = typed_error(raised.value, server.address, 1.0)
+    assert isinstance(typed, ServerError if number in (4, 5) else UnknownJob if number == 2 else Refused)
+
+
+def test_words_do_not_make_a_kind(server: RunningServer) -> None:
+    """A proxy on the way that answers in our words is not the service."""
+
+    class Stranger(grpc.GenericRpcHandler):
+        def service(self, details):
+            def refuse(request, context):
+                context.abort(grpc.StatusCode.UNAVAILABLE, "waited 5.0 s for Redis: refused")
+
+            return grpc.unary_unary_rpc_method_handler(refuse)
+
+    stranger = grpc.server(ThreadPoolExecutor(1), [Stranger()])
+    port = stranger.add_insecure_port("127.0.0.1:0")
+    stranger.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as raised:
+            channel.unary_unary("/any/Method")(b"", timeout=10)
+        assert isinstance(typed_error(raised.value, "there", 1.0), ServerUnreachable)
+    finally:
+        stranger.stop(None).wait()
 
 
 def test_settings_of_an_empty_environment_are_usable() -> None:

@@ -1,3 +1,4 @@
+from earwitness.wire.errors.v1 import errors_pb2 as _errors_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -125,7 +126,7 @@ class StepMetrics(_message.Message):
     def __init__(self, step: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("job_id", "stage_index", "phase", "state", "reason", "step", "steps", "version", "checkpoint_uri", "lineage", "steps_done", "run_id", "ranks", "saving", "passed_over")
+    __slots__ = ("job_id", "stage_index", "phase", "state", "reason", "step", "steps", "version", "checkpoint_uri", "lineage", "steps_done", "run_id", "ranks", "saving", "passed_over", "reason_kind")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     STAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -141,6 +142,7 @@ class GetStatusResponse(_message.Message):
     RANKS_FIELD_NUMBER: _ClassVar[int]
     SAVING_FIELD_NUMBER: _ClassVar[int]
     PASSED_OVER_FIELD_NUMBER: _ClassVar[int]
+    REASON_KIND_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     stage_index: int
     phase: str
@@ -156,7 +158,8 @@ class GetStatusResponse(_message.Message):
     ranks: int
     saving: CheckpointWrite
     passed_over: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, job_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., phase: _Optional[str] = ..., state: _Optional[_Union[PhaseState, str]] = ..., reason: _Optional[str] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., version: _Optional[int] = ..., checkpoint_uri: _Optional[str] = ..., lineage: _Optional[int] = ..., steps_done: _Optional[_Iterable[_Union[StepMetrics, _Mapping]]] = ..., run_id: _Optional[str] = ..., ranks: _Optional[int] = ..., saving: _Optional[_Union[CheckpointWrite, _Mapping]] = ..., passed_over: _Optional[_Iterable[str]] = ...) -> None: ...
+    reason_kind: _errors_pb2.ErrorKind
+    def __init__(self, job_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., phase: _Optional[str] = ..., state: _Optional[_Union[PhaseState, str]] = ..., reason: _Optional[str] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., version: _Optional[int] = ..., checkpoint_uri: _Optional[str] = ..., lineage: _Optional[int] = ..., steps_done: _Optional[_Iterable[_Union[StepMetrics, _Mapping]]] = ..., run_id: _Optional[str] = ..., ranks: _Optional[int] = ..., saving: _Optional[_Union[CheckpointWrite, _Mapping]] = ..., passed_over: _Optional[_Iterable[str]] = ..., reason_kind: _Optional[_Union[_errors_pb2.ErrorKind, str]] = ...) -> None: ...
 
 class CheckpointWrite(_message.Message):
     __slots__ = ("step", "bytes", "bytes_written", "seconds")
