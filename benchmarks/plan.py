@@ -161,8 +161,9 @@ def updating(work: Work):
     from trainer.batches import Row
     from trainer.learner import Learner
     from trainer.model.policy import PolicyModel
-    from trainer.rl.experience import names_of, recall, updates_of
+    from trainer.rl.experience import names_of, updates_of
     from trainer.rl.groups import Sample
+    from trainer.rl.recall import recall
     from trainer.rl.reinforce import learn
     from trainer.tuning.supervised import work_of
 

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from trainer.rl.losses import policy_tokens, probability_ratio, token_mean
+from earwitness.recipe.schema import ClipLoss
+from trainer.means import token_mean
+from trainer.rl.losses import Moved, clip
 
 LEARNING_RATE = 1e-6
 WIDTH, LAYERS, HEADS, VOCABULARY = 640, 8, 10, 17_000
 """50 million parameters in a decoder of the usual proportions, embedding included."""
 ROWS, TOKENS = 4, 32
-CLIP, DUAL_CLIP = 0.2, 3.0
+HOW = ClipLoss(clip_low=0.2, clip_high=0.2, dual_clip=3.0)
 
 
 class Decoder(torch.nn.Module):
@@ -51,11 +53,10 @@ def versions(steps: int) -> Iterator[dict[str, np.ndarray]]:
             chosen = tokens[:, 1:, None]
             logprobs = model(tokens[:, :-1]).log_softmax(-1).gather(-1, chosen).squeeze(-1)
             old = logprobs.detach() if old is None else old
-            losses = policy_tokens(
-                probability_ratio(logprobs, old), advantages, clip_low=CLIP, clip_high=CLIP, dual_clip=DUAL_CLIP
-            )
+            moved = Moved(logprobs, old, advantages, torch.ones_like(logprobs, dtype=torch.bool))
+            losses = clip(moved, HOW).losses
             optimizer.zero_grad()
-            token_mean(losses, torch.ones_like(losses, dtype=torch.bool), losses.numel()).backward()
+            token_mean(losses, moved.mask, losses.numel()).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
         yield _bits(model)

@@ -36,8 +36,9 @@ from trainer.learner import Learner
 from trainer.model.policy import build_policy
 from trainer.model.toy import make_toy
 from trainer.ranks import parallel
-from trainer.rl.experience import names_of, recall, updates_of
+from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample
+from trainer.rl.recall import recall
 from trainer.rl.reinforce import learn
 from trainer.tuning.supervised import work_of
 

@@ -51,8 +51,9 @@ from trainer.model.optimizer import ADAM_EPS, accumulate
 from trainer.model.policy import PolicyModel
 from trainer.model.toy import toy_architecture
 from trainer.ranks import parallel
-from trainer.rl.experience import names_of, recall, updates_of
+from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample
+from trainer.rl.recall import recall
 from trainer.rl.reinforce import learn
 from trainer.tuning.supervised import supervised_loss, work_of
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from earwitness import recipe
+from earwitness.recipe import schema
+from earwitness.recipe.schema.fields import models_in
 from earwitness.recipe.stages import STAGES
 
 PAGE = Path(__file__).with_name("recipe.md")
@@ -24,6 +26,11 @@ SECTIONS = {
     "ProbeData": "`probe`",
     "Rewards": "`rewards`",
     **{stage.__name__: f"Stage `{name}`" for name, stage in STAGES.items()},
+    **{
+        model.__name__: f"`{field}: {kind}`"
+        for field in ("algorithm", "loss")
+        for kind, model in models_in(schema.Reinforcement.model_fields[field].annotation).items()
+    },
     "Tune": "`tune`",
     "PreferenceTune": "`tune` of stage `dpo`",
     "Curriculum": "`tune.curriculum`",
@@ -71,9 +78,14 @@ def _lineage(model: ast.ClassDef, models: dict[str, ast.ClassDef]) -> Iterator[a
 
 
 def default(field: ast.AnnAssign) -> str:
-    """The default as the source has it; empty where a value is needed."""
+    """The default as the source has it, a model that is one of several by its type."""
     if field.value is None:
         return "needed"
+    if isinstance(field.value, ast.Call) and isinstance(field.value.func, ast.Name) and not field.value.args:
+        model = getattr(schema, field.value.func.id, None)
+        kind = model.model_fields.get("type") if model else None
+        if kind is not None:
+            return repr(kind.default)
     source = ast.unparse(field.value)
     words = {"None": "none", "True": "true", "False": "false"}
     return words.get(source, "none" if source.startswith("Field(default_factory=") else source)
@@ -91,17 +103,8 @@ def section(model: ast.ClassDef, heading: str, models: dict[str, ast.ClassDef]) 
     rows = [
         f"| `{name}` | `{default(field)}` | {texts.get(name, '')} |" for name, field in fields.items() if name != "type"
     ]
-    return "\n".join(
-        [
-            f"## {heading}\n",
-            ast.get_docstring(model) or "",
-            "",
-            "| key | default | meaning |",
-            "|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    table = ["| key | default | meaning |", "|---|---|---|", *rows, ""] if rows else ["It has no keys of its own.", ""]
+    return "\n".join([f"## {heading}\n", ast.get_docstring(model) or "", "", *table])
 
 
 def page() -> str:

@@ -17,7 +17,7 @@ from earwitness.model.architecture import Architecture
 from earwitness.queue import Queue
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
-from earwitness.recipe.schema import Optimizer, PreferenceTune, Reinforcement, Training, Tune, Updates
+from earwitness.recipe.schema import CriticAlgorithm, Optimizer, PreferenceTune, Reinforcement, Training, Tune, Updates
 from earwitness.redis_client import connect
 from earwitness.weights import WeightPart, WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
@@ -161,10 +161,11 @@ class Phase:
 
     def _train(self, stage: Reinforcement, checkpoint: Checkpoint | None) -> bool:
         mels = MelCache(self._architecture.audio.n_mels)
-        warmup = stage.critic_warmup_steps if stage.algorithm == "ppo" else 0
+        how = stage.algorithm
+        warmup = how.critic_warmup_steps if isinstance(how, CriticAlgorithm) else 0
         self._policy = self._learner(stage.optimizer, (stage.steps - warmup) * stage.updates_per_step)
-        if stage.algorithm == "ppo":
-            optimizer = stage.critic_optimizer or stage.optimizer
+        if isinstance(how, CriticAlgorithm):
+            optimizer = how.critic_optimizer or stage.optimizer
             self._critic = self._learner(optimizer, stage.steps * stage.updates_per_step, value_head=True)
         self._restore(checkpoint)
         lineage = f"{self._request.job_id}/{self._progress.lineage}"

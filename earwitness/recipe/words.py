@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import types
-import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +13,7 @@ from pydantic_core import ErrorDetails
 from earwitness.errors import Problem, child_path, shown
 from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, order_rules
+from earwitness.recipe.schema.fields import models_in
 from earwitness.recipe.stages import BEGINNING, STAGES
 
 Loc = tuple[str | int, ...]
@@ -41,7 +41,8 @@ def path_text(loc: Sequence[str | int]) -> str:
 
 
 def _problems(detail: ErrorDetails) -> list[Problem]:
-    loc, stage_type = _without_tags(detail["loc"])
+    place = _place(detail["loc"])
+    loc = place.path
     context: Mapping[str, Any] = detail.get("ctx", {})
     if detail["type"] == "rules":
         return [
@@ -53,14 +54,17 @@ def _problems(detail: ErrorDetails) -> list[Problem]:
     path, value = path_text(loc), detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            return [Problem(path, "unknown key", _known_keys(loc, stage_type))]
+            return [_unknown_key(place)]
         case "missing":
-            return [Problem(path, "missing", _expected_type(loc, stage_type))]
+            return [Problem(path, "missing", _expected_type(place))]
         case "union_tag_not_found":
-            return [Problem(f"{path}.type", "missing", f"one of {', '.join(STAGES)}")]
-        case "union_tag_invalid":
+            return [Problem(f"{path}.type", "missing", f"one of {', '.join(place.options)}")]
+        case "union_tag_invalid" if isinstance(loc[-1], int):
             tag = context["tag"]
-            return [Problem(f"{path}.type", f"unknown stage type {shown(tag)}", _nearest(tag, list(STAGES)))]
+            return [Problem(f"{path}.type", f"unknown stage type {shown(tag)}", _nearest(tag, list(place.options)))]
+        case "union_tag_invalid":
+            *known, last = (f"'{kind}'" for kind in place.options)
+            return [Problem(path, f"{shown(context['tag'])} is not known", f"{', '.join(known)} or {last}")]
         case "literal_error":
             return [Problem(path, f"{shown(value)} is not known", context["expected"])]
         case "string_pattern_mismatch":
@@ -116,19 +120,62 @@ def _kind(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _without_tags(loc: Loc) -> tuple[Loc, str | None]:
-    """The path without the tag that pydantic inserts after a discriminated union's index, and the tag."""
-    if len(loc) > 2 and loc[0] == "stages" and loc[2] in STAGES:
-        return (*loc[:2], *loc[3:]), str(loc[2])
-    return loc, None
+@dataclass(frozen=True)
+class _Place:
+    """Where a mistake is."""
+
+    path: Loc
+    """Without the tags that pydantic inserts where a field takes one of several models."""
+    model: type[BaseModel] | None
+    """That which has, or lacks, the last key."""
+    siblings: Mapping[str, type[BaseModel]]
+    """What could stand in the model's place, by type."""
+    options: Mapping[str, type[BaseModel]]
+    """What may stand at the path, by type."""
+
+    @property
+    def key(self) -> str:
+        """The last one."""
+        return str(self.path[-1])
 
 
-def _known_keys(loc: Loc, stage_type: str | None) -> str:
-    model = _model_at(loc[:-1], stage_type)
+def _place(loc: Loc) -> _Place:
+    path: list[str | int] = []
+    model: type[BaseModel] | None = None
+    siblings: Mapping[str, type[BaseModel]] = {}
+    options: Mapping[str, type[BaseModel]] = {"": Recipe}
+    chosen: type[BaseModel] | None = Recipe
+    for part in loc:
+        if len(options) > 1 and chosen is None and isinstance(part, str):
+            chosen = options.get(part)
+            continue
+        path.append(part)
+        if isinstance(part, str):
+            model, siblings = chosen, options
+            field = model.model_fields.get(part) if model else None
+            options = models_in(field.annotation) if field else {}
+            chosen = next(iter(options.values())) if len(options) == 1 else None
+    return _Place(tuple(path), model, siblings, options)
+
+
+def _unknown_key(place: _Place) -> Problem:
+    """A key that nothing reads where it stands: the nearest that is, or the choice of algorithm that would read it."""
+    path, key, model = path_text(place.path), place.key, place.model
     if model is None:
-        return "no such key"
+        return Problem(path, "unknown key", "no such key")
+    of_stage = len(place.path) > 1 and isinstance(place.path[-2], int)
+    if not of_stage and (readers := _readers(key, place.siblings)):
+        return Problem(path, f"only type {readers} reads it", f"type: {readers}, or to leave it out")
+    for name, field in model.model_fields.items():
+        if readers := _readers(key.removeprefix(f"{name}_"), models_in(field.annotation)):
+            return Problem(path, f"only {name} {readers} reads it", f"it inside {name}, of type {readers}; or none")
     own_first = sorted(model.model_fields, key=lambda name: name not in model.__annotations__)
-    return _nearest(str(loc[-1]), own_first)
+    return Problem(path, "unknown key", _nearest(key, own_first))
+
+
+def _readers(key: str, options: Mapping[str, type[BaseModel]]) -> str:
+    """The types that have the key."""
+    return " or ".join(kind for kind, model in options.items() if kind and key in model.model_fields)
 
 
 def _nearest(name: object, known: Sequence[str]) -> str:
@@ -136,32 +183,9 @@ def _nearest(name: object, known: Sequence[str]) -> str:
     return f"{near[0]} (known: {', '.join(known)})" if near else f"one of {', '.join(known)}"
 
 
-def _expected_type(loc: Loc, stage_type: str | None) -> str:
-    model = _model_at(loc[:-1], stage_type)
-    doc = model.model_fields[str(loc[-1])].description if model else None
+def _expected_type(place: _Place) -> str:
+    doc = place.model.model_fields[place.key].description if place.model else None
     return f"a value: {doc.rstrip('.')}" if doc else "a value"
-
-
-def _model_at(loc: Loc, stage_type: str | None) -> type[BaseModel] | None:
-    """The model whose fields are the keys of the mapping at `loc`."""
-    model: type[BaseModel] | None = Recipe
-    if loc and loc[0] == "stages":
-        model, loc = (STAGES[stage_type] if stage_type else None), loc[2:]
-    for part in loc:
-        field = model.model_fields.get(str(part)) if model else None
-        model = _model_of(field.annotation) if field else None
-    return model
-
-
-def _model_of(annotation: Any) -> type[BaseModel] | None:
-    """The model of an annotation `Model` or `Model | None`."""
-    options = (
-        typing.get_args(annotation)
-        if typing.get_origin(annotation) in (typing.Union, types.UnionType)
-        else (annotation,)
-    )
-    models = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-    return models[0] if models else None
 
 
 def _order_rules(data: object) -> list[tuple[bool, Rule]]:

@@ -37,9 +37,10 @@ def main(model_dir: str, path: str, bound: str) -> None:
     from trainer.mels import MelCache
     from trainer.model.policy import build_policy
     from trainer.ranks.parallel import initialize
-    from trainer.rl.experience import names_of, recall, recalled, updates_of
+    from trainer.rl.experience import names_of, updates_of
     from trainer.rl.groups import samples_of
     from trainer.rl.parity import GAP_BOUNDS, ParityError, check_parity
+    from trainer.rl.recall import recall, recalled
     from trainer.tuning.examples import load_tokenizer
 
     torch.set_num_threads(1)

@@ -22,7 +22,8 @@ CLAMP = 10.0
 """Largest |estimate| of one token, nats; also the largest |d| that moves the policy."""
 
 EXPONENT_LIMIT = 20.0
-"""exp(20) is far beyond CLAMP and still finite in fp32, so clamping the exponent there changes no estimate."""
+"""Log-ratios above it are cut before exp, which stays finite in fp32: exp(20) is far beyond CLAMP, and beyond every cap
+and clip of a ratio, so that no estimate changes."""
 
 
 def kl_tokens(logprobs: torch.Tensor, reference: torch.Tensor, estimator: Estimator) -> torch.Tensor:

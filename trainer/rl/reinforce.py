@@ -9,28 +9,22 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from earwitness.recipe.schema import Reinforcement
+from earwitness.recipe.schema import CriticAlgorithm, Reinforcement
 from trainer.batches import Mels
 from trainer.checkpoint import Progress
 from trainer.control import Control, Wish
 from trainer.errors import IdentityError
 from trainer.learner import Learner, Loss
+from trainer.means import sequence_mean, token_mean
 from trainer.model.logprobs import States, logprobs_and_entropy, response_values
 from trainer.ranks.agreement import agree
 from trainer.ranks.figures import BAD_ROW, bad_row, maxima, sums
-from trainer.rl.experience import Experience, Update, names_of, old_figures, recall, recalled, updates_of
+from trainer.rl.experience import Experience, Update, names_of, updates_of
 from trainer.rl.groups import Sample
 from trainer.rl.kl import kl_loss_tokens, kl_tokens
-from trainer.rl.losses import (
-    clipped_tokens,
-    importance_weights,
-    policy_tokens,
-    probability_ratio,
-    sequence_mean,
-    token_mean,
-    value_tokens,
-)
+from trainer.rl.losses import POLICY_LOSSES, Moved, importance_weights, value_tokens
 from trainer.rl.parity import GAP_BOUNDS, check_parity
+from trainer.rl.recall import old_figures, recall, recalled
 
 RATIO_BOUNDS = {torch.float32: 1e-6, torch.bfloat16: 1e-2}
 """Largest |ratio - 1| of a step's first update: the same weights have seen the same micro-batches twice. In bfloat16
@@ -133,7 +127,8 @@ def learn(
     `found`: what `recall` returned.
     """
     tokens = sum(update.tokens for update in updates)
-    warming_up = critic is not None and step <= stage.critic_warmup_steps
+    how = stage.algorithm
+    warming_up = isinstance(how, CriticAlgorithm) and step <= how.critic_warmup_steps
     metrics: dict[str, float] = {"tokens": tokens}
     of_old = list(found)
     if not warming_up:
@@ -156,10 +151,10 @@ def learn(
             "grad_norm": max(norms),
         }
     metrics |= recalled(of_old, tokens)
-    if critic is not None:
+    if critic is not None and isinstance(how, CriticAlgorithm):
         figures, norms = [], []
         for update in updates:
-            made, norm = critic.update(update.micro_batches, value_loss(stage, update), names)
+            made, norm = critic.update(update.micro_batches, value_loss(how, update), names)
             figures += made
             norms.append(norm)
         metrics |= {"loss.value": sums(figures, ["loss"])["loss"] / len(updates), "grad_norm.critic": max(norms)}
@@ -176,20 +171,19 @@ def policy_loss(stage: Reinforcement, update: Update) -> Loss:
             states, e.batch, stage.sampling.temperature, entropy=wants_entropy or is_old
         )
         old_logprobs = logprobs.detach() if e.old_logprobs is None else e.old_logprobs
-        ratio = probability_ratio(logprobs, old_logprobs)
-        clips = {"clip_low": stage.clip_low, "clip_high": stage.clip_high}
-        losses = policy_tokens(ratio, e.advantages, dual_clip=stage.dual_clip, **clips)
-        losses = losses * importance_weights(old_logprobs, e.rollout_logprobs, cap=stage.importance_cap)
+        moved = POLICY_LOSSES[stage.loss.type](Moved(logprobs, old_logprobs, e.advantages, e.mask), stage.loss)
+        ratio = moved.ratio
+        losses = moved.losses * importance_weights(old_logprobs, e.rollout_logprobs, cap=stage.importance_cap)
         if e.reference_logprobs is None:
             kl = kl_tokens(logprobs, old_logprobs, "k3")
-        elif stage.algorithm == "reinforce++":  # there it is part of the reward
+        elif stage.algorithm.kl_in_reward:
             kl = kl_tokens(logprobs, e.reference_logprobs, stage.kl_estimator)
         else:
             kl = kl_loss_tokens(logprobs, e.reference_logprobs, stage.kl_estimator)
             losses = losses + stage.kl_coef * kl
         if wants_entropy:
             losses = losses - stage.entropy_coef * entropies
-        if stage.loss_mean == "token":
+        if stage.loss.mean == "token":
             total = token_mean(losses, e.mask, update.tokens)
         else:
             total = sequence_mean(losses, e.mask, update.sequences)
@@ -202,7 +196,7 @@ def policy_loss(stage: Reinforcement, update: Update) -> Loss:
                 "ratio": torch.where(e.mask, ratio, nothing).sum(),
                 "ratio.max": torch.where(e.mask, ratio, nothing).max(),
                 "ratio.gap": torch.where(e.mask, (ratio - 1.0).abs(), nothing).max(),
-                "clipped": (clipped_tokens(ratio, e.advantages, **clips) & e.mask).sum(),
+                "clipped": (moved.clipped & e.mask).sum(),
                 BAD_ROW: bad_row(losses, e.mask, e.batch.numbers),
             }
             if is_old:
@@ -212,12 +206,12 @@ def policy_loss(stage: Reinforcement, update: Update) -> Loss:
     return loss
 
 
-def value_loss(stage: Reinforcement, update: Update) -> Loss:
+def value_loss(how: CriticAlgorithm, update: Update) -> Loss:
     """The critic's loss in an update: the mean over its tokens."""
 
     def loss(output: Tensor, e: Experience) -> tuple[Tensor, dict[str, Tensor]]:
         values = response_values(output, e.batch)
-        losses = value_tokens(values, e.old_values, e.returns, value_clip=stage.value_clip)
+        losses = value_tokens(values, e.old_values, e.returns, value_clip=how.value_clip)
         total = token_mean(losses, e.mask, update.tokens)
         return total, {"loss": total.detach(), BAD_ROW: bad_row(losses, e.mask, e.batch.numbers)}
 

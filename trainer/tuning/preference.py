@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor
 
 from earwitness.errors import InputError
@@ -18,12 +19,12 @@ from trainer.batches import AroundBatch, Batch, Mels, Row, collate
 from trainer.checkpoint import Progress
 from trainer.control import Control
 from trainer.learner import Learner, Loss
+from trainer.means import masked_sum
 from trainer.model.logprobs import States, logprobs
 from trainer.model.optimizer import forward
 from trainer.ranks.agreement import agree
 from trainer.ranks.figures import BAD_ROW, bad_row
 from trainer.ranks.parallel import data_parallel, device, parallel_state
-from trainer.rl.losses import masked_sum, preference_rows
 from trainer.shares import micro_batches, share
 from trainer.tuning.loop import Work, follow
 
@@ -130,6 +131,15 @@ def work_of(pairs: Sequence[Pair], mels: Mels, config: PreferenceTune) -> Work:
         [row.name for pair in pairs for row in (pair.chosen, pair.rejected)],
         sum(row.response_tokens for pair in pairs for row in (pair.chosen, pair.rejected)),
     )
+
+
+def preference_rows(chosen: Tensor, rejected: Tensor, beta: float) -> tuple[Tensor, Tensor]:
+    """DPO's sigmoid loss -log sigmoid(beta (chosen - rejected)) (https://arxiv.org/abs/2305.18290), and the margins.
+
+    `chosen`, `rejected`: log p_policy - log p_reference of the whole answers, or their means per token. All [pairs].
+    """
+    margins = beta * (chosen - rejected)
+    return -F.logsigmoid(margins), margins.detach()
 
 
 def preference_loss(pairs: int, *, beta: float, length_normalised: bool) -> Loss:

@@ -11,10 +11,10 @@ from trainer.batches import Batch, Mels, Row, collate
 from trainer.checkpoint import Progress
 from trainer.control import Control
 from trainer.learner import Learner, Loss
+from trainer.means import token_mean
 from trainer.model.logprobs import States, logprobs
 from trainer.ranks.figures import BAD_ROW, bad_row
 from trainer.ranks.parallel import data_parallel, device
-from trainer.rl.losses import supervised_tokens, token_mean
 from trainer.shares import micro_batches, share
 from trainer.tuning.examples import Examples
 from trainer.tuning.loop import Work, follow
@@ -52,3 +52,8 @@ def supervised_loss(tokens: int) -> Loss:
         return total, {"loss": total.detach(), BAD_ROW: bad_row(losses, batch.mask, batch.numbers)}
 
     return loss
+
+
+def supervised_tokens(logprobs: Tensor) -> Tensor:
+    """-log p of the target tokens, nats."""
+    return -logprobs

@@ -3,6 +3,15 @@
 Only types and rules live here; reading YAML and wording the errors is `load.py`.
 """
 
+from earwitness.recipe.schema.algorithms import (
+    Algorithm,
+    ClipLoss,
+    CriticAlgorithm,
+    Grpo,
+    Ppo,
+    ReinforcePlusPlus,
+    Rloo,
+)
 from earwitness.recipe.schema.model import ModelConfig, ToyModel
 from earwitness.recipe.schema.reinforcement import Reinforcement
 from earwitness.recipe.schema.sampling import ProbeData, Rewards, SamplingConfig
@@ -18,15 +27,22 @@ from earwitness.recipe.schema.updates import (
 )
 
 __all__ = [
+    "Algorithm",
+    "ClipLoss",
+    "CriticAlgorithm",
     "Curriculum",
+    "Grpo",
     "Load",
     "MicroBatching",
     "ModelConfig",
     "Optimizer",
+    "Ppo",
     "PreferenceTune",
     "ProbeData",
+    "ReinforcePlusPlus",
     "Reinforcement",
     "Rewards",
+    "Rloo",
     "SamplingConfig",
     "ToyModel",
     "Training",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -38,3 +38,12 @@ class Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+def models_in(annotation: Any) -> dict[str, type[BaseModel]]:
+    """The models that a field takes by the value of their `type`, under which pydantic reports of them; "" for one that
+    has none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        kind = annotation.model_fields.get("type")
+        return {str(kind.default) if kind else "": annotation}
+    return {kind: model for part in get_args(annotation) for kind, model in models_in(part).items()}

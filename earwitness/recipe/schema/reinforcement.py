@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from earwitness.recipe.rules import Rule, require
-from earwitness.recipe.schema.fields import Count, Positive, Share
+from earwitness.recipe.schema.algorithms import (
+    AlgorithmField,
+    ClipLoss,
+    CriticAlgorithm,
+    LossField,
+    Ppo,
+    gathered,
+)
+from earwitness.recipe.schema.fields import Count, Positive
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Load, Optimizer, Training
 
@@ -15,9 +23,10 @@ from earwitness.recipe.schema.updates import Load, Optimizer, Training
 class Reinforcement(Training):
     """Updates on trajectories that are sampled and rewarded meanwhile."""
 
-    algorithm: Literal["ppo", "rloo", "grpo", "reinforce++"] = "ppo"
-    """ppo: critic and GAE; rloo: leave-one-out baseline; grpo: group mean and standard deviation; reinforce++: reward
-    less the KL term of the tokens to come, whitened over the tokens of the global batch."""
+    algorithm: AlgorithmField = Ppo()
+    """How advantages are estimated: the name of one, or its `type` and its own keys."""
+    loss: LossField = ClipLoss()
+    """What the policy descends: the name of one, or its `type` and its own keys."""
     steps: Positive
     """Policy versions to publish."""
     groups_per_step: Positive = 16
@@ -28,26 +37,6 @@ class Reinforcement(Training):
     """Optimizer updates on each step's trajectories: the global batch is split in this many mini-batches."""
     optimizer: Optimizer
     """How the policy moves."""
-    critic_optimizer: Optimizer | None = None
-    """How the critic moves (ppo); none: as the policy."""
-    critic_warmup_steps: Count = 0
-    """First steps that update only the critic (ppo)."""
-    clip_low: Share = 0.2
-    """Lower clip of the ratio."""
-    clip_high: Share = 0.2
-    """Upper clip of the ratio."""
-    dual_clip: Annotated[float, Field(gt=1.0)] = 3.0
-    """Bound of the loss where the advantage is negative."""
-    value_clip: Annotated[float, Field(gt=0.0)] = 0.2
-    """Clip of the value's move."""
-    gamma: Share = 1.0
-    """Discount."""
-    gae_lambda: Share = 1.0
-    """GAE's lambda."""
-    whiten_advantages: bool = True
-    """Zero mean, unit variance over the tokens of the global batch (ppo; reinforce++ always does)."""
-    loss_mean: Literal["token", "sequence"] = "token"
-    """token: all tokens of the global batch weigh the same; sequence: all trajectories, whatever their length."""
     kl_coef: Annotated[float, Field(ge=0.0)] = 0.0
     """Weight of the KL term to the frozen reference; above 0 the reference service is used. A term of the loss;
     in reinforce++ one of the reward, always k1."""
@@ -71,17 +60,21 @@ class Reinforcement(Training):
     keep_checkpoints: Positive = 2
     """Checkpoints kept."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, data: Any) -> Any:
+        return gathered(data)
+
     @model_validator(mode="after")
     def _possible(self) -> Reinforcement:
         sampling, group = self.sampling, self.sampling.samples
         trajectories = self.groups_per_step * group
         exact = "1: log-probs of a cut distribution are not the policy's"
-        from_group = self.algorithm in ("rloo", "grpo")
-        baseline = f"at least 2: {self.algorithm} takes its baseline from the group"
+        baseline = f"at least 2: {self.algorithm.type} takes its baseline from the group"
         require(
             [
                 (sampling.top_p == 1.0, Rule("sampling.top_p", f"{sampling.top_p} in an rl stage", exact)),
-                (not from_group or group >= 2, Rule("sampling.samples", f"{group}", baseline)),
+                (not self.algorithm.from_group or group >= 2, Rule("sampling.samples", f"{group}", baseline)),
                 (
                     trajectories % self.updates_per_step == 0,
                     Rule(
@@ -100,8 +93,8 @@ class Reinforcement(Training):
             sequences=self.groups_per_step * group // self.updates_per_step,
             per_clip=group,
             updates=self.updates_per_step,
-            name=self.algorithm,
-            critic=self.algorithm == "ppo",
+            name=self.algorithm.type,
+            critic=isinstance(self.algorithm, CriticAlgorithm),
             recalled=True,
             entropy=self.entropy_coef > 0,
         )

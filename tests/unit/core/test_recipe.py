@@ -43,6 +43,21 @@ def test_a_recipe_with_every_stage_loads() -> None:
     assert isinstance(loaded.stages[3], RlStage)
 
 
+def test_keys_of_algorithm_and_loss_may_stand_in_the_stage_as_they_once_did() -> None:
+    critic = {"critic_warmup_steps": 2, "gae_lambda": 0.9, "critic_optimizer": {"learning_rate": 1e-3}}
+    clip = {"clip_high": 0.3, "dual_clip": 2.0}
+    flat = RL | critic | clip | {"loss_mean": "sequence"}
+    nested = RL | {
+        "algorithm": {"type": "ppo", **critic},
+        "loss": {"type": "clip", "mean": "sequence", **clip},
+    }
+    assert load_recipe(yaml.safe_dump(recipe(flat))) == load_recipe(yaml.safe_dump(recipe(nested)))
+    for name in ("ppo", "rloo", "grpo", "reinforce++"):
+        by_name, by_type = ({"algorithm": how} for how in (name, {"type": name}))
+        assert load_recipe(yaml.safe_dump(recipe(RL | by_name))) == load_recipe(yaml.safe_dump(recipe(RL | by_type)))
+    assert load_recipe(yaml.safe_dump(recipe(RL | {"algorithm": "reinforce++", "gamma": 0.9})))
+
+
 def test_numbers_are_yaml_1_2() -> None:
     text = yaml.safe_dump(recipe()).replace("0.001", "1e-3").replace("quick", "on")
     loaded = load_recipe(text)
@@ -74,9 +89,42 @@ def test_json_is_a_recipe_too() -> None:
             "stages[1].algorithm: 'dpo' is not known; expected 'ppo', 'rloo', 'grpo' or 'reinforce++'",
         ),
         (
-            recipe(RL | {"whiten_advantages": 1}),
-            "stages[1].whiten_advantages: 1 is a whole number; expected true or false",
+            recipe(RL | {"algorithm": {"type": "ppo", "whiten_advantages": 1}}),
+            "stages[1].algorithm.whiten_advantages: 1 is a whole number; expected true or false",
         ),
+        (
+            recipe(RL | {"whiten_advantages": 1}),  # where it once stood
+            "stages[1].algorithm.whiten_advantages: 1 is a whole number; expected true or false",
+        ),
+        (
+            recipe(RL | {"algorithm": {"gae_lambda": 1.0}}),
+            "stages[1].algorithm.type: missing; expected one of ppo, rloo, grpo, reinforce++",
+        ),
+        (
+            recipe(RL | {"algorithm": {"type": "grpo", "gae_lambda": 1.0}}),
+            "stages[1].algorithm.gae_lambda: only type ppo reads it; expected type: ppo, or to leave it out",
+        ),
+        (
+            recipe(RL | {"algorithm": {"type": "rloo", "gamma": 1.0}}),
+            "stages[1].algorithm.gamma: only type ppo or reinforce++ reads it; expected type: ppo or",
+        ),
+        (
+            recipe(RL | {"algorithm": {"type": "ppo", "gea_lambda": 1.0}}),
+            "stages[1].algorithm.gea_lambda: unknown key; expected gae_lambda (known: type, gamma, gae_lambda,",
+        ),
+        *(
+            (
+                recipe(RL | {"algorithm": algorithm, key: value}),
+                f"stages[1].{key}: only algorithm ppo reads it; expected it inside algorithm, of type ppo; or none",
+            )
+            for algorithm in ("rloo", "grpo", "reinforce++")
+            for key, value in (("critic_warmup_steps", 1), ("value_clip", 0.1), ("gae_lambda", 0.9))
+        ),
+        (
+            recipe(RL | {"clip_low": 0.1, "loss": {"type": "clip", "clip_low": 0.2}}),
+            "stages[1].clip_low: only loss clip reads it; expected it inside loss, of type clip; or none",
+        ),
+        (recipe(RL | {"loss": {"type": "clip", "mean": "row"}}), "stages[1].loss.mean: 'row' is not known; expected"),
         (recipe(RL | {"kl_coef": "big"}), "stages[1].kl_coef: 'big' is text; expected a number"),
         (recipe(RL | {"kl_coef": float("nan")}), "stages[1].kl_coef: nan is not finite; expected a finite number"),
         (recipe(RL | {"optimizer": 3}), "stages[1].optimizer: 3 is a whole number; expected keys and values"),

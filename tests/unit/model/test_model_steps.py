@@ -13,8 +13,9 @@ from earwitness.recipe.stages import RlStage
 from trainer.batches import Row
 from trainer.learner import Learner
 from trainer.model.policy import build_policy
-from trainer.rl.experience import names_of, recall, updates_of
+from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample
+from trainer.rl.recall import recall
 from trainer.rl.reinforce import learn
 
 STEPS, GROUPS, SAMPLES = 3, 2, 4
@@ -38,7 +39,7 @@ def groups(step: int) -> list[list[Sample]]:
 def steps(model: Path, stage: RlStage, *, first: bool) -> tuple[list[dict[str, float]], list[torch.Tensor], int]:
     """Figures of each step, the parameters after the last, and rows that the policy has seen."""
     learners = [Learner(build_policy(model, value_head=v), stage.optimizer, STEPS) for v in (False, True)]
-    policy, critic = learners[0], learners[1] if stage.algorithm == "ppo" else None
+    policy, critic = learners[0], learners[1] if stage.algorithm.type == "ppo" else None
     seen: list[int] = []
     policy.model.module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numel()))
     figures = []

@@ -6,8 +6,9 @@ from earwitness.recipe.schema import Optimizer, SamplingConfig
 from earwitness.recipe.stages import RlStage
 from trainer.batches import Row
 from trainer.ranks import parallel
-from trainer.rl.experience import _fill_advantages, names_of, updates_of
+from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample
+from trainer.rl.recall import fill_advantages
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -82,7 +83,7 @@ def test_group_baselines_reach_every_response_token(algorithm, expected):
     (update,) = updates_of(groups(), stage(algorithm=algorithm), {}, seed=1, step=1)
     for e in update.micro_batches:
         e.old_logprobs = torch.zeros_like(e.rollout_logprobs)
-    _fill_advantages(update.micro_batches, stage(algorithm=algorithm), has_critic=False)
+    fill_advantages(update.micro_batches, stage(algorithm=algorithm))
     for e in update.micro_batches:
         signs = torch.where(e.rewards > 0, 1.0, -1.0)[:, None]
         assert torch.allclose(e.advantages, torch.where(e.mask, signs * expected, 0.0))
@@ -93,7 +94,7 @@ def test_whitened_advantages_have_zero_mean_and_unit_variance_over_the_step():
     experiences = [e for u in updates for e in u.micro_batches]
     for e in experiences:
         e.old_values = torch.rand(e.mask.shape)
-    _fill_advantages(experiences, stage(), has_critic=True)
+    fill_advantages(experiences, stage())
     flat = torch.cat([e.advantages[e.mask] for e in experiences])
     assert abs(float(flat.mean())) < 1e-6
     assert float(flat.var()) == pytest.approx(1.0, abs=1e-5)
@@ -102,7 +103,7 @@ def test_whitened_advantages_have_zero_mean_and_unit_variance_over_the_step():
 
 
 def test_reinforce_plus_plus_whitens_the_reward_less_the_kl_to_come():
-    how = stage(algorithm="reinforce++", kl_coef=0.3, gamma=0.9)
+    how = stage(algorithm={"type": "reinforce++", "gamma": 0.9}, kl_coef=0.3)
     (update,) = updates_of(groups(reference=True), how, {}, seed=1, step=1)
     random = np.random.default_rng(2)
     raw = {}
@@ -114,7 +115,7 @@ def test_reinforce_plus_plus_whitens_the_reward_less_the_kl_to_come():
             rewards = -0.3 * kl
             rewards[-1] += float(e.rewards[i])
             raw[number] = [sum(0.9 ** (u - t) * rewards[u] for u in range(t, length)) for t in range(length)]
-    _fill_advantages(update.micro_batches, how, has_critic=False)
+    fill_advantages(update.micro_batches, how)
     flat = np.concatenate(list(raw.values()))
     for e in update.micro_batches:
         for i, number in enumerate(e.batch.numbers.tolist()):

@@ -2,18 +2,20 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.rl.losses import (
-    clipped_tokens,
-    importance_weights,
-    masked_sum,
-    policy_tokens,
-    preference_rows,
-    probability_ratio,
-    sequence_mean,
-    supervised_tokens,
-    token_mean,
-    value_tokens,
-)
+from earwitness.recipe.schema import ClipLoss
+from trainer.means import masked_sum, sequence_mean, token_mean
+from trainer.rl.losses import Moved, clip, importance_weights, probability_ratio, value_tokens
+from trainer.tuning.preference import preference_rows
+from trainer.tuning.supervised import supervised_tokens
+
+
+def policy_tokens(ratio: torch.Tensor, advantages: torch.Tensor, **how: float) -> torch.Tensor:
+    """The clipped loss of tokens whose old log-prob is 0."""
+    return clip(moved(ratio, advantages), ClipLoss(**how)).losses
+
+
+def moved(ratio: torch.Tensor, advantages: torch.Tensor) -> Moved:
+    return Moved(ratio.log(), torch.zeros_like(ratio), advantages, torch.ones_like(ratio, dtype=torch.bool))
 
 
 def row(*values: float) -> torch.Tensor:
@@ -40,7 +42,7 @@ def test_no_gradient_flows_where_the_clip_holds():
     advantages = row(1.0, -1.0, 1.0, -1.0)
     policy_tokens(ratio, advantages, clip_low=0.2, clip_high=0.2, dual_clip=3.0).sum().backward()
     np.testing.assert_allclose(ratio.grad.numpy(), [[0.0, 1.0, -1.0, 0.0]])
-    held = clipped_tokens(ratio.detach(), advantages, clip_low=0.2, clip_high=0.2)
+    held = clip(moved(ratio.detach(), advantages), ClipLoss()).clipped
     assert held.tolist() == [[True, False, False, True]]
 
 

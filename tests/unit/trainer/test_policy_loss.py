@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from earwitness.recipe.schema import Optimizer
+from earwitness.recipe.schema import ClipLoss, Optimizer
 from earwitness.recipe.stages import RlStage
 from trainer.batches import Batch
 from trainer.model.logprobs import States
@@ -62,7 +62,7 @@ class Case:
         )
 
     def experience(self, reference: bool = False) -> Experience:
-        e = Experience(self.batch(), torch.tensor(self.rollout), None, torch.zeros(4), torch.zeros(4))
+        e = Experience(self.batch(), torch.tensor(self.rollout), None, [])
         e.reference_logprobs = torch.tensor(self.reference) if reference else None
         e.old_logprobs, e.advantages = torch.tensor(self.old), torch.tensor(self.advantages)
         return e
@@ -85,17 +85,17 @@ def expected_policy_loss(case: Case, how: RlStage, reference: bool) -> float:
     for row, column in zip(*MASK.nonzero(), strict=True):
         ratio = np.exp(case.logprobs[row, column] - case.old[row, column])
         advantage = case.advantages[row, column]
-        clipped = min(max(ratio, 1 - how.clip_low), 1 + how.clip_high)
+        clipped = min(max(ratio, 1 - how.loss.clip_low), 1 + how.loss.clip_high)
         value = max(-ratio * advantage, -clipped * advantage)
         if advantage < 0:
-            value = min(value, -how.dual_clip * advantage)
+            value = min(value, -how.loss.dual_clip * advantage)
         value *= min(np.exp(case.old[row, column] - case.rollout[row, column]), how.importance_cap)
-        if reference and how.algorithm != "reinforce++":
+        if reference and how.algorithm.type != "reinforce++":
             d = case.logprobs[row, column] - case.reference[row, column]
             kl = {"k1": d, "k2": d * d / 2, "k3": np.exp(-d) - 1 + d}[how.kl_estimator]
             value += how.kl_coef * min(max(kl, -CLAMP), CLAMP)
         losses[row, column] = value - how.entropy_coef * case.entropy[row, column]
-    if how.loss_mean == "token":
+    if how.loss.mean == "token":
         return losses.sum() / TOKENS
     return sum(losses[row][MASK[row]].mean() for row in range(4) if MASK[row].any()) / 3
 
@@ -104,13 +104,13 @@ def expected_policy_loss(case: Case, how: RlStage, reference: bool) -> float:
     "changes",
     [
         {},
-        {"clip_high": 0.28, "dual_clip": 1.2},
+        {"loss": {"type": "clip", "clip_high": 0.28, "dual_clip": 1.2}},
         {"importance_cap": 1.1},
         {"entropy_coef": 0.05},
-        {"loss_mean": "sequence"},
+        {"loss": {"type": "clip", "mean": "sequence"}},
         {"kl_coef": 0.1, "kl_estimator": "k1"},
         {"kl_coef": 0.1, "kl_estimator": "k2"},
-        {"kl_coef": 0.1, "kl_estimator": "k3", "entropy_coef": 0.01, "loss_mean": "sequence"},
+        {"kl_coef": 0.1, "kl_estimator": "k3", "entropy_coef": 0.01, "loss": {"type": "clip", "mean": "sequence"}},
         {"algorithm": "reinforce++", "kl_coef": 0.1},
     ],
     ids=str,
@@ -128,7 +128,7 @@ def test_the_policy_loss_is_the_written_out_one(changes):
 @pytest.mark.parametrize("loss_mean", ["token", "sequence"])
 def test_its_gradient_is_that_of_finite_differences(loss_mean):
     """Clips make kinks; none lies within the step of these cases."""
-    how, update, case, step = stage(loss_mean=loss_mean), Update([], TOKENS, 3), Case(1), 1e-2
+    how, update, case, step = stage(loss=ClipLoss(mean=loss_mean)), Update([], TOKENS, 3), Case(1), 1e-2
     states = case.states()
     policy_loss(how, update)(states, case.experience())[0].backward()
     direction = np.random.default_rng(8).standard_normal(case.weight.shape)
@@ -176,7 +176,7 @@ def test_the_supervised_loss_is_the_mean_over_the_tokens_of_the_global_batch():
 
 
 def test_the_value_loss_is_the_written_out_one():
-    case, how = Case(2), stage(value_clip=0.3)
+    case, how = Case(2), stage(algorithm={"type": "ppo", "value_clip": 0.3}).algorithm
     random = np.random.default_rng(1)
     values, old, returns = (random.standard_normal(MASK.shape) for _ in range(3))
     e = case.experience()
