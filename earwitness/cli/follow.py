@@ -12,6 +12,7 @@ from rich.text import Text
 from earwitness.cli.figures import clock, number
 from earwitness.cli.table import final_table
 from earwitness.client import TERMINAL, state_name
+from earwitness.metrics import BY_NAME, LINE
 from earwitness.printable import clean
 from earwitness.wire.jobs.v1 import jobs_pb2
 
@@ -21,13 +22,8 @@ PLAIN_SECONDS = 5.0
 RATE_WINDOW_SECONDS = 30.0
 """A rate over this long follows changes and does not flicker."""
 
-SHOWN = (
-    "loss", "loss.policy", "reward.mean", "correct.mean", "accuracy", "supported_share", "surrogate_share", "kept",
-    "kl", "logprob_gap.mean", "staleness.mean", "grad_norm",
-)  # fmt: skip
-"""Figures worth a place in the line, most wanted first."""
-
 MOST_SHOWN = 5
+"""Figures that a line has room for."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +68,8 @@ def step_line(job: jobs_pb2.Job, rate: float, figures: dict[str, float]) -> str:
         parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s/step")
     if job.seconds_left >= 0 and job.steps:
         parts.append(f"{clock(job.seconds_left)} left")
-    names = [n for n in SHOWN if n in figures][:MOST_SHOWN]
-    parts += [f"{n.removesuffix('.mean')} {number(figures[n])}" for n in names]
+    names = [name for name in LINE if name in figures][:MOST_SHOWN]
+    parts += [f"{BY_NAME[name].label} {number(figures[name])}" for name in names]
     return "  ".join(parts)
 
 

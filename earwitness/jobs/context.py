@@ -85,4 +85,5 @@ class RunningJob:
         self._sequence = await self.store.commit(self._holder, self._sequence, record, events)
         self.record = record
         for told in events:
-            self.log.info(told.message, kind=told.kind)
+            figures = {metric.name: metric.value for metric in told.metrics}
+            self.log.info(told.message, kind=told.kind, **({"figures": figures} if figures else {}))

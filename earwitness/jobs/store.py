@@ -18,6 +18,7 @@ from earwitness.jobs import keys
 from earwitness.jobs.record import JobRecord
 from earwitness.jobs.states import Wish
 from earwitness.wire.jobs.v1 import jobs_pb2
+from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 
 WAITING = "worker"
 """Kind of event that says what a job waits for; every other kind says that it got on."""
@@ -102,7 +103,7 @@ return 1
 
 def event(record: JobRecord, kind: str, message: str, metrics: dict[str, float] | None = None) -> jobs_pb2.Event:
     """An event of now; its sequence number is given when it is read."""
-    figures = [jobs_pb2.Metric(name=n, value=v) for n, v in (metrics or {}).items()]
+    figures = [Metric(name=n, value=v) for n, v in (metrics or {}).items()]
     return jobs_pb2.Event(time=time.time(), kind=kind, message=message, metrics=figures, job=record.wire())
 
 

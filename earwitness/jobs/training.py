@@ -106,18 +106,8 @@ class Follower:
         for done in new:
             record = apply(record, seen, StepTold(done.step))
             metrics = {m.name: m.value for m in done.metrics}
-            events.append(event(record, "step", step_line(done.step, status.steps, metrics), metrics))
+            events.append(event(record, "step", f"step {done.step} of {status.steps}", metrics))
         await job.commit(apply(record, seen), events)
-
-
-HEADLINE = ("loss", "reward.mean", "correct.mean", "supported_share", "kl", "think_tokens.mean", "logprob_gap.mean")
-"""Figures that a step's line shows, where it has them."""
-
-
-def step_line(step: int, steps: int, metrics: dict[str, float]) -> str:
-    """One step for people."""
-    figures = [f"{name} {metrics[name]:.4g}" for name in HEADLINE if name in metrics]
-    return "  ".join([f"step {step}/{steps}", *figures])
 
 
 def start_request(job: RunningJob, phase: str, manifest_uri: str = "") -> wire.StartPhaseRequest:

@@ -12,6 +12,7 @@ from pathlib import Path
 from earwitness.errors import ConflictError
 from earwitness.wire.errors.v1 import errors_pb2
 from earwitness.wire.errors.v1.errors_pb2 import ErrorKind
+from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from trainer.checkpoint.writer import Write
 from trainer.control import Wish
@@ -134,7 +135,7 @@ class Board:
         with self._changed:
             self._status.step, self._status.version = step, version
             self._steps.append(
-                wire.StepMetrics(step=step, metrics=[wire.Metric(name=n, value=v) for n, v in metrics.items()])
+                wire.StepMetrics(step=step, metrics=[Metric(name=n, value=v) for n, v in metrics.items()])
             )
 
     def ended(

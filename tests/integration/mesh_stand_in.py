@@ -19,6 +19,7 @@ from pathlib import Path
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
 from earwitness.recipe.load import load_recipe
 from earwitness.redis_client import connect
+from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -112,7 +113,7 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
 
     def _step(self, **metrics):
         step = self.status.step + 1
-        figures = [wire.Metric(name=n.replace("__", "."), value=v) for n, v in metrics.items()]
+        figures = [Metric(name=n.replace("__", "."), value=v) for n, v in metrics.items()]
         self.metrics.append(wire.StepMetrics(step=step, metrics=figures))
         self.status.step = step
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 
+from earwitness.metrics import BY_NAME
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 
@@ -100,5 +101,6 @@ class TrainerService:
 
 
 def losses(status: wire.GetStatusResponse, name: str = "loss") -> dict[int, float]:
-    """A figure by step."""
+    """A figure by step; that of every step is one that people are told how to read."""
+    assert {m.name for s in status.steps_done for m in s.metrics} <= BY_NAME.keys()
     return {s.step: next(m.value for m in s.metrics if m.name == name) for s in status.steps_done}

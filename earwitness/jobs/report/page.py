@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from earwitness import metrics
 from earwitness.jobs.report.cards import clips_section
 from earwitness.jobs.report.figures import Evaluation
 from earwitness.jobs.report.html import esc, number, percent, points, seconds, table, tile
@@ -15,25 +16,6 @@ from earwitness.jobs.report.series import Steps, curve
 from earwitness.jobs.report.svg import line_chart
 
 StepsByPhase = Mapping[tuple[int, str, str], Steps]
-
-RL_CURVES: list[tuple[str, list[tuple[str, str]]]] = [
-    ("Reward, part by part", [("reward", "reward.mean"), ("correct", "correct.mean"), ("reasoning", "reasoning.mean")]),
-    ("Claims the waveform supports, and guesses", [("supported", "supported_share"), ("surrogate", "surrogate_share")]),
-    ("KL and entropy", [("kl", "kl"), ("entropy", "entropy")]),
-    ("Policy and value loss", [("policy", "loss.policy"), ("value", "loss.value")]),
-    ("Think tokens", [("mean", "think_tokens.mean")]),
-    ("Rollout and trainer log-probs: mean difference", [("gap", "logprob_gap.mean")]),
-    ("Staleness, versions", [("mean", "staleness.mean")]),
-    (
-        "Seconds of a step",
-        [
-            ("wait", "seconds.wait"),
-            ("log-probs", "seconds.logprob"),
-            ("train", "seconds.train"),
-            ("publish", "seconds.publish"),
-        ],
-    ),
-]
 
 
 def render(
@@ -182,11 +164,8 @@ def _cell(n: int, total: int, diagonal: bool) -> str:
 
 def _curves(steps: StepsByPhase) -> str:
     sections = []
-    for (index, stage, phase), of in steps.items():
-        if phase == "train":
-            charts = [(title, [(label, curve(of, name)) for label, name in names]) for title, names in RL_CURVES]
-        else:
-            charts = [("Loss", [("loss", curve(of, "loss"))]), ("Gradient norm", [("norm", curve(of, "grad_norm"))])]
+    for (index, stage, _), of in steps.items():
+        charts = [(title, [(m.label, curve(of, m.name)) for m in drawn]) for title, drawn in metrics.charts().items()]
         drawn = [(title, line_chart(series)) for title, series in charts]
         cards = "".join(f'<div class="card"><h3>{title}</h3>{chart}</div>' for title, chart in drawn if chart)
         if cards:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from earwitness.metrics import BY_NAME
+
 Object = dict[str, Any]
 
 EXPORT = """
@@ -100,6 +102,15 @@ def test_the_dashboard_reads_what_is_exported(dashboard: Object, exported: dict[
         assert labels <= exported[name] | ADDED, name
     (variable,) = re.findall(r"label_values\((ew_[a-z_]+),", dashboard["templating"]["list"][1]["query"])
     assert variable in exported
+
+
+def test_the_dashboard_reads_figures_of_a_step_that_there_are(dashboard: Object) -> None:
+    expressions = [t["expr"] for panel in dashboard["panels"] for t in panel["targets"]]
+    patterns = [found for text in expressions for found in re.findall(r'name=~"([^"]+)"', text)]
+    read = [part for pattern in patterns for part in pattern.split("|")]
+    assert len(read) >= 8
+    for part in read:
+        assert any(re.fullmatch(part, name) for name in BY_NAME), part
 
 
 def test_panels_lie_beside_each_other(dashboard: Object) -> None:

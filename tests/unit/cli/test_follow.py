@@ -7,6 +7,7 @@ from earwitness.cli.follow import Rate, conclusion, follow, step_line
 from earwitness.cli.table import final_table, wilson
 from earwitness.cli.terminal import Terminal
 from earwitness.wire.jobs.v1 import jobs_pb2
+from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 
 
 def a_job(step: int = 0, **fields: object) -> jobs_pb2.Job:
@@ -17,7 +18,7 @@ def a_job(step: int = 0, **fields: object) -> jobs_pb2.Job:
 
 
 def an_event(step: int, kind: str = "step", message: str = "", **metrics: float) -> jobs_pb2.Event:
-    figures = [jobs_pb2.Metric(name=n.replace("__", "."), value=v) for n, v in metrics.items()]
+    figures = [Metric(name=n.replace("__", "."), value=v) for n, v in metrics.items()]
     return jobs_pb2.Event(sequence=step + 1, time=1000.0 + step, kind=kind, message=message, metrics=figures,
                           job=a_job(step))  # fmt: skip
 

@@ -16,6 +16,7 @@ from earwitness.jobs.report.series import curve, steps_of
 from earwitness.jobs.report.stats import paired_gain, wilson
 from earwitness.jobs.report.svg import line_chart, nice_ticks
 from earwitness.wire.jobs.v1 import jobs_pb2
+from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 END = 9
@@ -96,7 +97,7 @@ def test_a_job_without_evaluations_has_a_report_too() -> None:
 def test_steps_taken_again_replace_the_first_telling() -> None:
     def told(step: int, loss: float) -> jobs_pb2.Event:
         job = jobs_pb2.Job(stage_index=1, stage_type="rl", phase="train", step=step)
-        return jobs_pb2.Event(kind="step", job=job, metrics=[jobs_pb2.Metric(name="loss", value=loss)])
+        return jobs_pb2.Event(kind="step", job=job, metrics=[Metric(name="loss", value=loss)])
 
     steps = steps_of([told(1, 9.0), told(2, 8.0), jobs_pb2.Event(kind="state"), told(2, 7.0), told(3, 6.0)])
     assert curve(steps[1, "rl", "train"], "loss") == [(1, 9.0), (2, 7.0), (3, 6.0)]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from earwitness.errors import ConflictError
+from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from services.trainer.board import Board
 from trainer.control import Wish
@@ -46,7 +47,7 @@ def test_figures_after_a_step():
     for step in range(1, 4):
         board.step_done(step, 4 + step, {"loss": float(step)})
     assert [s.step for s in board.status(after_step=1).steps_done] == [2, 3]
-    assert board.status().steps_done[0].metrics[0] == wire.Metric(name="loss", value=1.0)
+    assert board.status().steps_done[0].metrics[0] == Metric(name="loss", value=1.0)
     assert (board.status().step, board.status().version) == (3, 7)
 
 

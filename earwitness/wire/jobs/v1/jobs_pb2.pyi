@@ -1,3 +1,4 @@
+from earwitness.wire.metrics.v1 import metrics_pb2 as _metrics_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -62,14 +63,6 @@ class Job(_message.Message):
     lineage: int
     def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., name: _Optional[str] = ..., stage_index: _Optional[int] = ..., stage_type: _Optional[str] = ..., phase: _Optional[str] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., reason: _Optional[str] = ..., stages: _Optional[int] = ..., submitted_at: _Optional[float] = ..., started_at: _Optional[float] = ..., ended_at: _Optional[float] = ..., output_uri: _Optional[str] = ..., seconds_left: _Optional[float] = ..., lineage: _Optional[int] = ...) -> None: ...
 
-class Metric(_message.Message):
-    __slots__ = ("name", "value")
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    VALUE_FIELD_NUMBER: _ClassVar[int]
-    name: str
-    value: float
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
-
 class Event(_message.Message):
     __slots__ = ("sequence", "time", "kind", "message", "metrics", "job")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -82,9 +75,9 @@ class Event(_message.Message):
     time: float
     kind: str
     message: str
-    metrics: _containers.RepeatedCompositeFieldContainer[Metric]
+    metrics: _containers.RepeatedCompositeFieldContainer[_metrics_pb2.Metric]
     job: Job
-    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[float] = ..., kind: _Optional[str] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[float] = ..., kind: _Optional[str] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[_metrics_pb2.Metric, _Mapping]]] = ..., job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
 
 class SubmitJobRequest(_message.Message):
     __slots__ = ("request_id", "recipe_yaml")

@@ -23,47 +23,46 @@ _sym_db = _symbol_database.Default()
 
 
 from earwitness.wire.errors.v1 import errors_pb2 as earwitness_dot_errors_dot_v1_dot_errors__pb2
+from earwitness.wire.metrics.v1 import metrics_pb2 as earwitness_dot_metrics_dot_v1_dot_metrics__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#earwitness/trainer/v1/trainer.proto\x12\x15\x65\x61rwitness.trainer.v1\x1a!earwitness/errors/v1/errors.proto\":\n\x13PrepareModelRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0brecipe_yaml\x18\x02 \x01(\x0c\"=\n\x14PrepareModelResponse\x12\x11\n\tmodel_uri\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x01(\x04\"\xdb\x01\n\x11StartPhaseRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0brecipe_yaml\x18\x02 \x01(\x0c\x12\x13\n\x0bstage_index\x18\x03 \x01(\r\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x11\n\tmodel_uri\x18\x05 \x01(\t\x12\x10\n\x08init_uri\x18\x06 \x01(\t\x12\x14\n\x0cmanifest_uri\x18\x07 \x01(\t\x12\x16\n\x0e\x63heckpoint_uri\x18\x08 \x01(\t\x12\x14\n\x0c\x62\x61se_version\x18\t \x01(\x04\x12\x14\n\x0c\x62\x61se_lineage\x18\n \x01(\r\"\"\n\x12StartPhaseResponse\x12\x0c\n\x04step\x18\x01 \x01(\x04\"\"\n\x10StopPhaseRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"!\n\x11StopPhaseResponse\x12\x0c\n\x04step\x18\x01 \x01(\x04\"\x89\x01\n\x15PublishWeightsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x11\n\tmodel_uri\x18\x02 \x01(\t\x12\x16\n\x0e\x63heckpoint_uri\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x13\n\x0brecipe_yaml\x18\x05 \x01(\x0c\x12\x0f\n\x07lineage\x18\x06 \x01(\r\"\'\n\x16PublishWeightsResponse\x12\r\n\x05\x62ytes\x18\x01 \x01(\x04\"&\n\x10GetStatusRequest\x12\x12\n\nafter_step\x18\x01 \x01(\x04\"%\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\"K\n\x0bStepMetrics\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12.\n\x07metrics\x18\x02 \x03(\x0b\x32\x1d.earwitness.trainer.v1.Metric\"\xba\x03\n\x11GetStatusResponse\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0bstage_index\x18\x02 \x01(\r\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.earwitness.trainer.v1.PhaseState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0c\n\x04step\x18\x06 \x01(\x04\x12\r\n\x05steps\x18\x07 \x01(\x04\x12\x0f\n\x07version\x18\x08 \x01(\x04\x12\x16\n\x0e\x63heckpoint_uri\x18\t \x01(\t\x12\x0f\n\x07lineage\x18\n \x01(\r\x12\x36\n\nsteps_done\x18\x0b \x03(\x0b\x32\".earwitness.trainer.v1.StepMetrics\x12\x0e\n\x06run_id\x18\x0c \x01(\t\x12\r\n\x05ranks\x18\r \x01(\r\x12\x36\n\x06saving\x18\x0e \x01(\x0b\x32&.earwitness.trainer.v1.CheckpointWrite\x12\x13\n\x0bpassed_over\x18\x0f \x03(\t\x12\x34\n\x0breason_kind\x18\x10 \x01(\x0e\x32\x1f.earwitness.errors.v1.ErrorKind\"V\n\x0f\x43heckpointWrite\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\x12\x15\n\rbytes_written\x18\x03 \x01(\x04\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\"\'\n\x15SaveCheckpointRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"0\n\x16SaveCheckpointResponse\x12\x16\n\x0e\x63heckpoint_uri\x18\x01 \x01(\t*\x9f\x01\n\nPhaseState\x12\x1b\n\x17PHASE_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10PHASE_STATE_IDLE\x10\x01\x12\x17\n\x13PHASE_STATE_RUNNING\x10\x02\x12\x14\n\x10PHASE_STATE_DONE\x10\x03\x12\x16\n\x12PHASE_STATE_FAILED\x10\x04\x12\x17\n\x13PHASE_STATE_STOPPED\x10\x05\x32\xfa\x04\n\x0eTrainerService\x12g\n\x0cPrepareModel\x12*.earwitness.trainer.v1.PrepareModelRequest\x1a+.earwitness.trainer.v1.PrepareModelResponse\x12\x61\n\nStartPhase\x12(.earwitness.trainer.v1.StartPhaseRequest\x1a).earwitness.trainer.v1.StartPhaseResponse\x12^\n\tStopPhase\x12\'.earwitness.trainer.v1.StopPhaseRequest\x1a(.earwitness.trainer.v1.StopPhaseResponse\x12m\n\x0ePublishWeights\x12,.earwitness.trainer.v1.PublishWeightsRequest\x1a-.earwitness.trainer.v1.PublishWeightsResponse\x12^\n\tGetStatus\x12\'.earwitness.trainer.v1.GetStatusRequest\x1a(.earwitness.trainer.v1.GetStatusResponse\x12m\n\x0eSaveCheckpoint\x12,.earwitness.trainer.v1.SaveCheckpointRequest\x1a-.earwitness.trainer.v1.SaveCheckpointResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#earwitness/trainer/v1/trainer.proto\x12\x15\x65\x61rwitness.trainer.v1\x1a!earwitness/errors/v1/errors.proto\x1a#earwitness/metrics/v1/metrics.proto\":\n\x13PrepareModelRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0brecipe_yaml\x18\x02 \x01(\x0c\"=\n\x14PrepareModelResponse\x12\x11\n\tmodel_uri\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x01(\x04\"\xdb\x01\n\x11StartPhaseRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0brecipe_yaml\x18\x02 \x01(\x0c\x12\x13\n\x0bstage_index\x18\x03 \x01(\r\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x11\n\tmodel_uri\x18\x05 \x01(\t\x12\x10\n\x08init_uri\x18\x06 \x01(\t\x12\x14\n\x0cmanifest_uri\x18\x07 \x01(\t\x12\x16\n\x0e\x63heckpoint_uri\x18\x08 \x01(\t\x12\x14\n\x0c\x62\x61se_version\x18\t \x01(\x04\x12\x14\n\x0c\x62\x61se_lineage\x18\n \x01(\r\"\"\n\x12StartPhaseResponse\x12\x0c\n\x04step\x18\x01 \x01(\x04\"\"\n\x10StopPhaseRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"!\n\x11StopPhaseResponse\x12\x0c\n\x04step\x18\x01 \x01(\x04\"\x89\x01\n\x15PublishWeightsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x11\n\tmodel_uri\x18\x02 \x01(\t\x12\x16\n\x0e\x63heckpoint_uri\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x13\n\x0brecipe_yaml\x18\x05 \x01(\x0c\x12\x0f\n\x07lineage\x18\x06 \x01(\r\"\'\n\x16PublishWeightsResponse\x12\r\n\x05\x62ytes\x18\x01 \x01(\x04\"&\n\x10GetStatusRequest\x12\x12\n\nafter_step\x18\x01 \x01(\x04\"K\n\x0bStepMetrics\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12.\n\x07metrics\x18\x02 \x03(\x0b\x32\x1d.earwitness.metrics.v1.Metric\"\xba\x03\n\x11GetStatusResponse\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0bstage_index\x18\x02 \x01(\r\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.earwitness.trainer.v1.PhaseState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0c\n\x04step\x18\x06 \x01(\x04\x12\r\n\x05steps\x18\x07 \x01(\x04\x12\x0f\n\x07version\x18\x08 \x01(\x04\x12\x16\n\x0e\x63heckpoint_uri\x18\t \x01(\t\x12\x0f\n\x07lineage\x18\n \x01(\r\x12\x36\n\nsteps_done\x18\x0b \x03(\x0b\x32\".earwitness.trainer.v1.StepMetrics\x12\x0e\n\x06run_id\x18\x0c \x01(\t\x12\r\n\x05ranks\x18\r \x01(\r\x12\x36\n\x06saving\x18\x0e \x01(\x0b\x32&.earwitness.trainer.v1.CheckpointWrite\x12\x13\n\x0bpassed_over\x18\x0f \x03(\t\x12\x34\n\x0breason_kind\x18\x10 \x01(\x0e\x32\x1f.earwitness.errors.v1.ErrorKind\"V\n\x0f\x43heckpointWrite\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\x12\x15\n\rbytes_written\x18\x03 \x01(\x04\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\"\'\n\x15SaveCheckpointRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"0\n\x16SaveCheckpointResponse\x12\x16\n\x0e\x63heckpoint_uri\x18\x01 \x01(\t*\x9f\x01\n\nPhaseState\x12\x1b\n\x17PHASE_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10PHASE_STATE_IDLE\x10\x01\x12\x17\n\x13PHASE_STATE_RUNNING\x10\x02\x12\x14\n\x10PHASE_STATE_DONE\x10\x03\x12\x16\n\x12PHASE_STATE_FAILED\x10\x04\x12\x17\n\x13PHASE_STATE_STOPPED\x10\x05\x32\xfa\x04\n\x0eTrainerService\x12g\n\x0cPrepareModel\x12*.earwitness.trainer.v1.PrepareModelRequest\x1a+.earwitness.trainer.v1.PrepareModelResponse\x12\x61\n\nStartPhase\x12(.earwitness.trainer.v1.StartPhaseRequest\x1a).earwitness.trainer.v1.StartPhaseResponse\x12^\n\tStopPhase\x12\'.earwitness.trainer.v1.StopPhaseRequest\x1a(.earwitness.trainer.v1.StopPhaseResponse\x12m\n\x0ePublishWeights\x12,.earwitness.trainer.v1.PublishWeightsRequest\x1a-.earwitness.trainer.v1.PublishWeightsResponse\x12^\n\tGetStatus\x12\'.earwitness.trainer.v1.GetStatusRequest\x1a(.earwitness.trainer.v1.GetStatusResponse\x12m\n\x0eSaveCheckpoint\x12,.earwitness.trainer.v1.SaveCheckpointRequest\x1a-.earwitness.trainer.v1.SaveCheckpointResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'earwitness.trainer.v1.trainer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PHASESTATE']._serialized_start=1511
-  _globals['_PHASESTATE']._serialized_end=1670
-  _globals['_PREPAREMODELREQUEST']._serialized_start=97
-  _globals['_PREPAREMODELREQUEST']._serialized_end=155
-  _globals['_PREPAREMODELRESPONSE']._serialized_start=157
-  _globals['_PREPAREMODELRESPONSE']._serialized_end=218
-  _globals['_STARTPHASEREQUEST']._serialized_start=221
-  _globals['_STARTPHASEREQUEST']._serialized_end=440
-  _globals['_STARTPHASERESPONSE']._serialized_start=442
-  _globals['_STARTPHASERESPONSE']._serialized_end=476
-  _globals['_STOPPHASEREQUEST']._serialized_start=478
-  _globals['_STOPPHASEREQUEST']._serialized_end=512
-  _globals['_STOPPHASERESPONSE']._serialized_start=514
-  _globals['_STOPPHASERESPONSE']._serialized_end=547
-  _globals['_PUBLISHWEIGHTSREQUEST']._serialized_start=550
-  _globals['_PUBLISHWEIGHTSREQUEST']._serialized_end=687
-  _globals['_PUBLISHWEIGHTSRESPONSE']._serialized_start=689
-  _globals['_PUBLISHWEIGHTSRESPONSE']._serialized_end=728
-  _globals['_GETSTATUSREQUEST']._serialized_start=730
-  _globals['_GETSTATUSREQUEST']._serialized_end=768
-  _globals['_METRIC']._serialized_start=770
-  _globals['_METRIC']._serialized_end=807
-  _globals['_STEPMETRICS']._serialized_start=809
-  _globals['_STEPMETRICS']._serialized_end=884
-  _globals['_GETSTATUSRESPONSE']._serialized_start=887
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1329
-  _globals['_CHECKPOINTWRITE']._serialized_start=1331
-  _globals['_CHECKPOINTWRITE']._serialized_end=1417
-  _globals['_SAVECHECKPOINTREQUEST']._serialized_start=1419
-  _globals['_SAVECHECKPOINTREQUEST']._serialized_end=1458
-  _globals['_SAVECHECKPOINTRESPONSE']._serialized_start=1460
-  _globals['_SAVECHECKPOINTRESPONSE']._serialized_end=1508
-  _globals['_TRAINERSERVICE']._serialized_start=1673
-  _globals['_TRAINERSERVICE']._serialized_end=2307
+  _globals['_PHASESTATE']._serialized_start=1509
+  _globals['_PHASESTATE']._serialized_end=1668
+  _globals['_PREPAREMODELREQUEST']._serialized_start=134
+  _globals['_PREPAREMODELREQUEST']._serialized_end=192
+  _globals['_PREPAREMODELRESPONSE']._serialized_start=194
+  _globals['_PREPAREMODELRESPONSE']._serialized_end=255
+  _globals['_STARTPHASEREQUEST']._serialized_start=258
+  _globals['_STARTPHASEREQUEST']._serialized_end=477
+  _globals['_STARTPHASERESPONSE']._serialized_start=479
+  _globals['_STARTPHASERESPONSE']._serialized_end=513
+  _globals['_STOPPHASEREQUEST']._serialized_start=515
+  _globals['_STOPPHASEREQUEST']._serialized_end=549
+  _globals['_STOPPHASERESPONSE']._serialized_start=551
+  _globals['_STOPPHASERESPONSE']._serialized_end=584
+  _globals['_PUBLISHWEIGHTSREQUEST']._serialized_start=587
+  _globals['_PUBLISHWEIGHTSREQUEST']._serialized_end=724
+  _globals['_PUBLISHWEIGHTSRESPONSE']._serialized_start=726
+  _globals['_PUBLISHWEIGHTSRESPONSE']._serialized_end=765
+  _globals['_GETSTATUSREQUEST']._serialized_start=767
+  _globals['_GETSTATUSREQUEST']._serialized_end=805
+  _globals['_STEPMETRICS']._serialized_start=807
+  _globals['_STEPMETRICS']._serialized_end=882
+  _globals['_GETSTATUSRESPONSE']._serialized_start=885
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1327
+  _globals['_CHECKPOINTWRITE']._serialized_start=1329
+  _globals['_CHECKPOINTWRITE']._serialized_end=1415
+  _globals['_SAVECHECKPOINTREQUEST']._serialized_start=1417
+  _globals['_SAVECHECKPOINTREQUEST']._serialized_end=1456
+  _globals['_SAVECHECKPOINTRESPONSE']._serialized_start=1458
+  _globals['_SAVECHECKPOINTRESPONSE']._serialized_end=1506
+  _globals['_TRAINERSERVICE']._serialized_start=1671
+  _globals['_TRAINERSERVICE']._serialized_end=2305
 # @@protoc_insertion_point(module_scope)

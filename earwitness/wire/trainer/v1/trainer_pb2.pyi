@@ -1,4 +1,5 @@
 from earwitness.wire.errors.v1 import errors_pb2 as _errors_pb2
+from earwitness.wire.metrics.v1 import metrics_pb2 as _metrics_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -109,21 +110,13 @@ class GetStatusRequest(_message.Message):
     after_step: int
     def __init__(self, after_step: _Optional[int] = ...) -> None: ...
 
-class Metric(_message.Message):
-    __slots__ = ("name", "value")
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    VALUE_FIELD_NUMBER: _ClassVar[int]
-    name: str
-    value: float
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
-
 class StepMetrics(_message.Message):
     __slots__ = ("step", "metrics")
     STEP_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     step: int
-    metrics: _containers.RepeatedCompositeFieldContainer[Metric]
-    def __init__(self, step: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ...) -> None: ...
+    metrics: _containers.RepeatedCompositeFieldContainer[_metrics_pb2.Metric]
+    def __init__(self, step: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[_metrics_pb2.Metric, _Mapping]]] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
     __slots__ = ("job_id", "stage_index", "phase", "state", "reason", "step", "steps", "version", "checkpoint_uri", "lineage", "steps_done", "run_id", "ranks", "saving", "passed_over", "reason_kind")

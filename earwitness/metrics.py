@@ -1,0 +1,83 @@
+"""The figures of a step: what each is called, in which unit, how people read it.
+
+The trainer reports under these names; events carry them; the live line, reports and dashboards read them. A metric that
+is not here is carried and stored like any other, and shown nowhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure."""
+
+    name: str
+    """Dotted."""
+    label: str
+    """A word or two, for a legend or a line."""
+    unit: str = ""
+    """Empty for shares, losses and rewards."""
+    chart: str = ""
+    """Title of the chart of the report that draws it; metrics of one title are drawn together. Empty: none."""
+    rank: int = 0
+    """Place in the live line, 1 first, as far as there is room; 0: not there."""
+
+
+METRICS = (
+    Metric("loss", "loss", chart="Loss", rank=1),
+    Metric("reward.mean", "reward", chart="Reward, part by part", rank=3),
+    Metric("correct.mean", "correct", chart="Reward, part by part", rank=4),
+    Metric("reasoning.mean", "reasoning", chart="Reward, part by part"),
+    Metric("accuracy", "accuracy", chart="Pairs told apart", rank=5),
+    Metric("supported_share", "supported", chart="Claims the waveform supports, and guesses", rank=6),
+    Metric("surrogate_share", "surrogate", chart="Claims the waveform supports, and guesses", rank=7),
+    Metric("truncated_share", "truncated", chart="Truncated answers"),
+    Metric("kl", "kl", "nats", chart="KL and entropy", rank=9),
+    Metric("entropy", "entropy", "nats", chart="KL and entropy"),
+    Metric("loss.policy", "policy", chart="Policy and value loss", rank=2),
+    Metric("loss.value", "value", chart="Policy and value loss"),
+    Metric("margin", "margin", "nats", chart="Margin of the preferred answer"),
+    Metric("grad_norm", "norm", chart="Gradient norm", rank=12),
+    Metric("grad_norm.critic", "critic", chart="Gradient norm"),
+    Metric("ratio.mean", "ratio"),
+    Metric("ratio.max", "largest ratio"),
+    Metric("first.ratio_gap", "first ratio less 1"),
+    Metric("first.kl", "first KL", "nats"),
+    Metric("clip_share", "clipped", chart="Clipped tokens"),
+    Metric("think_tokens.mean", "think tokens", "tokens", chart="Think tokens"),
+    Metric("logprob_gap.mean", "gap", "nats", chart="Rollout and trainer log-probs: mean difference", rank=10),
+    Metric("logprob_gap.max", "largest gap", "nats"),
+    Metric("staleness.mean", "staleness", "versions", chart="Staleness, versions", rank=11),
+    Metric("tokens", "tokens", "tokens"),
+    Metric("trajectories", "trajectories"),
+    Metric("seconds.step", "step", "s"),
+    Metric("seconds.wait", "wait", "s", chart="Seconds of a step"),
+    Metric("seconds.logprob", "log-probs", "s", chart="Seconds of a step"),
+    Metric("seconds.train", "train", "s", chart="Seconds of a step"),
+    Metric("seconds.publish", "publish", "s", chart="Seconds of a step"),
+    Metric("seconds.publish.snapshot", "snapshot", "s"),
+    Metric("seconds.publish.send", "send", "s"),
+    Metric("seconds.generate", "generate", "s"),
+    Metric("seconds.score", "score", "s"),
+    Metric("seconds.reference", "reference", "s"),
+    Metric("publish.bytes", "published", "bytes"),
+    Metric("publish.whole", "published whole"),
+    Metric("checkpoint.seconds", "checkpoint", "s"),
+    Metric("checkpoint.bytes", "checkpoint", "bytes"),
+)
+
+BY_NAME = {metric.name: metric for metric in METRICS}
+
+LINE = tuple(metric.name for metric in sorted(METRICS, key=lambda metric: metric.rank) if metric.rank)
+"""Names of the figures worth a place in the live line, most wanted first."""
+
+
+def charts() -> dict[str, list[Metric]]:
+    """The charts of a report: title -> what is drawn, in the order of the page."""
+    found: dict[str, list[Metric]] = {}
+    for metric in METRICS:
+        if metric.chart:
+            found.setdefault(metric.chart, []).append(metric)
+    return found
