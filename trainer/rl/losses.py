@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from earwitness.recipe.schema import ClipLoss
+from earwitness.recipe.schema.algorithms import CispoLoss, ClipLoss, GspoLoss
+from trainer.means import masked_sum
 from trainer.rl.kl import EXPONENT_LIMIT
 
 
@@ -52,7 +53,30 @@ def clip(x: Moved, how: ClipLoss) -> Surrogate:
     return Surrogate(losses, ratio, held_back(ratio, x.advantages, how.clip_low, how.clip_high))
 
 
-POLICY_LOSSES: dict[str, Callable[[Moved, Any], Surrogate]] = {"clip": clip}
+def gspo(x: Moved, how: GspoLoss) -> Surrogate:
+    """GSPO, with the gradient of its GSPO-token (https://arxiv.org/abs/2507.18071).
+
+    max(-s A, -clip(s, 1 - low, 1 + high) A), where s = exp(mean of log p - log p_old over the response's tokens). Each
+    token's gradient is that of -s A log p: GSPO's own where all tokens of a response have the same advantage.
+    """
+    tokens = x.mask.sum(1, keepdim=True).clamp(min=1)
+    log_s = masked_sum((x.logprobs - x.old_logprobs).detach(), x.mask)[:, None] / tokens
+    ratio = probability_ratio(x.logprobs - x.logprobs.detach(), -log_s)  # s, to the last bit
+    losses = clipped_surrogate(ratio, x.advantages, how.clip_low, how.clip_high)
+    return Surrogate(losses, ratio, held_back(ratio, x.advantages, how.clip_low, how.clip_high))
+
+
+def cispo(x: Moved, how: CispoLoss) -> Surrogate:
+    """CISPO (https://arxiv.org/abs/2506.13585): -min(r, 1 + high) A log p, the weight without gradient.
+
+    No token's gradient is lost, and none is more than 1 + high times its own.
+    """
+    ratio = probability_ratio(x.logprobs.detach(), x.old_logprobs)
+    losses = -ratio.clamp(max=1.0 + how.clip_high) * x.advantages * x.logprobs
+    return Surrogate(losses, ratio, ratio > 1.0 + how.clip_high)
+
+
+POLICY_LOSSES: dict[str, Callable[[Moved, Any], Surrogate]] = {"clip": clip, "gspo": gspo, "cispo": cispo}
 """By the `type` of a recipe's `loss`, which is the function's second argument."""
 
 

@@ -94,15 +94,43 @@ class ClipLoss(Strict):
     """token: all tokens of the global batch weigh the same; sequence: all trajectories, whatever their length."""
 
 
+class GspoLoss(Strict):
+    """GSPO: the clipped surrogate with one ratio for a whole response, all responses weighing the same."""
+
+    type: Literal["gspo"] = "gspo"
+    clip_low: Share = 3e-4
+    """Lower clip of the ratio, which is a geometric mean over tokens and so keeps near 1."""
+    clip_high: Share = 4e-4
+    """Upper clip of the ratio."""
+
+    @property
+    def mean(self) -> str:
+        """Of sequences."""
+        return "sequence"
+
+
+class CispoLoss(Strict):
+    """CISPO: the ratio only weighs -A log p, and is cut instead of the gradient; all tokens weigh the same."""
+
+    type: Literal["cispo"] = "cispo"
+    clip_high: Annotated[float, Field(ge=0.0)] = 4.0
+    """How far above 1 a weight may be; there is no bound from below."""
+
+    @property
+    def mean(self) -> str:
+        """Of tokens."""
+        return "token"
+
+
 def _of_type(value: object) -> object:
     """`grpo` is short for `{type: grpo}`."""
     return {"type": value} if isinstance(value, str) else value
 
 
 AnyAlgorithm = Ppo | Rloo | Grpo | ReinforcePlusPlus
-AnyLoss = ClipLoss
+AnyLoss = ClipLoss | GspoLoss | CispoLoss
 AlgorithmField = Annotated[AnyAlgorithm, Field(discriminator="type"), BeforeValidator(_of_type)]
-LossField = Annotated[AnyLoss, BeforeValidator(_of_type)]
+LossField = Annotated[AnyLoss, Field(discriminator="type"), BeforeValidator(_of_type)]
 
 FLAT = {
     "algorithm": ("critic_optimizer", "critic_warmup_steps", "value_clip", "gamma", "gae_lambda", "whiten_advantages"),

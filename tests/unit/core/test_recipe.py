@@ -122,7 +122,15 @@ def test_json_is_a_recipe_too() -> None:
         ),
         (
             recipe(RL | {"clip_low": 0.1, "loss": {"type": "clip", "clip_low": 0.2}}),
-            "stages[1].clip_low: only loss clip reads it; expected it inside loss, of type clip; or none",
+            "stages[1].clip_low: only loss clip or gspo reads it; expected it inside loss, of type clip or gspo",
+        ),
+        (
+            recipe(RL | {"loss": "ppo"}),
+            "stages[1].loss: 'ppo' is not known; expected 'clip', 'gspo' or 'cispo'",
+        ),
+        (
+            recipe(RL | {"loss": {"type": "cispo", "dual_clip": 3.0}}),
+            "stages[1].loss.dual_clip: only type clip reads it; expected type: clip, or to leave it out",
         ),
         (recipe(RL | {"loss": {"type": "clip", "mean": "row"}}), "stages[1].loss.mean: 'row' is not known; expected"),
         (recipe(RL | {"kl_coef": "big"}), "stages[1].kl_coef: 'big' is text; expected a number"),

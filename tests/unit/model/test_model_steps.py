@@ -58,6 +58,8 @@ def steps(model: Path, stage: RlStage, *, first: bool) -> tuple[list[dict[str, f
         ({"algorithm": "ppo", "updates_per_step": 2}, STEPS),
         ({"algorithm": "rloo"}, STEPS),
         ({"algorithm": "grpo", "kl_coef": 0.1, "entropy_coef": 0.01}, STEPS),
+        ({"algorithm": "grpo", "loss": "gspo", "updates_per_step": 2}, STEPS),
+        ({"algorithm": "ppo", "loss": "cispo", "updates_per_step": 2}, STEPS),
         ({"algorithm": "reinforce++", "kl_coef": 0.1}, 0),  # its advantages need them
     ],
     ids=str,
