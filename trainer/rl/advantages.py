@@ -59,8 +59,15 @@ class Credit:
 
 
 def ppo(x: Outcome, how: Ppo) -> Credit:
-    """GAE over the critic's values (https://arxiv.org/abs/1506.02438)."""
-    return Credit(*gae(x.rewards, x.values, x.mask, gamma=how.gamma, lam=how.gae_lambda))
+    """GAE over the critic's values (https://arxiv.org/abs/1506.02438).
+
+    Advantages are of gae_lambda; returns, which are advantages + values, of value_lambda if there is one (decoupled GAE
+    of VAPO, https://arxiv.org/abs/2504.05118).
+    """
+    advantages, returns = gae(x.rewards, x.values, x.mask, gamma=how.gamma, lam=how.gae_lambda)
+    if how.value_lambda is not None:
+        _, returns = gae(x.rewards, x.values, x.mask, gamma=how.gamma, lam=how.value_lambda)
+    return Credit(advantages, returns)
 
 
 def rloo(x: Outcome, how: Rloo) -> Credit:

@@ -43,6 +43,8 @@ class Ppo(CriticAlgorithm):
     """Discount."""
     gae_lambda: Share = 1.0
     """GAE's lambda."""
+    value_lambda: Share | None = None
+    """Lambda of the returns that the critic learns, as in VAPO; none: that of the policy's advantages."""
     whiten_advantages: bool = True
     """Zero mean, unit variance over the tokens of the global batch."""
 

@@ -4,7 +4,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.rl.advantages import gae, group_normalised, leave_one_out, rewards_to_go, terminal_rewards, whiten
+from earwitness.recipe.schema import Ppo
+from trainer.rl.advantages import (
+    ADVANTAGES,
+    Outcome,
+    gae,
+    group_normalised,
+    leave_one_out,
+    rewards_to_go,
+    terminal_rewards,
+    whiten,
+)
 
 
 def gae_of_row(rewards, values, mask, gamma, lam):
@@ -145,3 +155,20 @@ def test_equal_rewards_give_no_advantage_in_any_way():
     mask = torch.tensor([[True, True], [True, False], [False, False]])
     placed = terminal_rewards(torch.full((3,), 0.7, dtype=torch.float64), mask)
     assert whiten(rewards_to_go(placed, mask, gamma=1.0), mask).abs().max() < 1e-6
+
+
+def test_policy_and_critic_may_each_have_a_lambda():
+    """Advantages follow gae_lambda, returns value_lambda; without one both follow the same."""
+    random = np.random.default_rng(6)
+    mask = random.random((3, 9)) > 0.3
+    rewards, values = random.standard_normal((2, 3, 9))
+    outcome = Outcome([], torch.tensor(rewards), torch.tensor(mask), torch.tensor(values))
+
+    def of(lam: float) -> np.ndarray:
+        return np.array([gae_of_row(*row, 0.98, lam) for row in zip(rewards, values, mask, strict=True)])
+
+    apart = ADVANTAGES["ppo"](outcome, Ppo(gamma=0.98, gae_lambda=0.9, value_lambda=1.0))
+    np.testing.assert_allclose(apart.advantages.numpy(), of(0.9), atol=1e-12)
+    np.testing.assert_allclose(apart.returns.numpy(), np.where(mask, of(1.0) + values, 0.0), atol=1e-12)
+    joint = ADVANTAGES["ppo"](outcome, Ppo(gamma=0.98, gae_lambda=0.9))
+    np.testing.assert_allclose(joint.returns.numpy(), np.where(mask, of(0.9) + values, 0.0), atol=1e-12)
