@@ -5,7 +5,7 @@
 # make test-long    what is long by nature: the bare machine, the listener's reproduction
 # make bare-test    the README's commands on a minimal Debian made for it
 # make lock         the hashes of the lock files, after a version in them was changed
-# make lint         ruff, mypy, buf, generated code
+# make lint         ruff, mypy, unused code, buf, generated code
 # make protos       generate earwitness/wire from protos/
 # make docs         generate docs/recipe.md from the recipe's models
 # make chart        generate the chart's schema and README from its values
@@ -81,6 +81,7 @@ lint: install
 	$(VENV)/bin/ruff check $(SOURCES)
 	$(VENV)/bin/ruff format --check $(SOURCES)
 	$(VENV)/bin/mypy
+	$(VENV)/bin/vulture
 	cd protos && $(CURDIR)/$(VENV)/bin/buf lint
 	$(PYTHON) protos/generate.py --check
 	$(PYTHON) docs/generate.py --check

@@ -6,8 +6,8 @@ Durable with the queue Redis; written by the jobs service only. Workers read it 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Literal, cast
+from dataclasses import asdict, dataclass, fields
+from typing import cast
 
 import redis
 import redis.asyncio
@@ -27,10 +27,6 @@ class ActiveJob:
     """Type the policy computes and generates in."""
     max_model_len: int = 0
     """Longest sequence, prompt and response, tokens."""
-    recipe: str = ""
-    """The recipe as YAML."""
-    state: Literal["running", "paused"] = "running"
-    """While paused nothing new is issued."""
     max_staleness: int = 0
     """Versions that the weights of a worker which takes tasks may be behind the newest."""
     needs_reference: bool = False
@@ -49,11 +45,6 @@ def write_active(client: redis.Redis, job: ActiveJob) -> None:
     client.set(ACTIVE, _encode(job))
 
 
-def clear_active(client: redis.Redis) -> None:
-    """No job is active."""
-    client.delete(ACTIVE)
-
-
 async def read_active_async(client: redis.asyncio.Redis) -> ActiveJob | None:
     """As `read_active`."""
     return _decode(cast("bytes | None", await client.get(ACTIVE)))
@@ -65,7 +56,7 @@ async def write_active_async(client: redis.asyncio.Redis, job: ActiveJob) -> Non
 
 
 async def clear_active_async(client: redis.asyncio.Redis) -> None:
-    """As `clear_active`."""
+    """No job is active."""
     await client.delete(ACTIVE)
 
 
@@ -74,4 +65,7 @@ def _encode(job: ActiveJob) -> str:
 
 
 def _decode(stored: bytes | None) -> ActiveJob | None:
-    return ActiveJob(**json.loads(stored)) if stored else None
+    if not stored:
+        return None
+    known = {field.name for field in fields(ActiveJob)}  # a service of another release may tell more
+    return ActiveJob(**{name: value for name, value in json.loads(stored).items() if name in known})

@@ -66,7 +66,6 @@ def active_job(job: RunningJob, **changes: Any) -> ActiveJob:
             "model_uri": model_uri,
             "dtype": job.recipe.model.dtype,
             "max_model_len": max_positions(model_uri) if model_uri else 0,
-            "recipe": job.recipe_yaml.decode(),
             **changes,
         }
     )

@@ -216,7 +216,6 @@ class Runner:
         finally:
             holding.cancel()
             await asyncio.gather(holding, return_exceptions=True)
-        await write_active_async(job.redis, active_job(job, state="paused"))
         await job.tell("state", f"{job.record.job_id} is paused", change=Paused(time.time()))
 
     async def _hold_trainer(self, job: RunningJob) -> None:

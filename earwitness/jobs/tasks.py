@@ -36,7 +36,6 @@ class Pass:
     """Seed of the order; empty keeps the manifest's."""
     sampling: SamplingConfig
     rewards: Rewards
-    purpose: wire.Purpose
     without_audio: bool = False
     needs_reference: bool = False
     needs_spread: bool = False
@@ -48,8 +47,8 @@ class Pass:
             return self.prompts[place]
         return self.prompts[_order(f"{self.shuffle}/{epoch}", len(self.prompts))[place]]
 
-    def task(self, ordinal: int, min_version: int, now: float, lineage: str = "") -> wire.GroupTask:
-        """The task of an ordinal; `now` in seconds since the Unix epoch, `lineage` of the weights it asks for."""
+    def task(self, ordinal: int, min_version: int, lineage: str = "") -> wire.GroupTask:
+        """The task of an ordinal; `lineage` of the weights it asks for."""
         return wire.GroupTask(
             run_id=self.run_id,
             ordinal=ordinal,
@@ -68,13 +67,11 @@ class Pass:
                 reasoning_term=REASONING_TERMS[self.rewards.reasoning_term],
                 min_think_chars=self.rewards.min_think_chars,
             ),
-            purpose=self.purpose,
             min_version=min_version,
             lineage=lineage,
             needs_reference=self.needs_reference,
             needs_spread=self.needs_spread,
             without_audio=self.without_audio,
-            issued_at=now,
         )
 
 
@@ -93,7 +90,6 @@ def pass_of(asked: Asked, recipe: Recipe, phase: Phase, run_id: str) -> Pass:
         shuffle=shuffle,
         sampling=asked.sampling,
         rewards=recipe.rewards,
-        purpose=asked.purpose,
         without_audio=asked.without_audio,
         needs_reference=asked.needs_reference,
         needs_spread=asked.needs_spread,

@@ -191,7 +191,7 @@ async def _issue(job: RunningJob, training: Reinforcement, asked: Asked, followe
             while next_ordinal in known:
                 next_ordinal += 1
             lineage = f"{job.record.job_id}/{status.lineage}"
-            total += await job.queue.issue(tasks.task(next_ordinal, job.record.version + updates, time.time(), lineage))
+            total += await job.queue.issue(tasks.task(next_ordinal, job.record.version + updates, lineage))
             next_ordinal += 1
         if counts != last_counts:
             last_counts, last_change = counts, time.monotonic()

@@ -156,9 +156,3 @@ class Measurement:
     def pauses(self) -> list[float]:
         """Seconds of silence between one event and the next, in order; error 30 ms."""
         return [b.start - a.end for a, b in pairwise(self.events)]
-
-    @property
-    def silences(self) -> list[tuple[float, float]]:
-        """Stretches (start, end) in seconds without an event, those at both ends of the clip included."""
-        edges = [0.0, *(t for event in self.events for t in (event.start, event.end)), self.duration]
-        return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]

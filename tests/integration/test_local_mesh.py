@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from earwitness.active import ActiveJob, clear_active, write_active
+from earwitness.active import ACTIVE, ActiveJob, write_active
 from earwitness.local import control
 from earwitness.local.plan import Options
 from earwitness.local.sockets import sockets_folder
@@ -250,7 +250,7 @@ def test_the_reference_runs_only_while_a_job_needs_it(folder: Path) -> None:
     client = connect(state.queue_url)
     write_active(client, ActiveJob(job_id="j", needs_reference=True, reference_uri="file:///nowhere"))
     wait_for("the reference", lambda: pids(read_state(folder)).get("reference-0"))
-    clear_active(client)
+    client.delete(ACTIVE)
     wait_for("the reference to leave", lambda: "reference-0" not in pids(read_state(folder)))
     wait_for("its processes to end", lambda: not tagged(state.mesh, "reference-0"))
 

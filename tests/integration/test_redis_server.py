@@ -12,8 +12,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from earwitness.active import (
+    ACTIVE,
     ActiveJob,
-    clear_active,
     clear_active_async,
     read_active,
     read_active_async,
@@ -112,11 +112,11 @@ def test_stopping_twice_and_starting_twice(tmp_path):
 async def test_the_active_job_is_read_as_it_was_written(tmp_path):
     with RedisServer("queue", tmp_path) as server:
         client, other = connect(server.url), await connect_async(server.url)
-        job = ActiveJob(job_id="j-1", model_uri="file:///m", recipe="name: x\n", state="paused", needs_reference=True)
+        job = ActiveJob(job_id="j-1", model_uri="file:///m", dtype="bfloat16", needs_reference=True)
         assert read_active(client) is None
         write_active(client, job)
         assert read_active(client) == await read_active_async(other) == job
-        clear_active(client)
+        client.delete(ACTIVE)
         assert await read_active_async(other) is None
         await write_active_async(other, job)
         assert read_active(client) == job

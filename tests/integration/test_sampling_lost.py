@@ -20,9 +20,7 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 RUN = "job/1-score/0"
 TOTAL = 6
-PASS = Pass(
-    RUN, [wire.Prompt(id=f"p{n}") for n in range(TOTAL)], 1, "", SamplingConfig(samples=1), Rewards(), wire.PURPOSE_EVAL
-)
+PASS = Pass(RUN, [wire.Prompt(id=f"p{n}") for n in range(TOTAL)], 1, "", SamplingConfig(samples=1), Rewards())
 
 
 @pytest.fixture

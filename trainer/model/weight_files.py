@@ -167,11 +167,6 @@ class WeightFileWriter:
         self._file.close()
 
 
-def dtype_name(dtype: torch.dtype) -> str:
-    """A type as a header says it."""
-    return _NAMES[dtype]
-
-
 def _stored(entry: Any, base: int) -> Stored:
     start, end = (int(offset) for offset in entry["data_offsets"])
     stored = Stored(str(entry["dtype"]), tuple(int(n) for n in entry["shape"]), base + start, base + end)

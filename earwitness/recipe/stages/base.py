@@ -31,7 +31,6 @@ class Asked:
     prompts: Sequence[wire.Prompt]
     """Candidates, in manifest order."""
     sampling: SamplingConfig
-    purpose: wire.Purpose
     count: int = 0
     """Prompts to sample, from the start of the order; 0: as many as the trainer consumes."""
     shuffled: bool = True

@@ -68,7 +68,7 @@ class DpoStage(Stage):
     def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
         if phase != "sample":
             return super().asks(phase, prompts)
-        return Asked(prompts, self.sampling, wire.PURPOSE_DISTIL, min(self.prompts, len(prompts)))
+        return Asked(prompts, self.sampling, min(self.prompts, len(prompts)))
 
     def training(self, phase: str) -> Training | None:
         return self.tune if phase == "tune" else None

@@ -38,9 +38,7 @@ class EvalStage(Stage):
         return self.sampling
 
     def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
-        return Asked(
-            prompts, self.sampling, wire.PURPOSE_EVAL, len(prompts), shuffled=False, without_audio=phase == SILENT
-        )
+        return Asked(prompts, self.sampling, len(prompts), shuffled=False, without_audio=phase == SILENT)
 
     def evaluation(self, phase: str) -> str:
         return self.name

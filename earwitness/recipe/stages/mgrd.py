@@ -73,7 +73,7 @@ class MgrdStage(Stage):
         if phase != "sample":
             return super().asks(phase, prompts)
         asked = [self._instructed(prompt) for prompt in prompts] if self.instruction else prompts
-        return Asked(asked, self.sampling, wire.PURPOSE_DISTIL, min(self.prompts, len(prompts)))
+        return Asked(asked, self.sampling, min(self.prompts, len(prompts)))
 
     def training(self, phase: str) -> Training | None:
         return self.tune if phase == "tune" else None

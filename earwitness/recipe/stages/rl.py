@@ -81,14 +81,13 @@ class RlStage(Stage, Reinforcement):
             return Asked(
                 prompts,
                 self.sampling,
-                wire.PURPOSE_TRAIN,
                 needs_reference=self.kl_coef > 0,
                 needs_spread=self.dynamic_filter,
             )
         if phase != "select" or self.select is None:
             return super().asks(phase, prompts)
         sampling = self.sampling.model_copy(update={"samples": self.select.samples})
-        return Asked(prompts, sampling, wire.PURPOSE_SELECT, min(self.select.prompts, len(prompts)))
+        return Asked(prompts, sampling, min(self.select.prompts, len(prompts)))
 
     def training(self, phase: str) -> Training | None:
         return self if phase == "train" else None

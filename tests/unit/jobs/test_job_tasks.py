@@ -54,7 +54,7 @@ def test_an_ordinal_is_the_same_task_in_every_lineage() -> None:
     first = passed("3-train", prompts(50), "j/3-train/0")[0]
     second = passed("3-train", prompts(50), "j/3-train/1")[0]
     for ordinal in (0, 49, 50, 777):
-        a, b = first.task(ordinal, 3, 1.0), second.task(ordinal, 3, 1.0)
+        a, b = first.task(ordinal, 3), second.task(ordinal, 3)
         assert (a.run_id, b.run_id) == ("j/3-train/0", "j/3-train/1")
         b.run_id = a.run_id
         assert a == b
@@ -69,15 +69,15 @@ def test_epochs_and_stages_have_orders_of_their_own() -> None:
 
 
 def test_what_a_pass_asks_for() -> None:
-    train = passed("3-train", prompts(4), "r")[0].task(0, 7, 2.0)
-    assert (train.purpose, train.needs_reference, train.needs_spread) == (wire.PURPOSE_TRAIN, True, True)
-    assert (train.min_version, train.sampling.samples, train.issued_at) == (7, 16, 2.0)
+    train = passed("3-train", prompts(4), "r")[0].task(0, 7)
+    assert (train.needs_reference, train.needs_spread) == (True, True)
+    assert (train.min_version, train.sampling.samples) == (7, 16)
     select, total = passed("3-select", prompts(4))
     assert total == 4  # no more than there are
-    task = select.task(0, 1, 0.0)
-    assert (task.purpose, task.sampling.samples, task.needs_reference) == (wire.PURPOSE_SELECT, 8, False)
-    mgrd, total = passed("2-sample", prompts(4))
-    assert (total, mgrd.purpose) == (3, wire.PURPOSE_DISTIL)
+    task = select.task(0, 1)
+    assert (task.sampling.samples, task.needs_reference) == (8, False)
+    _, total = passed("2-sample", prompts(4))
+    assert total == 3
 
 
 def test_evaluations_differ_by_the_policy_alone() -> None:

@@ -7,14 +7,6 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = ()
-    PURPOSE_UNSPECIFIED: _ClassVar[Purpose]
-    PURPOSE_TRAIN: _ClassVar[Purpose]
-    PURPOSE_SELECT: _ClassVar[Purpose]
-    PURPOSE_DISTIL: _ClassVar[Purpose]
-    PURPOSE_EVAL: _ClassVar[Purpose]
-
 class Verifier(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     VERIFIER_UNSPECIFIED: _ClassVar[Verifier]
@@ -43,11 +35,6 @@ class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERDICT_SUPPORTED: _ClassVar[Verdict]
     VERDICT_CONTRADICTED: _ClassVar[Verdict]
     VERDICT_NOT_CHECKABLE: _ClassVar[Verdict]
-PURPOSE_UNSPECIFIED: Purpose
-PURPOSE_TRAIN: Purpose
-PURPOSE_SELECT: Purpose
-PURPOSE_DISTIL: Purpose
-PURPOSE_EVAL: Purpose
 VERIFIER_UNSPECIFIED: Verifier
 VERIFIER_CHOICE: Verifier
 VERIFIER_NUMBER: Verifier
@@ -113,18 +100,16 @@ class RewardRule(_message.Message):
     def __init__(self, correct_weight: _Optional[float] = ..., reasoning_weight: _Optional[float] = ..., reasoning_term: _Optional[_Union[ReasoningTerm, str]] = ..., min_think_chars: _Optional[int] = ...) -> None: ...
 
 class GroupTask(_message.Message):
-    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "purpose", "min_version", "needs_reference", "needs_spread", "without_audio", "issued_at", "begun", "lineage")
+    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "min_version", "needs_reference", "needs_spread", "without_audio", "begun", "lineage")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     REWARD_FIELD_NUMBER: _ClassVar[int]
-    PURPOSE_FIELD_NUMBER: _ClassVar[int]
     MIN_VERSION_FIELD_NUMBER: _ClassVar[int]
     NEEDS_REFERENCE_FIELD_NUMBER: _ClassVar[int]
     NEEDS_SPREAD_FIELD_NUMBER: _ClassVar[int]
     WITHOUT_AUDIO_FIELD_NUMBER: _ClassVar[int]
-    ISSUED_AT_FIELD_NUMBER: _ClassVar[int]
     BEGUN_FIELD_NUMBER: _ClassVar[int]
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
     run_id: str
@@ -132,15 +117,13 @@ class GroupTask(_message.Message):
     prompt: Prompt
     sampling: Sampling
     reward: RewardRule
-    purpose: Purpose
     min_version: int
     needs_reference: bool
     needs_spread: bool
     without_audio: bool
-    issued_at: float
     begun: _containers.RepeatedCompositeFieldContainer[Trajectory]
     lineage: str
-    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., issued_at: _Optional[float] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., lineage: _Optional[str] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., lineage: _Optional[str] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("text", "kind", "verdict", "claimed", "measured")
