@@ -186,7 +186,7 @@ def test_python_3_10_alone_is_refused(
 
 
 def test_every_entry_of_the_locks_names_its_file(install: ModuleType) -> None:
-    for lock in (install.LOCK, install.CUDA_LOCK):
+    for lock in (install.LOCK, install.CUDA_LOCK, install.ROOT / "requirements-gpu.lock"):
         entries = install.entries_of(lock)
         assert entries
         assert [line for line in entries if "--hash=sha256:" not in line] == []
