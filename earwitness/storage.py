@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from urllib.parse import unquote
 
 from earwitness.errors import EarwitnessError, InfrastructureError, InputError, shown
 
@@ -30,8 +31,9 @@ def store(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     import fsspec  # takes longer than all that reads a local file
 
     check_scheme(uri)
+    local = _local(uri)
     try:
-        fs, path = fsspec.core.url_to_fs(uri)
+        fs, path = fsspec.core.url_to_fs(uri if local is None else str(local))
     except ImportError as error:
         raise StorageError(
             uri, f"needs a package that is not installed ({error})", "a store this machine can open"
@@ -39,10 +41,28 @@ def store(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     return fs, path
 
 
+def local_path(uri: str | Path) -> Path:
+    """The path of what must lie on a file system: a plain path, or a `file://` URI (RFC 8089), where %20 is a space.
+
+    Raises StorageError for other stores.
+    """
+    local = _local(str(uri))
+    if local is None:
+        raise StorageError(str(uri), "is not on a file system", "a path on a volume that the mesh shares")
+    return local
+
+
+def _local(uri: str) -> Path | None:
+    """None for what is not on a file system."""
+    if uri.startswith("file://"):
+        return Path(unquote(uri.removeprefix("file://")))
+    return None if "://" in uri else Path(uri).expanduser()
+
+
 def open_to_read(uri: str) -> BinaryIO:
     """The file at `uri`, buffered: `readline(limit)` keeps to its limit on every store. Raises StorageError."""
     check_scheme(uri)
-    local = Path(uri.removeprefix("file://")).expanduser() if uri.startswith("file://") or "://" not in uri else None
+    local = _local(uri)
     with typed(uri):
         return cast(BinaryIO, io.BufferedReader(_Typed(uri, local.open("rb", buffering=0) if local else _opened(uri))))
 

@@ -11,14 +11,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import redis
 import redis.asyncio
 
+from earwitness import storage
 from earwitness.active import ActiveJob, read_active_async
-from earwitness.errors import InfrastructureError, InputError
+from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.redis_client import OUTAGE_SECONDS, Patience, connect_async
 from earwitness.weights import NEWS, MissingVersion, WeightReader
@@ -266,18 +265,10 @@ class Serving:
 
     def _config_of(self, job: ActiveJob) -> EngineConfig:
         return EngineConfig(
-            model_dir=local_path(job.model_uri),
+            model_dir=str(storage.local_path(job.model_uri)),
             dtype=job.dtype,
             max_model_len=job.max_model_len,
             weight_urls=self._weight_urls,
             threads=self._threads,
             tensor_parallel=self._tensor_parallel,
         )
-
-
-def local_path(uri: str) -> str:
-    """The path of a model directory. Raises InputError if it is not on a file system of this machine."""
-    parts = urlsplit(uri)
-    if parts.scheme not in ("", "file"):
-        raise InputError("model_uri", f"{uri!r} is not a local directory", "a path on a volume that the mesh shares")
-    return url2pathname(parts.path) if parts.scheme else uri

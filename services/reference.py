@@ -7,6 +7,7 @@ while no job asks for a reference, nothing is taken.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +16,17 @@ import grpc
 import redis.asyncio
 
 from earwitness.active import ActiveJob, read_active_async
-from earwitness.errors import ConflictError, EarwitnessError, InputError
-from earwitness.local.launch import ended
+from earwitness.errors import ConflictError, InputError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, SCORED, AsyncQueue, Taken
 from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.reference.v1 import reference_pb2, reference_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from services.frozen import FrozenPolicy
+from services.entry import process
 from services.heartbeat import leaving, settle_each
 from services.server import Settings, serve
+from services.settings import number
+from trainer.frozen import FrozenPolicy
 
 TAKE = 4
 """Groups taken at a time."""
@@ -39,7 +41,8 @@ POLL_SECONDS = 1.0
 class Reference:
     """The frozen policy, on a thread of its own so that heartbeats and calls stay prompt."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
         self._policy: FrozenPolicy | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reference")
 
@@ -51,7 +54,7 @@ class Reference:
     async def load(self, model_dir: str, dtype: str) -> None:
         """Replace the weights. Raises InputError."""
         loop = asyncio.get_running_loop()
-        self._policy = await loop.run_in_executor(self._thread, FrozenPolicy, model_dir, dtype)
+        self._policy = await loop.run_in_executor(self._thread, FrozenPolicy, model_dir, dtype, self._threads)
 
     async def score(self, group: trajectory_pb2.Group) -> None:
         """Fill in the group's reference log-probs. Raises InputError, or ConflictError without weights."""
@@ -128,7 +131,7 @@ async def run(settings: Settings) -> None:
     """Serve until SIGTERM."""
     log = get_logger("reference").bind(name=settings.name)
     redis = await connect_async(settings.queue_url, Patience(log))
-    reference = Reference()
+    reference = Reference(number(os.environ, "EW_REFERENCE_THREADS", 1, 1024, least=1))
     service = ReferenceService(reference)
     await serve(
         "reference",
@@ -139,14 +142,5 @@ async def run(settings: Settings) -> None:
     await redis.aclose()
 
 
-def main() -> int:
-    """Entry point; returns the exit status."""
-    try:
-        asyncio.run(run(Settings.from_env()))
-    except EarwitnessError as error:
-        return ended("reference", error)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process("reference", run))

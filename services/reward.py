@@ -5,7 +5,7 @@ Scoring runs in a process of its own, so that heartbeats and health stay prompt 
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import time
 
 import grpc
@@ -17,6 +17,7 @@ from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.judge import judge_settings
+from services.entry import process
 from services.heartbeat import leaving, settle_each
 from services.scoring import ScoringProcess
 from services.server import serve
@@ -98,9 +99,8 @@ def filtered(group: trajectory_pb2.Group) -> str:
     return "all correct" if all(correct) else "" if any(correct) else "all wrong"
 
 
-async def main() -> None:
-    """Runs the service until SIGTERM."""
-    settings = Settings.from_env()
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM."""
     judge_settings()  # a mistake in them ends the service here, not each sample later
     log = get_logger("reward").bind(name=settings.name)
     queue = AsyncQueue(await connect_async(settings.queue_url, Patience(log)), settings.claim_idle_ms)
@@ -114,4 +114,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(process("reward", run))

@@ -9,16 +9,12 @@ exit status 75.
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 
 import grpc
-from prometheus_client import Gauge
 
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import get_logger
@@ -26,13 +22,15 @@ from earwitness.queue import AsyncQueue
 from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from rollout.contract import BrokenEngineError, Engine, EngineConfig
+from rollout.figures import measure
+from rollout.life import live, start_engine
 from rollout.pace import BEHIND_SECONDS, CannotKeepUpError, Pace
 from rollout.parent import WORKER_PID, end_with_worker
 from rollout.serving import Serving
 from rollout.worker import Worker
+from services.entry import process
 from services.server import serve
-from services.settings import Settings
+from services.settings import Settings, number
 
 MAX_SAMPLES = 256
 """Most trajectories of one group: what the engine generates at a time."""
@@ -55,11 +53,11 @@ class RolloutSettings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> RolloutSettings:
         """Raises InputError naming the variable that is wrong."""
         return cls(
-            threads=_count(environ, "EW_ROLLOUT_THREADS", 1, 256),
-            groups=_count(environ, "EW_ROLLOUT_GROUPS", 16, 4096),
-            grace_seconds=_count(environ, "EW_ROLLOUT_GRACE_SECONDS", 5, 3600, least=0),
-            tensor_parallel=_count(environ, "EW_ROLLOUT_TENSOR_PARALLEL", 1, 64),
-            behind_seconds=_count(environ, "EW_ROLLOUT_BEHIND_SECONDS", int(BEHIND_SECONDS), 86_400),
+            threads=number(environ, "EW_ROLLOUT_THREADS", 1, 256, least=1),
+            groups=number(environ, "EW_ROLLOUT_GROUPS", 16, 4096, least=1),
+            grace_seconds=number(environ, "EW_ROLLOUT_GRACE_SECONDS", 5, 3600),
+            tensor_parallel=number(environ, "EW_ROLLOUT_TENSOR_PARALLEL", 1, 64, least=1),
+            behind_seconds=number(environ, "EW_ROLLOUT_BEHIND_SECONDS", int(BEHIND_SECONDS), 86_400, least=1),
         )
 
 
@@ -118,47 +116,9 @@ def check_sampling(sampling: trajectory_pb2.Sampling) -> None:
         raise InputError("sampling.max_tokens", "is 0", "at least 1")
 
 
-async def start_engine(config: EngineConfig) -> Engine:
-    """Imports vLLM on a thread, and starts it."""
-    module = await asyncio.to_thread(load_engine)
-    engine: Engine = await module.RolloutEngine.start(config)
-    return engine
-
-
-def load_engine() -> ModuleType:
-    """Imports vLLM, which takes seconds. Raises ImportError also where vLLM itself would only warn."""
-    module = importlib.import_module("rollout.engine")
-    importlib.import_module("rollout.kernels").require_kernels()
-    return module
-
-
-async def run(serving: Serving, worker: Worker) -> None:
-    """Follows and works until cancelled. The worker leaves first: its groups still need the engine."""
-    # Before a job is there, nothing waits for it.
-    warm = asyncio.create_task(asyncio.to_thread(load_engine))
-    following, working = asyncio.create_task(serving.run()), asyncio.create_task(worker.run())
-    try:
-        done, _ = await asyncio.wait({following, working, warm}, return_when=asyncio.FIRST_COMPLETED)
-        if done == {warm}:
-            warm.result()  # without vLLM there is nothing to wait for
-            done, _ = await asyncio.wait({following, working}, return_when=asyncio.FIRST_COMPLETED)
-        for ended in done:
-            ended.result()
-    except CannotKeepUpError:
-        worker.cannot_keep_up = True
-        raise
-    except BrokenEngineError:
-        worker.crashed = True
-        raise
-    finally:
-        for task in (working, following, warm):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-
-async def main() -> None:
-    """Runs the service until SIGTERM."""
-    settings, own = Settings.from_env(), RolloutSettings.from_env()
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM."""
+    own = RolloutSettings.from_env()
     log = get_logger("rollout").bind(name=settings.name)
     client = await connect_async(settings.queue_url, Patience(log))
     serving = Serving(
@@ -186,49 +146,12 @@ async def main() -> None:
         "rollout",
         settings,
         lambda server: rollout_pb2_grpc.add_RolloutServiceServicer_to_server(service, server),
-        [run(serving, worker)],
+        [live(serving, worker)],
         ready=lambda: serving.settled,
     )
     # All is left in order. Taking down an interpreter with vLLM in it costs seconds, and before that asyncio would wait
     # for the thread on which vLLM may be starting.
     os._exit(0)
-
-
-def measure(serving: Serving, worker: Worker) -> None:
-    """Prometheus figures, read when they are asked for."""
-    Gauge("ew_rollout_tokens", "Tokens generated since the engine started").set_function(
-        lambda: serving.engine.tokens if serving.engine else 0
-    )
-    Gauge("ew_rollout_version", "Weight version in use; 0 before the first").set_function(
-        lambda: served.version if serving.engine and (served := serving.engine.served) else 0
-    )
-    Gauge("ew_rollout_groups", "Groups in flight").set_function(lambda: len(worker.flights))
-    Gauge("ew_rollout_dropped", "Prompts that could not be generated from").set_function(lambda: worker.dropped)
-    Gauge("ew_rollout_behind", "Versions that the weights in use are behind the newest").set_function(
-        lambda: serving.behind
-    )
-    Gauge("ew_rollout_handed_back", "Tokens handed back for others to go on from").set_function(
-        lambda: worker.handed_back
-    )
-    Gauge("ew_rollout_weight_load_seconds", "Time to fetch and load the newest version").set_function(
-        lambda: serving.load_seconds
-    )
-    Gauge("ew_rollout_weight_fetch_seconds", "Of that, fetching and verifying beside the generation").set_function(
-        lambda: serving.engine.sync.fetch_seconds if serving.engine else 0
-    )
-    Gauge("ew_rollout_weight_pause_seconds", "Of that, loading while generation stands still").set_function(
-        lambda: serving.engine.sync.pause_seconds if serving.engine else 0
-    )
-    Gauge("ew_rollout_weight_fetched_bytes", "Bytes fetched for the newest version").set_function(
-        lambda: serving.engine.sync.nbytes if serving.engine else 0
-    )
-
-
-def _count(environ: Mapping[str, str], variable: str, default: int, largest: int, least: int = 1) -> int:
-    text = environ.get(variable, "") or str(default)
-    if not text.isdigit() or not least <= int(text) <= largest:
-        raise InputError(variable, f"{text!r} is not a number in range", f"a whole number from {least} to {largest}")
-    return int(text)
 
 
 if __name__ == "__mp_main__":  # a process that vLLM starts imports this module before anything else
@@ -237,6 +160,6 @@ if __name__ == "__mp_main__":  # a process that vLLM starts imports this module 
 if __name__ == "__main__":
     os.environ[WORKER_PID] = str(os.getpid())  # not that of a worker in whose shell a mesh was started
     try:
-        asyncio.run(main())
+        sys.exit(process("rollout", run, CannotKeepUpError))
     except CannotKeepUpError:
         sys.exit(EXIT_CANNOT_KEEP_UP)

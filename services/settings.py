@@ -59,9 +59,9 @@ class Settings:
             tls_cert=environ.get("EW_TLS_CERT", ""),
             tls_key=environ.get("EW_TLS_KEY", ""),
             tls_ca=environ.get("EW_TLS_CA", ""),
-            metrics_port=_number(environ, "EW_METRICS_PORT", 0, 65_535),
-            health_port=_number(environ, "EW_HEALTH_PORT", 0, 65_535),
-            claim_idle_ms=_number(environ, "EW_CLAIM_IDLE_MS", 10_000, 3_600_000),
+            metrics_port=number(environ, "EW_METRICS_PORT", 0, 65_535),
+            health_port=number(environ, "EW_HEALTH_PORT", 0, 65_535),
+            claim_idle_ms=number(environ, "EW_CLAIM_IDLE_MS", 10_000, 3_600_000),
         )
         settings.check()
         return settings
@@ -84,8 +84,9 @@ class Settings:
                              "a secret, or a loopback address in EW_LISTEN")  # fmt: skip
 
 
-def _number(environ: Mapping[str, str], variable: str, default: int, largest: int) -> int:
+def number(environ: Mapping[str, str], variable: str, default: int, largest: int, least: int = 0) -> int:
+    """A whole number of the environment. Raises InputError naming the variable."""
     text = environ.get(variable, "") or str(default)
-    if not text.isdigit() or int(text) > largest:
-        raise InputError(variable, f"{text!r} is not a number in range", f"a whole number from 0 to {largest}")
+    if not text.isdigit() or not least <= int(text) <= largest:
+        raise InputError(variable, f"{text!r} is not a number in range", f"a whole number from {least} to {largest}")
     return int(text)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from earwitness import storage
 from earwitness.errors import InputError
 from earwitness.model.architecture import PUBLISHED, Architecture
 from earwitness.recipe.recipe import Recipe
@@ -108,7 +108,7 @@ def architecture_of(model: ModelConfig) -> Architecture:
     """From the directory if it is there; else the published model that the path's last name begins with."""
     if model.toy is not None:
         raise InputError("model.toy", "needs no GPU", "a recipe with model.path")
-    path = Path(str(model.path).removeprefix("file://"))
+    path = storage.local_path(str(model.path))
     if (path / "config.json").is_file():
         return Architecture.read(path)
     published = {config.stem: config for config in sorted(PUBLISHED.glob("*.json"))}

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from prometheus_client import REGISTRY
 
-from earwitness.errors import EarwitnessError, InputError
+from earwitness.errors import InputError
 from earwitness.jobs.mesh import Mesh
 from earwitness.jobs.runner import Runner
 from earwitness.jobs.store import JobStore
-from earwitness.local.launch import ended
 from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
 from earwitness.redis_client import connect_async
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
+from services.entry import process
 from services.jobs.metrics import MeshMetrics
 from services.jobs.servicer import JobService
 from services.jobs.trainer_client import TrainerClient
@@ -44,14 +43,5 @@ async def run(settings: Settings) -> None:
     await redis.aclose()
 
 
-def main() -> int:
-    """Entry point; returns the exit status."""
-    try:
-        asyncio.run(run(Settings.from_env()))
-    except EarwitnessError as error:
-        return ended("jobs", error)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process("jobs", run))

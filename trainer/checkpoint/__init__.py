@@ -5,6 +5,6 @@ state.py: a learner's tensors as pieces. writer.py: the thread that writes. chec
 """
 
 from trainer.checkpoint.checkpoints import Checkpoint, Checkpoints
-from trainer.checkpoint.folder import MANIFEST, Progress, local_path, verify, weights_of
+from trainer.checkpoint.folder import MANIFEST, Progress, verify, weights_of
 
-__all__ = ["MANIFEST", "Checkpoint", "Checkpoints", "Progress", "local_path", "verify", "weights_of"]
+__all__ = ["MANIFEST", "Checkpoint", "Checkpoints", "Progress", "verify", "weights_of"]

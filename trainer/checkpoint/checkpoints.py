@@ -14,8 +14,9 @@ from typing import ParamSpec, TypeVar
 import torch.distributed as dist
 
 from earwitness.log import Logger
+from earwitness.storage import local_path
 from trainer.checkpoint import folder as disk
-from trainer.checkpoint.folder import HF, Progress, local_path
+from trainer.checkpoint.folder import HF, Progress
 from trainer.checkpoint.pieces import Piece, Pieces
 from trainer.checkpoint.writer import Write
 from trainer.errors import CheckpointError, TrainingError

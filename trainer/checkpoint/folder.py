@@ -20,6 +20,7 @@ from pathlib import Path
 import xxhash
 
 from earwitness.errors import InputError
+from earwitness.storage import local_path
 from trainer.errors import CheckpointError
 
 MANIFEST = "MANIFEST.json"
@@ -185,14 +186,6 @@ def weights_of(uri: str) -> Path:
         if (candidate / "config.json").is_file():
             return candidate
     raise InputError(str(uri), "is no Hugging Face directory", "a phase's last checkpoint, or a model directory")
-
-
-def local_path(uri: str | Path) -> Path:
-    """The path of a `file://` URI or a plain path: ranks write checkpoints to a disk or a shared volume."""
-    text = str(uri).removeprefix("file://")
-    if "://" in text:
-        raise InputError(str(uri), "is not on a file system", "a path on a volume that all ranks share")
-    return Path(text)
 
 
 def _remove(checkpoint: Path) -> None:

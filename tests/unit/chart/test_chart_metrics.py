@@ -20,7 +20,7 @@ from unittest.mock import MagicMock
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.registry import Collector
 
-import services.interceptors, services.scoring, services.trainer.__main__, services.rollout
+import services.interceptors, services.scoring, services.trainer.__main__, rollout.figures
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from services.jobs.metrics import MeshMetrics
 
@@ -31,7 +31,7 @@ mesh._seen = wire.GetMeshResponse(
     active=wire.Job(job_id="j", state=wire.JOB_STATE_RUNNING),
 )
 REGISTRY.register(mesh)
-services.rollout.measure(MagicMock(), MagicMock())
+rollout.figures.measure(MagicMock(), MagicMock())
 services.interceptors.CALLS.labels("m", "OK").inc()
 services.interceptors.SECONDS.labels("m").observe(1.0)
 services.trainer.__main__.FIGURE.labels("loss").set(1.0)

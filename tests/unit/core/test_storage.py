@@ -133,3 +133,14 @@ def test_every_error_of_a_store_has_a_kind(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setattr(storage, "store", lambda uri, error=error: (Driver(error), uri))
         with pytest.raises(InfrastructureError, match="s3://bucket/clip"):
             storage.read_bytes("s3://bucket/clip.wav", 100)
+
+
+def test_a_file_has_one_path_however_it_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "a b#1?.txt").write_text("here")
+    for uri in (f"{tmp_path}/a b#1?.txt", f"file://{tmp_path}/a b#1?.txt", f"file://{tmp_path}/a%20b%231%3f.txt"):
+        assert storage.local_path(uri) == tmp_path / "a b#1?.txt"
+        assert storage.read_bytes(uri, 10) == b"here"
+        fs, path = storage.store(uri)
+        assert fs.cat_file(path) == b"here"
+    with pytest.raises(StorageError, match="s3://bucket/model: is not on a file system"):
+        storage.local_path("s3://bucket/model")

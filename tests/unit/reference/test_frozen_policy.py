@@ -16,7 +16,7 @@ from earwitness.errors import InputError
 from earwitness.logmel import audio_tokens, frames, log_mel
 from earwitness.recipe.schema import ToyModel
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.frozen import FrozenPolicy
+from trainer.frozen import FrozenPolicy
 from trainer.model.audio import AudioBatch
 from trainer.model.toy import make_toy
 

@@ -13,7 +13,6 @@ from earwitness.chat import AUDIO_PATCH, EOT, SPECIAL_TOKENS, THINK_END
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.prompts import PromptCodec
-from rollout.serving import local_path
 
 
 @pytest.fixture
@@ -66,13 +65,3 @@ def test_strings_of_one_token_end_a_response_too(model_dir: Path) -> None:
         InputError, match=r"sampling.stop: 'in the end' is [0-9]+ tokens; expected strings of one token"
     ):
         codec.stop_tokens(trajectory_pb2.Sampling(stop=["in the end"]))
-
-
-@pytest.mark.parametrize(("uri", "path"), [("/models/toy", "/models/toy"), ("file:///models/a%20b", "/models/a b")])
-def test_model_directories_are_local(uri: str, path: str) -> None:
-    assert local_path(uri) == path
-
-
-def test_a_model_on_an_object_store_is_refused() -> None:
-    with pytest.raises(InputError, match="s3://bucket/model"):
-        local_path("s3://bucket/model")

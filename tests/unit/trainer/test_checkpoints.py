@@ -12,7 +12,7 @@ import torch
 
 from earwitness.errors import InputError
 from earwitness.log import Logger
-from trainer.checkpoint import MANIFEST, Checkpoints, Progress, local_path, verify, weights_of
+from trainer.checkpoint import MANIFEST, Checkpoints, Progress, verify, weights_of
 from trainer.checkpoint.folder import STATE, begin, commit, next_lineage
 from trainer.checkpoint.pieces import Piece, Pieces, Place, file_of, write_pieces
 from trainer.checkpoint.writer import Write
@@ -347,9 +347,9 @@ def test_an_export_that_fails_is_a_checkpoint_error_and_leaves_nothing_that_coun
     assert checkpoints.newest() is None
 
 
-def test_stores_without_rename_are_refused():
+def test_stores_without_rename_are_refused(log):
     with pytest.raises(InputError, match="s3://bucket/x: is not on a file system"):
-        local_path("s3://bucket/x")
+        Checkpoints("s3://bucket/x", keep=1, log=log)
 
 
 def test_the_file_is_safetensors(tmp_path):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from earwitness import storage
 from earwitness.errors import InputError
 from earwitness.model.architecture import Architecture
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -25,11 +24,11 @@ MICRO_BATCH = 16
 class FrozenPolicy:
     """Scores tokens under the weights of one Hugging Face directory. One thread at a time."""
 
-    def __init__(self, model_dir: str, dtype: str) -> None:
-        """Loads the weights. Raises InputError."""
-        torch.set_num_threads(int(os.environ.get("EW_REFERENCE_THREADS", "1")))
+    def __init__(self, model_dir: str, dtype: str, threads: int = 1) -> None:
+        """Loads the weights; `threads` are torch's on a CPU. Raises InputError."""
+        torch.set_num_threads(threads)
         parallel.initialize(1, 1)
-        path = Path(model_dir.removeprefix("file://"))
+        path = storage.local_path(model_dir)
         self.model_dir = model_dir
         self._architecture = Architecture.read(path)
         self._policy = build_policy(path, dtype=getattr(torch, dtype), freeze_encoder=True).to(parallel.device()).eval()

@@ -1,4 +1,6 @@
-"""`python -m services.first_size`: gives a new mesh its first number of rollout workers, once, right after the install.
+"""Gives a new mesh its first number of rollout workers, once, right after the install.
+
+`python -m earwitness.cluster.first_size`.
 
 The chart renders no number of replicas, because then `kubectl scale` and the next upgrade would fight. This writes the
 scale subresource, as `kubectl scale` does, with the service account of the pod it runs in. EW_SCALE_NAMESPACE,

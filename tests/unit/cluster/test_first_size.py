@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from earwitness.cluster.first_size import set_replicas
 from earwitness.errors import InfrastructureError
-from services.first_size import set_replicas
 
 
 class ApiServer(BaseHTTPRequestHandler):
