@@ -23,8 +23,8 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # else files beside this one would hide our packages
 
 from earwitness.cli.table import wilson  # noqa: E402
+from earwitness.families.architecture import read_architecture  # noqa: E402
 from earwitness.manifest import read_manifest  # noqa: E402
-from earwitness.model.architecture import Architecture  # noqa: E402
 from earwitness.probe import write_split  # noqa: E402
 from earwitness.probe.kinds import KINDS  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
@@ -94,7 +94,7 @@ def listen(model: Path, folder: Path, clips: int, seed: int) -> list[Heard]:
 
 async def answers(model: Path, prompts: Sequence[trajectory_pb2.Prompt]) -> list[trajectory_pb2.Group]:
     """A group of one greedy answer for each prompt."""
-    longest = Architecture.read(model).decoder.max_positions
+    longest = read_architecture(model).decoder.max_positions
     engine = await RolloutEngine.start(EngineConfig(str(model), max_model_len=longest))
     try:
         made = await asyncio.gather(

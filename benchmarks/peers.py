@@ -97,7 +97,7 @@ def make_work(kind: str, folder: Path, steps: int) -> dict[str, Any]:
     """The model, and each step's rows: prompt tokens, response tokens, reward."""
     import numpy as np
 
-    from earwitness.model.architecture import Architecture
+    from earwitness.families.architecture import read_architecture
     from earwitness.recipe.schema import ToyModel
     from trainer.model.toy import make_toy
 
@@ -113,7 +113,7 @@ def make_work(kind: str, folder: Path, steps: int) -> dict[str, Any]:
                 response = random.integers(20, 300, random.integers(SHORTEST, LONGEST + 1)).tolist()
                 rows.append((prompt, response, float(random.integers(2))))
         made.append(rows)
-    dims = Architecture.read(model).decoder
+    dims = read_architecture(model).decoder
     qwen2 = {
         "vocab_size": dims.vocab_size, "hidden_size": dims.hidden_size, "intermediate_size": dims.intermediate_size,
         "num_hidden_layers": dims.layers, "num_attention_heads": dims.heads, "num_key_value_heads": dims.kv_heads,

@@ -20,8 +20,9 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from earwitness.model.architecture import Architecture, AudioDims, DecoderDims
-from earwitness.model.family import STEP_AUDIO
+from earwitness.families.architecture import Architecture
+from earwitness.families.dims import AudioDims, DecoderDims
+from earwitness.families.registry import MADE
 from earwitness.plan.memory import Layout, memory
 from earwitness.plan.work import Work
 
@@ -36,7 +37,7 @@ def architecture(hidden: int, mlp: int, layers: int, vocabulary: int, encoder: i
     """Heads of 64 channels, a key-value head for four of them."""
     decoder = DecoderDims(hidden, mlp, layers, hidden // 64, hidden // 256, vocabulary, 4096, 1e-5, 1e6)
     audio = AudioDims(128, 1500, encoder, encoder // 64, 2, 4 * encoder, 2 * encoder, 0, True)
-    return Architecture(STEP_AUDIO, decoder, audio)
+    return Architecture(MADE, decoder, audio)
 
 
 _ONE = Work(

@@ -26,8 +26,7 @@ import numpy as np
 import psutil
 import torch
 
-from earwitness.chat import AUDIO_PATCH, SPECIAL_TOKENS
-from earwitness.logmel import audio_tokens
+from earwitness.families.toy import MADE, TOKENS
 from earwitness.recipe.schema import Optimizer, SamplingConfig, ToyModel, Tune
 from earwitness.recipe.stages import RlStage
 from trainer import batches
@@ -50,7 +49,7 @@ PROMPT, RESPONSE = 39, 23
 SUPERVISED_BATCH = 16
 FRAMES = 162
 """Mel frames of a clip of 1.6 s, trailing ones included."""
-PATCHES, PATCH = audio_tokens(FRAMES), SPECIAL_TOKENS.index(AUDIO_PATCH)
+PATCHES, PATCH = MADE.audio_tokens(FRAMES), TOKENS.index(MADE.layout.audio_patch)
 CLIPS = 64
 WARM_UP = 2
 """Rounds that are not counted: memory, caches, the clips' first hearing."""

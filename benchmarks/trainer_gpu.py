@@ -31,7 +31,8 @@ if __name__ == "__main__":  # this file's folder holds a module of the trainer p
 import numpy as np
 import torch
 
-from earwitness.model.architecture import PUBLISHED, Architecture, DecoderDims
+from earwitness.families.architecture import PUBLISHED, Architecture, read_architecture
+from earwitness.families.dims import DecoderDims
 from earwitness.recipe.schema import Optimizer
 from trainer.batches import Row, collate
 from trainer.learner import Learner
@@ -75,7 +76,7 @@ def main() -> None:
     tiny = arguments.size == "tiny"
     if not tiny and device.type == "cpu":
         raise SystemExit("no GPU here: --size tiny goes through the same path on a CPU")
-    architecture = Architecture.read(PUBLISHED / f"{arguments.model}.json")
+    architecture = read_architecture(PUBLISHED / f"{arguments.model}.json")
     dims = TINY if tiny else replace(architecture.decoder, layers=arguments.layers)
     learner = Learner(_model(architecture, dims), Optimizer(learning_rate=1e-6), planned=1_000)
     peak = None if arguments.peak_tflops is None else arguments.peak_tflops * 1e12

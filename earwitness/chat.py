@@ -1,4 +1,4 @@
-"""The words around a conversation: special tokens, the prompt's layout, and what a response is made of.
+"""The words around a conversation: the prompt in its family's layout, and what a response is made of.
 
 Whatever the layout, the generation prompt already ends in `<think>\\n`: a response starts inside the think block.
 """
@@ -7,71 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from earwitness.errors import InputError
+from earwitness.families.family import THINK_END, Layout
+from earwitness.families.registry import FAMILIES, MADE
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-
-PAD = "<|PAD|>"
-BOT = "<|BOT|>"
-EOT = "<|EOT|>"
-AUDIO_START = "<audio_start>"
-AUDIO_END = "<audio_end>"
-AUDIO_PATCH = "<audio_patch>"
-THINK = "<think>"
-THINK_END = "</think>"
-
-SPECIAL_TOKENS = [PAD, BOT, EOT, AUDIO_START, AUDIO_END, AUDIO_PATCH, THINK, THINK_END]
-"""In the order of a toy tokenizer's ids, from 0. Other checkpoints bring their own ids: look them up by name."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a family of models writes a conversation down. Every token here is one id in its tokenizers."""
-
-    opening: str
-    """What stands before the human's words, and before the audio if that comes first."""
-    audio_start: str
-    audio_patch: str
-    """Placeholder of one audio embedding."""
-    audio_end: str
-    audio_first: bool
-    """Whether the clip stands before the question."""
-    end_of_turn: str
-    assistant: str
-    """What stands between the end of the human's turn and the response; it opens the think block."""
-
-
-STEP_AUDIO_LAYOUT = Layout(
-    opening=f"{BOT}human\n",
-    audio_start=AUDIO_START,
-    audio_patch=AUDIO_PATCH,
-    audio_end=AUDIO_END,
-    audio_first=False,
-    end_of_turn=EOT,
-    assistant=f"{BOT}assistant\n{THINK}\n",
-)
-"""Step-Audio-R1's chat template."""
-
-QWEN2_AUDIO_LAYOUT = Layout(
-    opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
-    audio_start="Audio 1: <|audio_bos|>",
-    audio_patch="<|AUDIO|>",
-    audio_end="<|audio_eos|>\n",
-    audio_first=True,
-    end_of_turn="<|im_end|>",
-    assistant=f"\n<|im_start|>assistant\n{THINK}\n",
-)
-"""Qwen2-Audio's chat template. Its tokenizer has no think tokens: the tags are plain text, several ids each."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Choices are lettered in this order; there can be no more of them than letters."""
 
 _THINK_END_PIECES = ("</", "think")
-"""How the tokenizers of Qwen's family begin `THINK_END`."""
+"""How tokenizers without it begin `THINK_END`."""
 
-_NOT_SAID = [*(token for token in SPECIAL_TOKENS if token != THINK_END), "<|im_start|>", "<|im_end|>", "<|AUDIO|>"]
+_NOT_SAID = frozenset(token for family in FAMILIES for token in family.special_tokens) - {THINK_END}
 """Tokens of any family that a well-formed response does not hold."""
 
 _TOKEN_LIKE = re.compile(r"<(?=[^<>\s]{1,64}>)")
@@ -86,7 +35,7 @@ def question_text(prompt: trajectory_pb2.Prompt) -> str:
     return "\n".join([prompt.question, *lettered])
 
 
-def render_prompt(prompt: trajectory_pb2.Prompt, audio_tokens: int, layout: Layout = STEP_AUDIO_LAYOUT) -> str:
+def render_prompt(prompt: trajectory_pb2.Prompt, audio_tokens: int, layout: Layout = MADE.layout) -> str:
     """The generation prompt as text, with `audio_tokens` audio placeholders; 0 for a text-only prompt.
 
     Encode it with `add_special_tokens=False`: the special tokens are spelled out.
@@ -97,7 +46,7 @@ def render_prompt(prompt: trajectory_pb2.Prompt, audio_tokens: int, layout: Layo
     return f"{layout.opening}{said}{layout.end_of_turn}{layout.assistant}"
 
 
-def render_response(reasoning: str, answer: str, layout: Layout = STEP_AUDIO_LAYOUT) -> str:
+def render_response(reasoning: str, answer: str, layout: Layout = MADE.layout) -> str:
     """The response as text, to follow `render_prompt`; it ends the turn."""
     return f"{neutralise(reasoning)}\n{THINK_END}\n{neutralise(answer)}{layout.end_of_turn}"
 
@@ -108,17 +57,24 @@ def split_response(text: str) -> tuple[str | None, str | None]:
     Both are None unless the think block is closed exactly once and no other special token stands in the response:
     two answers are no answer. A single end-of-turn token at the end is allowed. Either part may be empty.
     """
-    text = text.removesuffix(EOT).removesuffix(QWEN2_AUDIO_LAYOUT.end_of_turn)
+    text = without_end(text)
     if text.count(THINK_END) != 1 or any(token in text for token in _NOT_SAID):
         return None, None
     reasoning, _, answer = text.partition(THINK_END)
     return reasoning.strip(), answer.strip()
 
 
+def without_end(text: str) -> str:
+    """A response without the token that ends its turn, whatever the family."""
+    for family in FAMILIES:
+        text = text.removesuffix(family.layout.end_of_turn)
+    return text
+
+
 def think_end_ids(tokenizer: Mapping[str, Any]) -> tuple[int, ...]:
     """The ids that begin `THINK_END`, from the content of a `tokenizer.json`: one, where it is a token of its own.
 
-    Qwen2-Audio's tokenizer writes it in pieces, the last of which takes what follows: the first two say enough.
+    Other tokenizers write it in pieces, the last of which takes what follows: the first two say enough.
     Raises InputError for a tokenizer that has neither.
     """
     added = {token["content"]: int(token["id"]) for token in tokenizer.get("added_tokens", [])}

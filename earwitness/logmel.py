@@ -1,4 +1,4 @@
-"""The log-mel spectrogram of Step-Audio-R1, and how many frames and audio tokens a clip has.
+"""The log-mel spectrogram that all families hear, and how many frames a clip has.
 
 Whisper's front end with its own padding: 479 zeros on the right, a centred STFT (400-point periodic Hann window, hop
 160), librosa's Slaney mel filters, log10, at most 80 dB below the loudest bin, scaled to about [-1, 1].
@@ -51,17 +51,6 @@ def log_mel(samples: NDArray[np.float32], n_mels: int = 128) -> NDArray[np.float
 def frames(samples: int) -> int:
     """Mel frames of a clip of `samples` samples: ceil(samples / 160) + 2."""
     return (samples + PAD_RIGHT) // HOP
-
-
-def audio_tokens(frames: int) -> int:
-    """Audio tokens that the encoder and adaptor make of `frames` mel frames.
-
-    The encoder's second convolution halves (kernel 3, stride 2, padding 1), its average pool halves and drops an odd
-    frame, the adaptor's convolution halves again (kernel 3, stride 2, padding 1): 100 -> 50 -> 25 -> 12.5 Hz.
-    """
-    convolved = (frames + 1) // 2
-    pooled = convolved // 2
-    return (pooled - 1) // 2 + 1
 
 
 @cache

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from earwitness.chat import EOT, THINK, THINK_END
+from earwitness.chat import without_end
+from earwitness.families.family import THINK, THINK_END
 
 MAX_RESPONSE_CHARS = 200_000
 """Longer responses are cut before anything reads them: five times what 10,240 tokens hold."""
@@ -29,7 +30,7 @@ def parse_response(text: str, min_think_chars: int) -> Response:
     it, and a non-empty answer after it. With several closing tags the answer is what follows the last one, so that
     correctness can still be judged, but the response is malformed.
     """
-    text = text[:MAX_RESPONSE_CHARS].removesuffix(EOT)
+    text = without_end(text[:MAX_RESPONSE_CHARS])
     head, tag, tail = text.rpartition(THINK_END)
     if not tag:
         return Response(reasoning=text.strip() or None, answer=None, well_formed=False)

@@ -10,10 +10,9 @@ import torch
 from vllm.config.weight_transfer import WeightTransferConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 
-from earwitness.model.family import family_of
 from rollout.contract import BLOCK_TOKENS, EngineConfig
 from rollout.parent import WORKER_PID
-from rollout.plugin import ARCHITECTURES, WEIGHT_BACKEND
+from rollout.plugin import ARCHITECTURE, WEIGHT_BACKEND
 
 MAX_SEQUENCES = 256
 """Most trajectories that are generated at a time."""
@@ -52,7 +51,7 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
     on_gpu = torch.cuda.is_available()
     options: dict[str, Any] = {
         "model": config.model_dir,
-        "hf_overrides": {"architectures": [ARCHITECTURES[family_of(config.model_dir).model_type]]},
+        "hf_overrides": {"architectures": [ARCHITECTURE]},
         "dtype": config.dtype,
         "max_model_len": config.max_model_len,
         "tensor_parallel_size": config.tensor_parallel,

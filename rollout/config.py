@@ -1,29 +1,41 @@
-"""The Hugging Face config of Step-Audio-R1 (`model_type` step_audio_2), without its remote code."""
+"""Hugging Face configs of families that transformers does not know, without their remote code."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from transformers import PreTrainedConfig, Qwen2Config
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, Qwen2Config
+
+from earwitness.families.registry import FAMILIES
 
 
-class StepAudio2Config(PreTrainedConfig):
-    """A Qwen2 decoder (`text_config`) behind an audio tower (`audio_encoder_config`).
+class AudioModelConfig(PreTrainedConfig):
+    """A Qwen2 decoder (`text_config`) behind an audio tower, whose section the checkpoint names as it likes.
 
-    The published class has defaults of a smaller model; here every dimension must be in `config.json`.
+    Published classes have defaults of other models; here every dimension must be in `config.json`.
     """
 
-    model_type = "step_audio_2"
-
-    def __init__(
-        self,
-        text_config: dict[str, Any] | Qwen2Config | None = None,
-        audio_encoder_config: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, text_config: dict[str, Any] | Qwen2Config | None = None, **kwargs: Any) -> None:
         # transformers builds a bare instance to compare against when it prints a config
         if not isinstance(text_config, Qwen2Config):
             text_config = Qwen2Config(**(text_config or {}))
         self.text_config = text_config
-        self.audio_encoder_config = dict(audio_encoder_config or {})
         super().__init__(**kwargs)
+
+
+def _of_type(model_type: str) -> type[AudioModelConfig]:
+    """The class by which transformers tells the type from others."""
+    # transformers makes a dataclass of a class without an __init__ of its own, whose fields would be the base's
+    members = {"model_type": model_type, "__init__": AudioModelConfig.__init__, "__module__": __name__}
+    return type(f"AudioModelConfig_{model_type}", (AudioModelConfig,), members)
+
+
+CONFIGS = {f.model_type: _of_type(f.model_type) for f in FAMILIES if f.model_type not in CONFIG_MAPPING}
+"""By `model_type`."""
+globals().update({made.__name__: made for made in CONFIGS.values()})  # where vLLM's processes, by pickle, look for them
+
+
+def register_configs() -> None:
+    """Makes transformers read the configs of all families. May be called again."""
+    for model_type, made in CONFIGS.items():
+        AutoConfig.register(model_type, made, exist_ok=True)

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from earwitness.audio import read_audio, silence
 from earwitness.chat import render_prompt
 from earwitness.errors import InputError
-from earwitness.model.family import family_of
+from earwitness.families.registry import family_of
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 

@@ -9,7 +9,7 @@ import torch
 
 from earwitness import storage
 from earwitness.errors import InputError
-from earwitness.model.architecture import Architecture
+from earwitness.families.architecture import read_architecture
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.batches import Row, collate
 from trainer.mels import SILENCE, MelCache
@@ -30,7 +30,7 @@ class FrozenPolicy:
         parallel.initialize(1, 1)
         path = storage.local_path(model_dir)
         self.model_dir = model_dir
-        self._architecture = Architecture.read(path)
+        self._architecture = read_architecture(path)
         self._policy = build_policy(path, dtype=getattr(torch, dtype), freeze_encoder=True).to(parallel.device()).eval()
         self._mels = MelCache(self._architecture.audio.n_mels)
 

@@ -11,9 +11,9 @@ import torch.distributed as dist
 
 from earwitness.chat import think_end_ids
 from earwitness.errors import InputError
+from earwitness.families.architecture import read_architecture
 from earwitness.log import Logger
 from earwitness.manifest import read_manifest
-from earwitness.model.architecture import Architecture
 from earwitness.queue import Queue
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
@@ -78,7 +78,7 @@ class Phase:
         self._recipe: Recipe = load_recipe(request.recipe_yaml)
         self._training: Training = training_of(self._recipe, request)
         self._weights = weights_of(request.init_uri or request.model_uri)
-        self._architecture = Architecture.read(self._weights)
+        self._architecture = read_architecture(self._weights)
         training = self._training
         keep = training.keep_checkpoints if isinstance(training, Reinforcement) else TUNE_CHECKPOINTS
         self._checkpoints = Checkpoints(request.checkpoint_uri, keep, log, board.saved if board else None)

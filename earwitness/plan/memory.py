@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from earwitness.model.architecture import Architecture
+from earwitness.families.architecture import Architecture
 from earwitness.plan.work import Work
 
 FP32 = 4

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from earwitness import storage
 from earwitness.errors import InputError
-from earwitness.model.architecture import PUBLISHED, Architecture
+from earwitness.families.architecture import PUBLISHED, Architecture, read_architecture
 from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.schema import ModelConfig
 
@@ -110,11 +110,11 @@ def architecture_of(model: ModelConfig) -> Architecture:
         raise InputError("model.toy", "needs no GPU", "a recipe with model.path")
     path = storage.local_path(str(model.path))
     if (path / "config.json").is_file():
-        return Architecture.read(path)
+        return read_architecture(path)
     published = {config.stem: config for config in sorted(PUBLISHED.glob("*.json"))}
     for name in sorted(published, key=len, reverse=True):
         if path.name.lower().startswith(name):
-            return Architecture.read(published[name])
+            return read_architecture(published[name])
     raise InputError(
         "model.path",
         f"{path} is not here",

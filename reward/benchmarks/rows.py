@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from earwitness import storage
-from earwitness.chat import THINK_END
 from earwitness.errors import InputError, shown
+from earwitness.families.family import THINK_END
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 MAX_BYTES = 256 * 1024 * 1024

@@ -16,8 +16,7 @@ from vllm.model_executor.models.utils import AutoWeightsLoader, maybe_prefix
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
-from earwitness.model.architecture import Architecture
-from earwitness.model.names import our_name
+from earwitness.families.architecture import read_architecture
 from rollout.model.encoder import AudioEncoder, adapter_of, embed_clips
 from rollout.model.processing import MELS, DummyInputs, ProcessingInfo, Processor
 
@@ -30,7 +29,7 @@ class AudioModel(nn.Module, SupportsMultiModal):
         super().__init__()
         self.config = vllm_config.model_config.hf_config
         text = self.config.text_config
-        architecture = Architecture.read(vllm_config.model_config.model)
+        architecture = read_architecture(vllm_config.model_config.model)
         self._family = architecture.family
         with self._mark_tower_model(vllm_config, "audio"):
             self.encoder = AudioEncoder(architecture.audio)
@@ -71,4 +70,4 @@ class AudioModel(nn.Module, SupportsMultiModal):
 
     def our_name(self, stored: str) -> str:
         """What the weight that a checkpoint calls `stored` is called in here, before vLLM fuses it with others."""
-        return our_name(self._family, stored)
+        return self._family.names.ours(stored)

@@ -1,6 +1,6 @@
 """The audio tower: Whisper-style encoder at 25 Hz, and the adaptor that brings it to the decoder's width.
 
-Modules are named as Step-Audio's weights are (`encoder.*`, `adapter.*`); `earwitness.model.names` knows others.
+Modules are named as Step-Audio's weights are (`encoder.*`, `adapter.*`); `earwitness.families` knows others.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from earwitness.model.architecture import KERNEL, AudioDims
+from earwitness.families.dims import KERNEL, AudioDims
 
 
 def embed_clips(encoder: AudioEncoder, adapter: Adapter | Projector, mels: list[Tensor]) -> list[Tensor]:

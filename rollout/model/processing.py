@@ -23,8 +23,8 @@ from vllm.multimodal.processing import (
 )
 from vllm.multimodal.processing.inputs import ProcessorInputs
 
+from earwitness.families.architecture import Architecture, read_architecture
 from earwitness.logmel import HOP, PAD_RIGHT, log_mel
-from earwitness.model.architecture import Architecture
 
 MELS = "audio_mels"
 """Name under which the model receives the mels, one tensor `[n_mels, frames]` a clip."""
@@ -44,12 +44,12 @@ class ProcessingInfo(BaseProcessingInfo):
     @cached_property
     def architecture(self) -> Architecture:
         """What the checkpoint says of itself."""
-        return Architecture.read(self.model_id)
+        return read_architecture(self.model_id)
 
     @property
     def max_frames(self) -> int:
-        """Mel frames of the longest clip: the second convolution halves them onto the positional embedding."""
-        return 2 * self.architecture.audio.positions
+        """Mel frames of the longest clip."""
+        return self.architecture.audio.max_frames
 
     @cached_property
     def patch_id(self) -> int:

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from earwitness.chat import SPECIAL_TOKENS, render_prompt, render_response
+from earwitness.chat import render_prompt, render_response
 from earwitness.errors import InputError
+from earwitness.families.architecture import read_architecture
+from earwitness.families.toy import TOKENS
 from earwitness.manifest import Example, read_manifest
-from earwitness.model.architecture import Architecture
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
 from earwitness.storage import local_path
@@ -45,7 +46,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         recipe = load_recipe(request.recipe_yaml)
         with self._making:
             folder = _prepared(recipe)
-        architecture = Architecture.read(folder)
+        architecture = read_architecture(folder)
         load_tokenizer(folder)
         parameters = sum(torch.Size(shape).numel() for shape in architecture.weight_shapes().values())
         return wire.PrepareModelResponse(model_uri=str(folder), parameters=parameters)
@@ -105,6 +106,6 @@ def _text(example: Example) -> str:
     """What the tokenizer learns from: an example as the model reads it, without its clip."""
     answer = example.prompt.answer if example.response is None else example.response
     rendered = render_prompt(example.prompt, 0) + render_response(example.reasoning or "", answer)
-    for token in SPECIAL_TOKENS:
+    for token in TOKENS:
         rendered = rendered.replace(token, "\n")
     return rendered

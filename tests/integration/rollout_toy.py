@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from earwitness.chat import EOT, SPECIAL_TOKENS
+from earwitness.families.step_audio import EOT, SPECIAL_TOKENS
 from earwitness.recipe.schema import ToyModel
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from earwitness.chat import SPECIAL_TOKENS
-from earwitness.model.architecture import Architecture
-from earwitness.model.config import step_audio_config
+from earwitness.families.architecture import Architecture
+from earwitness.families.step_audio import config_of
+from earwitness.families.toy import TOKENS, toy_architecture
 from earwitness.recipe.schema import ToyModel
-from trainer.model.toy import random_weights, toy_architecture, train_tokenizer
+from trainer.model.toy import random_weights, train_tokenizer
 from trainer.model.weight_files import INDEX
 
 REPOSITORY = Path(__file__).parents[2]
@@ -48,9 +48,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     architecture = Architecture(
         architecture.family, type(dims)(**{**vars(dims), "vocab_size": 12_001}), architecture.audio
     )
-    config = step_audio_config(architecture, eos_token_id=2, pad_token_id=0, dtype="bfloat16")
+    config = config_of(architecture.decoder, architecture.audio, eos_token_id=2, pad_token_id=0, dtype="bfloat16")
     (folder / "config.json").write_text(json.dumps(config))
-    assert tokenizer.token_to_id(SPECIAL_TOKENS[0]) == 0
+    assert tokenizer.token_to_id(TOKENS[0]) == 0
     weights = {name: tensor.bfloat16() for name, tensor in random_weights(architecture, seed=4).items()}
     places = {name: f"model-{i * FILES // len(weights) + 1:05d}.safetensors" for i, name in enumerate(weights)}
     for file in set(places.values()):

@@ -15,15 +15,16 @@ from safetensors.numpy import load_file, save_file
 from vllm.model_executor.models import ModelRegistry
 
 from earwitness.audio import AudioError, read_audio
-from earwitness.chat import AUDIO_PATCH, EOT, SPECIAL_TOKENS, THINK_END
 from earwitness.errors import InputError
-from earwitness.logmel import audio_tokens, frames
+from earwitness.families.family import THINK_END
+from earwitness.families.step_audio import AUDIO_PATCH, EOT, SPECIAL_TOKENS, audio_tokens
+from earwitness.logmel import frames
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
 from rollout.contract import FetchError, Served
 from rollout.model.audio_model import AudioModel
-from rollout.plugin import ARCHITECTURES, register
+from rollout.plugin import ARCHITECTURE, register
 from tests.integration.parity_gate import gate
 from tests.integration.rollout_setting import GAP_BOUND, LINEAGE, Setting, change_some, serving_first_weights
 from tests.integration.rollout_toy import prompt, sampling, until_begun, weight_tensors
@@ -54,7 +55,7 @@ def other_model(setting: Setting) -> Path:
 
 async def test_the_plug_in_may_be_called_again(setting: Setting) -> None:
     register()
-    assert {ModelRegistry.models[name].model_cls for name in ARCHITECTURES.values()} == {AudioModel}
+    assert ModelRegistry.models[ARCHITECTURE].model_cls is AudioModel
 
 
 @pytest.mark.parametrize("temperature", [0.7, 1.0])

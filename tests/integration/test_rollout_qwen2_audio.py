@@ -16,12 +16,10 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from earwitness.audio import read_audio
-from earwitness.chat import QWEN2_AUDIO_LAYOUT
 from earwitness.errors import InputError
+from earwitness.families.architecture import read_architecture
+from earwitness.families.qwen2_audio import LAYOUT, QWEN2_AUDIO
 from earwitness.logmel import frames
-from earwitness.model.architecture import Architecture
-from earwitness.model.family import QWEN2_AUDIO
-from earwitness.model.names import published_name
 from earwitness.redis_server import RedisServer
 from earwitness.weights import WeightPublisher
 from rollout.contract import EngineConfig
@@ -65,13 +63,13 @@ def make_qwen2_audio(folder: Path) -> Path:
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     generator = torch.Generator().manual_seed(3)
-    weights = random_weights(Architecture.read(folder), seed=3)
+    weights = random_weights(read_architecture(folder), seed=3)
     for name, tensor in weights.items():
         if tensor.dim() == 1:
             tensor.add_(0.2 * torch.randn(tensor.shape, generator=generator))
         elif name.startswith(("model.layers", "lm_head")):
             tensor.mul_(5.0)
-    published = {published_name(QWEN2_AUDIO, name): tensor for name, tensor in weights.items()}
+    published = {QWEN2_AUDIO.names.published(name): tensor for name, tensor in weights.items()}
     assert "language_model.model.layers.0.self_attn.q_proj.weight" in published
     save_file(published, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
@@ -109,7 +107,7 @@ async def test_logprobs_are_the_trainers_and_clips_have_their_tokens(setting: Se
     rows, found = [], []
     for clip, (prompt_ids, trajectories) in zip(asked, groups, strict=True):
         expected = QWEN2_AUDIO.audio_tokens(frames(len(read_audio(clip)))) if clip else 0
-        assert prompt_ids.count(TOKENS.index(QWEN2_AUDIO_LAYOUT.audio_patch)) == expected
+        assert prompt_ids.count(TOKENS.index(LAYOUT.audio_patch)) == expected
         for trajectory in trajectories:
             tokens = [*prompt_ids, *trajectory.token_ids]
             rows.append({"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": clip, "temperature": 0.7})

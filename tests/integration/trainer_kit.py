@@ -10,7 +10,8 @@ import soundfile
 import yaml
 
 from earwitness.chat import render_prompt
-from earwitness.logmel import audio_tokens, frames
+from earwitness.families.step_audio import audio_tokens
+from earwitness.logmel import frames
 from earwitness.manifest import Example, write_manifest
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe

@@ -1,7 +1,7 @@
 """The listener: Whisper-style encoder and adaptor in plain torch, replicated on every tensor-parallel rank.
 
 Clips of different length share a batch; masks keep each clip's output equal to running it alone. Modules are named as
-Step-Audio's weights are; `earwitness.model.names` knows what Qwen2-Audio calls them.
+Step-Audio's weights are; `earwitness.families` knows what Qwen2-Audio calls them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from earwitness.model.architecture import KERNEL, AudioDims
+from earwitness.families.dims import KERNEL, AudioDims
 from trainer.model.attention import attend
 from trainer.model.encodings import ENCODINGS
 

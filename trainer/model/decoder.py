@@ -19,7 +19,7 @@ from megatron.core.transformer.transformer_block import TransformerBlockSubmodul
 from torch import Tensor, nn
 
 from earwitness.errors import InputError
-from earwitness.model.architecture import DecoderDims
+from earwitness.families.dims import DecoderDims
 from trainer.model.attention import CausalAttention, is_fused
 from trainer.model.norm import RMSNorm
 from trainer.model.packing import Packing

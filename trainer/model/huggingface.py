@@ -18,8 +18,8 @@ from megatron.core import parallel_state
 from torch import Tensor, nn
 
 from earwitness.errors import InputError
-from earwitness.model.family import Family, family_of
-from earwitness.model.names import our_name, published_name
+from earwitness.families.family import Family
+from earwitness.families.registry import family_of
 from trainer.model.names import VALUE_HEAD, Slot, full_shapes, slots
 from trainer.model.policy import PolicyModel, unwrap
 from trainer.model.weight_files import DTYPES, INDEX, Directory, Stored, WeightFileWriter
@@ -255,7 +255,7 @@ def _checked(policy: PolicyModel, model_dir: Path) -> dict[str, tuple[Path, Stor
 
 def _published(family: Family, stored: str) -> str:
     """The published name of a tensor that a file calls `stored`."""
-    return published_name(family, our_name(family, stored))
+    return family.names.published(family.names.ours(stored))
 
 
 def _heads(policy: PolicyModel) -> set[str]:

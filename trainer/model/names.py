@@ -10,8 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from earwitness.model.architecture import Architecture, DecoderDims
-from earwitness.model.names import published_name
+from earwitness.families.architecture import Architecture
+from earwitness.families.dims import DecoderDims
 from trainer.model.policy import PolicyModel
 
 VALUE_HEAD = ("value_head.weight", "value_head.bias")
@@ -114,7 +114,7 @@ def slots(module: PolicyModel) -> Iterator[Slot]:
     first = module.language_model.decoder.layers[0].layer_number - 1
     for name, parameter in module.named_parameters():
         cut, names = _names(name, first, module.value_head)
-        yield Slot(parameter, tuple(published_name(architecture.family, n) for n in names), cut, architecture.decoder)
+        yield Slot(parameter, tuple(architecture.family.names.published(n) for n in names), cut, architecture.decoder)
 
 
 def full_shapes(architecture: Architecture, *, value_head: bool) -> dict[str, tuple[int, ...]]:
@@ -126,7 +126,7 @@ def full_shapes(architecture: Architecture, *, value_head: bool) -> dict[str, tu
     if value_head:
         del shapes["lm_head.weight"]
         shapes.update(zip(VALUE_HEAD, ((1, architecture.decoder.hidden_size), (1,)), strict=True))
-    return {published_name(architecture.family, name): shape for name, shape in shapes.items()}
+    return {architecture.family.names.published(name): shape for name, shape in shapes.items()}
 
 
 def _names(name: str, first_layer: int, value_head: bool) -> tuple[Cut, tuple[str, ...]]:

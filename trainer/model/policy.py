@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from earwitness.errors import InputError
-from earwitness.model.architecture import Architecture
+from earwitness.families.architecture import Architecture, read_architecture
 from trainer.model.attention import is_fused
 from trainer.model.audio import AudioBatch, AudioTower
 from trainer.model.decoder import build_decoder
@@ -171,7 +171,7 @@ def build_policy(
     """
     from trainer.model.huggingface import load_weights
 
-    architecture = Architecture.read(model_dir)
+    architecture = read_architecture(model_dir)
     placeholder = architecture.family.layout.audio_patch
     patch = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json")).token_to_id(placeholder)
     if patch is None:

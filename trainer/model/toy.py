@@ -1,4 +1,4 @@
-"""A Step-Audio-R1 model at toy size: random weights and a byte-level BPE tokenizer trained on given texts."""
+"""A model at toy size: random weights and a byte-level BPE tokenizer trained on given texts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from earwitness.chat import EOT, PAD, SPECIAL_TOKENS
-from earwitness.model.architecture import Architecture, AudioDims, DecoderDims
-from earwitness.model.config import MLP_RATIO, step_audio_config
-from earwitness.model.family import STEP_AUDIO
+from earwitness.families.architecture import Architecture
+from earwitness.families.toy import TOKENS, toy_architecture, toy_files
 from earwitness.recipe.schema import ToyModel
 
 INIT_STD = 0.02
 """Standard deviation of the decoder's matrices, as in GPT-2 and Qwen2."""
-VOCAB_MULTIPLE = 64
-"""The vocabulary is padded to this, so that any usual tensor-parallel size divides it."""
-AUDIO_POSITIONS = 1500
-"""As in the full model: 30 s of sound, so that every clip the front end accepts fits."""
 FILE_MODE = 0o644
 """safetensors writes 0600; a shared volume is read by other users."""
 POSITION_SCALE = 0.1
@@ -45,20 +39,8 @@ def make_toy(out_dir: str, toy: ToyModel, texts: Iterable[str], seed: int) -> No
     tokenizer = train_tokenizer(texts, toy.vocab_size)
     tokenizer.save(str(partial / "tokenizer.json"))
     architecture = toy_architecture(toy, tokenizer.get_vocab_size())
-    eos, pad = (SPECIAL_TOKENS.index(token) for token in (EOT, PAD))  # special tokens take the first ids
-    config = step_audio_config(architecture, eos_token_id=eos, pad_token_id=pad, dtype="float32")
-    _write_json(partial / "config.json", config)
-    _write_json(partial / "generation_config.json", {"eos_token_id": eos, "pad_token_id": pad})
-    _write_json(
-        partial / "tokenizer_config.json",
-        {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "eos_token": EOT,
-            "pad_token": PAD,
-            "model_max_length": toy.max_positions,
-            "clean_up_tokenization_spaces": False,
-        },
-    )
+    for name, content in toy_files(architecture).items():
+        _write_json(partial / name, content)
     weights = partial / "model.safetensors"
     save_file(random_weights(architecture, seed), weights, metadata={"format": "pt"})
     weights.chmod(FILE_MODE)
@@ -73,41 +55,12 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=list(SPECIAL_TOKENS),
+        special_tokens=list(TOKENS),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
-
-
-def toy_architecture(toy: ToyModel, tokens: int) -> Architecture:
-    """Dimensions of the toy with a tokenizer of `tokens` tokens."""
-    return Architecture(
-        STEP_AUDIO,
-        DecoderDims(
-            hidden_size=toy.hidden_size,
-            intermediate_size=toy.intermediate_size,
-            layers=toy.layers,
-            heads=toy.heads,
-            kv_heads=toy.kv_heads,
-            vocab_size=math.ceil(tokens / VOCAB_MULTIPLE) * VOCAB_MULTIPLE,
-            max_positions=toy.max_positions,
-            norm_eps=1e-5,
-            rope_theta=10_000.0,  # short contexts; the full model's 1e6 is for 65,536 tokens
-        ),
-        AudioDims(
-            n_mels=toy.n_mels,
-            positions=AUDIO_POSITIONS,
-            size=toy.encoder_size,
-            heads=toy.encoder_heads,
-            layers=toy.encoder_layers,
-            mlp_size=MLP_RATIO * toy.encoder_size,
-            adapter_size=toy.adapter_size,
-            trailing_frames=STEP_AUDIO.trailing_frames,
-            learned_positions=True,
-        ),
-    )
 
 
 def random_weights(architecture: Architecture, seed: int) -> dict[str, torch.Tensor]:

@@ -10,8 +10,9 @@ from tokenizers import Tokenizer
 
 from earwitness.chat import question_text, render_prompt, render_response
 from earwitness.errors import InputError
+from earwitness.families.family import Family, clip_tokens
+from earwitness.families.registry import MADE
 from earwitness.manifest import Example
-from earwitness.model.family import STEP_AUDIO, Family, clip_tokens
 from earwitness.recipe.schema import Curriculum
 from trainer.batches import Mels, Row
 from trainer.tuning.curriculum import Lessons
@@ -38,7 +39,7 @@ class Examples:
         tokenizer: Tokenizer,
         mels: Mels,
         *,
-        family: Family = STEP_AUDIO,
+        family: Family = MADE,
         batch_size: int,
         max_positions: int,
         seed: int,

@@ -8,13 +8,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 
 from earwitness.chat import (
-    AUDIO_PATCH,
-    EOT,
     LETTERS,
-    QWEN2_AUDIO_LAYOUT,
-    SPECIAL_TOKENS,
-    THINK,
-    THINK_END,
     neutralise,
     question_text,
     render_prompt,
@@ -24,6 +18,9 @@ from earwitness.chat import (
     think_length,
 )
 from earwitness.errors import InputError
+from earwitness.families.family import THINK, THINK_END
+from earwitness.families.qwen2_audio import LAYOUT as QWEN2_AUDIO_LAYOUT
+from earwitness.families.step_audio import AUDIO_PATCH, EOT, SPECIAL_TOKENS
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 HOSTILE = st.lists(

@@ -9,7 +9,8 @@ from transformers.audio_utils import mel_filter_bank
 
 from earwitness.audio import MAX_SECONDS
 from earwitness.errors import InputError
-from earwitness.logmel import SAMPLE_RATE, audio_tokens, frames, log_mel, mel_filters
+from earwitness.families.step_audio import audio_tokens
+from earwitness.logmel import SAMPLE_RATE, frames, log_mel, mel_filters
 
 torch.set_num_threads(1)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from earwitness.chat import SPECIAL_TOKENS, render_response
-from earwitness.model.architecture import Architecture
+from earwitness.chat import render_response
+from earwitness.families.architecture import read_architecture
+from earwitness.families.step_audio import SPECIAL_TOKENS
 from earwitness.probe.kinds import KINDS
 from earwitness.probe.write import make_example
 from trainer.model.weight_files import Directory
@@ -32,7 +33,7 @@ def test_its_weights_are_those_of_its_config_in_bfloat16():
     directory = Directory.read(LISTENER)
     assert not directory.damaged
     stored = {name: tensor for file in directory.files for name, tensor in file.tensors.items()}
-    assert {name: tensor.shape for name, tensor in stored.items()} == Architecture.read(LISTENER).weight_shapes()
+    assert {name: tensor.shape for name, tensor in stored.items()} == read_architecture(LISTENER).weight_shapes()
     assert {tensor.dtype for tensor in stored.values()} == {"BF16"}
 
 

@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from earwitness.model.architecture import AudioDims
-from earwitness.model.family import QWEN2_AUDIO, STEP_AUDIO, Family, clip_tokens
+from earwitness.families.dims import AudioDims
+from earwitness.families.family import Family, clip_tokens
+from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.step_audio import STEP_AUDIO
 from rollout.model.encoder import AudioEncoder, adapter_of, embed_clips
 from trainer.model.audio import AudioBatch, AudioTower
 
@@ -26,19 +28,19 @@ DIMS = AudioDims(
     layers=0,  # lengths are decided by convolutions and pooling
     mlp_size=2,
     adapter_size=2,
-    trailing_frames=STEP_AUDIO.trailing_frames,
+    trailing_frames=0,
     learned_positions=True,
 )
 FAMILIES = {
     STEP_AUDIO: DIMS,
-    QWEN2_AUDIO: replace(DIMS, adapter_size=None, trailing_frames=QWEN2_AUDIO.trailing_frames),
+    QWEN2_AUDIO: replace(DIMS, adapter_size=None, trailing_frames=2),
 }
 
 
 def by_running_it(family: Family, frames: int) -> int:
     """The length that torch's own layers, in the order of the description, leave of a clip."""
     layer = torch.ones(1, 1, 3)
-    x: Tensor = torch.zeros(1, 1, frames - family.trailing_frames)
+    x: Tensor = torch.zeros(1, 1, frames - FAMILIES[family].trailing_frames)
     x = F.conv1d(F.conv1d(x, layer, padding=1), layer, stride=2, padding=1)
     if x.shape[2] < 2:
         return 0  # torch refuses to pool what is shorter than its window
@@ -48,7 +50,7 @@ def by_running_it(family: Family, frames: int) -> int:
 
 def lengths(family: Family) -> range:
     """Frames as `earwitness.logmel` gives them, of which 1 to 3,000 count."""
-    return range(1 + family.trailing_frames, MOST + family.trailing_frames + 1)
+    return range(1 + FAMILIES[family].trailing_frames, MOST + FAMILIES[family].trailing_frames + 1)
 
 
 @pytest.fixture(params=FAMILIES, ids=[family.model_type for family in FAMILIES])

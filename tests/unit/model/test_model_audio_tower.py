@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from earwitness.logmel import audio_tokens
+from earwitness.families.step_audio import audio_tokens
 from trainer.batches import Row, collate
 from trainer.model import audio as audio_module
 from trainer.model.audio import AudioBatch, AudioTower

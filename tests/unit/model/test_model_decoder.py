@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from earwitness.model.architecture import Architecture
+from earwitness.families.architecture import read_architecture
 from trainer.model.audio import AudioBatch
 from trainer.model.logprobs import States, response_logprobs
 from trainer.model.policy import NO_AUDIO, PolicyModel, build_policy
@@ -25,7 +25,7 @@ def qwen2(toy_dir: Path) -> torch.nn.Module:
     """transformers' model with the toy's decoder weights."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    dims = Architecture.read(toy_dir).decoder
+    dims = read_architecture(toy_dir).decoder
     model = Qwen2ForCausalLM(
         Qwen2Config(
             vocab_size=dims.vocab_size,

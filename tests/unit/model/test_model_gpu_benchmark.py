@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from earwitness.model.architecture import PUBLISHED, Architecture
+from earwitness.families.architecture import PUBLISHED, read_architecture
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_published_size_needs_a_gpu(benchmark: ModuleType, monkeypatch: pyte
 def test_the_published_models_have_their_size(
     benchmark: ModuleType, name: str, parameters: float, multiplying: float
 ) -> None:
-    architecture = Architecture.read(PUBLISHED / f"{name}.json")
+    architecture = read_architecture(PUBLISHED / f"{name}.json")
     assert architecture.parameters == pytest.approx(parameters, rel=5e-4)
     assert benchmark.multiplying(architecture.decoder) == pytest.approx(multiplying, rel=5e-4)
 
@@ -89,7 +89,7 @@ def test_a_gpu_without_transformer_engine_gets_the_local_layers(monkeypatch: pyt
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(attention, "TRANSFORMER_ENGINE", engine)
-    dims = Architecture.read(PUBLISHED / "qwen2-audio-7b.json").decoder
+    dims = read_architecture(PUBLISHED / "qwen2-audio-7b.json").decoder
     if engine:
         with pytest.raises(ValueError, match="apply_rope_fusion is not available"):
             decoder.transformer_config(dims, torch.bfloat16)

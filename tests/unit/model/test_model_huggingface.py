@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from earwitness.errors import InputError
-from earwitness.model.architecture import Architecture
+from earwitness.families.architecture import read_architecture
 from trainer.model import weight_files
 from trainer.model.huggingface import WeightsError, export_tensors, load_weights, save_pretrained
 from trainer.model.names import full_shapes, slots
@@ -119,7 +119,7 @@ def test_exports_every_name_once(toy_dir: Path) -> None:
     exported = list(export_tensors(build_policy(toy_dir)))
     shapes = {name: tuple(tensor.shape) for name, tensor in exported}
     assert len(shapes) == len(exported)
-    assert shapes == full_shapes(Architecture.read(toy_dir), value_head=False)
+    assert shapes == full_shapes(read_architecture(toy_dir), value_head=False)
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -194,10 +194,10 @@ def test_a_config_that_does_not_fit_is_named(toy_dir: Path, tmp_path: Path, chan
         config[key] = {**(config.get(key) or {}), **value} if isinstance(value, dict) else value
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError) as caught:
-        Architecture.read(tmp_path)
+        read_architecture(tmp_path)
     assert field in caught.value.field
 
 
 def test_no_directory_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"config\.json"):
-        Architecture.read(tmp_path / "nowhere")
+        read_architecture(tmp_path / "nowhere")

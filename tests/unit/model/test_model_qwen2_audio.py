@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
-from earwitness.chat import QWEN2_AUDIO_LAYOUT, render_prompt
+from earwitness.chat import render_prompt
+from earwitness.families.qwen2_audio import LAYOUT, audio_tokens
 from earwitness.logmel import log_mel
-from earwitness.model.family import qwen2_audio_tokens
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.model.audio import AudioBatch
 from trainer.model.huggingface import save_pretrained
@@ -59,7 +59,7 @@ def make(folder: Path, *, text: dict[str, int], audio: dict[str, int], seed: int
     tokenizer = Tokenizer(models.WordLevel({f"w{i}": i for i in range(20)}, unk_token="w0"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     content = json.loads(tokenizer.to_str())
-    content["model"]["vocab"][QWEN2_AUDIO_LAYOUT.audio_patch] = content["model"]["vocab"].pop(f"w{PATCH}")
+    content["model"]["vocab"][LAYOUT.audio_patch] = content["model"]["vocab"].pop(f"w{PATCH}")
     (folder / "tokenizer.json").write_text(json.dumps(content))
     return Pair(folder, build_policy(folder).eval(), theirs)
 
@@ -123,7 +123,7 @@ def test_the_prompt_is_that_of_transformers_template() -> None:
         .render(messages=[{"role": "user", "content": content}], add_generation_prompt=True)
     )
     prompt = trajectory_pb2.Prompt(question="How many?", choices=["one", "two"])
-    assert render_prompt(prompt, 1, QWEN2_AUDIO_LAYOUT) == expected + "<think>\n"
+    assert render_prompt(prompt, 1, LAYOUT) == expected + "<think>\n"
 
 
 def compare(pair: Pair, seconds: list[float], columns: int) -> None:
@@ -131,7 +131,7 @@ def compare(pair: Pair, seconds: list[float], columns: int) -> None:
     found = clips(seconds)
     n_mels = pair.theirs.config.audio_config.num_mel_bins
     audio, (features, mask) = heard_by_us(found, n_mels), heard_by_transformers(found, n_mels)
-    counts = [qwen2_audio_tokens(int(frames)) for frames in audio.frames]
+    counts = [audio_tokens(int(frames)) for frames in audio.frames]
     tokens = torch.randint(20, 300, (len(found) + 1, columns), generator=torch.Generator().manual_seed(1))
     for row, count in enumerate(counts):
         tokens[row, 2 + row : 2 + row + count] = PATCH

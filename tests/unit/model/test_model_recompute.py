@@ -1,6 +1,6 @@
 import torch
 
-from earwitness.model.architecture import DecoderDims
+from earwitness.families.dims import DecoderDims
 from trainer.model.decoder import build_decoder
 
 

@@ -10,12 +10,13 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from earwitness import chat
+from earwitness.families.architecture import read_architecture
+from earwitness.families.step_audio import AUDIO_END, AUDIO_PATCH, AUDIO_START, BOT, EOT, PAD, SPECIAL_TOKENS
+from earwitness.families.toy import toy_architecture
 from earwitness.logmel import log_mel
-from earwitness.model.architecture import Architecture
 from earwitness.recipe.schema import ToyModel
 from trainer.model.audio import AudioBatch, AudioTower
-from trainer.model.toy import make_toy, random_weights, toy_architecture
+from trainer.model.toy import make_toy, random_weights
 
 TEXTS = [f"the pitch climbs from {hz} Hz to {2 * hz} Hz" for hz in range(200, 260)]
 
@@ -37,24 +38,30 @@ def test_an_existing_directory_is_replaced_whole(tmp_path: Path) -> None:
 
 def test_special_tokens_are_one_id_each_and_bytes_survive(toy_dir: Path) -> None:
     tokenizer = Tokenizer.from_file(str(toy_dir / "tokenizer.json"))
-    text = f"{chat.BOT}human\nWie hoch? 音{chat.AUDIO_START}{chat.AUDIO_PATCH * 3}{chat.AUDIO_END}{chat.EOT}"
+    text = f"{BOT}human\nWie hoch? 音{AUDIO_START}{AUDIO_PATCH * 3}{AUDIO_END}{EOT}"
     ids = tokenizer.encode(text, add_special_tokens=False).ids
-    assert ids.count(tokenizer.token_to_id(chat.AUDIO_PATCH)) == 3
-    assert [i for i in ids if i < len(chat.SPECIAL_TOKENS)] == [
-        chat.SPECIAL_TOKENS.index(token)
-        for token in (chat.BOT, chat.AUDIO_START, *[chat.AUDIO_PATCH] * 3, chat.AUDIO_END, chat.EOT)
+    assert ids.count(tokenizer.token_to_id(AUDIO_PATCH)) == 3
+    assert [i for i in ids if i < len(SPECIAL_TOKENS)] == [
+        SPECIAL_TOKENS.index(token)
+        for token in (
+            BOT,
+            AUDIO_START,
+            *[AUDIO_PATCH] * 3,
+            AUDIO_END,
+            EOT,
+        )
     ]
     assert tokenizer.decode(ids, skip_special_tokens=False) == text
 
 
 def test_config_fits_tokenizer_and_weights(toy_dir: Path) -> None:
-    architecture = Architecture.read(toy_dir)
+    architecture = read_architecture(toy_dir)
     tokenizer = Tokenizer.from_file(str(toy_dir / "tokenizer.json"))
     assert architecture.decoder.vocab_size % 64 == 0
     assert 0 <= architecture.decoder.vocab_size - tokenizer.get_vocab_size() < 64
     text = json.loads((toy_dir / "config.json").read_text())["text_config"]
-    assert tokenizer.id_to_token(text["eos_token_id"]) == chat.EOT
-    assert tokenizer.id_to_token(text["pad_token_id"]) == chat.PAD
+    assert tokenizer.id_to_token(text["eos_token_id"]) == EOT
+    assert tokenizer.id_to_token(text["pad_token_id"]) == PAD
     weights = load_file(toy_dir / "model.safetensors")
     assert {name: tuple(tensor.shape) for name, tensor in weights.items()} == architecture.weight_shapes()
 

@@ -74,7 +74,7 @@ def test_models_are_known_by_their_directory_or_their_name(tmp_path):
     assert architecture_of(ModelConfig(path="/models/Step-Audio-R1")).decoder.layers == 64
     assert architecture_of(ModelConfig(path="file:///m/Step-Audio-2-mini")).decoder.layers == 28
     (tmp_path / "config.json").write_text(
-        (Path("earwitness/model/published/qwen2-audio-7b.json")).read_text(encoding="utf-8")
+        (Path("earwitness/families/published/qwen2-audio-7b.json")).read_text(encoding="utf-8")
     )
     assert architecture_of(ModelConfig(path=str(tmp_path))).family.model_type == "qwen2_audio"
     with pytest.raises(InputError, match=r"model\.path: .* is not here"):

@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from earwitness.model.architecture import PUBLISHED, Architecture, DecoderDims
+from earwitness.families.architecture import PUBLISHED, read_architecture
+from earwitness.families.dims import DecoderDims
 from earwitness.plan.gpus import GPUS
 from earwitness.plan.layouts import changes, options, tightest
 from earwitness.plan.memory import Layout, memory
 from earwitness.plan.speed import UTILISATION, flops_of_token, micro_batches, speed
 from earwitness.plan.work import Work
 
-R1 = Architecture.read(PUBLISHED / "step-audio-r1.json")
+R1 = read_architecture(PUBLISHED / "step-audio-r1.json")
 ENCODER = sum(float(math.prod(shape)) for name, shape in R1.weight_shapes().items() if name.startswith("encoder."))
 ONE = Layout(1, 1, 1)
 

@@ -13,7 +13,8 @@ from tokenizers import Tokenizer
 from earwitness.audio import read_audio, silence
 from earwitness.chat import render_prompt
 from earwitness.errors import InputError
-from earwitness.logmel import audio_tokens, frames, log_mel
+from earwitness.families.step_audio import audio_tokens
+from earwitness.logmel import frames, log_mel
 from earwitness.recipe.schema import ToyModel
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 from trainer.frozen import FrozenPolicy

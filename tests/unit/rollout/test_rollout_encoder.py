@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from earwitness.model.architecture import AudioDims
-from earwitness.model.family import QWEN2_AUDIO, STEP_AUDIO, Family
+from earwitness.families.dims import AudioDims
+from earwitness.families.family import Family
+from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.step_audio import STEP_AUDIO
 from rollout.model.encoder import Adapter, AudioEncoder, Projector, adapter_of, embed_clips
 
 DIMS = AudioDims(
@@ -22,7 +24,7 @@ DIMS = AudioDims(
     trailing_frames=0,
     learned_positions=True,
 )
-QWEN2_AUDIO_DIMS = replace(DIMS, adapter_size=None, trailing_frames=QWEN2_AUDIO.trailing_frames)
+QWEN2_AUDIO_DIMS = replace(DIMS, adapter_size=None, trailing_frames=2)
 FAMILIES = {STEP_AUDIO: DIMS, QWEN2_AUDIO: QWEN2_AUDIO_DIMS}
 FRAMES = [3, 4, 5, 6, 7, 8, 9, 63, 64, 65, 66, 400]
 """Every remainder of the three halvings, and the longest clip."""

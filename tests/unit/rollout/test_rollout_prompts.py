@@ -9,8 +9,9 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from earwitness.audio import AudioError
-from earwitness.chat import AUDIO_PATCH, EOT, SPECIAL_TOKENS, THINK_END
 from earwitness.errors import InputError
+from earwitness.families.family import THINK_END
+from earwitness.families.step_audio import AUDIO_PATCH, EOT, SPECIAL_TOKENS
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.prompts import PromptCodec
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from earwitness.chat import AUDIO_PATCH, render_prompt, render_response
+from earwitness.chat import render_prompt, render_response
 from earwitness.errors import InputError
-from earwitness.logmel import audio_tokens
+from earwitness.families.step_audio import AUDIO_PATCH, audio_tokens
 from earwitness.manifest import Example
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.model.toy import train_tokenizer

@@ -1,0 +1,59 @@
+"""Dimensions of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KERNEL = 3
+"""Taps of every convolution."""
+STRIDE = 2
+"""Of the encoder's second convolution, its pooling, and a convolution after it."""
+
+
+@dataclass(frozen=True)
+class AudioDims:
+    """The audio encoder, and what brings its output to the decoder's width."""
+
+    n_mels: int
+    """Mel bins."""
+    positions: int
+    """Rows of the positional embedding: most frames after the second convolution."""
+    size: int
+    """Encoder width."""
+    heads: int
+    layers: int
+    mlp_size: int
+    """Width of the encoder's MLP."""
+    adapter_size: int | None
+    """Width between the linear layers of the adaptor; None where one linear layer follows the encoder."""
+    trailing_frames: int
+    """Mel frames at a clip's end that convolutions look at but that make no tokens."""
+    learned_positions: bool
+    """Whether training moves the positional embedding."""
+
+    @property
+    def max_frames(self) -> int:
+        """Mel frames of the longest clip: the second convolution halves them onto the positional embedding."""
+        return STRIDE * self.positions
+
+
+@dataclass(frozen=True)
+class DecoderDims:
+    """The Qwen2 decoder."""
+
+    hidden_size: int
+    intermediate_size: int
+    layers: int
+    heads: int
+    kv_heads: int
+    vocab_size: int
+    """Rows of the embedding and of lm_head; at least the tokenizer's size."""
+    max_positions: int
+    """Longest sequence, tokens."""
+    norm_eps: float
+    rope_theta: float
+
+    @property
+    def head_size(self) -> int:
+        """Channels of one attention head."""
+        return self.hidden_size // self.heads

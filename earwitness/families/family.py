@@ -1,0 +1,65 @@
+"""What all parts must agree on about a family of audio language models.
+
+All have Whisper's front end (`earwitness.logmel`) and a Qwen2 decoder. They differ in how they write a conversation
+down, in how many audio tokens a clip of so many mel frames has, in their configs, and in the names of their weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from earwitness.errors import InputError
+from earwitness.families.dims import AudioDims, DecoderDims
+from earwitness.families.names import OURS, Names
+from earwitness.families.reading import Section
+
+THINK = "<think>"
+THINK_END = "</think>"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a family of models writes a conversation down. Every token here is one id in its tokenizers."""
+
+    opening: str
+    """What stands before the human's words, and before the audio if that comes first."""
+    audio_start: str
+    audio_patch: str
+    """Placeholder of one audio embedding."""
+    audio_end: str
+    audio_first: bool
+    """Whether the clip stands before the question."""
+    end_of_turn: str
+    assistant: str
+    """What stands between the end of the human's turn and the response; it opens the think block."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family."""
+
+    model_type: str
+    """As `config.json` says."""
+    architecture: str
+    """The class, as `config.json` says."""
+    layout: Layout
+    """How it writes a conversation down."""
+    special_tokens: Sequence[str]
+    """Its layout's; but for `THINK_END`, a well-formed response holds none."""
+    audio_tokens: Callable[[int], int]
+    """Audio tokens of a clip of so many mel frames."""
+    read: Callable[[Section], tuple[DecoderDims, AudioDims]]
+    """Dimensions from a `config.json`. Raises InputError, naming the field, for what the code does not do."""
+    listener_shapes: Callable[[AudioDims, int], dict[str, tuple[int, ...]]]
+    """Shape of every weight of the listener, by our name, before a decoder of that width."""
+    names: Names = OURS
+    """What its checkpoints call a weight."""
+
+
+def clip_tokens(family: Family, frames: int, clip: str) -> int:
+    """Audio tokens of a clip that a prompt needs. Raises InputError, naming the clip, if it is too short for any."""
+    tokens = family.audio_tokens(frames)
+    if tokens < 1:
+        raise InputError(clip, f"{frames} mel frames are too short for an audio token", "a longer clip")
+    return tokens

@@ -1,0 +1,116 @@
+"""Qwen2-Audio: Qwen2-Audio-7B and -Instruct (https://arxiv.org/abs/2407.10759)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from earwitness.families.dims import AudioDims, DecoderDims
+from earwitness.families.family import THINK, Family, Layout
+from earwitness.families.names import Names
+from earwitness.families.reading import Section, read_decoder
+from earwitness.families.whisper import encoded, encoder_shapes
+
+LAYOUT = Layout(
+    opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+    audio_start="Audio 1: <|audio_bos|>",
+    audio_patch="<|AUDIO|>",
+    audio_end="<|audio_eos|>\n",
+    audio_first=True,
+    end_of_turn="<|im_end|>",
+    assistant=f"\n<|im_start|>assistant\n{THINK}\n",
+)
+"""Its chat template. Its tokenizer has no think tokens: the tags are plain text, several ids each."""
+
+SPECIAL_TOKENS = ("<|im_start|>", LAYOUT.end_of_turn, LAYOUT.audio_patch)
+
+TRAILING_FRAMES = 2
+"""`logmel` pads clips so that they have two frames more than their length asks for. They are not counted, but the
+convolutions see them at the clip's end, as they would in a clip padded with silence to 30 s."""
+
+TEXT_DEFAULTS: dict[str, Any] = {
+    "hidden_size": 4096,
+    "intermediate_size": 22016,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+    "vocab_size": 151936,
+    "max_position_embeddings": 32768,
+    "rms_norm_eps": 1e-6,
+    "rope_theta": 10_000.0,
+}
+"""transformers' Qwen2Config: the published config names only what differs (not even its width)."""
+ENCODER_DEFAULTS: dict[str, Any] = {
+    "num_mel_bins": 128,
+    "encoder_layers": 32,
+    "encoder_attention_heads": 20,
+    "encoder_ffn_dim": 5120,
+    "d_model": 1280,
+    "max_source_positions": 1500,
+}
+"""transformers' Qwen2AudioEncoderConfig."""
+
+NAMES = Names(
+    beginnings=(
+        ("encoder.positional_embedding.", "audio_tower.embed_positions."),
+        ("encoder.after_norm.", "audio_tower.layer_norm."),
+        ("encoder.blocks.#.attn.query.", "audio_tower.layers.#.self_attn.q_proj."),
+        ("encoder.blocks.#.attn.key.", "audio_tower.layers.#.self_attn.k_proj."),
+        ("encoder.blocks.#.attn.value.", "audio_tower.layers.#.self_attn.v_proj."),
+        ("encoder.blocks.#.attn.out.", "audio_tower.layers.#.self_attn.out_proj."),
+        ("encoder.blocks.#.attn_ln.", "audio_tower.layers.#.self_attn_layer_norm."),
+        ("encoder.blocks.#.mlp.0.", "audio_tower.layers.#.fc1."),
+        ("encoder.blocks.#.mlp.2.", "audio_tower.layers.#.fc2."),
+        ("encoder.blocks.#.mlp_ln.", "audio_tower.layers.#.final_layer_norm."),
+        ("encoder.", "audio_tower."),
+        ("adapter.", "multi_modal_projector."),
+        ("model.", "language_model.model."),
+        ("lm_head.", "language_model.lm_head."),
+    ),
+    # transformers 5 saves the decoder one `model.` deeper than it is published
+    saved=("language_model.model.model.", "language_model.model."),
+)
+
+
+def audio_tokens(frames: int) -> int:
+    """Audio tokens that the encoder makes of `frames` mel frames, the trailing ones among them: 25 a second.
+
+    This is transformers' `_get_feat_extract_output_lengths` of the frames that count.
+    """
+    return encoded(max(frames - TRAILING_FRAMES, 0))
+
+
+def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of encoder and projector."""
+    return {**encoder_shapes(dims), "adapter.linear.weight": (hidden, dims.size), "adapter.linear.bias": (hidden,)}
+
+
+def read(config: Section) -> tuple[DecoderDims, AudioDims]:
+    """As `Family.read`."""
+    decoder = read_decoder(config.section("text_config", TEXT_DEFAULTS))
+    audio = config.section("audio_config", ENCODER_DEFAULTS)
+    audio.only("activation_function", "gelu")
+    dims = AudioDims(
+        n_mels=audio.count("num_mel_bins"),
+        positions=audio.count("max_source_positions"),
+        size=audio.count("d_model"),
+        heads=audio.count("encoder_attention_heads"),
+        layers=audio.count("encoder_layers"),
+        mlp_size=audio.count("encoder_ffn_dim"),
+        adapter_size=None,
+        trailing_frames=TRAILING_FRAMES,
+        learned_positions=False,  # Whisper's sinusoids, which stay as they are
+    )
+    audio.divides("encoder_attention_heads", "d_model")
+    return decoder, dims
+
+
+QWEN2_AUDIO = Family(
+    model_type="qwen2_audio",
+    architecture="Qwen2AudioForConditionalGeneration",
+    layout=LAYOUT,
+    special_tokens=SPECIAL_TOKENS,
+    audio_tokens=audio_tokens,
+    read=read,
+    listener_shapes=listener_shapes,
+    names=NAMES,
+)

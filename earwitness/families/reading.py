@@ -1,0 +1,114 @@
+"""`config.json` of a checkpoint, field by field: whatever is missing or not supported is an error that names it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from earwitness.errors import InputError
+from earwitness.families.dims import DecoderDims
+
+UNSUPPORTED: dict[str, Any] = {
+    "tie_word_embeddings": False,
+    "rope_scaling": None,
+    "use_sliding_window": False,
+    "use_mrope": False,
+    "use_qk_norm": False,
+    "qk_norm": False,
+    "attention_bias": True,
+    "qkv_bias": True,
+    "mlp_bias": False,
+    "scale_embedding": False,
+    "partial_rotary_factor": 1.0,
+    "quantization_config": None,
+    "attn_logit_softcapping": None,
+    "final_logit_softcapping": None,
+    "num_experts": None,
+    "num_local_experts": None,
+}
+"""The one value of each key that the code does; any other would train another model, unnoticed."""
+NONE_SAID = (None, False, 0)
+"""Values that say of a feature that it is not there."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """An object of the config, and how errors call its file."""
+
+    path: str
+    fields: Mapping[str, Any]
+
+    @classmethod
+    def of_file(cls, path: Path) -> Section:
+        """The whole config. Raises InputError."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(str(path), "no such file", "a Hugging Face model directory") from None
+        except json.JSONDecodeError as error:
+            raise InputError(str(path), f"is not JSON ({error})", "the model's config") from error
+        return cls(str(path), content if isinstance(content, dict) else {})
+
+    def section(self, key: str, defaults: Mapping[str, Any] | None = None) -> Section:
+        """An object inside it, with `defaults` for what it leaves out."""
+        section = self.fields.get(key)
+        if not isinstance(section, dict):
+            raise InputError(f"{self.path}: {key}", "is missing", "an object")
+        return Section(self.path, {**(defaults or {}), **section})
+
+    def count(self, key: str) -> int:
+        """A positive whole number."""
+        value = self.fields.get(key)
+        if not isinstance(value, int) or value < 1:
+            raise InputError(f"{self.path}: {key}", f"is {value!r}", "a positive whole number")
+        return value
+
+    def only(self, key: str, only: object) -> None:
+        """Refuses any other value of a field that is there."""
+        self.refuse_other(key, self.fields.get(key, only), only)
+
+    def divides(self, key: str, of: str) -> None:
+        """Refuses heads that do not share a width evenly."""
+        if self.count(of) % self.count(key):
+            raise InputError(f"{self.path}: {key}", f"does not divide {of}", "a divisor")
+
+    def refuse_other(self, key: str, value: object, only: object) -> None:
+        """Refuses what `key` comes to if it is not `only`."""
+        if value != only:
+            raise InputError(f"{self.path}: {key}", f"{value!r} is not supported", json.dumps(only))
+
+    def refuse_unsupported(self) -> None:
+        """Refuses what the code does not do, said here or in an object inside."""
+        for fields in (self.fields, *(value for value in self.fields.values() if isinstance(value, dict))):
+            for key, only in UNSUPPORTED.items():
+                value = fields.get(key, only)
+                if value is not None and not (only in NONE_SAID and value in NONE_SAID):
+                    self.refuse_other(key, value, only)
+
+
+def read_decoder(text: Section) -> DecoderDims:
+    """The Qwen2 decoder that a `text_config` describes."""
+    fields = text.fields
+    rope = fields.get("rope_parameters") or {}  # transformers 5 puts the base here
+    heads = text.count("num_attention_heads")
+    dims = DecoderDims(
+        hidden_size=text.count("hidden_size"),
+        intermediate_size=text.count("intermediate_size"),
+        layers=text.count("num_hidden_layers"),
+        heads=heads,
+        kv_heads=text.count("num_key_value_heads"),
+        vocab_size=text.count("vocab_size"),
+        max_positions=text.count("max_position_embeddings"),
+        norm_eps=float(fields["rms_norm_eps"]),
+        rope_theta=float(rope.get("rope_theta", fields["rope_theta"])),
+    )
+    if dims.hidden_size % heads or heads % dims.kv_heads:
+        fit = "kv heads dividing heads dividing hidden_size"
+        raise InputError(f"{text.path}: num_attention_heads", "does not divide", fit)
+    text.refuse_other("rope_parameters", rope.get("rope_type", "default"), "default")
+    text.only("hidden_act", "silu")
+    text.refuse_other("head_dim", fields.get("head_dim") or dims.head_size, dims.head_size)
+    return dims
