@@ -12,7 +12,8 @@ import xxhash
 from numpy.typing import NDArray
 
 from earwitness import storage
-from earwitness.errors import InputError
+from earwitness.containers import EXPECTED, whole
+from earwitness.errors import AudioError
 from earwitness.logmel import SAMPLE_RATE
 
 __all__ = [
@@ -45,12 +46,10 @@ FORMATS: Final = ("WAV", "WAVEX", "RF64", "FLAC", "MP3", "OGG")
 """Containers that are read, as libsndfile calls them."""
 SILENCE_SECONDS: Final = 1.0
 """Length of the clip that stands in for every clip of the no-audio control."""
+_UNKNOWN: Final = 1 << 62
+"""Frames that libsndfile states where it could not find the length."""
 _BLOCK: Final = 65_536
 """Frames decoded at a time: mixing down block by block bounds memory whatever the channel count."""
-
-
-class AudioError(InputError):
-    """A clip that cannot be used; `field` is its URI."""
 
 
 def read_audio(uri: str, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.float32]:
@@ -64,14 +63,14 @@ def read_audio(uri: str, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.floa
 def decode_audio(data: bytes, name: str, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.float32]:
     """As `read_audio`, from the bytes of a file; `name` is what errors call it."""
     if not data:
-        raise AudioError(name, "the file is empty", "a wav, flac, mp3 or ogg file")
+        raise AudioError(name, "the file is empty", EXPECTED)
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(io.BytesIO(whole(data, name))) as file:
             _check_header(file, name, max_seconds)
             rate = file.samplerate
             mono = _mono(file, name, int(max_seconds * rate))
     except soundfile.SoundFileError as error:
-        raise AudioError(name, f"cannot be decoded ({error})", "a wav, flac, mp3 or ogg file") from error
+        raise AudioError(name, f"cannot be decoded ({error})", EXPECTED) from error
     if mono.size == 0:
         raise AudioError(name, "holds no samples", "at least one sample")
     if not np.isfinite(mono).all():
@@ -105,12 +104,14 @@ def silence() -> NDArray[np.float32]:
 
 
 def _check_header(file: soundfile.SoundFile, name: str, max_seconds: float) -> None:
-    if file.format not in FORMATS:
-        raise AudioError(name, f"is a {file.format_info} file", "wav, flac, mp3 or ogg")
+    if file.format not in FORMATS or (file.format != "MP3" and file.subtype.startswith("MPEG")):
+        raise AudioError(name, f"is a {file.format_info} file of {file.subtype_info}", EXPECTED)
     if not 1 <= file.channels <= MAX_CHANNELS:
         raise AudioError(name, f"{file.channels} channels", f"1 to {MAX_CHANNELS} channels")
     if not MIN_RATE <= file.samplerate <= MAX_RATE:
         raise AudioError(name, f"a sample rate of {file.samplerate} Hz", f"{MIN_RATE} to {MAX_RATE} Hz")
+    if file.frames >= _UNKNOWN:
+        raise AudioError(name, "does not tell its length: it is cut off or damaged", "a whole file")
     if file.frames > max_seconds * file.samplerate:
         raise _too_long(name, file.frames / file.samplerate, max_seconds)
 
@@ -122,6 +123,8 @@ def _mono(file: soundfile.SoundFile, name: str, max_frames: int) -> NDArray[np.f
     while True:
         block = file.read(_BLOCK, dtype="float32", always_2d=True)
         if len(block) == 0:
+            if total < file.frames:
+                raise AudioError(name, f"is damaged: decoded {total:,} of {file.frames:,} samples", "a whole file")
             return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
         total += len(block)
         if total > max_frames:

@@ -34,6 +34,10 @@ class InputError(EarwitnessError):
         return f"{self.field}: {self.problem}; expected {self.expected}"
 
 
+class AudioError(InputError):
+    """A clip that cannot be used; `field` is its URI."""
+
+
 class InfrastructureError(EarwitnessError):
     """Something outside the process did not answer: `waited_for` says what, after `seconds`, with `detail`."""
 

@@ -1,0 +1,37 @@
+"""WAV and its larger and older kinds: does the file hold as many bytes as its data chunk says?"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from earwitness.errors import AudioError
+
+MARKS: Final = (b"RIFF", b"RIFX", b"RF64")
+_OPEN_ENDED: Final = 0x7FFF_0000
+"""Sizes from here on say that a writer into a pipe did not know: ffmpeg 2^32-1, sox 0x7ffff000, arecord 2^31."""
+_NO_SIZE: Final = (0, 36)
+"""Sizes of the whole in a file whose writer did not come back to its header; GStreamer's of a stream say so too."""
+_IN_DS64: Final = 0xFFFF_FFFF
+"""In RF64 the size of the data chunk stands in the `ds64` chunk."""
+
+
+def whole(data: bytes, name: str) -> bytes:
+    """`data`, with its size where none is stated. Raises AudioError if the data chunk is cut off."""
+    order: Literal["big", "little"] = "big" if data[:4] == b"RIFX" else "little"
+    place, wide = 12, 0
+    while place + 8 <= len(data):
+        mark = data[place : place + 4]
+        size = int.from_bytes(data[place + 4 : place + 8], order)
+        start = place + 8
+        if mark == b"ds64":
+            wide = int.from_bytes(data[start + 8 : start + 16], "little")
+        if mark == b"data":
+            size = wide if size == _IN_DS64 and wide else size
+            held = len(data) - start
+            if size == 0 < held and int.from_bytes(data[4:8], order) in _NO_SIZE:
+                return data[: place + 4] + held.to_bytes(4, order) + data[start:]
+            if held < size and (wide or size < _OPEN_ENDED):
+                raise AudioError(name, f"is cut off: {held:,} of {size:,} bytes of sound", "a whole file")
+            return data
+        place = start + size + size % 2
+    return data
