@@ -136,8 +136,8 @@ def ours(kind: str, work: dict[str, Any]) -> Callable[[int], tuple[float, float]
     from trainer.ranks import parallel
     from trainer.rl.experience import names_of, updates_of
     from trainer.rl.groups import Sample
+    from trainer.rl.learn import learn
     from trainer.rl.recall import recall
-    from trainer.rl.reinforce import learn
     from trainer.tuning.supervised import work_of
 
     torch.set_num_threads(1)

@@ -164,8 +164,8 @@ def updating(work: Work):
     from trainer.model.policy import PolicyModel
     from trainer.rl.experience import names_of, updates_of
     from trainer.rl.groups import Sample
+    from trainer.rl.learn import learn
     from trainer.rl.recall import recall
-    from trainer.rl.reinforce import learn
     from trainer.tuning.supervised import work_of
 
     audio_patch, random = 1, np.random.default_rng(0)

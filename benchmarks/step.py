@@ -37,8 +37,8 @@ from trainer.model.toy import make_toy
 from trainer.ranks import parallel
 from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample
+from trainer.rl.learn import learn
 from trainer.rl.recall import recall
-from trainer.rl.reinforce import learn
 from trainer.tuning.supervised import work_of
 
 TOY = ToyModel(max_positions=256)

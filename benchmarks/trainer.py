@@ -53,8 +53,8 @@ from trainer.model.policy import PolicyModel
 from trainer.ranks import parallel
 from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample
+from trainer.rl.learn import learn
 from trainer.rl.recall import recall
-from trainer.rl.reinforce import learn
 from trainer.tuning.supervised import supervised_loss, work_of
 
 SIZE = ToyModel(

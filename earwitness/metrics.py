@@ -57,6 +57,7 @@ METRICS = (
     Metric("seconds.logprob", "log-probs", "s", chart="Seconds of a step"),
     Metric("seconds.train", "train", "s", chart="Seconds of a step"),
     Metric("seconds.publish", "publish", "s", chart="Seconds of a step"),
+    Metric("seconds.checkpoint", "save", "s"),
     Metric("seconds.publish.snapshot", "snapshot", "s"),
     Metric("seconds.publish.send", "send", "s"),
     Metric("seconds.generate", "generate", "s"),

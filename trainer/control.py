@@ -20,16 +20,6 @@ class Wish(Enum):
     """Write a checkpoint and return."""
 
 
-class Control(Protocol):
-    """The side of the phase that talks to the world."""
-
-    def poll(self) -> Wish:
-        """What is wished now. All ranks call it together and get the same answer."""
-
-    def report(self, step: int, metrics: dict[str, float]) -> None:
-        """The figures of a step. Called on every rank; rank 0 keeps them."""
-
-
 class Board(Protocol):
     """What rank 0 shows of the running phase, and reads from it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from earwitness.recipe.schema import Optimizer
 from trainer.checkpoint.pieces import Piece, Pieces
-from trainer.checkpoint.state import pieces_of, restore
+from trainer.checkpoint.state import pieces_of, restore, restore_rng, rng_pieces
 from trainer.errors import NonFiniteError
 from trainer.model.optimizer import Rows, accumulate, wrap
 from trainer.model.policy import PolicyModel
@@ -62,6 +63,27 @@ class Learner:
     def restore(self, name: str, pieces: Pieces) -> None:
         """Takes over what `pieces` gave, bit by bit, at whatever layout it was written."""
         self.updates = restore(name, self.model.module, self._optimizer, pieces)
+
+
+@dataclass(frozen=True)
+class Learners:
+    """Those of a phase: what a checkpoint holds."""
+
+    policy: Learner
+    critic: Learner | None = None
+
+    def pieces(self) -> list[Piece]:
+        """This rank's, its random state included."""
+        return [*(piece for name, learner in self._named() for piece in learner.pieces(name)), *rng_pieces()]
+
+    def restore(self, pieces: Pieces) -> None:
+        """Takes over what `pieces` gave, bit by bit."""
+        for name, learner in self._named():
+            learner.restore(name, pieces)
+        restore_rng(pieces)
+
+    def _named(self) -> list[tuple[str, Learner]]:
+        return [("policy", self.policy), *([("critic", self.critic)] if self.critic is not None else [])]
 
 
 def learning_rate(config: Optimizer, update: int, planned: int) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from contextlib import closing
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -22,20 +23,19 @@ from earwitness.redis_client import connect
 from earwitness.weights import WeightPart, WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from trainer.checkpoint import Checkpoint, Checkpoints, Progress, weights_of
-from trainer.checkpoint.pieces import Piece
-from trainer.checkpoint.state import restore_rng, rng_pieces
-from trainer.control import Board, Wish
-from trainer.learner import Learner
+from trainer.control import Board
+from trainer.driver import Driver
+from trainer.learner import Learner, Learners
 from trainer.mels import MelCache
-from trainer.model.huggingface import save_pretrained
 from trainer.model.policy import build_policy
 from trainer.publish.publication import Publication
 from trainer.ranks import parallel
 from trainer.ranks.agreement import agree
 from trainer.rl.ready import ReadyGroups
 from trainer.rl.reinforce import reinforce
+from trainer.rl.workers import Workers
 from trainer.tuning.examples import Examples, load_tokenizer
-from trainer.tuning.preference import pairs_in, prefer, with_reference
+from trainer.tuning.preference import Pair, pairs_in, prefer, with_reference
 from trainer.tuning.supervised import tune
 
 TUNE_CHECKPOINTS = 2
@@ -82,13 +82,6 @@ class Phase:
         training = self._training
         keep = training.keep_checkpoints if isinstance(training, Reinforcement) else TUNE_CHECKPOINTS
         self._checkpoints = Checkpoints(request.checkpoint_uri, keep, log, board.saved if board else None)
-        self._progress = Progress(version=request.base_version)
-        self._saved_step = 0
-        self._policy: Learner
-        self._critic: Learner | None = None
-        self._ready: ReadyGroups | None = None
-        self._publication: Publication | None = None
-        self._run_id = ""
 
     def run(self) -> bool:
         """True if the phase is done, false if it was stopped."""
@@ -96,116 +89,95 @@ class Phase:
         parallel.initialize(model.tensor_parallel, model.pipeline_parallel, self._recipe.seed)
         torch.manual_seed(self._recipe.seed)
         checkpoint = self._checkpoints.newest()
+        progress = self._begun(checkpoint)
+        self._show(progress)
+        if progress.final:
+            return True
+        driver = Driver(progress, self._checkpoints, self._board, self._weights)
+        with closing(self._checkpoints):
+            match self._training:
+                case Reinforcement() as training:
+                    finished = self._train(training, checkpoint, driver)
+                case Tune() | PreferenceTune() as training:
+                    finished = self._tune(training, checkpoint, driver)
+                case _:
+                    raise TypeError(f"nothing here trains {type(self._training).__name__}")
+            self._checkpoints.finish()
+        self._show(progress)
+        return finished
+
+    def _begun(self, checkpoint: Checkpoint | None) -> Progress:
+        """Where the phase begins: under a lineage of its own, unless it is over."""
         if self._board:
             self._board.passed_over(self._checkpoints.passed_over)
+        progress = checkpoint.progress if checkpoint else Progress(version=self._request.base_version)
+        if checkpoint is not None and self._board:
+            self._board.saved(checkpoint.path, progress.step)
+        if not progress.final:
+            progress = replace(progress, lineage=self._checkpoints.next_lineage(self._request.base_lineage))
         if checkpoint is not None:
-            self._progress = checkpoint.progress
-            self._saved_step = self._progress.step
-            if self._board:
-                self._board.saved(checkpoint.path, self._saved_step)
-        if not self._progress.final:
-            self._progress.lineage = self._checkpoints.next_lineage(self._request.base_lineage)
-        if checkpoint is not None:
-            self._log.info(
-                "resuming", checkpoint=str(checkpoint.path), step=self._saved_step, lineage=self._progress.lineage
-            )
-        if isinstance(self._training, Reinforcement):
-            self._run_id = f"{self._request.job_id}/{self._request.stage_index}-train/{self._progress.lineage}"
-        self._show()
-        if self._progress.final:
-            return True
-        try:
-            finished = self._learn(checkpoint)
-            self._checkpoints.finish()
-        finally:
-            self._checkpoints.close()
-            if self._publication is not None:
-                self._publication.close()
-        self._show()
-        return finished
+            self._log.info("resuming", checkpoint=str(checkpoint.path), step=progress.step, lineage=progress.lineage)
+        return progress
 
-    def poll(self) -> Wish:
-        """What is wished now, on every rank. Raises CheckpointError on all of them if a checkpoint failed."""
-        self._checkpoints.check()
-        wish = self._board.wish() if self._board else Wish.NONE
-        if wish is Wish.SAVE and self._checkpoints.saving:
-            wish = Wish.NONE  # one after the other: the step need not wait for the disk
-        return Wish(parallel.broadcast_bytes(wish.value if self._board else None))
-
-    def report(self, step: int, metrics: dict[str, float]) -> None:
-        """Rank 0 shows the figures."""
-        if self._board:
-            published = self._publication.figures if self._publication else {}
-            self._board.step_done(step, self._progress.version, metrics | self._checkpoints.figures() | published)
-
-    def _learn(self, checkpoint: Checkpoint | None) -> bool:
-        match self._training:
-            case Reinforcement() as training:
-                return self._train(training, checkpoint)
-            case Tune() | PreferenceTune() as training:
-                return self._tune(training, checkpoint)
-        raise TypeError(f"nothing here trains {type(self._training).__name__}")
-
-    def _tune(self, config: Tune | PreferenceTune, checkpoint: Checkpoint | None) -> bool:
+    def _tune(self, config: Tune | PreferenceTune, checkpoint: Checkpoint | None, driver: Driver) -> bool:
         mels = MelCache(self._architecture.audio.n_mels)
         examples = agree(self._examples, config, mels)
-        self._policy = self._learner(config.optimizer, config.steps)
+        policy = self._learner(config.optimizer, config.steps)
+        pairs: list[Pair] = []
         if isinstance(config, PreferenceTune):
             pairs = agree(pairs_in, read_manifest(self._request.manifest_uri), examples.row)
-            pairs = with_reference(self._policy, pairs, mels, config)  # before the policy is that of a checkpoint
-            self._restore(checkpoint)
-            seed = self._recipe.seed
-            return prefer(self._policy, pairs, mels, config, self._progress, self, self._save, seed=seed)
-        self._restore(checkpoint)
-        return tune(self._policy, examples, mels, config, self._progress, self, self._save)
+            pairs = with_reference(policy, pairs, mels, config)  # before the policy is that of a checkpoint
+        learners = _restored(Learners(policy), checkpoint)
+        done = driver.progress.step
+        if isinstance(config, PreferenceTune):
+            steps = prefer(policy, pairs, mels, config, done, seed=self._recipe.seed)
+        else:
+            steps = tune(policy, examples, mels, config, done)
+        return driver.run(steps, config, learners)
 
-    def _train(self, stage: Reinforcement, checkpoint: Checkpoint | None) -> bool:
+    def _train(self, stage: Reinforcement, checkpoint: Checkpoint | None, driver: Driver) -> bool:
         mels = MelCache(self._architecture.audio.n_mels)
-        how = stage.algorithm
-        warmup = how.critic_warmup_steps if isinstance(how, CriticAlgorithm) else 0
-        self._policy = self._learner(stage.optimizer, (stage.steps - warmup) * stage.updates_per_step)
-        if isinstance(how, CriticAlgorithm):
-            optimizer = how.critic_optimizer or stage.optimizer
-            self._critic = self._learner(optimizer, stage.steps * stage.updates_per_step, value_head=True)
-        self._restore(checkpoint)
-        lineage = f"{self._request.job_id}/{self._progress.lineage}"
+        learners = _restored(self._reinforced(stage), checkpoint)
+        progress, policy = driver.progress, learners.policy
+        lineage = f"{self._request.job_id}/{progress.lineage}"
         queue, part, publisher = agree(self._connect, lineage)
-        publication = self._publication = Publication(part, publisher, self._log)
-        self._ready = ReadyGroups(
-            queue,
-            self._run_id,
-            lineage,
-            self._settings.name,
-            stage.groups_per_step,
-            self._progress,
-            self,
-            self._log,
-            max_staleness=stage.max_staleness,
-            vocab_size=self._architecture.decoder.vocab_size,
-            max_positions=self._architecture.decoder.max_positions,
-            think_end=think_end_ids(json.loads((self._weights / "tokenizer.json").read_text(encoding="utf-8"))),
-        )
         tokenizer = load_tokenizer(self._weights)
+        with closing(Publication(part, publisher, self._log)) as publication:
+            ready = ReadyGroups(
+                queue,
+                self._run_id(progress),
+                lineage,
+                self._settings.name,
+                stage.groups_per_step,
+                progress,
+                driver.poll,
+                self._log,
+                max_staleness=stage.max_staleness,
+                vocab_size=self._architecture.decoder.vocab_size,
+                max_positions=self._architecture.decoder.max_positions,
+                think_end=think_end_ids(json.loads((self._weights / "tokenizer.json").read_text(encoding="utf-8"))),
+            )
+            steps = reinforce(
+                policy,
+                learners.critic,
+                ready,
+                mels,
+                stage,
+                progress.step,
+                progress.version,
+                seed=self._recipe.seed,
+                token_text=lambda token: tokenizer.decode([token], skip_special_tokens=False),
+            )
+            return driver.run(steps, stage, learners, Workers(publication, ready, policy.model.module))
 
-        def publish(version: int) -> None:
-            publication.publish(version, self._policy.model.module)
-
-        finished = reinforce(
-            self._policy,
-            self._critic,
-            self._ready,
-            mels,
-            stage,
-            self._progress,
-            self,
-            publish,
-            publication.finish,
-            self._save,
-            seed=self._recipe.seed,
-            token_text=lambda token: tokenizer.decode([token], skip_special_tokens=False),
-        )
-        publication.finish()
-        return finished
+    def _reinforced(self, stage: Reinforcement) -> Learners:
+        how = stage.algorithm
+        if not isinstance(how, CriticAlgorithm):
+            return Learners(self._learner(stage.optimizer, stage.steps * stage.updates_per_step))
+        policy_steps = stage.steps - how.critic_warmup_steps
+        policy = self._learner(stage.optimizer, policy_steps * stage.updates_per_step)
+        optimizer = how.critic_optimizer or stage.optimizer
+        return Learners(policy, self._learner(optimizer, stage.steps * stage.updates_per_step, value_head=True))
 
     def _learner(self, optimizer: Optimizer, planned: int, *, value_head: bool = False) -> Learner:
         model = self._recipe.model
@@ -243,42 +215,24 @@ class Phase:
         queue = Queue(connect(self._settings.queue_url), self._settings.claim_idle_ms)
         return queue, part, WeightPublisher(shards, lineage, anchors_uri=anchors)
 
-    def _restore(self, checkpoint: Checkpoint | None) -> None:
-        if checkpoint is None:
-            return
-        with checkpoint.pieces() as pieces:
-            for name, learner in self._learners().items():
-                learner.restore(name, pieces)
-            restore_rng(pieces)
+    def _run_id(self, progress: Progress) -> str:
+        """Of the groups that the phase learns from; empty if it learns from none."""
+        if not isinstance(self._training, Reinforcement):
+            return ""
+        return f"{self._request.job_id}/{self._request.stage_index}-train/{progress.lineage}"
 
-    def _save(self) -> None:
-        """Begins a checkpoint unless this step has one; the phase's last also holds the Hugging Face directory."""
-        if self._saved_step == self._progress.step:
-            return
-        if self._ready is not None:
-            self._progress.dropped = self._ready.dropped()
-
-        def export(folder: Path) -> None:
-            save_pretrained(self._policy.model.module, self._weights, folder)
-
-        write = self._checkpoints.save(self._progress, self._pieces, export if self._progress.final else None)
-        self._saved_step = self._progress.step
-        if self._board:
-            self._board.saving(write)
-
-    def _pieces(self) -> list[Piece]:
-        learners = [piece for name, learner in self._learners().items() for piece in learner.pieces(name)]
-        return [*learners, *rng_pieces()]
-
-    def _learners(self) -> dict[str, Learner]:
-        return {"policy": self._policy} | ({"critic": self._critic} if self._critic else {})
-
-    def _show(self) -> None:
-        progress = self._progress
+    def _show(self, progress: Progress) -> None:
         if self._board:
             self._board.show(
-                step=progress.step, version=progress.version, lineage=progress.lineage, run_id=self._run_id
+                step=progress.step, version=progress.version, lineage=progress.lineage, run_id=self._run_id(progress)
             )
+
+
+def _restored(learners: Learners, checkpoint: Checkpoint | None) -> Learners:
+    if checkpoint is not None:
+        with checkpoint.pieces() as pieces:
+            learners.restore(pieces)
+    return learners
 
 
 def steps_of(request: wire.StartPhaseRequest) -> int:

@@ -18,23 +18,12 @@ from earwitness.log import get_logger
 from earwitness.manifest import read_manifest
 from trainer.checkpoint import Checkpoints, Progress
 from trainer.checkpoint.state import restore_rng, rng_pieces
-from trainer.control import Wish
 from trainer.learner import Learner
 from trainer.mels import MelCache
 from trainer.model.policy import build_policy
 from trainer.ranks import parallel
 from trainer.tuning.examples import Examples, load_tokenizer
 from trainer.tuning.supervised import tune
-
-
-class Silent:
-    """Control that wishes nothing."""
-
-    def poll(self) -> Wish:
-        return Wish.NONE
-
-    def report(self, step: int, metrics: dict[str, float]) -> None:
-        pass
 
 
 def continue_at(settings: dict, tensor: int, pipeline: int, distributed: bool, source: str, out: str) -> None:
@@ -62,7 +51,8 @@ def continue_at(settings: dict, tensor: int, pipeline: int, distributed: bool, s
         checkpoints.finish()
 
     def go_on(steps: int) -> None:
-        tune(learner, examples, mels, config.model_copy(update={"steps": steps}), progress, Silent(), lambda: None)
+        for step in tune(learner, examples, mels, config.model_copy(update={"steps": steps}), progress.step):
+            progress.step, progress.final = step.number, step.number == steps
         save()
 
     if source:

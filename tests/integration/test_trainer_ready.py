@@ -23,16 +23,6 @@ AT_ONCE_MS = 1
 """What was held through a crash is delivered again without a wait."""
 
 
-class NoWish:
-    """Control of a phase that nobody stops."""
-
-    def poll(self) -> Wish:
-        return Wish.NONE
-
-    def report(self, step: int, metrics: dict[str, float]) -> None:
-        raise AssertionError("the source reports nothing")
-
-
 @pytest.fixture(autouse=True, scope="module")
 def alone() -> None:
     parallel.initialize(1, 1)
@@ -53,7 +43,7 @@ def source(queue: Queue, progress: Progress, max_staleness: int = 0, count: int 
         "trainer",
         count,
         progress,
-        NoWish(),
+        lambda: Wish.NONE,
         Logger("trainer"),
         **limits,
     )
@@ -76,6 +66,13 @@ def ordinals(taken: object) -> list[int]:
     return [group[0].ordinal for group in taken[0]]
 
 
+def learn(progress: Progress, taken: object) -> list[int]:
+    """What the driver of a phase notes after a step, and the step's ordinals."""
+    progress.step += 1
+    progress.used |= dict.fromkeys(ordinals(taken), progress.step)
+    return ordinals(taken)
+
+
 def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisServer, tmp_path: Path) -> None:
     queue, progress = Queue(connect(server.url), AT_ONCE_MS), Progress(version=10)
     ready = source(queue, progress)
@@ -83,9 +80,7 @@ def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisSe
     for ordinal in (0, 1):
         feed(queue, ordinal, 10)
     kept = shutil.copytree(server.directory, tmp_path / "kept")
-    assert ordinals(ready.take(10)) == [0, 1]
-    ready.settle(1)
-    progress.step = 1
+    assert learn(progress, ready.take(10)) == [0, 1]
     assert queue.ledger(RUN) == {0: "used:1", 1: "used:1"}
 
     server.kill()  # and its disk never saw the last second
@@ -95,9 +90,8 @@ def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisSe
     assert queue.ledger(RUN) == {0: "ready", 1: "ready"}
     for ordinal in (2, 3):
         feed(queue, ordinal, 11)
-    assert ordinals(ready.take(11)) == [2, 3]
+    assert learn(progress, ready.take(11)) == [2, 3]
     assert queue.ledger(RUN) == {0: "used:1", 1: "used:1", 2: "used:2", 3: "used:2"}
-    ready.settle(2)
     assert progress.used == {0: 1, 1: 1, 2: 2, 3: 2}
     assert queue.counts(RUN).used == 4
     assert all(lag.waiting + lag.pending == 0 for lag in queue.lag())
@@ -119,18 +113,16 @@ def test_groups_older_than_the_bound_are_dropped_and_others_issued(
     assert admit(64, counts.running, 1, 2, 2, counts.accepted) == before_the_drop + 1
     feed(queue, 6, 12)
     assert ordinals(ready.take(12)) == [5, 6]
-    ready.settle(3)
     assert queue.ledger(RUN)[5] == queue.ledger(RUN)[6] == "used:3"
 
 
 def test_on_policy_means_the_version_that_learns(server: RedisServer) -> None:
-    queue = Queue(connect(server.url))
-    ready = source(queue, Progress(version=7), count=1)
+    queue, progress = Queue(connect(server.url)), Progress(version=7)
+    ready = source(queue, progress, count=1)
     ready.open()
     feed(queue, 0, 7)
-    assert ordinals(ready.take(7)) == [0]
+    assert learn(progress, ready.take(7)) == [0]
     feed(queue, 1, 7)  # overtaken: it stays on `ready` while the step is trained
-    ready.settle(1)
     feed(queue, 2, 8)
     assert ordinals(ready.take(8)) == [2]
     assert queue.ledger(RUN)[1] == "dropped:stale: generated under version 7, 1 behind, bound 0"
@@ -148,8 +140,7 @@ def test_what_the_ledger_has_dropped_meanwhile_is_not_learned_from(server: Redis
     assert queue.drop(READY, stolen.message_id, RUN, 0, "dead letter") == "ok"
     feed(queue, 1, 7)
     feed(queue, 2, 7)
-    assert ordinals(ready.take(7)) == [1, 2]
-    ready.settle(1)
+    assert learn(progress, ready.take(7)) == [1, 2]
     assert queue.ledger(RUN) == {0: "dropped:dead letter", 1: "used:1", 2: "used:1"}
     assert progress.used == {1: 1, 2: 1}
 
@@ -171,10 +162,11 @@ def test_tokens_of_another_lineage_or_of_a_version_to_come_are_refused(server: R
 
 def test_a_trainer_that_was_cut_off_and_comes_back_changes_nothing(server: RedisServer) -> None:
     queue = Queue(connect(server.url), 60_000)
-    old = source(queue, Progress(version=5), count=1)
+    behind = Progress(version=5)
+    old = source(queue, behind, count=1)
     old.open()
     feed(queue, 0, 5)
-    assert ordinals(old.take(5)) == [0]
+    assert learn(behind, old.take(5)) == [0]
     newer = "job/1-train/1"
     new = source(queue, Progress(version=5), count=1, run_id=newer)
     new.open()
@@ -182,7 +174,6 @@ def test_a_trainer_that_was_cut_off_and_comes_back_changes_nothing(server: Redis
     before = queue.ledger(newer)
     with pytest.raises(StaleRunError):
         old.open()
-    old.settle(1)
     with pytest.raises(StaleRunError):
         old.take(6)
     assert queue.current_run() == newer and queue.ledger(newer) == before == {0: "ready"}

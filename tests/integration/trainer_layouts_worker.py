@@ -24,8 +24,6 @@ from trainer_kit import recorded_group
 from earwitness.manifest import read_manifest
 from earwitness.recipe.schema import Optimizer, PreferenceTune, SamplingConfig, Tune
 from earwitness.recipe.stages import RlStage
-from trainer.checkpoint import Progress
-from trainer.control import Wish
 from trainer.errors import NonFiniteError
 from trainer.learner import Learner
 from trainer.mels import MelCache
@@ -34,6 +32,7 @@ from trainer.model.policy import build_policy
 from trainer.ranks import parallel
 from trainer.rl.groups import Sample, samples_of
 from trainer.rl.reinforce import reinforce
+from trainer.steps import Steps
 from trainer.tuning.examples import Examples, load_tokenizer
 from trainer.tuning.preference import Pair, prefer
 from trainer.tuning.supervised import tune
@@ -44,16 +43,15 @@ LIMITS = {"vocab_size": 10_000, "max_positions": 256}
 
 
 class Recorder:
-    """Control that keeps figures and never wishes anything."""
+    """Keeps the figures of a loop that nobody stops."""
 
     def __init__(self) -> None:
         self.figures: list[dict[str, float]] = []
 
-    def poll(self) -> Wish:
-        return Wish.NONE
-
-    def report(self, step: int, metrics: dict[str, float]) -> None:
-        self.figures.append({"step": step, **metrics})
+    def follow(self, steps: Steps) -> None:
+        for step in steps:
+            assert step is not None
+            self.figures.append({"step": step.number, **step.metrics})
 
 
 class Recorded:
@@ -65,15 +63,9 @@ class Recorded:
     def group(self, ordinal: int, version: int = 0) -> Any:
         return recorded_group("run/1-train/0", ordinal, self._tokenizer, self._manifest, version)
 
-    def open(self) -> None:
-        pass
-
     def take(self, version: int) -> tuple[list[list[Sample]], dict[str, float]]:
         groups = [self.group(n, version) for n in range(version * GROUPS, (version + 1) * GROUPS)]
         return [samples_of(g, **LIMITS) for g in groups], {}
-
-    def settle(self, step: int) -> None:
-        pass
 
 
 class Poisoned(Recorded):
@@ -111,7 +103,7 @@ class Layout:
         tokenizer = load_tokenizer(self._model)
         rows = Examples(examples, tokenizer, self._mels, batch_size=8, max_positions=256, seed=1)
         learner = self.learner()
-        assert tune(learner, rows, self._mels, config, Progress(), control, lambda: None)
+        control.follow(tune(learner, rows, self._mels, config, 0))
         return [learner]
 
     def ppo(self, control: Recorder, source: type[Recorded] = Recorded) -> list[Learner]:
@@ -128,21 +120,8 @@ class Layout:
         learners = [self.learner(), self.learner(value_head=True)]
         before = [{n: p.detach().clone() for n, p in x.model.named_parameters()} for x in learners]
         groups = source(self._model, self._manifest)
-        nothing = lambda *_: None  # noqa: E731
         try:
-            assert reinforce(
-                *learners,
-                groups,
-                self._mels,
-                stage,
-                Progress(),
-                control,
-                nothing,
-                nothing,
-                nothing,
-                seed=1,
-                token_text=str,
-            )
+            control.follow(reinforce(*learners, groups, self._mels, stage, 0, 0, seed=1, token_text=str))
         except NonFiniteError as error:
             same = all(
                 torch.equal(p, b[n])
@@ -164,7 +143,7 @@ class Layout:
             pairs.append(Pair(better.row, worse.row, *references))
         config = PreferenceTune(steps=STEPS, batch_size=5, beta=0.1, optimizer=OPTIMIZER, **self._cut)
         learner = self.learner()
-        assert prefer(learner, pairs, self._mels, config, Progress(), control, lambda: None, seed=1)
+        control.follow(prefer(learner, pairs, self._mels, config, 0, seed=1))
         return [learner]
 
 

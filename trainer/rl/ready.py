@@ -14,7 +14,7 @@ from earwitness.log import Logger
 from earwitness.queue import READY, AlreadyUsedError, Queue, StaleRunError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.checkpoint import Progress
-from trainer.control import Control, Wish
+from trainer.control import Wish
 from trainer.errors import NonFiniteError
 from trainer.ranks.agreement import agree
 from trainer.ranks.parallel import broadcast_bytes, is_rank_zero
@@ -54,7 +54,7 @@ class ReadyGroups:
         consumer: str,
         count: int,
         progress: Progress,
-        control: Control,
+        wished: Callable[[], Wish],
         log: Logger,
         *,
         max_staleness: int,
@@ -62,7 +62,9 @@ class ReadyGroups:
         max_positions: int,
         think_end: Sequence[int],
     ) -> None:
-        """`queue` is None on ranks other than 0; `progress`: what the policy has learned from, kept current here.
+        """`queue` is None on ranks other than 0; `progress`: what the policy has learned from, only read here.
+
+        `wished`: what is wished of the phase, asked by all ranks together.
 
         `lineage`: of the weights that the policy publishes; tokens of another are not its own.
         `max_staleness`: versions that a token may be behind the policy that learns from it; `think_end`: ids of
@@ -74,7 +76,7 @@ class ReadyGroups:
         self._consumer = consumer
         self._count = count
         self._progress = progress
-        self._control = control
+        self._wished = wished
         self._log = log
         self._max_staleness = max_staleness
         self._limits = {"vocab_size": vocab_size, "max_positions": max_positions}
@@ -94,11 +96,11 @@ class ReadyGroups:
 
         The ledger says already that the step uses them: what it has dropped meanwhile is never learned from.
         None if a wish came in before, or after QUIET_SECONDS; what was taken so far is held for the next call, which
-        is for the same version: only `settle` ends a step.
+        is for the same version.
         """
         give_up = time.monotonic() + QUIET_SECONDS
         while True:
-            if self._control.poll() is not Wish.NONE:
+            if self._wished() is not Wish.NONE:
                 return None
             agree(self._collect, version)
             agree(self._reserve)
@@ -108,12 +110,8 @@ class ReadyGroups:
             if content:
                 groups = [trajectory_pb2.Group.FromString(data) for data in _unpack(content)]
                 samples = [samples_of(group, **self._limits) for group in groups]
+                self._held.clear()
                 return samples, group_metrics(groups, version, self._think_end)
-
-    def settle(self, step: int) -> None:
-        """Records in the progress that `step` has learned from the groups taken last."""
-        self._progress.used |= dict.fromkeys(self._held, step)
-        self._held.clear()
 
     def dropped(self) -> dict[int, str]:
         """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from earwitness.recipe.schema import Updates
-from trainer.checkpoint import Progress
-from trainer.control import Control, Wish
 from trainer.learner import Learner, Loss
 from trainer.ranks.agreement import agree
 from trainer.ranks.figures import sums
+from trainer.steps import Step, Steps
 
 T = TypeVar("T")
 
@@ -39,32 +38,16 @@ class Work:
     """Response tokens over all ranks."""
 
 
-def follow(
-    learner: Learner,
-    work: Callable[[int], Work],
-    config: Updates,
-    progress: Progress,
-    control: Control,
-    save: Callable[[], None],
-) -> bool:
-    """Updates until `config.steps` are done; False if it was stopped before. `progress` is kept current."""
-    with prepared(work, progress.step + 1) as updates:
-        while progress.step < config.steps:
-            wish = control.poll()
-            if wish is not Wish.NONE:
-                save()
-            if wish is Wish.STOP:
-                return False
+def follow(learner: Learner, work: Callable[[int], Work], config: Updates, done: int) -> Steps:
+    """The updates after `done`, until `config.steps` are."""
+    with prepared(work, done + 1) as updates:
+        for _ in range(done, config.steps):
             started = time.perf_counter()
             step, update = agree(next, updates)
             made, norm = learner.update(update.micro_batches, update.loss, update.names)
             figures = sums(made, update.figures)
             seconds = time.perf_counter() - started
-            progress.step, progress.final = step, step == config.steps
-            control.report(step, {**figures, "grad_norm": norm, "tokens": update.tokens, "seconds.step": seconds})
-            if step % config.checkpoint_every == 0 or progress.final:
-                save()
-    return True
+            yield Step(step, {**figures, "grad_norm": norm, "tokens": update.tokens, "seconds.step": seconds})
 
 
 @contextmanager

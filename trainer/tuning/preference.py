@@ -16,8 +16,6 @@ from earwitness.errors import InputError
 from earwitness.manifest import Example
 from earwitness.recipe.schema import PreferenceTune
 from trainer.batches import AroundBatch, Batch, Mels, Row, collate
-from trainer.checkpoint import Progress
-from trainer.control import Control
 from trainer.learner import Learner, Loss
 from trainer.means import masked_sum
 from trainer.model.logprobs import States, logprobs
@@ -26,6 +24,7 @@ from trainer.ranks.agreement import agree
 from trainer.ranks.figures import BAD_ROW, bad_row
 from trainer.ranks.parallel import data_parallel, device, parallel_state
 from trainer.shares import micro_batches, share
+from trainer.steps import Steps
 from trainer.tuning.loop import Work, follow
 
 
@@ -93,25 +92,14 @@ def with_reference(learner: Learner, pairs: Sequence[Pair], mels: Mels, config: 
 
 
 def prefer(
-    learner: Learner,
-    pairs: Sequence[Pair],
-    mels: Mels,
-    config: PreferenceTune,
-    progress: Progress,
-    control: Control,
-    save: Callable[[], None],
-    *,
-    seed: int,
-) -> bool:
-    """Updates until `config.steps` are done; False if it was stopped before. `progress` is kept current."""
-    return follow(
-        learner,
-        lambda step: work_of(pairs_of(pairs, config, seed=seed, step=step), mels, config),
-        config,
-        progress,
-        control,
-        save,
-    )
+    learner: Learner, pairs: Sequence[Pair], mels: Mels, config: PreferenceTune, done: int, *, seed: int
+) -> Steps:
+    """The updates after `done`, until `config.steps` are."""
+
+    def work(step: int) -> Work:
+        return work_of(pairs_of(pairs, config, seed=seed, step=step), mels, config)
+
+    return follow(learner, work, config, done)
 
 
 def pairs_of(pairs: Sequence[Pair], config: PreferenceTune, *, seed: int, step: int) -> list[Pair]:

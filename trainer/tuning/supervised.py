@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor
 
 from earwitness.recipe.schema import Tune
 from trainer.batches import Batch, Mels, Row, collate
-from trainer.checkpoint import Progress
-from trainer.control import Control
 from trainer.learner import Learner, Loss
 from trainer.means import token_mean
 from trainer.model.logprobs import States, logprobs
 from trainer.ranks.figures import BAD_ROW, bad_row
 from trainer.ranks.parallel import data_parallel, device
 from trainer.shares import micro_batches, share
+from trainer.steps import Steps
 from trainer.tuning.examples import Examples
 from trainer.tuning.loop import Work, follow
 
 
-def tune(
-    learner: Learner,
-    examples: Examples,
-    mels: Mels,
-    config: Tune,
-    progress: Progress,
-    control: Control,
-    save: Callable[[], None],
-) -> bool:
-    """Updates until `config.steps` are done; False if it was stopped before. `progress` is kept current."""
-    return follow(learner, lambda step: work_of(examples.batch(step), mels, config), config, progress, control, save)
+def tune(learner: Learner, examples: Examples, mels: Mels, config: Tune, done: int) -> Steps:
+    """The updates after `done`, until `config.steps` are."""
+    return follow(learner, lambda step: work_of(examples.batch(step), mels, config), config, done)
 
 
 def work_of(rows: list[Row], mels: Mels, config: Tune) -> Work:

@@ -80,6 +80,7 @@ class Training(MicroBatching):
 
     if TYPE_CHECKING:  # fields of every subclass, which keeps their order
         steps: int
+        checkpoint_every: int
 
     def load(self) -> Load:
         """What it asks of the ranks."""

@@ -15,8 +15,8 @@ from trainer.learner import Learner
 from trainer.model.policy import build_policy
 from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample
+from trainer.rl.learn import learn
 from trainer.rl.recall import recall
-from trainer.rl.reinforce import learn
 
 STEPS, GROUPS, SAMPLES = 3, 2, 4
 

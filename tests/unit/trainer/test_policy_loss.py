@@ -12,7 +12,7 @@ from trainer.ranks import parallel
 from trainer.ranks.figures import BAD_ROW, NO_ROW
 from trainer.rl.experience import Experience, Update
 from trainer.rl.kl import CLAMP
-from trainer.rl.reinforce import policy_loss, value_loss
+from trainer.rl.learn import policy_loss, value_loss
 from trainer.tuning.preference import PairBatch, preference_loss
 from trainer.tuning.supervised import supervised_loss
 
