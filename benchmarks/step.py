@@ -26,7 +26,8 @@ import numpy as np
 import psutil
 import torch
 
-from earwitness.families.toy import MADE, TOKENS
+from earwitness.families.registry import MADE
+from earwitness.families.toy import TOKENS
 from earwitness.recipe.schema import Optimizer, SamplingConfig, ToyModel, Tune
 from earwitness.recipe.stages import RlStage
 from trainer import batches

@@ -42,7 +42,6 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from earwitness.families.architecture import Architecture
-from earwitness.families.toy import toy_architecture
 from earwitness.recipe.schema import Optimizer, SamplingConfig, ToyModel, Tune
 from earwitness.recipe.stages import RlStage
 from trainer.batches import Row, collate
@@ -50,6 +49,7 @@ from trainer.learner import Learner
 from trainer.model.decoder import layer_spec, transformer_config
 from trainer.model.optimizer import ADAM_EPS, accumulate
 from trainer.model.policy import PolicyModel
+from trainer.model.toy import toy_architecture
 from trainer.ranks import parallel
 from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample

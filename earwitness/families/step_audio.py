@@ -10,7 +10,7 @@ from typing import Any
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims, DecoderDims
 from earwitness.families.family import THINK, THINK_END, Family, Layout
 from earwitness.families.reading import Section, read_decoder
-from earwitness.families.whisper import encoded, encoder_shapes
+from earwitness.families.whisper import MLP_RATIO, encoded, encoder_shapes
 
 PAD = "<|PAD|>"
 BOT = "<|BOT|>"
@@ -33,8 +33,6 @@ LAYOUT = Layout(
 )
 """Step-Audio-R1's chat template."""
 
-MLP_RATIO = 4
-"""Width of the encoder's MLP over its own width, as in Whisper; the config does not name it."""
 ADAPTER_SIZE = 2048
 """Width between the adaptor's linear layers in published checkpoints, whose config does not name it."""
 DEFAULTS = {"rms_norm_eps": 1e-5, "rope_theta": 1e6}

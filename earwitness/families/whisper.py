@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims
 
+MLP_RATIO = 4
+"""Width of Whisper's MLP over its own width, where a config does not name it."""
+
 
 def encoder_shapes(dims: AudioDims) -> dict[str, tuple[int, ...]]:
     """Shape of every weight of the encoder."""

@@ -1,1 +1,1 @@
-"""Step-Audio-R1 as an out-of-tree vLLM model: our audio tower before vLLM's own Qwen2."""
+"""Our out-of-tree vLLM model: the listener before vLLM's own Qwen2."""

@@ -17,7 +17,8 @@ from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
 from earwitness.families.architecture import read_architecture
-from rollout.model.encoder import AudioEncoder, adapter_of, embed_clips
+from listener.build import build_listener
+from rollout.model.clips import embed_clips
 from rollout.model.processing import MELS, DummyInputs, ProcessingInfo, Processor
 
 
@@ -32,8 +33,7 @@ class AudioModel(nn.Module, SupportsMultiModal):
         architecture = read_architecture(vllm_config.model_config.model)
         self._family = architecture.family
         with self._mark_tower_model(vllm_config, "audio"):
-            self.encoder = AudioEncoder(architecture.audio)
-            self.adapter = adapter_of(architecture.audio, text.hidden_size)
+            self.encoder, self.adapter = build_listener(architecture)
         with self._mark_language_model(vllm_config):
             self.model = Qwen2Model(vllm_config=vllm_config, prefix=maybe_prefix(prefix, "model"))
             self.lm_head = ParallelLMHead(text.vocab_size, text.hidden_size, prefix=maybe_prefix(prefix, "lm_head"))

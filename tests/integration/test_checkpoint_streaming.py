@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 
 from earwitness.families.architecture import Architecture
 from earwitness.families.step_audio import config_of
-from earwitness.families.toy import TOKENS, toy_architecture
+from earwitness.families.toy import TOKENS
 from earwitness.recipe.schema import ToyModel
-from trainer.model.toy import random_weights, train_tokenizer
+from trainer.model.toy import random_weights, toy_architecture, train_tokenizer
 from trainer.model.weight_files import INDEX
 
 REPOSITORY = Path(__file__).parents[2]

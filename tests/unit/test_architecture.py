@@ -1,6 +1,7 @@
 """The house: arrows between rooms point one way, no two modules wait for each other, names stay in their rooms."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from earwitness.families.registry import FAMILIES
 from earwitness.recipe.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
 
 MAY_IMPORT = {
     "earwitness": {"earwitness"},
-    "trainer": {"trainer", "earwitness"},
-    "rollout": {"rollout", "earwitness"},
+    "listener": {"listener", "earwitness"},
+    "trainer": {"trainer", "listener", "earwitness"},
+    "rollout": {"rollout", "listener", "earwitness"},
     "reward": {"reward", "earwitness"},
-    "services": {"services", "trainer", "rollout", "reward", "earwitness"},
+    "services": {"services", "trainer", "rollout", "reward", "listener", "earwitness"},
 }
 """Packages, and those that each may know."""
 
@@ -125,6 +128,10 @@ def test_the_three_in_the_middle_know_no_grpc(package: str) -> None:
     assert offences(package, {"grpc"}, deep=True) == []
 
 
+def test_the_listener_is_plain_torch() -> None:
+    assert offences("listener", HEAVY - {"torch"} | {"grpc"}, deep=True) == []
+
+
 def test_no_two_modules_wait_for_each_other() -> None:
     assert circle(arrows()) == []
 
@@ -171,3 +178,59 @@ def test_a_stage_type_is_named_in_its_room_alone() -> None:
         or (isinstance(node, ast.alias) and node.name in classes)
     ]
     assert named == []
+
+
+FAMILY_ROOMS = ("earwitness.families", "listener")
+
+
+def family_words() -> set[str]:
+    """What families are called: their modules, their constants, and what their configs say, without numbers behind."""
+    modules_of = {Path(inspect.getfile(family.read)).stem for family in FAMILIES}
+    said = {word for family in FAMILIES for word in (family.model_type, family.architecture)}
+    return {*modules_of, *(name.upper() for name in modules_of), *said}
+
+
+def named_in(tree: ast.Module, words: set[str]) -> list[int]:
+    """Lines where a name, an import or a string (docstrings aside) holds one of the words."""
+    prose = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    lines = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            said = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+            said = [node.name]
+        elif isinstance(node, ast.Name):
+            said = [node.id]
+        elif isinstance(node, ast.Attribute):
+            said = [node.attr]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            said = [node.value]
+        else:
+            continue
+        if any(word in text for text in said for word in words):
+            lines.append(node.lineno)
+    return lines
+
+
+def test_a_family_name_is_found_wherever_it_stands() -> None:
+    source = (
+        '"""step_audio here is prose."""\nfrom a.step_audio import b\nif kind == "step_audio_2":\n    x = STEP_AUDIO\n'
+    )
+    assert named_in(ast.parse(source), family_words()) == [2, 3, 4]
+
+
+def test_a_model_family_is_named_in_its_rooms_alone() -> None:
+    words = family_words()
+    assert len(words) >= 4 * len(FAMILIES)
+    named = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for module, path in modules().items()
+        if not module.startswith(FAMILY_ROOMS)
+        for line in named_in(parsed(path), words)
+    ]
+    assert named == []
+    inside = {module for module, path in modules().items() if named_in(parsed(path), words)}
+    registries = {"earwitness.families.registry", "earwitness.families.toy", "listener.build"}
+    assert {module for module in inside if module.split(".")[-1] not in family_words()} == registries

@@ -7,7 +7,6 @@ data or a restart, all updates see the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,9 +14,6 @@ import xxhash
 from torch import Tensor, nn
 
 from trainer.model.kept import Kept
-
-if TYPE_CHECKING:
-    from trainer.model.audio import Encoder
 
 CACHE_BYTES = 1 << 30
 """Most bytes of host memory for encodings: 1 GiB is 560 clips of 30 s at Step-Audio-R1's size in bfloat16."""
@@ -28,9 +24,9 @@ class Encodings:
 
     def __init__(self) -> None:
         self._kept: Kept[Tensor] = Kept(CACHE_BYTES)
-        self._digests: WeakKeyDictionary[Encoder, tuple[list[tuple[int, int]], bytes]] = WeakKeyDictionary()
+        self._digests: WeakKeyDictionary[nn.Module, tuple[list[tuple[int, int]], bytes]] = WeakKeyDictionary()
 
-    def of(self, encoder: Encoder, digests: Sequence[bytes], mels: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def of(self, encoder: nn.Module, digests: Sequence[bytes], mels: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """What `encoder(mels, frames)` gives: [clips, longest, size], 0 beyond a clip, and the lengths [clips].
 
         digests: of each clip's log-mel.
@@ -44,7 +40,7 @@ class Encodings:
         together = nn.utils.rnn.pad_sequence(found, batch_first=True).to(mels.device)
         return together, torch.tensor([len(encoded) for encoded in found], device=mels.device)
 
-    def _weights(self, encoder: Encoder) -> bytes:
+    def _weights(self, encoder: nn.Module) -> bytes:
         """A digest of the encoder's dimensions and weights, made again if they were written to."""
         writes = [(parameter.data_ptr(), parameter._version) for parameter in encoder.parameters()]
         known = self._digests.get(encoder)

@@ -57,7 +57,7 @@ class PolicyModel(MegatronModule):
         self.model_type = decoder.model_type
         self.audio: AudioTower | None = None
         if self.pre_process:
-            self.audio = AudioTower(architecture.audio, architecture.decoder.hidden_size)
+            self.audio = AudioTower(architecture)
             self.audio.to(device=device(), dtype=dtype)
         self.language_model = decoder
 

@@ -13,11 +13,20 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from earwitness.families.architecture import Architecture
-from earwitness.families.toy import TOKENS, toy_architecture, toy_files
+from earwitness.families.dims import AudioDims, DecoderDims
+from earwitness.families.registry import MADE
+from earwitness.families.toy import TOKENS, toy_files
+from earwitness.families.whisper import MLP_RATIO
 from earwitness.recipe.schema import ToyModel
 
 INIT_STD = 0.02
 """Standard deviation of the decoder's matrices, as in GPT-2 and Qwen2."""
+VOCAB_MULTIPLE = 64
+"""The vocabulary is padded to this, so that any usual tensor-parallel size divides it."""
+AUDIO_POSITIONS = 1500
+"""As in the full model: 30 s of sound, so that every clip the front end accepts fits."""
+ROPE_THETA = 10_000.0
+"""For short contexts; the full model's 1e6 is for 65,536 tokens."""
 FILE_MODE = 0o644
 """safetensors writes 0600; a shared volume is read by other users."""
 POSITION_SCALE = 0.1
@@ -61,6 +70,33 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
+
+
+def toy_architecture(toy: ToyModel, tokens: int) -> Architecture:
+    """Dimensions of the toy with a tokenizer of `tokens` tokens."""
+    decoder = DecoderDims(
+        hidden_size=toy.hidden_size,
+        intermediate_size=toy.intermediate_size,
+        layers=toy.layers,
+        heads=toy.heads,
+        kv_heads=toy.kv_heads,
+        vocab_size=math.ceil(tokens / VOCAB_MULTIPLE) * VOCAB_MULTIPLE,
+        max_positions=toy.max_positions,
+        norm_eps=1e-5,
+        rope_theta=ROPE_THETA,
+    )
+    audio = AudioDims(
+        n_mels=toy.n_mels,
+        positions=AUDIO_POSITIONS,
+        size=toy.encoder_size,
+        heads=toy.encoder_heads,
+        layers=toy.encoder_layers,
+        mlp_size=MLP_RATIO * toy.encoder_size,
+        adapter_size=toy.adapter_size,
+        trailing_frames=0,
+        learned_positions=True,
+    )
+    return Architecture(MADE, decoder, audio)
 
 
 def random_weights(architecture: Architecture, seed: int) -> dict[str, torch.Tensor]:

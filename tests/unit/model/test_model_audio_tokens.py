@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from earwitness.families.dims import AudioDims
+from earwitness.families.architecture import Architecture
+from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import Family, clip_tokens
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
 from earwitness.families.step_audio import STEP_AUDIO
-from rollout.model.encoder import AudioEncoder, adapter_of, embed_clips
+from listener.build import build_listener
+from rollout.model.clips import embed_clips
 from trainer.model.audio import AudioBatch, AudioTower
 
 MOST = 3_000
@@ -31,6 +33,7 @@ DIMS = AudioDims(
     trailing_frames=0,
     learned_positions=True,
 )
+DECODER = DecoderDims(2, 2, 1, 1, 1, 64, 64, 1e-5, 1e4)
 FAMILIES = {
     STEP_AUDIO: DIMS,
     QWEN2_AUDIO: replace(DIMS, adapter_size=None, trailing_frames=2),
@@ -89,8 +92,9 @@ def test_qwen2_audios_processor_and_encoder_count_the_same() -> None:
 
 @torch.no_grad()
 def test_trainer_and_rollout_make_as_many_embeddings(family: Family) -> None:
-    tower = AudioTower(FAMILIES[family], 2)
-    encoder, adapter = AudioEncoder(FAMILIES[family]), adapter_of(FAMILIES[family], 2)
+    architecture = Architecture(family, DECODER, FAMILIES[family])
+    tower = AudioTower(architecture)
+    encoder, adapter = build_listener(architecture)
     heard = [n for n in lengths(family) if family.audio_tokens(n)]  # shorter clips are refused before
     assert heard[0] == lengths(family)[2]
     for start in range(0, len(heard), CLIPS):

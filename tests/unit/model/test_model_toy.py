@@ -12,11 +12,10 @@ from tokenizers import Tokenizer
 
 from earwitness.families.architecture import read_architecture
 from earwitness.families.step_audio import AUDIO_END, AUDIO_PATCH, AUDIO_START, BOT, EOT, PAD, SPECIAL_TOKENS
-from earwitness.families.toy import toy_architecture
 from earwitness.logmel import log_mel
 from earwitness.recipe.schema import ToyModel
 from trainer.model.audio import AudioBatch, AudioTower
-from trainer.model.toy import make_toy, random_weights
+from trainer.model.toy import make_toy, random_weights, toy_architecture
 
 TEXTS = [f"the pitch climbs from {hz} Hz to {2 * hz} Hz" for hz in range(200, 260)]
 
@@ -81,7 +80,7 @@ def test_fresh_weights_are_at_the_scale_of_their_kind() -> None:
 def test_what_a_fresh_tower_says_depends_on_what_it_hears() -> None:
     """Clips of one length differ as much as places within a clip do: positions must not drown the sound."""
     architecture = toy_architecture(ToyModel(), tokens=700)
-    tower = AudioTower(architecture.audio, architecture.decoder.hidden_size)
+    tower = AudioTower(architecture)
     weights = random_weights(architecture, seed=1)
     tower.load_state_dict({n: w for n, w in weights.items() if n.startswith(("encoder.", "adapter."))})
     time = np.arange(12_800) / 16_000

@@ -1,4 +1,4 @@
-"""The audio tower of the vLLM model, without vLLM."""
+"""The listener as the vLLM model drives it, without vLLM."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from earwitness.families.dims import AudioDims
+from earwitness.families.architecture import Architecture
+from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import Family
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
 from earwitness.families.step_audio import STEP_AUDIO
-from rollout.model.encoder import Adapter, AudioEncoder, Projector, adapter_of, embed_clips
+from listener.build import build_listener
+from rollout.model.clips import embed_clips
 
 DIMS = AudioDims(
     n_mels=16,
@@ -25,27 +28,27 @@ DIMS = AudioDims(
     learned_positions=True,
 )
 QWEN2_AUDIO_DIMS = replace(DIMS, adapter_size=None, trailing_frames=2)
+DECODER = DecoderDims(32, 48, 1, 2, 1, 64, 64, 1e-5, 1e4)
 FAMILIES = {STEP_AUDIO: DIMS, QWEN2_AUDIO: QWEN2_AUDIO_DIMS}
 FRAMES = [3, 4, 5, 6, 7, 8, 9, 63, 64, 65, 66, 400]
 """Every remainder of the three halvings, and the longest clip."""
 
 
 @pytest.fixture(scope="module", params=FAMILIES, ids=[family.model_type for family in FAMILIES])
-def tower(request: pytest.FixtureRequest) -> tuple[Family, AudioEncoder, Adapter | Projector]:
+def tower(request: pytest.FixtureRequest) -> tuple[Family, nn.Module, nn.Module]:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    dims = FAMILIES[request.param]
-    return request.param, AudioEncoder(dims), adapter_of(dims, 32)
+    return request.param, *build_listener(Architecture(request.param, DECODER, FAMILIES[request.param]))
 
 
-def test_a_clip_has_as_many_embeddings_as_placeholders(tower: tuple[Family, AudioEncoder, Adapter]) -> None:
+def test_a_clip_has_as_many_embeddings_as_placeholders(tower: tuple[Family, nn.Module, nn.Module]) -> None:
     family, *modules = tower
     embedded = embed_clips(*modules, [torch.randn(16, count) for count in FRAMES])
     assert [tuple(e.shape) for e in embedded] == [(family.audio_tokens(count), 32) for count in FRAMES]
 
 
 @torch.no_grad()
-def test_a_clip_does_not_depend_on_its_neighbours(tower: tuple[Family, AudioEncoder, Adapter]) -> None:
+def test_a_clip_does_not_depend_on_its_neighbours(tower: tuple[Family, nn.Module, nn.Module]) -> None:
     mels = [torch.randn(16, count) for count in FRAMES if tower[0].audio_tokens(count)]  # shorter ones are refused
     for together, mel in zip(embed_clips(*tower[1:], mels), mels, strict=True):
         (alone,) = embed_clips(*tower[1:], [mel])
