@@ -8,8 +8,8 @@
     with Mesh.in_cluster("ew") as mesh:                # the mesh that the Helm chart installed in namespace ew
         ...
 
-Every call has a deadline. Errors: ServerUnreachable, NotAllowed, UnknownJob, Refused, ServerError; in a cluster also
-those of `earwitness.cluster`.
+Every call has a deadline. Errors: ServerUnreachable, NotAllowed, UnknownJob, Refused, ServerError; of a local mesh
+also NoMesh and MeshFailed, in a cluster those of `earwitness.cluster`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,7 +34,7 @@ from earwitness.client_errors import (
     typed_error,
 )
 from earwitness.errors import InputError
-from earwitness.local.state import DEFAULT_FOLDER, read_state
+from earwitness.local.state import DEFAULT_FOLDER, MeshFailed, MeshState, NoMesh, read_state
 from earwitness.loopback import direct
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
@@ -87,6 +88,7 @@ class Mesh:
         """Use `connect` or `in_cluster`; this is for a channel of one's own."""
         self.address = address
         self._base: str | None = None
+        self._local: Path | None = None
         self._forward: Forward | None = None
         self._channel = channel
         self._stub = jobs_pb2_grpc.JobServiceStub(channel)
@@ -106,15 +108,18 @@ class Mesh:
 
         `address` (host:port) and `token` default to EW_ADDRESS and EW_TOKEN, and without those to the local mesh whose
         folder is `state`. `authority` (default EW_TLS_CA) is the file of certificates (PEM) to trust; without it, and
-        on the loopback of a local mesh, the connection is in the clear. Raises ServerUnreachable, NoMesh, InputError.
+        on the loopback of a local mesh, the connection is in the clear. Raises ServerUnreachable, NoMesh, MeshFailed,
+        InputError.
         """
         address = address or os.environ.get("EW_ADDRESS")
         if address:
             token = token or os.environ.get("EW_TOKEN", "")
             authority = authority or os.environ.get("EW_TLS_CA")
         else:
-            local = read_state(Path(state))
-            address, token, authority = local.address, local.token, None
+            local = _well(Path(state))
+            mesh = cls(_open(local.address, None, seconds), local.address, local.token)
+            mesh._local = Path(state)
+            return mesh
         return cls(_open(address, _certificates(authority) if authority else None, seconds), address, token)
 
     @classmethod
@@ -212,7 +217,7 @@ class Mesh:
         """Events with a sequence number above `after`, until the job has ended.
 
         After a broken connection it goes on behind the last event seen. Raises ServerUnreachable once the server has
-        been away for `patience` seconds, UnknownJob.
+        been away for `patience` seconds, MeshFailed at once where a local mesh has given up, UnknownJob.
         """
         last_answer = time.monotonic()
         while True:
@@ -239,6 +244,9 @@ class Mesh:
                     continue
                 if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
                     raise typed_error(error, self.address, WATCH_SECONDS) from error
+            if self._local is not None:
+                with suppress(NoMesh):  # stopped, and perhaps started again
+                    _well(self._local)
             if time.monotonic() - last_answer > patience:
                 raise ServerUnreachable(self.address, patience)
             time.sleep(RETRY_SECONDS)
@@ -262,6 +270,14 @@ class Mesh:
             return method(request, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             raise typed_error(error, self.address, seconds) from error
+
+
+def _well(folder: Path) -> MeshState:
+    """The local mesh. Raises NoMesh, and MeshFailed with the reason of one that has given up."""
+    state = read_state(folder)
+    if state.failure:
+        raise MeshFailed(state.failure)
+    return state
 
 
 def _open(address: str, authority: bytes | None, seconds: float) -> grpc.Channel:

@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from earwitness.client import Mesh, NotAllowed, Refused, ServerUnreachable, UnknownJob
 from earwitness.errors import DocumentError
-from earwitness.local.state import NoMesh
+from earwitness.local.state import MeshFailed, MeshState, NoMesh, write_state
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 RECIPE = """\
@@ -190,3 +190,25 @@ def test_watch_gives_up_when_the_server_stays_away(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ServerUnreachable):
         list(Mesh(channel, "127.0.0.1:1", "").watch("small-1", patience=0.2))
     channel.close()
+
+
+def test_why_a_local_mesh_gave_up_is_said_at_once(
+    jobs: Jobs, mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EW_ADDRESS", raising=False)
+    monkeypatch.setattr("earwitness.client.RETRY_SECONDS", 0.01)
+
+    def write(failure: str) -> None:
+        state = MeshState("m", 1, 0, mesh.address, "token-1", "", (), ready=True, failure=failure, processes=())
+        write_state(tmp_path, state)
+
+    write("")
+    with Mesh.connect(state=tmp_path) as local:
+        watching = local.watch("small-1")
+        assert [next(watching).sequence for _ in range(3)] == [1, 2, 3]  # then the stream breaks
+        write("rollout-0 cannot start: no kernels")
+        with pytest.raises(MeshFailed, match="no kernels"):
+            next(watching)
+    with pytest.raises(MeshFailed, match="no kernels"):
+        Mesh.connect(state=tmp_path)
+    assert jobs.watched_after == [0]
