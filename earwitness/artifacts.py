@@ -12,22 +12,32 @@ from earwitness import storage
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 
-def write_text(uri: str, text: str) -> None:
-    """Write a UTF-8 file; a reader sees the old one or the new one."""
+def write_bytes(uri: str, data: bytes) -> None:
+    """Write a file; a reader sees the old one or the new one."""
     fs, path = storage.store(uri)
     fs.makedirs(storage.parent(path), exist_ok=True)
     partial = f"{path}.part"
     with fs.open(partial, "wb") as file:
-        file.write(text.encode())
+        file.write(data)
     fs.mv(partial, path)
+
+
+def read_bytes(uri: str) -> bytes:
+    """A file, whole."""
+    fs, path = storage.store(uri)
+    with fs.open(path, "rb") as file:
+        data: bytes = file.read()
+    return data
+
+
+def write_text(uri: str, text: str) -> None:
+    """Write a UTF-8 file, as `write_bytes` does."""
+    write_bytes(uri, text.encode())
 
 
 def read_text(uri: str) -> str:
     """A UTF-8 file."""
-    fs, path = storage.store(uri)
-    with fs.open(path, "rb") as file:
-        data: bytes = file.read()
-    return data.decode()
+    return read_bytes(uri).decode()
 
 
 def exists(uri: str) -> bool:

@@ -59,16 +59,13 @@ def read_manifest(uri: str, *, check_audio: bool = False) -> list[Example]:
     examples: list[Example] = []
     problems: list[Problem] = []
     first_line: dict[str, int] = {}
-    for number, line in _lines(uri, problems):
-        example = _example(line, uri, number, problems)
+    for number, _, example in scan_manifest(uri, problems, check_audio=check_audio):
         if example is not None:
             identity = example.prompt.id
             if identity in first_line:
                 what = f"duplicate id {shown(identity)} (first on line {first_line[identity]})"
                 problems.append(Problem(f"{uri}:{number}.id", what, "an id of its own for each line"))
             first_line.setdefault(identity, number)
-            if check_audio:
-                _check_audio(example, uri, number, problems)
             examples.append(example)
         if len(problems) >= MAX_PROBLEMS:
             break
@@ -77,6 +74,20 @@ def read_manifest(uri: str, *, check_audio: bool = False) -> list[Example]:
     if problems:
         raise ManifestError(problems)
     return examples
+
+
+def scan_manifest(
+    uri: str, problems: list[Problem], *, check_audio: bool = False
+) -> Iterator[tuple[int, int, Example | None]]:
+    """Line number from 1, offset in bytes and example of every line that is not blank, one after another.
+
+    What is wrong is added to `problems`; a wrong line has no example. Whether ids are unique is the caller's to see.
+    """
+    for number, offset, line in _lines(uri, problems):
+        example = parse_line(line, uri, number, problems)
+        if example is not None and check_audio:
+            _check_audio(example, uri, number, problems)
+        yield number, offset, example
 
 
 def write_manifest(uri: str, examples: Iterable[Example]) -> None:
@@ -93,17 +104,18 @@ def write_manifest(uri: str, examples: Iterable[Example]) -> None:
     fs.mv(partial, path)
 
 
-def _lines(uri: str, problems: list[Problem]) -> Iterator[tuple[int, bytes]]:
-    """Line numbers from 1 and lines that are not blank. An over-long line ends the reading with a problem."""
+def _lines(uri: str, problems: list[Problem]) -> Iterator[tuple[int, int, bytes]]:
+    """Line numbers from 1, offsets, and lines that are not blank. An over-long line ends the reading with a problem."""
     try:
         file = storage.open_to_read(uri)
     except storage.StorageError as error:
         problems.append(Problem(uri, error.problem, "the path of a manifest (JSON lines)"))
         return
     with file:
-        number = 0
+        number, following = 0, 0
         while line := file.readline(MAX_LINE_BYTES + 1):
             number += 1
+            offset, following = following, following + len(line)
             if len(line) > MAX_LINE_BYTES:
                 what = f"the line is longer than {MAX_LINE_BYTES} bytes"
                 problems.append(Problem(f"{uri}:{number}", what, "one JSON object a line, at most 1 MiB"))
@@ -112,10 +124,10 @@ def _lines(uri: str, problems: list[Problem]) -> Iterator[tuple[int, bytes]]:
                 problems.append(Problem(f"{uri}:{number}", "too many lines", f"at most {MAX_EXAMPLES} lines"))
                 return
             if line.strip():
-                yield number, line
+                yield number, offset, line
 
 
-def _example(line: bytes, uri: str, number: int, problems: list[Problem]) -> Example | None:
+def parse_line(line: bytes, uri: str, number: int, problems: list[Problem]) -> Example | None:
     """The line's example, or None and what is wrong."""
     where = f"{uri}:{number}"
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -64,6 +65,9 @@ def open_to_read(uri: str) -> BinaryIO:
     check_scheme(uri)
     local = _local(uri)
     with typed(uri):
+        if local is not None and not (stat.S_ISREG(mode := local.stat().st_mode) or stat.S_ISDIR(mode)):
+            # Opening it might wait for ever.
+            raise StorageError(uri, "is a device, a pipe or a socket", "a regular file")
         return cast(BinaryIO, io.BufferedReader(_Typed(uri, local.open("rb", buffering=0) if local else _opened(uri))))
 
 

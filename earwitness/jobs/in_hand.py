@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from earwitness.jobs.context import RunningJob
-from earwitness.jobs.preparing import load_examples
+from earwitness.jobs.preparing import read_prompts
 from earwitness.jobs.sampling import run_sampling
-from earwitness.jobs.tasks import pass_of
+from earwitness.jobs.tasks import Pass, pass_of
 from earwitness.jobs.training import run_train, run_tune
 from earwitness.recipe.stages.base import Learned, Stage, StageJob
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -18,6 +18,7 @@ class StageInHand(StageJob):
 
     def __init__(self, job: RunningJob) -> None:
         self._job = job
+        self._pass: Pass | None = None
 
     @property
     def index(self) -> int:
@@ -33,14 +34,20 @@ class StageInHand(StageJob):
     def data(self, name: str) -> str:
         return self._job.recipe.data[name]
 
-    async def prompts(self) -> list[wire.Prompt]:
-        return [example.prompt for example in await load_examples(self.data(self._job.stage.data))]
+    async def prompts(self, places: Sequence[int] | None = None) -> Sequence[wire.Prompt]:
+        prompts = await read_prompts(self._job, self._job.stage.data)
+        return prompts if places is None else prompts.at(places)
+
+    def place(self, ordinal: int) -> int:
+        if self._pass is None:
+            raise ValueError("nothing was sampled")
+        return self._pass.place_of(ordinal)
 
     async def sample(self) -> list[wire.Group]:
         job, phase = self._job, self._job.phase
         asked = job.stage.asks(phase.name, await self.prompts())
-        pass_ = pass_of(asked, job.recipe, phase, phase.run_id(job.record.job_id))
-        return await run_sampling(job, pass_, asked.count)
+        self._pass = pass_of(asked, job.recipe, phase, phase.run_id(job.record.job_id))
+        return await run_sampling(job, self._pass, asked.count)
 
     async def tune(self, manifest_uri: str) -> Learned:
         return await run_tune(self._job, manifest_uri)

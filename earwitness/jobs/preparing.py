@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-from typing import Any
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from earwitness import artifacts
 from earwitness.active import ActiveJob
 from earwitness.chat import think_end_ids
 from earwitness.errors import InputError, JobFailed
+from earwitness.jobs.apart import WorkFailed, apart
 from earwitness.jobs.changes import DataKnown, Prepared
 from earwitness.jobs.context import RunningJob
-from earwitness.manifest import Example, read_manifest
-from earwitness.recipe.recipe import Recipe
+from earwitness.manifest_index import IndexedManifest, read_index
 from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trainer.v1 import trainer_pb2
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+QUIET_SECONDS = 120.0
+"""So long a store may not answer while data is prepared."""
+
+PROBE_SECONDS = 24 * 3600.0
+"""Synthesising says nothing while it goes on."""
+
+TOLD_SECONDS = 5.0
+"""Between two events on how far a manifest is read."""
 
 
 async def prepare(job: RunningJob) -> Prepared:
@@ -25,13 +35,11 @@ async def prepare(job: RunningJob) -> Prepared:
     manifests = dict(recipe.data)
     await asyncio.to_thread(artifacts.write_text, record.path("recipe.yaml"), job.recipe_yaml.decode())
     if recipe.probe is not None:
-        folder = record.path("data")
         await job.tell("stage", f"writing {_clips(recipe.probe)} probe clips")
-        manifests = {**(await _write_probe(folder, recipe.probe)), **manifests}
-    used = sorted({stage.data for stage in recipe.stages})
-    for name in used:
-        examples = await load_examples(manifests[name])
-        await job.tell("stage", f"data {name}: {len(examples)} prompts", change=DataKnown(manifests))
+        given = {"folder": record.path("data"), "probe": recipe.probe.model_dump(mode="json")}
+        manifests = {**(await _apart(job, "probe", given, PROBE_SECONDS)), **manifests}
+    for name, count in (await _index(job, manifests)).items():
+        await job.tell("stage", f"data {name}: {count} prompts", change=DataKnown(manifests))
     await job.tell("stage", "preparing the model")
     request = trainer_pb2.PrepareModelRequest(job_id=record.job_id, recipe_yaml=job.recipe_yaml)
     model = await job.trainer.prepare_model(request)
@@ -39,22 +47,58 @@ async def prepare(job: RunningJob) -> Prepared:
     return Prepared(manifests, model.model_uri)
 
 
-def check_data(recipe: Recipe) -> None:
-    """Read the manifests a recipe names, before its job is accepted. Raises ManifestError and others of InputError."""
-    for stage in recipe.stages:
-        uri = recipe.data.get(stage.data)
-        if uri is None:
-            continue  # probe data, which is not written yet
-        examples = read_manifest(uri, check_audio=True)
-        stage.check(examples)
+async def _apart(job: RunningJob, task: Literal["index", "probe"], given: dict[str, Any], silence: float) -> Any:
+    told_at = time.monotonic()
 
+    async def told(name: str, lines: int) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at > TOLD_SECONDS:
+            told_at = time.monotonic()
+            await job.tell("stage", f"data {name}: {lines:,} lines read")
 
-async def load_examples(uri: str) -> list[Example]:
-    """A manifest, read beside the event loop. Raises JobFailed."""
     try:
-        return await asyncio.to_thread(read_manifest, uri)
+        return await apart(task, given, silence, told)
     except InputError as error:
         raise JobFailed(f"cannot use the data: {error}") from error
+    except WorkFailed as error:
+        raise JobFailed(str(error)) from error
+
+
+async def _index(job: RunningJob, manifests: Mapping[str, str]) -> dict[str, int]:
+    """Read every manifest that a stage uses; how many examples each has."""
+    given = {"recipe": job.recipe_yaml.decode(), "manifests": dict(manifests), "folder": job.record.path("index")}
+    counts: dict[str, int] = await _apart(job, "index", given, QUIET_SECONDS)
+    return counts
+
+
+async def read_prompts(job: RunningJob, name: str) -> Prompts:
+    """The prompts of a manifest, each read when it is asked for. Raises JobFailed."""
+    uri = job.record.path("index", f"{name}.lines")
+    if not await asyncio.to_thread(artifacts.exists, uri):
+        await _index(job, job.recipe.data)
+    offsets = await asyncio.to_thread(read_index, uri)
+    return Prompts(IndexedManifest(job.recipe.data[name], offsets))
+
+
+class Prompts(Sequence[wire.Prompt]):
+    """Of the examples of a manifest, or of those of them at `places`."""
+
+    def __init__(self, examples: IndexedManifest, places: Sequence[int] | None = None) -> None:
+        self._examples = examples
+        self._places = range(len(examples)) if places is None else places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, place: Any) -> Any:
+        chosen = self._places[place]
+        if isinstance(place, slice):
+            return Prompts(self._examples, chosen)
+        return self._examples[chosen].prompt
+
+    def at(self, places: Sequence[int]) -> Prompts:
+        """Those at `places`."""
+        return Prompts(self._examples, [self._places[place] for place in places])
 
 
 def active_job(job: RunningJob, **changes: Any) -> ActiveJob:
@@ -84,21 +128,3 @@ def think_end(model_uri: str) -> tuple[int, ...]:
 
 def _clips(probe: ProbeData) -> int:
     return probe.lessons + probe.cold_start + probe.train + probe.eval
-
-
-async def _write_probe(folder: str, probe: ProbeData) -> dict[str, str]:
-    """Manifest URI by name. In a process of its own, because a thread could not be stopped by a cancellation."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "earwitness.jobs.probe_process", folder, stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        output, _ = await process.communicate(probe.model_dump_json().encode())
-    finally:
-        if process.returncode is None:
-            process.terminate()  # it ends its own workers on SIGTERM
-            await process.wait()
-    if process.returncode:
-        raise JobFailed(f"writing the probe data failed with exit status {process.returncode}; see the service's log")
-    manifests: dict[str, str] = json.loads(output)
-    return manifests

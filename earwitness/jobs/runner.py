@@ -102,8 +102,10 @@ class Runner:
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
             stored = await self._store.get(job_id)
+            # Beside the event loop: a recipe may be a mebibyte of YAML.
+            recipe = await asyncio.to_thread(load_recipe, stored.recipe)
             job = RunningJob(
-                stored, load_recipe(stored.recipe), holder, self._store, self._queue, self._redis, self._trainer,
+                stored, recipe, holder, self._store, self._queue, self._redis, self._trainer,
                 f"{self._name}-ready", self._log,
             )  # fmt: skip
             await self._run_job(job)

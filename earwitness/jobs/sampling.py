@@ -90,7 +90,7 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
         for _ in range(min(len(waiting), admit(MAX_RUNNING, counts.running, 0, 0, total, counts.accepted))):
             ordinal = waiting.popleft()
             lineage = f"{job.record.job_id}/{job.record.lineage}"
-            await queue.issue(pass_.task(ordinal, job.record.version, lineage))
+            await queue.issue(await asyncio.to_thread(pass_.task, ordinal, job.record.version, lineage))
         taken = await queue.take(READY, job.consumer, TAKE_COUNT, TAKE_BLOCK_MS)
         for message_id, data in taken:
             try:

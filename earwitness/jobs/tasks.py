@@ -6,11 +6,10 @@ So nothing about a task needs to be remembered: after a restart the same ordinal
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
+from earwitness.jobs.permutation import permuted
 from earwitness.jobs.phases import Phase
 from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.schema import Rewards, SamplingConfig
@@ -40,12 +39,16 @@ class Pass:
     needs_reference: bool = False
     needs_spread: bool = False
 
-    def prompt_of(self, ordinal: int) -> wire.Prompt:
-        """The prompt of an ordinal. Every epoch has an order of its own."""
+    def place_of(self, ordinal: int) -> int:
+        """Where the prompt of an ordinal stands in `prompts`. Every epoch has an order of its own."""
         epoch, place = divmod(ordinal, len(self.prompts))
         if not self.shuffle:
-            return self.prompts[place]
-        return self.prompts[_order(f"{self.shuffle}/{epoch}", len(self.prompts))[place]]
+            return place
+        return permuted(f"{self.shuffle}/{epoch}", len(self.prompts), place)
+
+    def prompt_of(self, ordinal: int) -> wire.Prompt:
+        """The prompt of an ordinal."""
+        return self.prompts[self.place_of(ordinal)]
 
     def task(self, ordinal: int, min_version: int, lineage: str = "") -> wire.GroupTask:
         """The task of an ordinal; `lineage` of the weights it asks for."""
@@ -73,11 +76,6 @@ class Pass:
             needs_spread=self.needs_spread,
             without_audio=self.without_audio,
         )
-
-
-@lru_cache(maxsize=4)
-def _order(seed: str, count: int) -> list[int]:
-    return random.Random(seed).sample(range(count), count)
 
 
 def pass_of(asked: Asked, recipe: Recipe, phase: Phase, run_id: str) -> Pass:

@@ -191,7 +191,8 @@ async def _issue(job: RunningJob, training: Reinforcement, asked: Asked, followe
             while next_ordinal in known:
                 next_ordinal += 1
             lineage = f"{job.record.job_id}/{status.lineage}"
-            total += await job.queue.issue(tasks.task(next_ordinal, job.record.version + updates, lineage))
+            task = await asyncio.to_thread(tasks.task, next_ordinal, job.record.version + updates, lineage)
+            total += await job.queue.issue(task)
             next_ordinal += 1
         if counts != last_counts:
             last_counts, last_change = counts, time.monotonic()

@@ -7,19 +7,19 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Literal
+from typing import Any, Literal
 
 import grpc
 
 from earwitness import storage
 from earwitness.errors import ConflictError, InfrastructureError, InputError
+from earwitness.jobs.apart import WorkFailed, apart
 from earwitness.jobs.changes import Ended, apply
 from earwitness.jobs.mesh import Mesh
-from earwitness.jobs.preparing import check_data
 from earwitness.jobs.record import JobRecord
 from earwitness.jobs.states import State, Wish, refusal
 from earwitness.jobs.store import JobStore
-from earwitness.recipe.load import load_recipe, require_absolute
+from earwitness.recipe.yamltext import MAX_BYTES
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
 
@@ -37,6 +37,15 @@ PAUSE_SECONDS = 5.0
 
 WATCH_BATCH = 200
 
+PLACES = 8
+"""Submissions whose recipe and data are read at the same time."""
+
+PLACE_SECONDS = 10.0
+"""Longest wait for one of them."""
+
+QUIET_SECONDS = 10.0
+"""So long the store of a recipe's data may not answer."""
+
 
 class JobService(jobs_pb2_grpc.JobServiceServicer):
     """The methods of the proto; typed errors become statuses in the server's interceptor."""
@@ -44,6 +53,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
     def __init__(self, store: JobStore, mesh: Mesh) -> None:
         self._store = store
         self._mesh = mesh
+        self._places = asyncio.Semaphore(PLACES)
 
     async def SubmitJob(  # noqa: N802 - the proto's name
         self, request: wire.SubmitJobRequest, context: grpc.aio.ServicerContext
@@ -53,22 +63,42 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         known = await self._store.find_request(request.request_id)
         if known is not None:
             return wire.SubmitJobResponse(job=known.wire(), existed=True)
-        recipe = load_recipe(request.recipe_yaml)
-        require_absolute(recipe)
-        await asyncio.to_thread(check_data, recipe)
+        recipe = await self._checked(request.recipe_yaml)
         now = time.time()
-        job_id = f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
+        job_id = f"{recipe['name']}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
         record = JobRecord(
             job_id=job_id,
             request_id=request.request_id,
-            name=recipe.name,
+            name=recipe["name"],
             # A folder of its own: a second run of a recipe must not resume from the checkpoints of the first.
-            output_uri=storage.join(recipe.output, job_id),
-            stages=len(recipe.stages),
+            output_uri=storage.join(recipe["output"], job_id),
+            stages=recipe["stages"],
             submitted_at=now,
         )
         submission = await self._store.submit(record, request.recipe_yaml)
         return wire.SubmitJobResponse(job=submission.record.wire(), existed=submission.existed)
+
+    async def _checked(self, recipe_yaml: bytes) -> dict[str, Any]:
+        """Name, output and number of stages of a recipe that can be run, as far as can be told before it is."""
+        try:
+            text = recipe_yaml.decode()
+        except UnicodeDecodeError as error:
+            raise InputError("recipe", f"not UTF-8 ({error.reason} at byte {error.start})", "YAML in UTF-8") from error
+        if len(recipe_yaml) > MAX_BYTES:
+            raise InputError("recipe", f"{len(recipe_yaml)} bytes", f"at most {MAX_BYTES}")
+        try:
+            async with asyncio.timeout(PLACE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            what = f"one of {PLACES} places to read a recipe and its data"
+            raise InfrastructureError(what, PLACE_SECONDS, "others are read; submit it again") from None
+        try:
+            checked: dict[str, Any] = await apart("check", {"recipe": text}, QUIET_SECONDS)
+            return checked
+        except WorkFailed as error:
+            raise InputError("recipe", str(error), "a smaller recipe") from error
+        finally:
+            self._places.release()
 
     async def GetJob(  # noqa: N802
         self, request: wire.GetJobRequest, context: grpc.aio.ServicerContext

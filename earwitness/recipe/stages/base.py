@@ -62,8 +62,12 @@ class StageJob(Protocol):
         """URI of a manifest."""
         ...
 
-    async def prompts(self) -> list[wire.Prompt]:
-        """The prompts of the stage's manifest. Raises JobFailed."""
+    async def prompts(self, places: Sequence[int] | None = None) -> Sequence[wire.Prompt]:
+        """The prompts of the stage's manifest, or those at `places` of it, each read when it is asked for."""
+        ...
+
+    def place(self, ordinal: int) -> int:
+        """Where the prompt of an ordinal of the last `sample` stands in the manifest."""
         ...
 
     async def sample(self) -> list[wire.Group]:
@@ -131,8 +135,8 @@ class Stage(Strict):
         """Whether a phase evaluates without audio, as a control."""
         return False
 
-    def check(self, examples: Sequence[Example]) -> None:
-        """Look at its manifest before the job is accepted. Raises InputError."""
+    def check(self, example: Example) -> None:
+        """Look at an example of its manifest before the job is accepted. Raises InputError."""
 
 
 def numbered(prompt: wire.Prompt, suffix: str) -> wire.Prompt:

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -72,18 +72,30 @@ class MgrdStage(Stage):
     def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
         if phase != "sample":
             return super().asks(phase, prompts)
-        asked = [self._instructed(prompt) for prompt in prompts] if self.instruction else prompts
+        asked = Instructed(prompts, self.instruction) if self.instruction else prompts
         return Asked(asked, self.sampling, min(self.prompts, len(prompts)))
 
     def training(self, phase: str) -> Training | None:
         return self.tune if phase == "tune" else None
 
-    def _instructed(self, prompt: wire.Prompt) -> wire.Prompt:
-        """The prompt with the instruction behind its question, if there is something to hear."""
+
+class Instructed(Sequence[wire.Prompt]):
+    """Prompts with an instruction behind the question of those that have something to hear."""
+
+    def __init__(self, prompts: Sequence[wire.Prompt], instruction: str) -> None:
+        self._prompts = prompts
+        self._instruction = instruction
+
+    def __len__(self) -> int:
+        return len(self._prompts)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return Instructed(self._prompts[place], self._instruction)
         asked = wire.Prompt()
-        asked.CopyFrom(prompt)
-        if prompt.audio_uri:
-            asked.question = f"{prompt.question}\n{self.instruction}"
+        asked.CopyFrom(self._prompts[place])
+        if asked.audio_uri:
+            asked.question = f"{asked.question}\n{self._instruction}"
         return asked
 
 

@@ -65,13 +65,12 @@ class RlStage(Stage, Reinforcement):
         if phase == "select":
             await self._choose(job)
             return None
-        prompts = await job.prompts()
-        if self.select is not None:
-            chosen = set((await asyncio.to_thread(artifacts.read_json, _selection(job)))["selected"])
-            prompts = [prompt for prompt in prompts if prompt.id in chosen]
-            if len(prompts) < self.groups_per_step:
-                return None  # selection has said so
-        return await job.train(prompts)
+        if self.select is None:
+            return await job.train(await job.prompts())
+        places = (await asyncio.to_thread(artifacts.read_json, _selection(job)))["places"]
+        if len(places) < self.groups_per_step:
+            return None  # selection has said so
+        return await job.train(await job.prompts(places))
 
     def sampled(self) -> SamplingConfig:
         return self.sampling
@@ -104,7 +103,9 @@ class RlStage(Stage, Reinforcement):
         groups = await job.sample()
         counts = {g.task.prompt.id: correct_count(g) for g in groups}
         chosen, window = selected_ids(counts, self.select), self.select.window
-        found = {"window": window, "selected": chosen, "correct": counts}
+        selected = set(chosen)
+        places = sorted(job.place(g.task.ordinal) for g in groups if g.task.prompt.id in selected)
+        found = {"window": window, "selected": chosen, "places": places, "correct": counts}
         await asyncio.to_thread(artifacts.write_json, _selection(job), found)
         shown = distribution(counts.values())
         if len(chosen) >= self.groups_per_step:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from earwitness.errors import InputError
@@ -32,8 +31,7 @@ class SftStage(Stage):
     def training(self, phase: str) -> Training | None:
         return self.tune
 
-    def check(self, examples: Sequence[Example]) -> None:
-        without = next((e.prompt.id for e in examples if e.reasoning is None), None)
-        if without is not None:
+    def check(self, example: Example) -> None:
+        if example.reasoning is None:
             expected = '`reasoning` on every line; "" for an answer without any, whose think block is empty'
-            raise InputError(f"data.{self.data}", f"example {without!r} has no reasoning", expected)
+            raise InputError(f"data.{self.data}", f"example {example.prompt.id!r} has no reasoning", expected)

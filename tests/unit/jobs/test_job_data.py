@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from earwitness.errors import InputError
-from earwitness.jobs.preparing import check_data
+from earwitness.jobs.data import check_data
 from earwitness.manifest import Example, write_manifest
 from earwitness.recipe.load import load_recipe
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -36,9 +36,10 @@ stages:
 
 
 def test_an_empty_think_block_is_the_format_of_an_answer_without_reasoning(tmp_path: Path) -> None:
-    check_data(recipe(data(tmp_path, "I hear it.", "")))
+    given = recipe(data(tmp_path, "I hear it.", ""))
+    check_data(given, given.data)
     with pytest.raises(InputError, match="'q1' has no reasoning"):
-        check_data(recipe(data(tmp_path, "I hear it.", None)))
+        check_data(recipe(data(tmp_path, "I hear it.", None)), given.data)
 
 
 def test_every_recipe_of_ours_is_valid() -> None:

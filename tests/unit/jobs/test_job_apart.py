@@ -1,0 +1,71 @@
+"""What people send is read in a process that can be killed; shuffles have no length."""
+
+import asyncio
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earwitness.errors import DocumentError, InfrastructureError, InputError
+from earwitness.jobs.apart import apart
+from earwitness.jobs.permutation import permuted
+
+RECIPE = """
+name: small
+output: /out
+model: {toy: {}}
+data: {cold_start: %s}
+stages:
+  - {type: sft, tune: {steps: 2, optimizer: {learning_rate: 0.001}}}
+"""
+LINE = '{{"id": "q{}", "question": "?", "answer": "a", "verifier": "text", "reasoning": ""}}\n'
+
+
+def check(recipe: str, silence: float = 60.0) -> object:
+    return asyncio.run(apart("check", {"recipe": recipe}, silence))
+
+
+def data(folder: Path, lines: int) -> Path:
+    with (folder / "data.jsonl").open("w") as file:
+        file.writelines(LINE.format(n) for n in range(lines))
+    return folder / "data.jsonl"
+
+
+def test_a_recipe_that_can_run_is_told_in_three_words(tmp_path: Path) -> None:
+    assert check(RECIPE % data(tmp_path, 3)) == {"name": "small", "output": "/out", "stages": 1}
+
+
+def test_mistakes_come_back_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"stages\[0\]\.colour"):
+        check(RECIPE.replace("type: sft,", "type: sft, colour: 1,") % "/x")
+    with pytest.raises(InputError, match=r"gone\.jsonl: no such file"):
+        check(RECIPE % (tmp_path / "gone.jsonl"))
+
+
+def test_a_pipe_is_no_manifest_and_nobody_waits_for_its_other_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: is a device, a pipe or a socket"):
+        check(RECIPE % (tmp_path / "pipe"))
+
+
+def test_what_says_nothing_is_killed_and_named(tmp_path: Path) -> None:
+    """A store that hangs looks like this one, which is only slow: nothing is heard in time."""
+    given = {"recipe": RECIPE % "/x", "manifests": {"cold_start": str(data(tmp_path, 200_000))}, "folder": "/nowhere"}
+    with pytest.raises(InfrastructureError, match=r"for cold_start, behind line [0-9]+: it does"):
+        asyncio.run(apart("index", given, 0.01))
+
+
+@given(count=st.integers(1, 3000), seed=st.text(max_size=8))
+def test_a_shuffle_has_every_place_once(count: int, seed: str) -> None:
+    assert sorted(permuted(seed, count, place) for place in range(count)) == list(range(count))
+
+
+def test_shuffles_differ_by_seed_and_leave_nothing_in_place() -> None:
+    one, other = ([permuted(seed, 10_000, place) for place in range(10_000)] for seed in ("1/3-train/0", "1/3-train/1"))
+    assert sum(a == b for a, b in zip(one, other, strict=True)) < 10  # by chance 1
+    assert sum(place == at for place, at in enumerate(one)) < 10
+    steps = [(b - a) % 10_000 for a, b in pairwise(one)]
+    assert len(set(steps)) > 5_000  # no stride
