@@ -10,6 +10,8 @@ import torch
 from vllm.config.weight_transfer import WeightTransferConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 
+from earwitness.errors import InputError
+from earwitness.local.gpus import VISIBLE
 from rollout.contract import BLOCK_TOKENS, EngineConfig
 from rollout.parent import WORKER_PID
 from rollout.plugin import ARCHITECTURE, WEIGHT_BACKEND
@@ -17,7 +19,7 @@ from rollout.plugin import ARCHITECTURE, WEIGHT_BACKEND
 MAX_SEQUENCES = 256
 """Most trajectories that are generated at a time."""
 BATCHED_TOKENS = 4096
-"""Most tokens of one step, prefill included."""
+"""Most tokens of one step, prefill included; on GPUs a longer prompt is split over several steps."""
 CPU_BATCHED_TOKENS = 96_000
 """The same on the CPU, and most audio tokens held: MAX_SEQUENCES different clips of 375 tokens; see below."""
 CPU_KV_BYTES = 1 << 30
@@ -25,13 +27,17 @@ CPU_KV_BYTES = 1 << 30
 
 
 def environment(config: EngineConfig) -> dict[str, str]:
-    """What the engine's process must find in its environment when it starts."""
+    """What the engine's process must find in its environment when it starts. Raises InputError."""
     variables = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_DO_NOT_TRACK": "1"}
     variables[WORKER_PID] = str(os.getpid())
     # gRPC has threads here, and only a fresh interpreter hears of its parent's end before it does anything else.
     variables["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
     variables["VLLM_LOGGING_LEVEL"] = os.environ.get("VLLM_LOGGING_LEVEL", "WARNING")
+    # The newer model runner, which is vLLM's choice on GPUs only, is another sampler than the one that is tested here.
+    variables["VLLM_USE_V2_MODEL_RUNNER"] = "0"
     if not torch.cuda.is_available():
+        if chosen := os.environ.get(VISIBLE):
+            raise InputError(VISIBLE, f"is {chosen!r}, but CUDA finds no GPU", "GPUs that are there; empty for the CPU")
         variables |= {
             # One process less to start: the worker lives in the engine's process, not beside it.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -57,7 +63,9 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
         "tensor_parallel_size": config.tensor_parallel,
         "block_size": BLOCK_TOKENS,
         "max_num_seqs": MAX_SEQUENCES,
-        "max_num_batched_tokens": max(BATCHED_TOKENS, config.max_model_len),
+        "max_num_batched_tokens": BATCHED_TOKENS,
+        "enable_chunked_prefill": True,
+        "gpu_memory_utilization": config.gpu_share,
         "enable_prefix_caching": True,
         "limit_mm_per_prompt": {"audio": 1},
         "mm_processor_cache_gb": 0,  # a clip is used by one request; its samples share the encoder's output

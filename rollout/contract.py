@@ -29,6 +29,8 @@ class EngineConfig:
     """CPU threads of the engine; not used on GPUs."""
     tensor_parallel: int = 1
     """GPUs, or processes on the CPU, that share each layer."""
+    gpu_share: float = 0.92
+    """Share of its GPUs' memory that the engine may fill; less where others use them too. Not used on the CPU."""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ class Serving:
         *,
         threads: int = 1,
         tensor_parallel: int = 1,
+        gpu_share: float = EngineConfig.gpu_share,
         pace: Pace | None = None,
     ) -> None:
         """`queue_client`: where the active job is; `weight_urls`: the shards of the weight plane, in shard order."""
@@ -82,6 +83,7 @@ class Serving:
         self._log = log
         self._threads = threads
         self._tensor_parallel = tensor_parallel
+        self._gpu_share = gpu_share
         self._pace = pace or Pace()
         self._config: EngineConfig | None = None
         self._target: Target | None = None
@@ -271,4 +273,5 @@ class Serving:
             weight_urls=self._weight_urls,
             threads=self._threads,
             tensor_parallel=self._tensor_parallel,
+            gpu_share=self._gpu_share,
         )

@@ -2,9 +2,9 @@
 
 Beside what every service reads: EW_ROLLOUT_THREADS (CPU threads of the engine, default 1), EW_ROLLOUT_GROUPS (groups in
 flight, default 16), EW_ROLLOUT_GRACE_SECONDS (what groups in flight get on SIGTERM, default 5),
-EW_ROLLOUT_TENSOR_PARALLEL (GPUs that share each layer, default 1), EW_ROLLOUT_BEHIND_SECONDS (so long beyond the
-staleness bound, although it loads what is published, means that it cannot keep up, default 120). It then leaves with
-exit status 75.
+EW_ROLLOUT_TENSOR_PARALLEL (GPUs that share each layer, default 1), EW_ROLLOUT_GPU_PERCENT (of their memory that it may
+fill, default 92), EW_ROLLOUT_BEHIND_SECONDS (so long beyond the staleness bound, although it loads what is published,
+means that it cannot keep up, default 120). It then leaves with exit status 75.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from earwitness.queue import AsyncQueue
 from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.contract import EngineConfig
 from rollout.figures import measure
 from rollout.life import live, start_engine
 from rollout.pace import BEHIND_SECONDS, CannotKeepUpError, Pace
@@ -47,6 +48,7 @@ class RolloutSettings:
     groups: int
     grace_seconds: int
     tensor_parallel: int
+    gpu_percent: int
     behind_seconds: int
 
     @classmethod
@@ -57,6 +59,7 @@ class RolloutSettings:
             groups=number(environ, "EW_ROLLOUT_GROUPS", 16, 4096, least=1),
             grace_seconds=number(environ, "EW_ROLLOUT_GRACE_SECONDS", 5, 3600),
             tensor_parallel=number(environ, "EW_ROLLOUT_TENSOR_PARALLEL", 1, 64, least=1),
+            gpu_percent=number(environ, "EW_ROLLOUT_GPU_PERCENT", round(100 * EngineConfig.gpu_share), 100, least=1),
             behind_seconds=number(environ, "EW_ROLLOUT_BEHIND_SECONDS", int(BEHIND_SECONDS), 86_400, least=1),
         )
 
@@ -129,6 +132,7 @@ async def run(settings: Settings) -> None:
         log,
         threads=own.threads,
         tensor_parallel=own.tensor_parallel,
+        gpu_share=own.gpu_percent / 100,
         pace=Pace(own.behind_seconds),
     )
     worker = Worker(

@@ -24,6 +24,12 @@ def up(
     rollout: Annotated[int, typer.Option(min=0, help="Rollout workers (vLLM).")] = 1,
     reward: Annotated[int, typer.Option(min=0, help="Reward workers.")] = 1,
     trainer_ranks: Annotated[int, typer.Option(min=1, help="Trainer processes (Megatron-core).")] = 1,
+    rollout_gpus: Annotated[
+        int,
+        typer.Option(
+            min=1, max=64, envvar="EW_ROLLOUT_TENSOR_PARALLEL", help="GPUs of a rollout worker, which share each layer."
+        ),
+    ] = 1,
     redis: Annotated[
         str | None,
         typer.Option(envvar="EW_REDIS", help="URL of an own queue Redis; default: an embedded one."),
@@ -57,7 +63,7 @@ def up(
     for name, urls in (("--redis", [redis] if redis else []), ("--weights-redis", shards)):
         for url in urls:
             parse(url, name)
-    options = Options(state, rollout, reward, trainer_ranks, redis or None, shards, port, fresh)
+    options = Options(state, rollout, reward, trainer_ranks, rollout_gpus, redis or None, shards, port, fresh)
     if detach:
         started = time.monotonic()
         mesh = control.start_detached(options, lambda line: err.print(line))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from earwitness.errors import EarwitnessError, InfrastructureError
+from earwitness.errors import EarwitnessError, InfrastructureError, InputError
 from earwitness.local.limits import START_SECONDS, STOP_SECONDS
 from earwitness.local.plan import Options
 from earwitness.local.process import tail
@@ -117,13 +117,19 @@ def stop(folder: Path) -> list[int]:
 
 
 def scale(folder: Path, role: str, count: int) -> None:
-    """Ask for `count` workers of `role`, and wait until they are there. Raises NoMesh, InfrastructureError."""
+    """Ask for `count` workers of `role`, and wait for them. Raises NoMesh, InputError, InfrastructureError."""
     state = read_state(folder)
     if not is_up(state):
         raise NoMesh(folder)
     write_scale(folder, replace(read_scale(folder), **{role: count}))
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
+        granted = getattr(read_scale(folder), role)
+        if granted is not None and granted < count:
+            expected = (
+                f"at most {granted}, among which the GPUs' memory is shared out; `earwitness up --rollout {count}`"
+            )
+            raise InputError(role, f"{count} workers", expected)
         states = [p.state for p in read_state(folder).processes if p.role == role]
         if len(states) == count and all(s == "healthy" for s in states):
             return
@@ -142,6 +148,7 @@ def _arguments(options: Options) -> list[str]:
     """The options as `earwitness up` takes them."""
     arguments = ["--state", str(options.folder), "--rollout", str(options.rollout), "--reward", str(options.reward)]
     arguments += ["--trainer-ranks", str(options.trainer_ranks), "--port", str(options.port)]
+    arguments += ["--rollout-gpus", str(options.rollout_gpus)]
     if options.fresh:
         arguments.append("--fresh")
     return arguments

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from earwitness.local.gpus import VISIBLE
+from earwitness.local.placement import Placement
 from earwitness.local.sockets import sockets_folder
 
 SCALABLE = ("rollout", "reward")
@@ -26,6 +28,8 @@ class Options:
     """Reward workers."""
     trainer_ranks: int = 1
     """Trainer processes, under torchrun."""
+    rollout_gpus: int = 1
+    """GPUs, or processes on the CPU, of a rollout worker."""
     redis: str | None = None
     """URL of an own queue Redis; none: an embedded one."""
     weights_redis: tuple[str, ...] = ()
@@ -98,20 +102,22 @@ def jobs(address: str) -> Place:
     return Place("jobs", "jobs", address, (*_LAUNCH, "services.jobs"), _WITHOUT_GPU)
 
 
-def trainer(address: str, ranks: int, gpus: Sequence[int]) -> Place:
-    """The trainer, `ranks` processes under torchrun; rank 0 listens."""
+def trainer(address: str, placement: Placement) -> Place:
+    """The trainer, a process a rank under torchrun; rank 0 listens."""
+    ranks = placement.ranks
     launcher = (*_LAUNCH, "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks))
     # Without this torchrun gives a rank a single thread; ranks share the cores of the machine instead.
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, _cores() // ranks)))}
-    visible = _visible(gpus[:ranks]) if gpus else {}
-    return Place("trainer", "trainer", address, (*launcher, *_LAUNCH[1:], "services.trainer"), {**threads, **visible})
+    settings = {**threads, **_visible(placement.trainer)}
+    return Place("trainer", "trainer", address, (*launcher, *_LAUNCH[1:], "services.trainer"), settings)
 
 
-def rollout(index: int, address: str, ranks: int, gpus: Sequence[int]) -> Place:
-    """One rollout worker: a GPU of its own while there are any behind the trainer's, then shared ones."""
-    behind = gpus[ranks:] or gpus
-    visible = _visible([behind[index % len(behind)]]) if behind else {}
-    return Place(f"rollout-{index}", "rollout", address, (*_LAUNCH, "services.rollout"), visible)
+def rollout(index: int, address: str, placement: Placement) -> Place:
+    """One rollout worker, with its GPUs and the share of their memory that is its own."""
+    settings = {"EW_ROLLOUT_TENSOR_PARALLEL": str(placement.width), **_visible(placement.rollout(index))}
+    if placement.gpus:
+        settings["EW_ROLLOUT_GPU_PERCENT"] = str(placement.rollout_percent(index))
+    return Place(f"rollout-{index}", "rollout", address, (*_LAUNCH, "services.rollout"), settings)
 
 
 def reward(index: int, address: str) -> Place:
@@ -120,28 +126,21 @@ def reward(index: int, address: str) -> Place:
     return Place(f"reward-{index}", "reward", address, (*_LAUNCH, "services.reward"), settings)
 
 
-def reference(address: str, gpus: Sequence[int]) -> Place:
-    """The frozen reference, on the last GPU if there is one."""
-    visible = _visible(gpus[-1:]) if gpus else {}
-    return Place("reference-0", "reference", address, (*_LAUNCH, "services.reference"), visible)
-
-
-def gpus_here() -> list[int]:
-    """Indices of the CUDA devices of this machine, those of CUDA_VISIBLE_DEVICES if it is set."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [int(i) for i in chosen.split(",") if i.strip().isdigit()]
-    return sorted(int(p.name.removeprefix("nvidia")) for p in Path("/dev").glob("nvidia[0-9]*"))
+def reference(address: str, placement: Placement) -> Place:
+    """The frozen reference."""
+    settings = _visible(placement.reference)
+    return Place("reference-0", "reference", address, (*_LAUNCH, "services.reference"), settings)
 
 
 _LAUNCH = (sys.executable, "-m", "earwitness.local.launch")
 """A service that cannot start says so in a line."""
 
-_WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": ""}
+_WITHOUT_GPU = {VISIBLE: ""}
 
 
-def _visible(gpus: Sequence[int]) -> dict[str, str]:
-    return {"CUDA_VISIBLE_DEVICES": ",".join(str(g) for g in gpus)}
+def _visible(gpus: Sequence[str]) -> dict[str, str]:
+    """By their number in the machine, as `nvidia-smi` counts, and not by their speed."""
+    return {VISIBLE: ",".join(gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if gpus else {}
 
 
 def _cores() -> int:

@@ -15,13 +15,16 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import redis
 
 from earwitness.active import read_active
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.local import plan
+from earwitness.local.gpus import gpus_here
 from earwitness.local.limits import START_SECONDS, STOP_SECONDS
+from earwitness.local.placement import Placement
 from earwitness.local.plan import SCALABLE, Options, Place, Shared
 from earwitness.local.ports import HOST, free_ports, require_free
 from earwitness.local.probe import grpc_answers
@@ -65,7 +68,7 @@ class Supervisor:
             weights_urls=self._stores.weights_urls,
             trainer=_address(),
         )
-        self._gpus = plan.gpus_here()
+        self._placement = Placement(gpus_here(), options.trainer_ranks, options.rollout_gpus, options.rollout)
         self._processes: dict[str, Process] = {}
         self._leaving: list[tuple[Process, float]] = []
         self._stopping = False
@@ -116,7 +119,7 @@ class Supervisor:
 
     def _start(self) -> None:
         self._add(plan.jobs(self._jobs))
-        self._add(plan.trainer(self._shared.trainer, self._options.trainer_ranks, self._gpus))
+        self._add(plan.trainer(self._shared.trainer, self._placement))
         self._scale()
 
     def _loop(self) -> None:
@@ -155,6 +158,10 @@ class Supervisor:
             count = getattr(wanted, role)
             if count is None:
                 continue
+            if role == "rollout" and (room := self._placement.room) is not None and count > room:
+                self._say(f"GPU memory is shared out among {room} rollout workers: no more than these are started")
+                write_scale(self._options.folder, replace(wanted, rollout=room))
+                count = room
             have = [p for p in self._processes.values() if p.role == role]
             still_leaving = {p.name for p, _ in self._leaving}
             for index in range(len(have), count):
@@ -166,7 +173,7 @@ class Supervisor:
 
     def _worker(self, role: str, index: int) -> Place:
         if role == "rollout":
-            return plan.rollout(index, _address(), self._options.trainer_ranks, self._gpus)
+            return plan.rollout(index, _address(), self._placement)
         return plan.reward(index, _address())
 
     def _follow_active(self) -> None:
@@ -181,7 +188,7 @@ class Supervisor:
         needed = job is not None and job.needs_reference
         running = [p for p in self._processes.values() if p.role == "reference"]
         if needed and not running:
-            self._add(plan.reference(_address(), self._gpus))
+            self._add(plan.reference(_address(), self._placement))
         elif not needed:
             for process in running:
                 self._let_go(process)

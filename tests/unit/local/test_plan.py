@@ -1,12 +1,14 @@
 """The processes of a mesh: environment, threads, GPUs."""
 
 from earwitness.local import plan
+from earwitness.local.placement import Placement
 
+ON_CPU = Placement()
 SHARED = plan.Shared("m1", "secret", "redis://q", ("redis://a", "redis://b"), "127.0.0.1:7001")
 
 
 def test_every_process_gets_the_contract_environment() -> None:
-    place = plan.rollout(3, "127.0.0.1:7003", 1, [])
+    place = plan.rollout(3, "127.0.0.1:7003", ON_CPU)
     env = plan.environment(place, SHARED, {"PATH": "/bin", "EW_TLS_CERT": "x", "EW_METRICS_PORT": "9"})
     assert env["PATH"] == "/bin"
     assert env["EW_NAME"] == "rollout-3"
@@ -21,27 +23,15 @@ def test_every_process_gets_the_contract_environment() -> None:
 
 
 def test_secrets_are_not_in_the_command_line() -> None:
-    for place in (plan.jobs("a:1"), plan.trainer("a:1", 2, []), plan.rollout(0, "a:1", 1, []), plan.reward(0, "a:1")):
+    for place in (plan.jobs("a:1"), plan.trainer("a:1", ON_CPU), plan.rollout(0, "a:1", ON_CPU), plan.reward(0, "a:1")):
         assert not any("secret" in part for part in place.command)
 
 
 def test_trainer_runs_under_torchrun_with_its_ranks() -> None:
-    command = plan.trainer("a:1", 4, []).command
+    command = plan.trainer("a:1", Placement(ranks=4)).command
     assert "torch.distributed.run" in command
     assert command[command.index("--nproc-per-node") + 1] == "4"
     assert command[-3:] == ("-m", "earwitness.local.launch", "services.trainer")
-
-
-def test_gpus_go_to_the_trainer_first_and_rollouts_share_the_rest() -> None:
-    gpus = [0, 1, 2, 3]
-    assert plan.trainer("a:1", 2, gpus).environment["CUDA_VISIBLE_DEVICES"] == "0,1"
-    seen = [plan.rollout(i, "a:1", 2, gpus).environment["CUDA_VISIBLE_DEVICES"] for i in range(4)]
-    assert seen == ["2", "3", "2", "3"]
-
-
-def test_one_gpu_is_shared_by_trainer_and_rollout() -> None:
-    assert plan.trainer("a:1", 1, [0]).environment["CUDA_VISIBLE_DEVICES"] == "0"
-    assert plan.rollout(0, "a:1", 1, [0]).environment["CUDA_VISIBLE_DEVICES"] == "0"
 
 
 def test_services_that_need_no_gpu_see_none() -> None:
