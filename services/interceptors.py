@@ -15,6 +15,7 @@ import grpc
 from prometheus_client import Counter, Histogram
 
 from earwitness.log import Logger
+from services.limits import Callers, reader
 from services.status import code_of, message_of, trailing_details
 
 HEALTH = "/grpc.health.v1.Health/"
@@ -40,13 +41,14 @@ They get a handler that takes a stream and reads none of it: no byte of a strang
 REFUSAL = "missing or wrong bearer token; send metadata `authorization: Bearer <token>` (the token of EW_TOKEN)"
 
 
-def _replace(handler: grpc.RpcMethodHandler, wrap: Callable[[Any, bool], Any]) -> grpc.RpcMethodHandler:
-    """The handler with its behaviour wrapped; `wrap` gets the behaviour and whether it streams responses."""
+def _replace(handler: grpc.RpcMethodHandler, method: str, wrap: Callable[..., Any]) -> grpc.RpcMethodHandler:
+    """The handler with its behaviour wrapped; `wrap` gets it, what reads a request, and whether it streams."""
     if handler.request_streaming:
         return handler
     make = grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
     behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
-    return make(wrap(behaviour, handler.response_streaming), handler.request_deserializer, handler.response_serializer)
+    read = reader(method, handler.request_deserializer)
+    return make(wrap(behaviour, read, handler.response_streaming), None, handler.response_serializer)
 
 
 def _count(method: str, code: grpc.StatusCode, started: float) -> None:
@@ -60,6 +62,7 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
     def __init__(self, token: str, log: Logger) -> None:
         self._token = token
         self._log = log
+        self._callers = Callers()
 
     async def intercept_service(
         self,
@@ -79,7 +82,7 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
         if handler is None or method.startswith(HEALTH):
             return handler
 
-        def wrap(behaviour: Any, streams: bool) -> Any:
+        def wrap(behaviour: Any, read: Callable[[bytes], Any], streams: bool) -> Any:
             async def refuse(context: grpc.aio.ServicerContext, started: float, error: Exception) -> None:
                 code = code_of(error)
                 if code is grpc.StatusCode.INTERNAL:
@@ -87,10 +90,11 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
                 _count(method, code, started)
                 await context.abort(code, message_of(error), trailing_metadata=trailing_details(error))
 
-            async def single(request: Any, context: grpc.aio.ServicerContext) -> Any:
+            async def single(data: bytes, context: grpc.aio.ServicerContext) -> Any:
                 started = time.perf_counter()
                 try:
-                    response = await behaviour(request, context)
+                    with self._callers.call(context.peer(), streams):
+                        response = await behaviour(read(data), context)
                 except grpc.aio.AbortError:
                     raise
                 except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status, unexpected ones are logged
@@ -98,11 +102,12 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
                 _count(method, grpc.StatusCode.OK, started)
                 return response
 
-            async def stream(request: Any, context: grpc.aio.ServicerContext) -> Any:
+            async def stream(data: bytes, context: grpc.aio.ServicerContext) -> Any:
                 started = time.perf_counter()
                 try:
-                    async for response in behaviour(request, context):
-                        yield response
+                    with self._callers.call(context.peer(), streams):
+                        async for response in behaviour(read(data), context):
+                            yield response
                 except grpc.aio.AbortError:
                     raise
                 except Exception as error:  # noqa: BLE001 - the edge, as above
@@ -111,7 +116,7 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
 
             return stream if streams else single
 
-        return _replace(handler, wrap)
+        return _replace(handler, method, wrap)
 
 
 class ThreadGuard(grpc.ServerInterceptor):
@@ -120,6 +125,7 @@ class ThreadGuard(grpc.ServerInterceptor):
     def __init__(self, token: str, log: Logger) -> None:
         self._token = token
         self._log = log
+        self._callers = Callers()
 
     def intercept_service(
         self,
@@ -139,11 +145,12 @@ class ThreadGuard(grpc.ServerInterceptor):
         if handler is None or method.startswith(HEALTH):
             return handler
 
-        def wrap(behaviour: Any, streams: bool) -> Any:
-            def single(request: Any, context: grpc.ServicerContext) -> Any:
+        def wrap(behaviour: Any, read: Callable[[bytes], Any], streams: bool) -> Any:
+            def single(data: bytes, context: grpc.ServicerContext) -> Any:
                 started = time.perf_counter()
                 try:
-                    response = behaviour(request, context)
+                    with self._callers.call(context.peer(), streams):
+                        response = behaviour(read(data), context)
                 except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status, unexpected ones are logged
                     code = code_of(error)
                     if code is grpc.StatusCode.INTERNAL:
@@ -154,6 +161,8 @@ class ThreadGuard(grpc.ServerInterceptor):
                 _count(method, grpc.StatusCode.OK, started)
                 return response
 
-            return behaviour if streams else single
+            if streams:
+                raise NotImplementedError(f"{method}: the threaded server has no streams")
+            return single
 
-        return _replace(handler, wrap)
+        return _replace(handler, method, wrap)

@@ -22,12 +22,10 @@ from earwitness.errors import InputError
 from earwitness.log import Logger, get_logger
 from earwitness.loopback import direct
 from services.interceptors import AsyncGuard, ThreadGuard
+from services.limits import CALLS, CALLS_OF_A_HOST, MESSAGE_LIMIT
 from services.settings import Settings
 
 __all__ = ["RunningServer", "Settings", "open_channel", "serve", "serve_health", "serve_in_thread"]
-
-MESSAGE_LIMIT = 32 * 1024 * 1024
-"""Bytes of the largest message: a group of 64 long trajectories is a few MiB."""
 
 GRACE_SECONDS = 5.0
 """Seconds that calls in progress get when the service stops."""
@@ -38,6 +36,7 @@ READY_SECONDS = 1.0
 OPTIONS = [
     ("grpc.max_receive_message_length", MESSAGE_LIMIT),
     ("grpc.max_send_message_length", MESSAGE_LIMIT),
+    ("grpc.max_concurrent_streams", CALLS_OF_A_HOST),  # of one connection; further calls wait at the caller
     ("grpc.so_reuseport", 0),  # two processes on one port is a mistake, not a feature
     # A service that restarts is found again in seconds, not after the minutes of the default back-off.
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -61,7 +60,9 @@ async def serve(
     and awaited before the server closes.
     """
     log = get_logger(name).bind(name=settings.name)
-    server = grpc.aio.server(interceptors=[AsyncGuard(settings.token, log)], options=OPTIONS)
+    server = grpc.aio.server(
+        interceptors=[AsyncGuard(settings.token, log)], options=OPTIONS, maximum_concurrent_rpcs=CALLS
+    )
     state = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(state, server)
     register(server)
@@ -134,6 +135,7 @@ def serve_in_thread(
         ThreadPoolExecutor(threads, thread_name_prefix=f"{name}-rpc"),
         interceptors=[ThreadGuard(settings.token, log)],
         options=OPTIONS,
+        maximum_concurrent_rpcs=CALLS,
     )
     state = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(state, server)

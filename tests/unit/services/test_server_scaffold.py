@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import grpc
 import pytest
@@ -17,8 +18,13 @@ from grpc_status import rpc_status
 from earwitness.client_errors import Refused, ServerError, ServerUnreachable, UnknownJob, typed_error
 from earwitness.errors import ConflictError, DocumentError, InfrastructureError, InputError, NotFoundError, Problem
 from earwitness.log import Logger
+from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+from earwitness.wire.reference.v1 import reference_pb2
+from earwitness.wire.reward.v1 import reward_pb2
+from earwitness.wire.rollout.v1 import rollout_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
+from services import limits
 from services.interceptors import AsyncGuard
 from services.server import RunningServer, Settings, serve_in_thread
 from services.status import code_of
@@ -196,3 +202,71 @@ def test_nor_does_the_asyncio_server_read_it() -> None:
 
     for body in (b"\xff" * 100, b"\xff" * (40 << 20)):
         assert asyncio.run(code(body)) is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_what_a_caller_sends_is_measured_by_method_and_named(server: RunningServer) -> None:
+    """GetStatus needs no megabyte, although the server takes 32 of them where a group travels."""
+    metadata = [("authorization", "Bearer right")]
+    for body, words in [(b"\x08\x01" * 40_000, "80,000 bytes"), (b"\xff" * 100, "no message that can be read")]:
+        with grpc.insecure_channel(server.address) as channel:
+            call = channel.unary_unary("/earwitness.trainer.v1.TrainerService/GetStatus")
+            with pytest.raises(grpc.RpcError, match=words) as refused:
+                call(body, metadata=metadata, timeout=20)
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_no_method_takes_more_than_the_server() -> None:
+    assert max(limits.MESSAGE_LIMITS.values()) == limits.MESSAGE_LIMIT
+    names = {m.name for proto in (jobs_pb2, wire, rollout_pb2, reward_pb2, reference_pb2)
+             for service in proto.DESCRIPTOR.services_by_name.values() for m in service.methods}  # fmt: skip
+    assert set(limits.MESSAGE_LIMITS) <= names
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_one_host_may_have_so_much_in_progress_and_others_still_come(streams: bool) -> None:
+    callers, most = limits.Callers(), limits.STREAMS_OF_A_HOST if streams else limits.CALLS_OF_A_HOST
+    with ExitStack() as held:
+        for port in range(most):
+            held.enter_context(callers.call(f"ipv4:10.0.0.7:{port}", streams))
+        with pytest.raises(InfrastructureError, match=f"has {most} in progress"):
+            held.enter_context(callers.call("ipv4:10.0.0.7:9999", streams))
+        held.enter_context(callers.call("ipv4:10.0.0.8:1", streams))
+        held.enter_context(callers.call("ipv4:10.0.0.7:1", not streams))
+    with callers.call("ipv4:10.0.0.7:1", streams):  # all were counted back
+        assert sum(callers._calls.values()) == 1
+
+
+async def test_streams_that_end_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STREAMS_OF_A_HOST", 3)
+
+    class Watched(jobs_pb2_grpc.JobServiceServicer):
+        async def WatchJob(self, request, context):
+            yield jobs_pb2.WatchJobResponse()
+            await asyncio.Event().wait()
+
+    server = grpc.aio.server(interceptors=[AsyncGuard("", Logger("t", stream=io.StringIO()))])
+    jobs_pb2_grpc.add_JobServiceServicer_to_server(Watched(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = jobs_pb2_grpc.JobServiceStub(channel)
+            watches = [stub.WatchJob(jobs_pb2.WatchJobRequest()) for _ in range(3)]
+            for watch in watches:
+                assert await watch.read() != grpc.aio.EOF
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.WatchJob(jobs_pb2.WatchJobRequest()).read()
+            assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+            watches[0].cancel()
+            for _ in range(1000):  # until the server has noticed
+                again = stub.WatchJob(jobs_pb2.WatchJobRequest())
+                try:
+                    assert await again.read() != grpc.aio.EOF
+                    break
+                except grpc.aio.AioRpcError as error:
+                    assert error.code() == grpc.StatusCode.UNAVAILABLE
+                    await asyncio.sleep(0.01)
+            else:
+                pytest.fail("a stream that was cancelled is counted for ever")
+    finally:
+        await server.stop(None)
