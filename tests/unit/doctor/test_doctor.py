@@ -1,5 +1,6 @@
 """Planted faults: each is one line that says what is wrong and what mends it."""
 
+import ast
 import json
 import os
 import shutil
@@ -13,6 +14,9 @@ from typer.testing import CliRunner
 from earwitness.cli.commands import app
 from earwitness.doctor import Finding, all_checks, look, machine, place, programs, quick_checks
 from earwitness.doctor.gpus import gpus
+
+ROOT = Path(__file__).parents[3]
+OURS = ("earwitness", "rollout", "trainer")
 
 
 def test_a_machine_that_runs_these_tests_has_quick_parts_that_are_well(tmp_path: Path) -> None:
@@ -92,6 +96,18 @@ def test_a_vllm_whose_kernels_do_not_load_is_no_vllm(tmp_path: Path, monkeypatch
     (check,) = [check for check in programs.programs() if check.args[0] == "vLLM"]
     finding = check()
     assert not finding.ok and "kernels do not load" in finding.found
+
+
+def test_what_the_programs_take_of_ours_is_there() -> None:
+    """They are text, in which no type checker sees that a name has gone."""
+    for check in programs.programs():
+        for taken in ast.walk(ast.parse(check.args[1])):
+            if isinstance(taken, ast.ImportFrom) and str(taken.module).partition(".")[0] in OURS:
+                source = ast.parse((ROOT / f"{str(taken.module).replace('.', '/')}.py").read_text())
+                names = {getattr(node, "name", "") for node in source.body}
+                names |= {target.id for node in source.body if isinstance(node, ast.Assign) for target in node.targets
+                          if isinstance(target, ast.Name)}  # fmt: skip
+                assert {name.name for name in taken.names} <= names, taken.module
 
 
 def test_a_program_that_does_not_end_is_ended() -> None:
