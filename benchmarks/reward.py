@@ -28,9 +28,9 @@ from earwitness.audio import SAMPLE_RATE  # noqa: E402
 from earwitness.log import get_logger  # noqa: E402
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
-from reward.claims import extract_claims  # noqa: E402
 from reward.measure import measure  # noqa: E402
 from reward.measure.facts import Samples  # noqa: E402
+from reward.parse import extract_claims  # noqa: E402
 from reward.score import score, score_group  # noqa: E402
 from services.reward import RewardService  # noqa: E402
 from services.scoring import ScoringProcess  # noqa: E402

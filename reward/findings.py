@@ -8,12 +8,12 @@ from rich.text import Text
 
 from earwitness.printable import clean
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.claims.facts import Quantity
-from reward.describe import show
+from reward.families import NUMBERS
 from reward.grounding import Grounding, check_claims
 from reward.measure import Measurement, measure
 from reward.measure.facts import Repetition, Samples
 from reward.measure.stereo import measure_balance
+from reward.statements import Quantity
 from reward.surrogate import denial_phrase, surrogate_phrase
 
 _VERDICTS = {
@@ -50,14 +50,14 @@ def _events_table(measurement: Measurement) -> Table:
         if event.notes:
             pitch = ", ".join(f"{note:.0f}" for note in event.notes) + " Hz"
         elif event.pitch is not None and event.pitch_start is not None and event.pitch_end is not None:
-            ends = f"{event.pitch_start:.0f} to {show(Quantity.PITCH, event.pitch_end)}"
+            ends = f"{event.pitch_start:.0f} to {NUMBERS[Quantity.PITCH].show(event.pitch_end)}"
             glides = abs(event.pitch_end / event.pitch_start - 1) > 0.06
-            pitch = ends if glides else show(Quantity.PITCH, event.pitch)
+            pitch = ends if glides else NUMBERS[Quantity.PITCH].show(event.pitch)
         table.add_row(
             str(number),
-            show(Quantity.ONSET, event.start),
-            show(Quantity.ONSET, event.end),
-            show(Quantity.LEVEL, event.level),
+            NUMBERS[Quantity.ONSET].show(event.start),
+            NUMBERS[Quantity.ONSET].show(event.end),
+            NUMBERS[Quantity.LEVEL].show(event.level),
             pitch,
             "chord" if event.notes else event.wave,
         )
@@ -67,11 +67,11 @@ def _events_table(measurement: Measurement) -> Table:
 def _summary(measurement: Measurement) -> str:
     parts = [f"background {measurement.background:.0f} dBFS"]
     if measurement.loudness is not None:
-        parts.append(show(Quantity.LOUDNESS, measurement.loudness))
+        parts.append(NUMBERS[Quantity.LOUDNESS].show(measurement.loudness))
     if measurement.balance is not None:
         parts.append(f"right over left {measurement.balance.whole:+.1f} dB")
     if measurement.syllables is not None:
-        parts.append(f"{show(Quantity.SYLLABLES, measurement.syllables.rate)} if it is speech")
+        parts.append(f"{NUMBERS[Quantity.SYLLABLES].show(measurement.syllables.rate)} if it is speech")
     if measurement.rhythm is not None:
         gaps = measurement.rhythm.gaps
         parts.append(f"gaps {min(gaps):.2f} to {max(gaps):.2f} s, vary by {measurement.rhythm.variation:.0%}")

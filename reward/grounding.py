@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.checks.finding import Finding
-from reward.checks.values import tolerance
-from reward.claims import extract_claims
-from reward.claims.facts import Change, Claim, Comparison, Count, Not, Pace, Regular, Statement, Value
+from reward.families import NUMBERS, own_of
+from reward.families.base import Finding
 from reward.measure import Measurement
+from reward.parse import extract_claims
+from reward.parse.claim import Claim
+from reward.statements import Change, Comparison, Count, Not, Statement, Value
 from reward.verify import as_message, check
 
 
@@ -85,16 +86,15 @@ def _excludes(one: Statement, other: Statement) -> bool:
             return (one.part, one.other) == (other.other, other.part) and one.relation is not other.relation.reverse
         case (Count(), Count()):
             return one.of is other.of and one.part == other.part and one.value != other.value
-        case (Regular(), Regular()) | (Pace(), Pace()):
-            return one != other
-    return False
+    own = own_of(one)
+    return own is not None and own.excludes and type(one) is type(other) and one != other
 
 
 def _same(one: Statement, other: Statement) -> bool:
     """True if two statements say the same of the clip, as far as a tolerance can tell."""
     if isinstance(one, Value) and isinstance(other, Value):
         alike = one.quantity is other.quantity and one.part == other.part
-        return alike and abs(one.value - other.value) <= tolerance(other.quantity, other.value)
+        return alike and abs(one.value - other.value) <= NUMBERS[other.quantity].tolerance(other.value)
     if isinstance(one, Comparison) and isinstance(other, Comparison):
         turned = Comparison(other.quantity, other.other, other.part, other.relation.reverse, other.amount)
         return one in (other, turned)

@@ -9,11 +9,13 @@ import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.checks.finding import parts
-from reward.claims.facts import Claim, Not, Quantity, Span, Statement, Value
+from reward.families import NUMBERS
+from reward.families.base import parts
 from reward.grounding import Grounding
 from reward.measure import Event, Measurement
 from reward.measure.facts import Samples
+from reward.parse.claim import Claim
+from reward.statements import Not, Span, Statement, Value
 
 matplotlib.use("Agg")
 
@@ -30,7 +32,6 @@ MAX_CLAIMS = 40
 """Claims drawn; the table of the command has all of them."""
 LABEL_CHARS = 130
 """Longest label of a claim."""
-PITCHES = {Quantity.PITCH, Quantity.PITCH_START, Quantity.PITCH_END, Quantity.PITCH_LOWEST, Quantity.PITCH_HIGHEST}
 _NAMES = {
     trajectory_pb2.VERDICT_SUPPORTED: ("#1a7f37", "supported"),
     trajectory_pb2.VERDICT_CONTRADICTED: ("#cf222e", "contradicted"),
@@ -99,7 +100,7 @@ def _mark_value(pitch: Axes, level: Axes, claim: Claim, colour: str, measurement
     statement = claim.statement
     if not isinstance(statement, Value):
         return
-    axis = pitch if statement.quantity in PITCHES else level if statement.quantity is Quantity.LEVEL else None
+    axis = {"pitch": pitch, "level": level}.get(NUMBERS[statement.quantity].axis)
     if axis is not None:
         start, end = _extent(statement, measurement)
         axis.hlines(statement.value, start, end, color=colour, linestyle="--", linewidth=1.4)
@@ -136,7 +137,7 @@ def _extent(statement: Statement, measurement: Measurement) -> tuple[float, floa
     if isinstance(part, Span):
         return part.seconds(measurement.duration)
     events: list[Event] = parts(measurement, part) if part is not None else []
-    if isinstance(inner, Value) and inner.quantity is Quantity.PAUSE:
+    if isinstance(inner, Value) and not NUMBERS[inner.quantity].of_events:
         events = []
     if not events:
         return 0.0, measurement.duration

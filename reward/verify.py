@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward import tolerances as t
-from reward.checks.finding import Finding, no_such_part, parts
-from reward.checks.number import check_count
-from reward.checks.order import check_comparison
-from reward.checks.rhythm import check_rhythm
-from reward.checks.side import check_side
-from reward.checks.silence import check_silence
-from reward.checks.timbre import check_timbre
-from reward.checks.trend import check_change, check_turn
-from reward.checks.values import measured_values, tolerance
-from reward.claims.facts import (
+from reward.describe import describe
+from reward.families import COMPARED, COUNTS, MOVES, NUMBERS, QUALITIES, own_of
+from reward.families.base import Finding, Scene, no_such_part, parts
+from reward.families.comparing import check_comparison
+from reward.families.stretches import section
+from reward.measure import Event, Measurement
+from reward.parse.claim import Claim
+from reward.statements import (
     Change,
-    Claim,
     Comparison,
     Count,
     Not,
     Pace,
-    Quantity,
     Regular,
     Repeats,
     Side,
+    Span,
     Statement,
     Timbre,
     Turn,
     Value,
 )
-from reward.describe import describe, show
-from reward.measure import Measurement
 
 SUPPORTED = trajectory_pb2.VERDICT_SUPPORTED
 CONTRADICTED = trajectory_pb2.VERDICT_CONTRADICTED
@@ -53,42 +49,67 @@ def as_message(claim: Claim, finding: Finding) -> trajectory_pb2.Claim:
 
 
 def check(statement: Statement, measurement: Measurement) -> Finding:
-    """Checks one statement."""
+    """Checks one statement, as its family does."""
     match statement:
         case Not(inner):
             finding = check(inner, measurement)
             return Finding(None if finding.holds is None else not finding.holds, finding.measured)
         case Count():
-            return check_count(statement, measurement)
+            return COUNTS[statement.of].check(statement, measurement)
         case Value():
             return _check_value(statement, measurement)
         case Comparison():
-            return check_comparison(statement, measurement)
+            return check_comparison(statement, COMPARED[statement.quantity], measurement)
         case Change():
-            return check_change(statement, measurement)
+            return MOVES[statement.quantity].check(statement, measurement)
         case Turn():
-            return check_turn(statement, measurement)
-        case Regular() | Pace() | Repeats():
-            return check_rhythm(statement, measurement)
-        case Timbre(what, part):
-            if what == "silent":
-                return check_silence(part, measurement)
-            return Finding(*check_timbre(what, parts(measurement, part)))
-        case Side():
-            return check_side(statement, measurement)
+            turn = MOVES[statement.quantity].turn
+            return turn(statement, measurement) if turn else Finding(None, "followed one way only")
+        case Timbre():
+            return _check_quality(statement, measurement)
+        case Regular() | Pace() | Repeats() | Side():
+            own = own_of(statement)
+            assert own is not None
+            return own.check(statement, measurement)
+    assert_never(statement)
 
 
 def _check_value(claim: Value, measurement: Measurement) -> Finding:
+    number = NUMBERS[claim.quantity]
     events = parts(measurement, claim.part)
-    if claim.part is not None and not events and claim.quantity is not Quantity.PAUSE:
+    if claim.part is not None and not events and number.of_events:
         return no_such_part(measurement)
-    found = measured_values(claim.quantity, claim.part, events, measurement)
+    found = _candidates(claim, events, measurement)
     if found is None:
         return Finding(None, "cannot be measured here")
     if not found:
-        return Finding(False, "no pitch" if claim.quantity.kind == "pitch" else "none")
+        return Finding(False, number.none)
     near = min(found, key=lambda value: abs(value - claim.value))
-    words = ", ".join(show(claim.quantity, value) for value in sorted(set(found))[:6])
-    if claim.quantity is Quantity.SYLLABLES and t.UNDERCOUNTED[0] < near < claim.value < t.UNDERCOUNTED[1] * near:
-        return Finding(True if claim.value - near <= tolerance(claim.quantity, claim.value) else None, words, near)
-    return Finding(abs(near - claim.value) <= tolerance(claim.quantity, claim.value), words, near)
+    words = ", ".join(number.show(value) for value in sorted(set(found))[:6])
+    if number.holds is not None:
+        return Finding(number.holds(near, claim.value), words, near)
+    return Finding(abs(near - claim.value) <= number.tolerance(claim.value), words, near)
+
+
+def _candidates(claim: Value, events: list[Event], measurement: Measurement) -> list[float] | None:
+    """Measured values that a number may stand for; of a stretch also its own, by the contour."""
+    number = NUMBERS[claim.quantity]
+    if isinstance(claim.part, Span) and number.of_stretch is not None:
+        own = number.of_stretch(section(measurement, claim.part))
+        return ([] if own is None else [own]) + (number.found(Scene(None, events, measurement)) or [])
+    return number.found(Scene(claim.part, events, measurement))
+
+
+def _check_quality(claim: Timbre, measurement: Measurement) -> Finding:
+    """Whether every event of the part is so; the first that is not, or cannot be told, decides."""
+    quality = QUALITIES[claim.what]
+    if quality.of_part is not None:
+        return quality.of_part(claim.part, measurement)
+    events = parts(measurement, claim.part)
+    if not events:
+        return Finding(False, "silence")
+    if quality.check is None:
+        return Finding(None, f"no scale for {claim.what}")
+    pitched = [event for event in events if event.pitch is not None]
+    answers = [quality.check(event) for event in (pitched if quality.of_pitched and pitched else events)]
+    return Finding(*next((answer for answer in answers if answer[0] is not True), answers[0]))

@@ -20,8 +20,8 @@ from earwitness.probe.kinds import KINDS
 from earwitness.probe.write import make_example
 from earwitness.recipe import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.claims import extract_claims
 from reward.measure import measure
+from reward.parse import extract_claims
 from reward.verify import as_message, check
 
 COUNT = 160

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.claims import extract_claims
-from reward.claims.extract import claims_in
-from reward.claims.facts import Change, Comparison, Count, Not, Quantity, Regular, Relation, Timbre, Value
+from reward.parse import extract_claims
+from reward.parse.extract import claims_in
+from reward.statements import Change, Comparison, Count, Not, Quantity, Regular, Relation, Timbre, Value
 
 MORE, LESS, SAME = Relation.MORE, Relation.LESS, Relation.SAME
 Q = Quantity

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reward.checks.sections import section
-from reward.claims.facts import Span
+from reward.families.stretches import section
 from reward.measure import measure
 from reward.measure.facts import Repetition
+from reward.statements import Span
 
 SAW = [1 / k for k in range(1, 9)]
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from reward.claims.extract import claims_in
-from reward.claims.facts import (
+from reward.parse.extract import claims_in
+from reward.statements import (
     BEGINNING,
     ENDING,
     Change,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.claims import extract_claims
-from reward.claims.facts import Comparison, Count, Counted, Not, Quantity, Relation, Statement, Timbre, Value
+from reward.parse import extract_claims
+from reward.statements import Comparison, Count, Counted, Not, Quantity, Relation, Statement, Timbre, Value
 
 
 def read(text: str, question: str = "") -> list[Statement]:

@@ -1,1 +1,0 @@
-"""One form of statement against a measurement, a module each."""

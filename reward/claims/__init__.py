@@ -1,5 +1,0 @@
-"""From the text of a trace to typed claims about the sound."""
-
-from reward.claims.extract import extract_claims
-
-__all__ = ["extract_claims"]

@@ -1,0 +1,95 @@
+"""The families of claims, one file each: statements, units, tolerances, checks, words, what the picture draws.
+
+The registry: whatever is asked of a statement is answered by its family.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from reward.families import (
+    brightness,
+    chord,
+    count,
+    duration,
+    loudness,
+    noisiness,
+    pauses,
+    pitch,
+    regularity,
+    repetition,
+    reverberation,
+    speaking_rate,
+    stereo,
+    tempo,
+    timbre,
+    timing,
+)
+from reward.families.base import Compared, Counts, Family, Moves, Number, Own, Quality
+from reward.statements import (
+    Change,
+    Comparison,
+    Count,
+    Counted,
+    Not,
+    Pace,
+    Quantity,
+    Regular,
+    Repeats,
+    Side,
+    Statement,
+    Timbre,
+    Turn,
+    Value,
+)
+
+FAMILIES: tuple[Family, ...] = tuple(
+    room.FAMILY
+    for room in (
+        pitch,
+        loudness,
+        count,
+        duration,
+        timing,
+        pauses,
+        tempo,
+        regularity,
+        repetition,
+        timbre,
+        noisiness,
+        chord,
+        brightness,
+        speaking_rate,
+        stereo,
+        reverberation,
+    )
+)
+
+NUMBERS: dict[Quantity, Number] = {q: number for family in FAMILIES for q, number in family.numbers.items()}
+COMPARED: dict[Quantity, Compared] = {q: compared for family in FAMILIES for q, compared in family.compared.items()}
+MOVES: dict[Quantity, Moves] = {q: moves for family in FAMILIES for q, moves in family.moves.items()}
+QUALITIES: dict[str, Quality] = {what: quality for family in FAMILIES for what, quality in family.qualities.items()}
+COUNTS: dict[Counted, Counts] = {of: counts for family in FAMILIES for of, counts in family.counts.items()}
+
+
+def family_of(statement: Statement) -> Family:
+    """Whose a statement is."""
+    match statement:
+        case Not(inner):
+            return family_of(inner)
+        case Value(quantity) | Comparison(quantity) | Change(quantity) | Turn(quantity):
+            return next(family for family in FAMILIES if quantity in family.numbers)
+        case Count(_, of):
+            return next(family for family in FAMILIES if of in family.counts)
+        case Timbre(what):
+            return next(family for family in FAMILIES if what in family.qualities)
+        case Regular() | Pace() | Repeats() | Side():
+            return next(family for family in FAMILIES if family.own and family.own.is_mine(statement))
+    assert_never(statement)
+
+
+def own_of(statement: Statement) -> Own | None:
+    """What the family of a statement says of it, if only that family has statements of this form."""
+    if isinstance(statement, Regular | Pace | Repeats | Side):
+        return family_of(statement).own
+    return None

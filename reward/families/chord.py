@@ -1,0 +1,27 @@
+"""Chords: several notes at once, and how many."""
+
+from __future__ import annotations
+
+from reward.families.base import Counts, Family, Finding, Quality, no_such_part, parts
+from reward.families.timbre import waveform
+from reward.measure import Event, Measurement
+from reward.statements import Count, Counted
+
+
+def _notes(event: Event) -> int:
+    return len(event.notes) or int(event.pitch is not None)
+
+
+def _count(claim: Count, measurement: Measurement) -> Finding:
+    events = parts(measurement, claim.part)
+    if not events:
+        return no_such_part(measurement)
+    words = ", ".join(f"{_notes(e)} at once" for e in events[:6])
+    return Finding(any(_notes(e) == claim.value for e in events), words)
+
+
+FAMILY = Family(
+    "chord",
+    qualities={"chord": Quality("several notes at once", lambda event: (bool(event.notes), waveform(event)))},
+    counts={Counted.NOTES: Counts(("note", "notes at once"), _count)},
+)

@@ -1,0 +1,63 @@
+"""Changes of pitch and level over the course of a part: one way, or one way and then the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from reward.families.base import Finding, no_such_part, parts
+from reward.families.stretches import course, ends_of, within
+from reward.measure import Event, Measurement
+from reward.statements import Change, Relation, Span, Turn
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a quantity goes: by the contour within one sound, by the sounds themselves over several."""
+
+    level: bool
+    """Of the level contour; else of that of F0, in octaves."""
+    ends: Callable[[Event], tuple[float | None, float | None]]
+    """At the two ends of one event."""
+    whole: Callable[[Event], float | None]
+    """Of an event as a whole."""
+    judge: Callable[[Relation, float, float], Finding]
+    """(relation, at the start, at the end) -> finding."""
+    step: float
+    """Least change that counts, in the contour's unit."""
+    none: str
+    """Said where there is nothing to follow."""
+    show: Callable[[float], str]
+
+    def change(self, claim: Change, measurement: Measurement) -> Finding:
+        """Checks a change one way, or that there is none."""
+        events = parts(measurement, claim.part)
+        if not events:
+            return no_such_part(measurement)
+        if isinstance(claim.part, Span) and len(events) == 1:
+            return self._inside(claim, claim.part, events, measurement)
+        first, last = events[0], events[-1]
+        begin, end = self.ends(first) if first is last else (self.whole(first), self.whole(last))
+        return Finding(False, self.none) if begin is None or end is None else self.judge(claim.relation, begin, end)
+
+    def turn(self, claim: Turn, measurement: Measurement) -> Finding:
+        """Checks "rises and then falls": the extreme lies inside, a step that can be heard away from both ends."""
+        events = parts(measurement, claim.part)
+        if not events:
+            return no_such_part(measurement)
+        values = course(measurement, events, claim.part if isinstance(claim.part, Span) else None, self.level)
+        if len(values) < 3 or not np.isfinite(values).all():
+            return Finding(False, "too short" if self.level else self.none)
+        upward = claim.first is Relation.MORE
+        place = int(np.argmax(values) if upward else np.argmin(values))
+        ways = (abs(float(values[place] - values[0])), abs(float(values[place] - values[-1])))
+        words = ", ".join(self.show(float(v)) for v in (values[0], values[place], values[-1]))
+        return Finding(0 < place < len(values) - 1 and min(ways) >= self.step, words)
+
+    def _inside(self, claim: Change, span: Span, events: list[Event], measurement: Measurement) -> Finding:
+        """A change within one sound that goes on beyond the stretch."""
+        start, end = span.seconds(measurement.duration)
+        ends = ends_of(within(measurement.level if self.level else measurement.pitch, events, start, end))
+        return Finding(False, self.none) if ends is None else self.judge(claim.relation, *ends)

@@ -1,0 +1,30 @@
+"""Regularity: even and uneven gaps."""
+
+from __future__ import annotations
+
+from reward.families.base import Family, Finding, Own, holding
+from reward.measure import Measurement
+from reward.statements import Regular, Relation
+
+REGULAR_VARIATION = 0.10
+"""Gaps that vary by less (standard deviation over mean) are regular: jitter is heard from 3 to 10 %."""
+
+
+def _check(claim: Regular, measurement: Measurement) -> Finding:
+    rhythm = measurement.rhythm
+    if rhythm is None or len(rhythm.gaps) < 2:
+        return Finding(None, "too few events for a rhythm")
+    possible = holding(rhythm.variation, REGULAR_VARIATION)
+    holds = (Relation.SAME if claim.even else Relation.MORE) in possible
+    return Finding(holds, f"gaps {min(rhythm.gaps):.2f} to {max(rhythm.gaps):.2f} s, vary by {rhythm.variation:.0%}")
+
+
+FAMILY = Family(
+    "regularity",
+    own=Own(
+        is_mine=lambda statement: isinstance(statement, Regular),
+        check=_check,
+        describe=lambda claim: "even gaps" if claim.even else "uneven gaps",
+        excludes=True,
+    ),
+)

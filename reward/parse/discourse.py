@@ -1,0 +1,126 @@
+"""What a clause does in a trace: it says what is heard in this clip, or it speaks of something else.
+
+A model that thinks aloud restates the task, recalls what sounds are like in general and explains its method. Only what
+it says it hears is a claim. A sentence is cut into clauses; each is judged by the words that such clauses are made of,
+else it goes on as the one before did, until its subject is the clip again.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from reward.parse.words import Item
+
+_JOINTS = frozenset({
+    ",", "(", ")", ":", "but", "however", "although", "though", "so", "which", "because", "since", "while", "whereas",
+    "therefore", "meaning", "and",
+})  # fmt: skip
+"""A clause may begin here."""
+_TURNS = frozenset({",", "but", "however", "though", "although", "so", "therefore"})
+"""Of these the second kind ends what was said of other things, the comma only before a subject that is the clip's."""
+
+_TASK = frozenset({
+    "user", "user's", "question", "question's", "questions", "choice", "choices", "answers", "problem", "problem's",
+    "instruction", "instructions", "task", "threshold", "thresholds", "criterion", "criteria", "cutoff", "option",
+    "options", "whether", "asks", "asked", "asking", "determine", "classify", "decide", "respond", "prompt", "wants",
+    "they", "they're", "they've", "specified", "scenario", "dataset", "quiz", "puzzle", "explanation", "explanations",
+    "condition", "defined", "definition", "mentioned", "mentions", "reply", "specifies", "transcript", "transcription",
+    "instructed", "requirement", "answer", "we're", "statement",
+})  # fmt: skip
+_WORLD = frozenset({
+    "otherwise", "common", "usually", "typically", "typical", "often", "generally", "normally", "sometimes", "commonly",
+    "refers", "refer", "relates", "corresponds", "correspond", "known", "human", "humans", "recall", "remember",
+    "theory", "equals", "tends", "tend", "depends", "example", "instance", "considered", "characteristic", "associated",
+    "happens", "describes", "songs", "genres", "people", "standard", "imagine", "suppose", "hypothetical",
+    "hypothetically", "midi",
+})  # fmt: skip
+_METHOD = frozenset({
+    "let", "let's", "timer", "metronome", "multiply", "multiplied", "divide", "divided", "compare", "comparing",
+    "recheck", "replay", "calculate", "verify",
+})  # fmt: skip
+_OTHER = _TASK | _WORLD | _METHOD
+_PAIRS = frozenset({
+    ("figure", "out"), ("need", "to"), ("is", "when"), ("one", "that"), ("for", "example"), ("in", "music"),
+    ("in", "general"), ("lot", "of"), ("can", "be"), ("can", "vary"), ("can", "have"), ("can", "sound"),
+    ("can", "also"), ("can", "go"), ("can", "last"), ("in", "many"), ("in", "some"), ("such", "as"), ("which", "one"),
+    ("which", "clip"), ("which", "of"), ("which", "segment"), ("which", "part"), ("which", "sound"), ("which", "audio"),
+    ("which", "recording"), ("going", "to"), ("the", "key"), ("going", "for"), ("each", "measure"), ("many", "cases"),
+    ("some", "cases"), ("is", "defined"),
+})  # fmt: skip
+_MEANS = frozenset({"means", "mean", "indicates", "indicate", "implies", "imply", "suggests", "suggest", "involves"})
+"""Of a general subject: "a slower tempo means fewer beats"; after "which" or "this" a conclusion about the clip."""
+_HEARING = frozenset({"heard", "made", "discerned", "counted", "distinguished", "perceived", "noticed", "i", "we"})
+"""With "can": what can be heard is heard here, what can be loud is loud elsewhere."""
+_POINTING = frozenset({
+    "this", "it", "it's", "here", "there", "there's", "both", "these", "its", "i", "i'm", "that's", "the", "my", "in",
+})  # fmt: skip
+"""First words of a clause that is about the clip again."""
+_MAKES = frozenset({"make", "produce", "create", "have", "emit", "contain"})
+"""After a bare plural at the beginning: "dogs make short, loud sounds" is true of all dogs."""
+_OPENERS = frozenset({"so", "and", "but", "wait", ",", "hmm", "okay", "while", "also", "now", "well", "oh"})
+_DETERMINERS = frozenset({
+    "the", "these", "those", "its", "both", "this", "that", "it", "there", "i", "we", "his", "her", "their", "here",
+    "all", "some", "several", "two", "three", "four", "five",
+})  # fmt: skip
+GENERAL_REACH = 14
+"""Tokens in which a general statement says what such things do."""
+SHORT_CLAUSE = 5
+"""Words of a clause that only sets the frame of the next: "typically," "in music,"."""
+
+
+def foreign(tokens: list[Item]) -> list[tuple[int, int]]:
+    """The stretches of a sentence, in characters, that do not say what is heard in the clip."""
+    stretches: list[tuple[int, int]] = []
+    begin, count, away, length = 0, len(tokens), _begins_generally(tokens), 0
+    while begin < count:
+        joint = tokens[begin].word if begin or tokens[0].word in _JOINTS else ""
+        end = begin + 1
+        while end < count and tokens[end].word not in _JOINTS:
+            end += 1
+        clause = [token.word for token in tokens[begin + (joint != "") : end]]
+        if clause:
+            if _speaks_of_others(clause, joint):
+                away = True
+            elif away and begin and length > SHORT_CLAUSE:
+                away = not _returns(joint, clause[0])
+            length = len(clause)
+        if away:
+            if stretches and stretches[-1][1] == begin:
+                stretches[-1] = (stretches[-1][0], end)
+            else:
+                stretches.append((begin, end))
+        begin = end
+    return [(tokens[first].start, tokens[last - 1].end) for first, last in stretches]
+
+
+def _speaks_of_others(clause: list[str], joint: str) -> bool:
+    if not _OTHER.isdisjoint(clause):
+        return True
+    before = joint
+    for word in clause:
+        if word in _MEANS:
+            return before not in ("which", "this", "that", "meaning", "no", "")
+        if (before, word) in _PAIRS and not (before == "can" and not _HEARING.isdisjoint(clause)):
+            return True
+        before = word
+    return False
+
+
+def _returns(joint: str, first: str) -> bool:
+    """True if a clause that begins so speaks of the clip again after one that did not."""
+    if joint in _TURNS and joint != ",":
+        return joint != "so" or first in ("this", "the")  # "near the source it is direct, so it has less echo"
+    return first in _POINTING and joint in (",", "and", ")", ":", "because", "since")
+
+
+def _begins_generally(tokens: list[Item]) -> bool:
+    """True for "crows make ..." and "dull sounds have ...": a bare plural and what such things do."""
+    words = [token.word for token in tokens[:GENERAL_REACH]]
+    while words and words[0] in _OPENERS:
+        words = words[1:]
+    if words[:1] in (["a"], ["an"]):
+        return ("is", "like") in pairwise(words[:6])  # "a slow tempo is like a walk"
+    if words[1:3] == ["is", "the"] and words[0] not in _DETERMINERS:
+        return True  # "reverberation is the sound that stays"
+    bare = words[:1] and words[0] not in _DETERMINERS and any(w.endswith("s") and len(w) > 3 for w in words[:2])
+    return bool(bare) and not _MAKES.isdisjoint(words[1:])

@@ -1,0 +1,70 @@
+"""What a sentence speaks of at the word that is being read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reward.parse.meanings import Counts, Edge, Moves, Topic, Word
+from reward.parse.words import Item
+from reward.statements import Part, Quantity, Span
+
+_OF_TIMING = (Quantity.GAP, Quantity.TEMPO)
+
+
+@dataclass(slots=True)
+class Focus:
+    """Set by the words read so far; the flags at the end by the whole sentence."""
+
+    part: Part
+    """The event named last, also in the sentence before."""
+    clause_part: Part = None
+    """The event named in this clause."""
+    spot: Span | None = None
+    """The stretch named in this clause."""
+    pause: int | None = None
+    """The n-th pause, named in this clause."""
+    topic: Quantity | None = None
+    edge: Edge | None = None
+    edge_verb: Edge | None = None
+    """ "begins with" or "ends with" came last."""
+    clip: bool = False
+    """The subject is the clip, not an event."""
+    pulses: bool = False
+    """The subject is a train of events."""
+    pattern: bool = False
+    """The subject is a pattern."""
+    timing: bool = False
+    """Gaps, tempo or pulses are spoken of."""
+    moving: bool = False
+    """A change is spoken of."""
+    speech: bool = False
+    """Somebody speaks."""
+
+    @property
+    def where(self) -> Part:
+        """The part that a statement about one sound or stretch is about."""
+        return self.spot if self.clause_part is None and self.spot is not None else self.part
+
+    def new_clause(self) -> None:
+        """Forgets what does not outlast a clause."""
+        self.topic = self.edge = self.clause_part = self.spot = self.pause = None
+        self.pattern, self.edge_verb = False, None
+
+
+def focus_of(items: list[Item], part: Part) -> Focus:
+    """The focus at the beginning of a sentence that goes on about `part`."""
+    focus = Focus(part)
+    for item in items:
+        meaning = item.meaning
+        if meaning is None:
+            continue
+        if isinstance(meaning, Word):
+            focus.timing = focus.timing or meaning is Word.PULSES
+            focus.speech = focus.speech or meaning is Word.SPEECH
+        elif isinstance(meaning, Topic):
+            focus.timing = focus.timing or meaning.quantity in _OF_TIMING
+        elif isinstance(meaning, Moves):
+            focus.moving = True
+        elif isinstance(meaning, Counts):
+            focus.timing = True
+    return focus

@@ -1,0 +1,64 @@
+"""Statements where they were found in a sentence, and what two of them say together."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+from reward.parse.meanings import Word
+from reward.parse.words import Item
+from reward.statements import Change, Relation, Statement, Turn
+
+_TURNS = frozenset({"then", "before", "and", "afterwards", "later", "again"})
+"""Between two changes of one thing: the second comes after the first."""
+
+
+class Found(NamedTuple):
+    """A statement, and the characters of the text that it was read from."""
+
+    statement: Statement
+    start: int
+    end: int
+    uncertain: bool
+
+
+def without_alternatives(found: list[Found], items: list[Item]) -> list[Found]:
+    """Drops neighbours of one kind with "or" between them: nothing is claimed by naming both."""
+    joints = [item.start for item in items if item.meaning is Word.OR]
+    if not joints:
+        return found
+    dropped = set()
+    for here, there in pairwise(range(len(found))):
+        a, b = found[here], found[there]
+        if a.statement == b.statement:
+            continue  # "some echo or reverb"
+        if type(a.statement) is type(b.statement) and any(a.start <= j <= b.end for j in joints):
+            dropped |= {here, there}
+    return [f for index, f in enumerate(found) if index not in dropped]
+
+
+def with_turns(found: list[Found], items: list[Item]) -> list[Found]:
+    """Joins "rises and then falls" to one statement."""
+    joined: list[Found] = []
+    for here in found:
+        before = joined[-1] if joined else None
+        if before is not None and _turns(before.statement, here.statement):
+            between = {item.word for item in items if before.end <= item.start < here.end}
+            if not _TURNS.isdisjoint(between):
+                turn = _turn(before.statement, here.statement)
+                joined[-1] = before._replace(statement=turn, end=here.end, uncertain=before.uncertain or here.uncertain)
+                continue
+        joined.append(here)
+    return joined
+
+
+def _turns(one: Statement, other: Statement) -> bool:
+    if not (isinstance(one, Change) and isinstance(other, Change)):
+        return False
+    same = one.quantity is other.quantity and one.part == other.part
+    return same and Relation.SAME not in (one.relation, other.relation) and one.relation is not other.relation
+
+
+def _turn(one: Statement, other: Statement) -> Turn:
+    assert isinstance(one, Change) and isinstance(other, Change)
+    return Turn(one.quantity, one.part, one.relation, other.relation)

@@ -1,0 +1,113 @@
+"""Verbs of change and words of comparison."""
+
+from __future__ import annotations
+
+from reward.parse.lexicon.table import add
+from reward.parse.meanings import Compares, Moves, PaceWord, Recurs
+from reward.statements import Quantity, Relation
+
+MORE, LESS, SAME = Relation.MORE, Relation.LESS, Relation.SAME
+_BE = "is|are|was|were|be|stays|stay|stayed|staying|remains|remain|remained|keeps|keep|kept|holds|hold|held"
+_STAY = "stays|stay|stayed|staying|remains|remain|remained|keeps|keep|kept|holds|hold|held"
+_GO = (
+    "go|goes|going|went|move|moves|moving|moved|glide|glides|gliding|sweep|sweeps|sweeping|slide|"
+    "slides|sliding|bend|bends|bending"
+)
+
+add(
+    Moves(Quantity.PITCH, MORE),
+    "rises,rise,rising,rose,climbs,climb,climbing,climbed,ascends,ascend,ascending,"
+    f"{_GO} up|upward|upwards|higher,upward glide|sweep|slide",
+)
+add(
+    Moves(Quantity.PITCH, LESS),
+    "falls,fall,falling,fell,drops,drop,dropping,dropped,descends,descend,descending,sinks,sinking,"
+    f"declines,declining,{_GO} down|downward|downwards|lower,downward glide|sweep|slide",
+)
+add(
+    Moves(Quantity.PITCH, SAME),
+    f"{_BE} level|flat,{_BE} at the same pitch,{_BE} on the same pitch,level|flat tone|pitch|note,"
+    "constant|steady|stable|unchanging pitch|frequency,monotone",
+)
+add(
+    Moves(None, SAME),
+    f"{_STAY} steady|constant|stable|unchanged|fixed|same,{_STAY} the same,"
+    f"{_BE} steady|constant|stable|unchanged|unchanging,{_BE} the same throughout,does not change,"
+    "do not change,doesn't change,don't change,no change",
+)
+add(Moves(None, MORE), "increases,increase,increasing,increased,grows,grow,growing,grew")
+add(Moves(None, LESS), "decreases,decrease,decreasing,decreased,diminishes,diminishing")
+add(Moves(Quantity.LEVEL, MORE), "swells,swell,swelling,crescendo,fades|fading|fade in")
+add(
+    Moves(Quantity.LEVEL, LESS),
+    "fades,fade,fading,faded,fades|fading|fade out|away,dies away|out|down,decrescendo,diminuendo,decays,decaying",
+)
+add(
+    Moves(Quantity.TEMPO, MORE),
+    "speeds|speed|speeding|sped up,accelerates,accelerate,accelerating,quickens,quicken,quickening,"
+    "faster and faster,faster,picks|pick up speed,accelerando,rushes",
+)
+add(
+    Moves(Quantity.TEMPO, LESS),
+    "slows|slow|slowing|slowed down,slows,slowing,slower and slower,slower,decelerates,decelerate,"
+    "decelerating,ritardando,loses speed",
+)
+add(
+    Moves(Quantity.TEMPO, SAME),
+    f"steady|constant|even|unchanging tempo|pace|speed|rate,{_STAY} steady time,"
+    f"{_STAY} the|a same|steady tempo|pace|speed|rate",
+)
+# Of gaps: shrinking gaps are a faster train.
+add(
+    Moves(Quantity.GAP, LESS),
+    "shrinks,shrink,shrinking,shrank,narrows,narrow,narrowing,tightens,tightening,closer and closer,"
+    "closer together,shortens,shorten,shortening",
+)
+add(
+    Moves(Quantity.GAP, MORE),
+    "widens,widen,widening,lengthens,lengthen,lengthening,stretches,stretch,stretching,"
+    "further|farther apart,expand,expands,expanding",
+)
+
+_NOUNS = "pitched|pitch|frequency|note|tone"
+add(Compares(Quantity.PITCH, MORE), f"higher,higher in pitch,higher {_NOUNS}")
+add(Compares(Quantity.PITCH, LESS), f"lower,deeper,lower|deeper in pitch,lower|deeper {_NOUNS}")
+_VOLUME = "volume|loudness|amplitude|level"
+add(Compares(Quantity.LEVEL, MORE), f"louder,stronger,higher|greater|more {_VOLUME}")
+add(Compares(Quantity.LEVEL, LESS), f"quieter,softer,weaker,fainter,lower|less {_VOLUME}")
+add(Compares(Quantity.DURATION, MORE), "longer,lasts|last longer")
+add(Compares(Quantity.DURATION, LESS), "shorter,briefer")
+_BRIGHT, _DULL = "bright|crisp|tinny|luminous|brilliant|shrill|piercing", "muffled|dull|dark|warm|mellow|muted"
+add(Compares(Quantity.CENTROID, MORE), f"brighter,crisper,tinnier,more {_BRIGHT},less {_DULL}")
+add(Compares(Quantity.CENTROID, LESS), f"duller,darker,warmer,mellower,more {_DULL},less {_BRIGHT}")
+add(Compares(Quantity.PITCH, MORE, True), "highest")
+add(Compares(Quantity.PITCH, LESS, True), "lowest,deepest")
+add(Compares(Quantity.LEVEL, MORE, True), "loudest,strongest")
+add(Compares(Quantity.LEVEL, LESS, True), "quietest,softest,weakest,faintest")
+add(Compares(Quantity.DURATION, MORE, True), "longest")
+add(Compares(Quantity.DURATION, LESS, True), "shortest,briefest")
+add(Compares(Quantity.PITCH, SAME), "same|equal|identical pitch|frequency|pitches")
+add(Compares(Quantity.LEVEL, SAME), "equally loud,same|equal|identical level|loudness|volume,as loud as")
+_HISS = "noise|hiss|static|interference"
+_LEVELS = "level|levels|floor"
+add(
+    Compares(Quantity.HARMONICITY, LESS),
+    f"noisier,hissier,higher {_HISS} {_LEVELS},lower signal to noise,more {_HISS},more background {_HISS}",
+)
+add(
+    Compares(Quantity.HARMONICITY, MORE),
+    f"less noisy,lower {_HISS} {_LEVELS},higher signal to noise,less {_HISS},less background {_HISS}",
+)
+add(Compares(Quantity.TEMPO, MORE), "faster tempo|pace|rhythm|beat|speed,at a faster tempo|pace|speed")
+add(Compares(Quantity.TEMPO, LESS), "slower tempo|pace|rhythm|beat|speed,at a slower tempo|pace|speed")
+add(Compares(Quantity.TEMPO, SAME), "the same tempo|pace|speed,same tempo|pace|speed,equally fast|slow")
+add(Compares(Quantity.DURATION, SAME), "equally long,same|equal|identical length|duration,as long as")
+
+add(PaceWord(True), "fast,quick,quickly,rapid,rapidly,swift,brisk,upbeat,fast paced,medium fast")
+add(PaceWord(False), "slow,slowly,sluggish,leisurely")
+add(
+    Recurs(True),
+    "repeats,repeat,repeated,repeating,recurs,recur,recurring,"
+    "pattern|phrase|melody|rhythm|beat|sequence|it loops,looping,repeats|repeat itself,is|are repeated",
+)
+add(Recurs(False), "is|are played|heard|sounded,is to be heard,comes back|again,plays,occurs,comes")

@@ -1,0 +1,73 @@
+"""Nouns that say what is spoken of, and the small words that turn, doubt or part what is said."""
+
+from __future__ import annotations
+
+from reward.parse.lexicon.table import add
+from reward.parse.meanings import Counts, Topic, Word
+from reward.statements import Counted, Quantity
+
+add(Topic(Quantity.PITCH), "pitch,pitches,frequency,frequencies,fundamental,f0,pitched")
+add(Topic(Quantity.CENTROID), "centroid,spectral centroid|brightness,brightness,spectral center|centre")
+add(Topic(Quantity.LEVEL), "level,levels,loudness,volume,amplitude,intensity")
+add(
+    Topic(Quantity.DURATION),
+    "lasts,lasting,lasted,duration,durations,length,lengths,long,last about,last for,last around,"
+    "last roughly,sustains,sustained",
+)
+add(Topic(Quantity.CLIP), "clip,recording,audio,file,excerpt")
+add(Topic(Quantity.GAP), "gap,gaps,interval,intervals,spacing,spacings,spaced,apart,every")
+add(Topic(Quantity.PAUSE), "pause,pauses,silence,silences,silent")
+add(Topic(Quantity.TEMPO), "tempo,pace,speed,rate")
+add(Topic(Quantity.ONSET), "onset,onsets")
+add(Topic(Quantity.BANDWIDTH), "bandwidth,spectral spread|width")
+add(Topic(Quantity.HARMONICITY), "harmonics|harmonic to noise ratio,hnr,harmonicity")
+add(Topic(Quantity.PEAK), "peak,peaks,peaking,peak level|amplitude|levels")
+
+add(
+    Word.EVENT,
+    "beep,beeps,tone,tones,sound,sounds,event,events,burst,bursts,note,notes,blip,blips,chirp,chirps,ping,"
+    "pings,bang,bangs,bleep,bleeps",
+)
+add(
+    Word.PULSES,
+    "pulse,pulses,series,succession,click,clicks,beat,beats,tick,ticks,tap,taps,knock,knocks,hit,hits,drum hits,"
+    "pulse train,train,rhythm,"
+    "strokes,stroke,timing,drum,drums,kick,kicks,snare,snares,hat,hats,hi hat|hats,kick|snare|bass drum,"
+    "drum beat|beats,claps,clap",
+)
+add(
+    Word.NEGATION,
+    "not,never,isn't,doesn't,don't,aren't,wasn't,weren't,cannot,can't,didn't,neither,nor,without,no,"
+    "rather than,instead of,unlike,hardly,far from,anything but,by no means,fails|fail to,no longer,"
+    "lacks,lack,nothing,none",
+)
+add(
+    Word.UNCERTAIN,
+    "might,maybe,perhaps,possibly,may,could,would,should,probably,presumably,likely,conceivably,probable,plausible,"
+    "unless,hypothetically,assume,assuming,assumed,let's say,if,unsure,unclear,uncertain,not sure|certain,"
+    "hard|difficult|impossible to say|tell,can't|cannot tell|say,i guess,i suppose,suppose",
+)
+add(Word.BECOMES, "gets,get,getting,got,becomes,become,becoming,became,turns,turning,grows ever,ever")
+add(
+    Word.CLAUSE,
+    "so,but,while,whereas,therefore,thus,hence,then,because,since,although,though,which,meaning,however,yet",
+)
+add(Word.OR, "or")
+add(Word.THAN, "than")
+add(
+    Word.UNEQUAL,
+    "above,below,over,under,at least,at most,more than,less than,within",
+)
+add(Word.SINGLE, "single,lone,solitary")
+
+add(Counts(Counted.SYLLABLES), "syllable,syllables")
+add(
+    Counts(Counted.REPEATS),
+    "pattern,patterns,phrase,phrases,motif,motifs,figure,figures,sequence,sequences,riff,cycle,cycles,repetition,"
+    "repetitions,group,groups",
+)
+add(Word.SPEECH, "speech,speaker,talker,voice,speaks,speak,speaking,talks,talk,talking,utterance,spoken,speaking rate")
+add(Word.TOGETHER, "at once,together,simultaneously,at the same time,in parallel")
+add(Word.FILLER, "in the end,from start to finish,from beginning to end,from the beginning to the end,to|until the end")
+add(Word.FILLER, "a shorter|longer time,lower|higher quality|velocity,deep bass,each|every|water drop")
+add(Word.FILLER, "i'd|would say|put|call|describe|estimate|place|judge|locate")

@@ -1,0 +1,55 @@
+"""Which sound, which stretch, which side, and which end of a change is spoken of."""
+
+from __future__ import annotations
+
+from reward.parse.lexicon.table import add
+from reward.parse.meanings import Edge, EdgeWord, Ordinal, Place, Spot
+from reward.statements import BEGINNING, ENDING, Span
+
+for _number, _words in enumerate(
+    ("first,1st,former,opening,initial", "second,2nd,latter", "third,3rd", "fourth,4th", "fifth,5th", "sixth,6th"),
+    start=1,
+):
+    add(Ordinal(_number), _words)
+add(Ordinal(-1), "last,final")
+add(Ordinal(1), "tone|beep|burst|note|sound one|1")
+add(Ordinal(2), "tone|beep|burst|note|sound two|2")
+_CLIP = "clip|segment|recording|excerpt|sample"
+add(Ordinal(1), f"{_CLIP} a|1|one,first|1st {_CLIP}|one|audio,first audio|sound {_CLIP}")
+add(Ordinal(2), f"{_CLIP} b|2|two,second|2nd {_CLIP}|one|audio,second audio|sound {_CLIP}")
+add(EdgeWord(Edge.START), "from,starts,start,starting,started,begins,begin,beginning,began,initially,at first,opens")
+add(
+    EdgeWord(Edge.END),
+    "stops,stop,stopping,stopped,ends,end,ending,ended,"
+    "finishes,finish,finishing,reaches,reach,reaching,up to,down to,until,finally",
+)
+add(EdgeWord(Edge.LOW), "between,ranges,ranging,range from,ranges from,ranging from,vary from,varies from,varying from")
+
+add(Spot(BEGINNING), "at|in|near|towards|toward the beginning|start|opening|outset,the beginning|start|opening|outset")
+add(Spot(ENDING), "at|near|towards|toward|by the end|close,the end|ending|close")
+add(Spot(BEGINNING), "first|opening|initial third|part|section,the first|opening|initial third|part|section")
+add(Spot(ENDING), "last|final|closing third|part|section,the last|final|closing third|part|section")
+add(Spot(Span(0.0, 0.5, True)), "first half")
+add(Spot(Span(0.5, 1.0, True)), "second|last|latter half")
+_SIDE = "side|channel|speaker|ear"
+for _where in ("left", "right"):
+    add(
+        Place(_where),
+        f"on|from the {_where},on|from|in the {_where} {_SIDE},{_where} {_SIDE} is|was louder|stronger,panned {_where},"
+        f"panned to|hard the|{_where} {_where},panned to {_where},louder on|in the {_where},hard {_where}",
+    )
+add(
+    Place("middle"),
+    "is|are|sits|stays|comes|heard|placed|panned in|from|to the middle|center|centre,"
+    "centered,centred,equally loud on both,equal in both channels",
+)
+add(Place("rightward"), "left to right,the left to the right")
+add(Place("leftward"), "right to left,the right to the left")
+
+_OPPOSITE = {"left": "right", "right": "left"}
+for _where, _other in _OPPOSITE.items():
+    add(
+        Place(_where),
+        f"louder on the {_where},{_where} is louder|stronger,{_where} {_SIDE} is louder|stronger,"
+        f"{_other} {_SIDE} is quieter|softer|weaker|silent|fainter,only in|on|from the {_where} {_SIDE}",
+    )

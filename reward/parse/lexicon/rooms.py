@@ -1,0 +1,38 @@
+"""Reverberation: what a room adds to a sound."""
+
+from __future__ import annotations
+
+from reward.parse.lexicon.table import add
+from reward.parse.meanings import Compares, Sounds, Topic
+from reward.statements import Quantity, Relation
+
+_WET = "reverb|reverberation|echo|echoes|reverberance"
+_MUCH = "much|significant|noticeable|obvious|audible|clear|strong|heavy|added|artificial|discernible|real"
+_ROOM = "room|hall|space|chamber|cathedral|church|cave|auditorium|environment"
+
+add(
+    Sounds("reverberant"),
+    "reverb,reverberation,reverberations,reverberant,reverberates,echo,echoes,echoing,echoey,echoed,reverby,"
+    f"large|big|huge|vast|spacious|larger|bigger {_ROOM},sense of space|spaciousness,bounce|bounces|bouncing around,"
+    "bouncing off,bounces off,bounce off,reverberating",
+)
+add(
+    Sounds("dry"),
+    f"dry,anechoic,no|without|minimal {_WET},no|without any {_WET},no|without {_MUCH} {_WET},"
+    f"no|without any {_MUCH} {_WET},"
+    f"little|hardly|barely {_WET},very|too little {_WET},little|no to no {_WET},free of|from {_WET},lacks|lack {_WET},"
+    f"lacks|lack any {_WET},lack of {_WET},"
+    f"dead room,small|smaller room|space,without|not much {_WET},not much of an echo,close miked,acoustically dead",
+)
+add(
+    Compares(Quantity.DECAY, Relation.MORE),
+    f"more {_WET},more reverberant|echoey,wetter,roomier,longer reverb|reverberation|echo",
+)
+add(
+    Compares(Quantity.DECAY, Relation.LESS),
+    f"less {_WET},less reverberant|echoey,drier,dryer,shorter reverb|reverberation",
+)
+add(
+    Topic(Quantity.DECAY),
+    "reverberation|reverb|decay time,rt60,reverberation|reverb time of,reverb|reverberation|echo tail|tails",
+)

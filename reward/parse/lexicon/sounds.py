@@ -1,0 +1,125 @@
+"""Waveforms, partials, qualities, chords, and the evenness of a rhythm."""
+
+from __future__ import annotations
+
+from reward.parse.lexicon.table import add
+from reward.parse.meanings import Counts, Evenness, Sounds, Topic
+from reward.statements import Counted, Quantity
+
+_PARTIALS = "harmonic|harmonics|partial|partials|overtone|overtones"
+
+add(Topic(Quantity.PARTIAL), "harmonic,harmonics,partial,partials,overtone,overtones")
+add(
+    Sounds("sine"),
+    "sine,sinusoid,sinusoidal,pure tone,pure sine,pure sinusoid,single|one|lone partial|harmonic,"
+    "only|just one|a partial|harmonic,only|just a single partial|harmonic,only the fundamental,"
+    "just the fundamental,no|without overtones,no|without harmonics,"
+    f"no|without higher|upper|further {_PARTIALS},no|without other|audible {_PARTIALS}",
+)
+# Qualities, on the scales that their families state.
+add(
+    Sounds("bright"),
+    "bright,brilliant,piercing,shrill,crisp,tinny,luminous,sparkling,brittle,treble heavy,"
+    "presence|energy|content in the higher|high|upper end|range|frequencies,"
+    "strong|prominent|emphasized high frequencies|treble",
+)
+add(
+    Sounds("dull"),
+    "dull,dark,muffled,mellow,woolly,warm tone|sound|timbre|voice|quality|note,is|sounds|feels|and|very warm,"
+    "muted,darkness,dullness,warmth,bass heavy,boomy,"
+    "lacks|lack high|higher frequencies,no|few|little high frequencies|treble",
+)
+_ONE = "sound|note|tone|burst|pop|click|clip"
+add(
+    Sounds("short"),
+    f"is|are|was|were|very|quite|relatively short|brief|abrupt,a short|brief|abrupt|quick {_ONE},staccato,clipped,"
+    f"abrupt {_ONE}",
+)
+add(Sounds("long"), f"is|are|was|were|very|quite|relatively long,a long {_ONE}")
+add(Sounds("long"), "sustained,prolonged,long held,drawn out,lingering")
+add(
+    Sounds("high"),
+    "high pitched,high in pitch,high register|range,high tone|note|pitch|frequency,higher|upper register|range,"
+    "in the high|higher|upper end|octave,soprano range",
+)
+add(
+    Sounds("low"),
+    "low pitched,low in pitch,low register|range,low tone|note|pitch|frequency,deep,lower register|range,"
+    "in the low|lower|bass end|octave,bass range|register",
+)
+add(Sounds("square"), "square,square wave,square like")
+add(Sounds("sawtooth"), "sawtooth,saw tooth,saw like,sawtooth wave,saw wave")
+add(Sounds("triangle"), "triangle wave,triangle,triangular")
+add(Sounds("noise"), "noise,white noise,hiss,hissing,noise burst,noise bursts")
+add(
+    Sounds("unpitched"),
+    "no|without clear|definite|distinct|steady|discernible|stable|audible pitch,"
+    "no|without a clear|definite|distinct pitch,no|without pitch,no|without any pitch,"
+    "no|without any clear pitch,unpitched,aperiodic,no|without tonal|harmonic structure",
+)
+add(Sounds("pitched"), "clear|definite|distinct|strong pitch,tonal,periodic")
+add(
+    Sounds("odd"),
+    f"only|just|mainly|mostly odd {_PARTIALS},odd {_PARTIALS} only|alone,only|just the odd {_PARTIALS},"
+    f"no|missing|without even {_PARTIALS},even {_PARTIALS} missing|absent,"
+    f"even {_PARTIALS} are missing|absent,only odd numbered {_PARTIALS}",
+)
+add(
+    Sounds("all"),
+    f"all {_PARTIALS},all the|its|of {_PARTIALS},every {_PARTIALS},both odd|even and odd|even,"
+    f"odd and even {_PARTIALS},even and odd {_PARTIALS},full|complete set|series of {_PARTIALS},"
+    f"full|complete harmonic series,full|rich|complete {_PARTIALS} series",
+)
+
+add(
+    Evenness(True, False),
+    "regular,regularly,evenly spaced,evenly,isochronous,steady rhythm|beat,steady|even spacing,"
+    "equally spaced,uniformly spaced,metronomic",
+)
+add(Evenness(False, False), "irregular,irregularly,uneven,unevenly,erratic,erratically,unevenly spaced,unsteady")
+add(Evenness(True, True), "even,uniform,equal,consistent,constant")
+add(Evenness(False, True), "vary,varies,varying,varied,unequal,random,randomly,inconsistent,different")
+
+add(
+    Sounds("rich"),
+    f"rich tone|timbre|harmonics,full rich sound,"
+    f"multiple|complex {_PARTIALS},rich in {_PARTIALS},many|strong|numerous {_PARTIALS},rich overtones,rich spectrum",
+)
+add(Sounds("soft"), "soft,softly,quiet,quietly,faint,faintly")
+add(Sounds("loud"), "loud,loudly,loud noise|noises")
+_NOISES = "noise|hiss|static|interference"
+add(
+    Sounds("noisy"),
+    "with|is|has some noise|hiss|static,audible noise|hiss|static,noise floor,"
+    "noisy,noise like,noiselike,hissy,staticky",
+)
+add(Sounds("noisy"), "high frequency hiss|noise|static")
+add(Sounds("bright"), "high frequency content|energy|quality")
+add(Sounds("clean"), "clean,noise free,without|no distortion,without|no any distortion")
+for _noise in (_NOISES, f"background {_NOISES}"):
+    add(
+        Sounds("noisy"),
+        f"a lot|lots of {_noise},significant|heavy|strong|considerable|noticeable|prominent|obvious {_noise},"
+        f"much {_noise},full of {_noise}",
+    )
+    add(
+        Sounds("clean"),
+        f"minimal|little|no|without {_noise},very little {_noise},no|without any {_noise},free of|from {_noise},"
+        f"no|without noticeable|audible|obvious|significant|discernible {_noise}",
+    )
+add(Sounds("broad"), "broadband,wideband,wide band,broad band")
+add(Sounds("narrow"), "narrowband,narrow band")
+_AT_ONCE = "at once|together|simultaneously"
+add(
+    Sounds("chord"),
+    f"chord,chords,polyphonic,several|multiple|many notes|tones|pitches {_AT_ONCE},harmony of several notes",
+)
+add(Counts(Counted.NOTES, 3), "triad")
+add(Counts(Counted.NOTES, 2), "dyad")
+_SILENT = "silent"
+add(
+    Sounds("silent"),
+    "is|are|was|were|goes|falls|becomes|stays|remains silent,completely|entirely|totally silent,"
+    "is|are|was|were completely|entirely|totally silent,complete|total|dead|only silence,there is silence|nothing,"
+    "nothing is heard|audible,nothing can be heard",
+)

@@ -1,0 +1,237 @@
+"""What a number speaks of: counts of things, and values with units."""
+
+from __future__ import annotations
+
+from reward.parse.around import Around
+from reward.parse.focus import Focus
+from reward.parse.lexicon.units import NOT_A_COUNTED_ADJECTIVE
+from reward.parse.meanings import Compares, Counts, Edge, Ordinal, Recurs, Spot, Topic, Word
+from reward.parse.words import Item
+from reward.statements import BEGINNING, ENDING, Count, Counted, Quantity, Span, Value
+
+COUNT_REACH = 4
+"""Items between a count and its noun: "three short, clear, even beeps"."""
+CHORD_REACH = 6
+"""Items between a count of notes and the word that they sound together."""
+MOST_EVENTS = 600
+"""Larger counts are no counts of events: one a second in the longest clip."""
+
+_TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET, Quantity.DECAY}
+_CLIP_UNITS = {"bpm": Quantity.TEMPO, "LUFS": Quantity.LOUDNESS, "syl": Quantity.SYLLABLES}
+"""Units that say what a number speaks of."""
+_HERTZ = {Quantity.CENTROID, Quantity.BANDWIDTH, Quantity.PARTIAL}
+"""Topics, beside pitch, that are measured in Hz."""
+_OF_PARTS = {
+    Quantity.PITCH, Quantity.PITCH_START, Quantity.PITCH_END, Quantity.PITCH_LOWEST, Quantity.PITCH_HIGHEST,
+    Quantity.PITCH_RANGE, Quantity.LEVEL, Quantity.DURATION, Quantity.CENTROID, Quantity.BANDWIDTH, Quantity.PARTIAL,
+    Quantity.HARMONICITY, Quantity.DECAY,
+}  # fmt: skip
+"""Quantities whose numbers can be of one event."""
+_EDGED = {
+    (Quantity.PITCH, Edge.START): Quantity.PITCH_START,
+    (Quantity.PITCH, Edge.END): Quantity.PITCH_END,
+    (Quantity.PITCH, Edge.LOW): Quantity.PITCH_LOWEST,
+    (Quantity.PITCH, Edge.HIGH): Quantity.PITCH_HIGHEST,
+    (Quantity.GAP, Edge.START): Quantity.GAP_FIRST,
+    (Quantity.GAP, Edge.END): Quantity.GAP_LAST,
+    (Quantity.GAP, Edge.LOW): Quantity.GAP_SHORTEST,
+    (Quantity.GAP, Edge.HIGH): Quantity.GAP_LONGEST,
+}
+_SPOT_EDGES = {BEGINNING: Edge.START, ENDING: Edge.END}
+_GROUP_WORDS = ("groups", "group", "sets", "bursts", "runs", "pattern", "cycle")
+_NO_COUNT = ("this", "that", "which", "each", "other", "another", "every", "no", "any", "whichever")
+_SEPARATE = ("separate", "distinct", "individual", "single", "discrete")
+_FROM = ("from", "between")
+_TWICE = ("twice", "thrice")
+_TIMES_WORDS = ("times", "time")
+
+
+def value_at(around: Around, focus: Focus, position: int, item: Item) -> Value | None:
+    """The value that the number with a unit at `position` states, or None; notes stretches and edges in `focus`."""
+    if item.unit == "s":
+        span = _span(around, focus, position, item)
+        if span is not None:
+            focus.spot = span
+            return None
+    if item.unit == "st":
+        return _range(around, focus, position, item)
+    if around.is_amount(position) or around.is_bound(position):
+        return None
+    edge = _edge_of(around, focus, position, item)
+    quantity: Quantity | None = None
+    if item.unit == "Hz" and focus.topic in _HERTZ:
+        quantity = focus.topic
+    elif item.unit == "Hz":
+        quantity = _EDGED.get((Quantity.PITCH, edge), Quantity.PITCH) if edge else Quantity.PITCH
+    elif item.unit == "dB":
+        of_its_own = focus.topic in (Quantity.PEAK, Quantity.HARMONICITY)
+        quantity = focus.topic if of_its_own else Quantity.LEVEL if edge is None else None
+    elif item.unit in _CLIP_UNITS:
+        quantity = _CLIP_UNITS[item.unit]
+    elif item.unit == "s":
+        quantity = _time(around, focus, position, edge)
+    if quantity is None:
+        return None
+    part = focus.where if quantity in _OF_PARTS else None
+    if isinstance(part, Span) and quantity in (Quantity.PITCH_START, Quantity.PITCH_END):
+        part = None if part in _SPOT_EDGES else part
+    if quantity in (Quantity.ONSET, Quantity.OFFSET):
+        part = None if isinstance(focus.part, Span) else focus.part
+    elif quantity is Quantity.PAUSE:
+        part = focus.pause
+    return Value(quantity, part, item.number or 0.0)
+
+
+def count_at(around: Around, focus: Focus, position: int, item: Item) -> tuple[Count, int] | None:
+    """The count that the bare number at `position` states and the position of its noun, or None."""
+    number = item.number or 0.0
+    if number != int(number) or not 0 <= number <= MOST_EVENTS:
+        return None
+    before, after = around.word_before(position), around.word(position + 1)
+    if (position and isinstance(around.meaning(position - 1), Ordinal)) or around.is_bound(position):
+        return None
+    if before == "of" and around.word(position - 2) in _GROUP_WORDS and number > 1:
+        return Count(int(number), Counted.GROUP), position
+    if (item.word == "one" and before in _NO_COUNT) or (before == "on" and item.word != "one"):
+        return None  # "this one sounds different", "a snare on 2 and 4"
+    of, last = Counted.EVENTS, position
+    counted = item.word != "one" and before in ("is", "of", "total") and around.says_count(position)
+    if item.word in _TWICE and after == "as":
+        return None
+    if (after in _TIMES_WORDS and item.word != "one") or item.word in _TWICE:
+        counted, last = True, position if item.word in _TWICE else position + 1
+        recurs = any(isinstance(around.meaning(position - back), Recurs) for back in (1, 2))
+        of = Counted.REPEATS if focus.pattern or (recurs and _repeats(around, position)) else Counted.EVENTS
+        if around.topic(position - 1) is Quantity.PAUSE:
+            of = Counted.PAUSES
+    else:
+        noun = _noun(around, position)
+        if noun is not None:
+            of, last = noun
+            counted = True
+            if of is Counted.EVENTS and _is_chord(around, position, last):
+                of = Counted.NOTES
+            if of is Counted.REPEATS and (number == 1 or _repeats_follow(around, last)):
+                return None
+            if of is Counted.PARTIALS and around.word(last).startswith("overtone"):
+                number += 1  # the fundamental is a partial, not an overtone
+    if not counted:
+        return None
+    part = focus.where if of in (Counted.NOTES, Counted.PARTIALS) else None
+    if of is Counted.EVENTS and focus.clause_part is None:
+        part = focus.spot or around.spot_ahead(last)
+    return Count(int(number), of, part), last
+
+
+def _repeats(around: Around, position: int) -> bool:
+    return any(
+        isinstance(meaning, Recurs) and meaning.alone
+        for meaning in (around.meaning(position - 1), around.meaning(position - 2))
+    )
+
+
+def _repeats_follow(around: Around, position: int) -> bool:
+    """True for the pattern of "a four-beat pattern that repeats": it is no count of patterns."""
+    return around.word(position) in ("pattern", "phrase", "figure", "sequence", "cycle", "group", "riff", "motif")
+
+
+def _noun(around: Around, position: int) -> tuple[Counted, int] | None:
+    """What is counted by the number at `position`, and where it is named."""
+    for index in range(position + 1, min(position + 2 + COUNT_REACH, len(around.items))):
+        meaning, item = around.meaning(index), around.items[index]
+        if meaning in (Word.EVENT, Word.PULSES):
+            return Counted.EVENTS, index
+        if isinstance(meaning, Counts):
+            return meaning.of, index
+        if isinstance(meaning, Topic) and meaning.quantity in (Quantity.PAUSE, Quantity.PARTIAL):
+            return (Counted.PAUSES if meaning.quantity is Quantity.PAUSE else Counted.PARTIALS), index
+        if item.number is not None or item.word in NOT_A_COUNTED_ADJECTIVE:
+            return None
+        if around.word(index - 1) in _SEPARATE and item.word.endswith("s") and item.meaning is None:
+            return Counted.EVENTS, index  # "four separate barks"
+    return None
+
+
+def _is_chord(around: Around, position: int, last: int) -> bool:
+    """True for "a chord of three notes", "a three-note chord", "two tones at once"."""
+    if around.word(last + 1) in ("chord", "chords") or "chord" in (
+        around.word(position - 2),
+        around.word(position - 3),
+    ):
+        return True
+    for item in around.items[last + 1 : last + 1 + CHORD_REACH]:
+        if item.meaning is Word.CLAUSE:
+            return False
+        if item.meaning is Word.TOGETHER:
+            return True
+    return False
+
+
+def _span(around: Around, focus: Focus, position: int, item: Item) -> Span | None:
+    """The stretch that the seconds at `position` bound, alone or together with the next number."""
+    if focus.topic in (Quantity.GAP, Quantity.ONSET) or (
+        focus.edge is Edge.START and (around.word_before(position) != "from")
+    ):
+        return None
+    if focus.topic is not None and around.word_before(position) in _FROM:
+        return None  # "the gaps vary between 0.1 s and 0.4 s"
+    if focus.spot is not None and focus.spot.end == item.number:
+        return focus.spot  # the second number of such a stretch
+    return around.span_at(position)
+
+
+def _range(around: Around, focus: Focus, position: int, item: Item) -> Value | None:
+    """A number of semitones: the range of a change, unless it is the amount of a comparison."""
+    by = around.word_before(position) == "by"
+    if around.is_bound(position) or (around.is_amount(position) and not by):
+        return None
+    if by and any(isinstance(around.meaning(position - back), Compares) for back in (2, 3)):
+        return None
+    if not focus.moving and focus.topic is not Quantity.PITCH and focus.edge is not Edge.LOW:
+        return None
+    return Value(Quantity.PITCH_RANGE, focus.where, item.number or 0.0)
+
+
+def _time(around: Around, focus: Focus, position: int, edge: Edge | None) -> Quantity | None:
+    """What a number of seconds speaks of."""
+    after = around.topic(position + 1)
+    before = around.word_before(position)
+    if around.word(position + 1) in ("mark", "in") or before in ("at", "after", "before"):
+        if edge is Edge.END:
+            return None if before != "at" else Quantity.CLIP if focus.clip else Quantity.OFFSET
+        starts = before == "at" or (before == "after" and edge is Edge.START)
+        return Quantity.ONSET if starts and (focus.part is not None or edge is Edge.START) else None
+    if focus.edge_verb and Quantity.PAUSE in [around.topic(position + ahead) for ahead in (1, 2)]:
+        return Quantity.LEAD if focus.edge_verb is Edge.START else Quantity.TRAIL
+    topic = after if after in _TIMES else focus.topic
+    if focus.pattern and topic in (Quantity.GAP, Quantity.DURATION, None):
+        return Quantity.PERIOD
+    if topic in (Quantity.DURATION, Quantity.CLIP, None):
+        if focus.clip:
+            return Quantity.CLIP
+        return Quantity.DURATION if topic is Quantity.DURATION or focus.part is not None else None
+    if topic is Quantity.GAP:
+        return _EDGED.get((Quantity.GAP, edge), Quantity.GAP) if edge else Quantity.GAP
+    return topic if topic in (Quantity.PAUSE, Quantity.DECAY) else None
+
+
+def _edge_of(around: Around, focus: Focus, position: int, item: Item) -> Edge | None:
+    """Which edge a number stands for, by the word before it and by what the number before it stood for."""
+    joint = around.word_before(position)
+    edge = focus.edge
+    spot = around.meaning(position + 1)
+    if isinstance(spot, Spot) and spot.span in _SPOT_EDGES:
+        edge = _SPOT_EDGES[spot.span]
+    elif edge is None and focus.spot in _SPOT_EDGES:
+        edge = _SPOT_EDGES[focus.spot]
+    elif edge is Edge.START and joint in ("to", "-", "down", "up", "through"):
+        edge = Edge.END
+    elif edge is Edge.LOW and joint in ("to", "-", "and"):
+        edge = Edge.HIGH
+    elif edge is None:
+        following = around.items[position + 1 : position + 4]
+        second = next((i for i in following if i.number is not None), None)
+        if second is not None and second.unit == item.unit and following[0].word in ("to", "-", "down", "up"):
+            edge = Edge.START if focus.moving else Edge.LOW
+    focus.edge = edge if edge in (Edge.START, Edge.LOW) else None
+    return edge
