@@ -236,3 +236,18 @@ def test_a_model_family_is_named_in_its_rooms_alone() -> None:
     inside = {module for module, path in modules().items() if named_in(parsed(path), words)}
     registries = {"earwitness.families.registry", "earwitness.families.toy", "listener.build"}
     assert {module for module in inside if module.split(".")[-1] not in family_words()} == registries
+
+
+def test_a_family_of_claims_is_known_by_the_registry_alone() -> None:
+    """What they share, and how parts are compared, is no family's."""
+    shared = {"base", "comparing", "course", "stretches"}
+    rooms = {name.rpartition(".")[2] for name in modules() if name.startswith("reward.families.")} - shared
+    assert len(rooms) >= 16
+    named = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for module, path in modules().items()
+        if not module.startswith("reward.families")
+        for used, line in imports(parsed(path), deep=True)
+        if used.startswith("reward.families.") and used.split(".")[2] in rooms
+    ]
+    assert named == []
