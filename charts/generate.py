@@ -29,10 +29,18 @@ TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "number"
 QUANTITY = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?)?$"}
 """A Kubernetes quantity, never negative; "" where a value may be left out."""
 
+NAME = {
+    "type": "string",
+    "maxLength": 253,
+    "pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$",
+}
+"""The name of an object in Kubernetes (RFC 1123); "" where a value may be left out."""
+
 AMOUNTS = {"type": "object", "additionalProperties": {"anyOf": [QUANTITY, {"type": "number", "minimum": 0}]}}
 
 DEFINITIONS: dict[str, Any] = {
     "quantity": QUANTITY,
+    "name": NAME,
     "resources": {
         "type": "object",
         "properties": {"requests": AMOUNTS, "limits": AMOUNTS, "claims": {"type": "array"}},

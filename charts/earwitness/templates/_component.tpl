@@ -6,13 +6,13 @@
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ include "ew.serviceAccountName" . }}
-  namespace: {{ .root.Release.Namespace }}
+  name: {{ include "ew.serviceAccountName" . | quote }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "ew.labels" . | nindent 4 }}
   {{- with .values.serviceAccount.annotations }}
   annotations:
-    {{- toYaml . | nindent 4 }}
+    {{- include "ew.strings" . | nindent 4 }}
   {{- end }}
 automountServiceAccountToken: false
 {{- end }}
@@ -23,7 +23,7 @@ kind: PodDisruptionBudget
 metadata:
   {{- include "ew.metadata" . | nindent 2 }}
 spec:
-  maxUnavailable: {{ .values.podDisruptionBudget.maxUnavailable }}
+  maxUnavailable: {{ toJson .values.podDisruptionBudget.maxUnavailable }}
   # A pod that does not work does not hold up a drain.
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:

@@ -5,7 +5,7 @@
 - name: OMP_WAIT_POLICY # a thread that waits for others of its process sleeps, instead of spinning on a core of the pod
   value: PASSIVE
 - name: EW_TOKEN
-  valueFrom: {secretKeyRef: {name: {{ include "ew.authSecret" .root }}, key: token}}
+  valueFrom: {secretKeyRef: {name: {{ include "ew.authSecret" .root | quote }}, key: token}}
 {{- if has .component (list "jobs" "trainer" "rollout" "reward" "reference") }}
 {{ include "ew.queueUrl" .root }}
 {{- end }}
@@ -17,7 +17,7 @@
 {{/* Kubernetes puts $(NAME) in place itself, so no password stands in a manifest. */}}
 {{- define "ew.redisPassword" -}}
 - name: EW_REDIS_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ include "ew.authSecret" . }}, key: redis-password}}
+  valueFrom: {secretKeyRef: {name: {{ include "ew.authSecret" . | quote }}, key: redis-password}}
 {{- end -}}
 
 {{- define "ew.redisUrl" -}}
@@ -35,8 +35,8 @@
 - name: EW_QUEUE_URL
   valueFrom:
     secretKeyRef:
-      name: {{ required "externalRedis.queue.existingSecret is needed while queue.enabled is false" .Values.externalRedis.queue.existingSecret }}
-      key: {{ .Values.externalRedis.queue.key }}
+      name: {{ required "externalRedis.queue.existingSecret is needed while queue.enabled is false" .Values.externalRedis.queue.existingSecret | quote }}
+      key: {{ .Values.externalRedis.queue.key | quote }}
 {{- end -}}
 {{- end -}}
 
@@ -54,8 +54,8 @@
 - name: EW_WEIGHTS_URLS
   valueFrom:
     secretKeyRef:
-      name: {{ required "externalRedis.weights.existingSecret is needed while weights.enabled is false" .Values.externalRedis.weights.existingSecret }}
-      key: {{ .Values.externalRedis.weights.key }}
+      name: {{ required "externalRedis.weights.existingSecret is needed while weights.enabled is false" .Values.externalRedis.weights.existingSecret | quote }}
+      key: {{ .Values.externalRedis.weights.key | quote }}
 {{- end }}
 {{- with .Values.weights.anchorsUri }}
 - name: EW_WEIGHTS_ANCHORS

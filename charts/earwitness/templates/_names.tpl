@@ -1,12 +1,45 @@
-{{/* Prefix of every name; room is left for the longest suffix. */}}
+{{/* Prefix of every name; room is left for the longest suffix. Some are names of Services, which begin with a letter and
+     hold no dot: what Kubernetes would refuse in the middle of an install is refused before it. */}}
 {{- define "ew.fullname" -}}
-{{- default .Release.Name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- $name := default .Release.Name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "%s %q cannot begin the names of Services; expected a lower-case letter, then lower-case letters, digits and hyphens: set fullnameOverride" (ternary "fullnameOverride" "the release's name" (not (empty .Values.fullnameOverride))) $name) -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .Release.Namespace) -}}
+{{- fail (printf "the namespace %q is no name of one; expected lower-case letters, digits and hyphens, at most 63" .Release.Namespace) -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
+{{/* A number or a boolean as the string that a person wrote; numbers of values are floats. */}}
+{{- define "ew.string" -}}
+{{- if kindIs "float64" . -}}{{- if eq . (floor .) }}{{ printf "%.0f" . }}{{ else }}{{ . }}{{ end -}}{{- else -}}{{ . }}{{- end -}}
+{{- end -}}
+
+{{/* YAML of a map whose values are strings, as labels and annotations are. */}}
+{{- define "ew.strings" -}}
+{{- $out := dict -}}
+{{- range $key, $value := . -}}
+{{- $_ := set $out $key (include "ew.string" $value) -}}
+{{- end -}}
+{{- toYaml $out -}}
+{{- end -}}
+
+{{/* YAML of a list of environment variables, whose values are strings. */}}
+{{- define "ew.variables" -}}
+{{- $out := list -}}
+{{- range . -}}
+{{- $variable := deepCopy . -}}
+{{- if hasKey . "value" -}}{{- $_ := set $variable "value" (include "ew.string" .value) -}}{{- end -}}
+{{- $out = append $out $variable -}}
+{{- end -}}
+{{- toYaml $out -}}
 {{- end -}}
 
 {{/* The immutable subset of the labels, for selectors. Takes (root, component). */}}
 {{- define "ew.selectorLabels" -}}
 app.kubernetes.io/name: earwitness
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -22,7 +55,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name (.root.Chart.Version | replace
 {{/* Name, namespace and labels of an object. Takes (root, component[, suffix]). */}}
 {{- define "ew.metadata" -}}
 name: {{ include "ew.fullname" .root }}-{{ default .component .suffix }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- include "ew.labels" . | nindent 2 }}
 {{- end -}}

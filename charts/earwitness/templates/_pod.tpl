@@ -15,15 +15,15 @@ metadata:
     earwitness.io/metrics: "true"
     {{- end }}
     {{- with merge (dict) (default (dict) .labels) $values.podLabels }}
-    {{- toYaml . | nindent 4 }}
+    {{- include "ew.strings" . | nindent 4 }}
     {{- end }}
   annotations:
-    checksum/config: {{ include "ew.config" .root | sha256sum }}
+    checksum/config: {{ include "ew.config" .root | sha256sum | quote }}
     {{- with merge (dict) (default (dict) .annotations) $values.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
+    {{- include "ew.strings" . | nindent 4 }}
     {{- end }}
 spec:
-  serviceAccountName: {{ include "ew.serviceAccountName" . }}
+  serviceAccountName: {{ include "ew.serviceAccountName" . | quote }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ int $values.terminationGracePeriodSeconds }}
@@ -32,20 +32,20 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with default $values.schedulerName .schedulerName }}
-  schedulerName: {{ . }}
+  schedulerName: {{ . | quote }}
   {{- end }}
   {{- with .podGroup }}
-  schedulingGroup: {podGroupName: {{ . }}}
+  schedulingGroup: {podGroupName: {{ . | quote }}}
   {{- end }}
   {{- with $values.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- with $values.runtimeClassName }}
-  runtimeClassName: {{ . }}
+  runtimeClassName: {{ . | quote }}
   {{- end }}
   {{- with $values.nodeSelector }}
   nodeSelector:
-    {{- toYaml . | nindent 4 }}
+    {{- include "ew.strings" . | nindent 4 }}
   {{- end }}
   {{- with $values.tolerations }}
   tolerations:
@@ -66,11 +66,11 @@ spec:
     {{- toYaml $values.podSecurityContext | nindent 4 }}
   containers:
     - name: {{ .component }}
-      image: {{ include "ew.image" . }}
-      imagePullPolicy: {{ $values.image.pullPolicy }}
+      image: {{ include "ew.image" . | quote }}
+      imagePullPolicy: {{ $values.image.pullPolicy | quote }}
       command: {{ toJson .command }}
       {{- if .artifacts }}
-      workingDir: {{ .root.Values.storage.mountPath }}
+      workingDir: {{ .root.Values.storage.mountPath | quote }}
       {{- end }}
       ports:
         {{- range $name, $number := .ports }}
@@ -84,7 +84,7 @@ spec:
       env:
         {{- .env | nindent 8 }}
         {{- with $values.env }}
-        {{- toYaml . | nindent 8 }}
+        {{- include "ew.variables" . | nindent 8 }}
         {{- end }}
       {{- range $probe, $service := dict "startup" "" "readiness" .component "liveness" "" }}
       {{ $probe }}Probe:
@@ -113,7 +113,7 @@ spec:
       volumeMounts:
         - {name: scratch, mountPath: /tmp}
         {{- if .artifacts }}
-        - {name: data, mountPath: {{ .root.Values.storage.mountPath }}}
+        - {name: data, mountPath: {{ .root.Values.storage.mountPath | quote }}}
         {{- end }}
         {{- if .root.Values.tls.enabled }}
         - {name: tls, mountPath: /etc/earwitness/tls, readOnly: true}
@@ -129,18 +129,18 @@ spec:
         {{- end }}
   volumes:
     - name: scratch
-      emptyDir: {sizeLimit: {{ $values.scratchSize }}}
+      emptyDir: {sizeLimit: {{ $values.scratchSize | quote }}}
     {{- if .artifacts }}
     - name: data
-      persistentVolumeClaim: {claimName: {{ include "ew.claim" .root }}}
+      persistentVolumeClaim: {claimName: {{ include "ew.claim" .root | quote }}}
     {{- end }}
     {{- if .root.Values.tls.enabled }}
     - name: tls
-      secret: {secretName: {{ include "ew.tlsSecret" .root }}, defaultMode: 0440}
+      secret: {secretName: {{ include "ew.tlsSecret" .root | quote }}, defaultMode: 0440}
     {{- end }}
     {{- with $values.shmSize }}
     - name: shm
-      emptyDir: {medium: Memory, sizeLimit: {{ . }}}
+      emptyDir: {medium: Memory, sizeLimit: {{ . | quote }}}
     {{- end }}
     {{- with .volumes }}
     {{- . | nindent 4 }}

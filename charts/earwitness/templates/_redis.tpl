@@ -89,7 +89,7 @@ spec:
     matchLabels:
       {{- include "ew.selectorLabels" $redis | nindent 6 }}
   template:
-    {{- $env := printf "%s\n- name: REDISCLI_AUTH\n  valueFrom: {secretKeyRef: {name: %s, key: redis-password}}" (include "ew.redisPassword" .root) (include "ew.authSecret" .root) }}
+    {{- $env := printf "%s\n- name: REDISCLI_AUTH\n  valueFrom: {secretKeyRef: {name: %q, key: redis-password}}" (include "ew.redisPassword" .root) (include "ew.authSecret" .root) }}
     {{- $mounts := "- {name: config, mountPath: /etc/redis, readOnly: true}" }}
     {{- if eq .component "queue" }}
     {{- $mounts = printf "%s\n- {name: queue, mountPath: /var/lib/redis}" $mounts }}
@@ -111,10 +111,10 @@ spec:
       spec:
         accessModes: [ReadWriteOnce]
         {{- with $values.persistence.storageClassName }}
-        storageClassName: {{ . }}
+        storageClassName: {{ . | quote }}
         {{- end }}
         resources:
-          requests: {storage: {{ $values.persistence.size }}}
+          requests: {storage: {{ $values.persistence.size | quote }}}
   {{- end }}
 {{- include "ew.besides" $redis }}
 {{- end -}}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import helm_python as helm
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -21,10 +22,10 @@ Render = Callable[[Object], list[Object]]
 
 
 @lru_cache(maxsize=64)
-def _render(values: str) -> str:
+def _render(values: str, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
     """JSON list of all objects. JSON in and out, so that no test sees what another one changed."""
     with helm.Chart.load(CHART) as chart:
-        files = chart.render(json.loads(values), name=RELEASE, namespace=NAMESPACE)
+        files = chart.render(json.loads(values), name=release, namespace=namespace)
     objects = [
         content
         for name, text in sorted(files.items())
@@ -39,6 +40,20 @@ def _render(values: str) -> str:
 def render() -> Render:
     """Objects of the chart under some values. Raises helm_python.errors.HelmError."""
     return lambda values: json.loads(_render(json.dumps(values)))
+
+
+@pytest.fixture(scope="session")
+def render_as() -> Callable[[Object, str, str], list[Object]]:
+    """As `render`, as a release of some name in some namespace."""
+    return lambda values, release, namespace: json.loads(_render(json.dumps(values), release, namespace))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_each_schema_once() -> Iterator[None]:
+    """The library parses megabytes of JSON for every object."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
+        yield
 
 
 def profile_values(profile: str) -> Object:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,6 @@ FOREIGN = {"keda.sh", "cert-manager.io", "monitoring.coreos.com", "scheduling.vo
 
 def test_the_chart_lints(values: Object, chart_path: Path) -> None:
     assert helm.lint(chart_path, values, strict=True)["errors"] == []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def read_each_schema_once() -> Iterator[None]:
-    """The library parses megabytes of JSON for every object."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
-        yield
 
 
 @pytest.mark.parametrize("minor", MINORS)
