@@ -14,16 +14,13 @@ import numpy as np
 from earwitness.errors import InfrastructureError
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights import delta
+from earwitness.weights.assembly import DELTA_SHARE, Verb
 from earwitness.weights.chunks import Parts, split
 from earwitness.weights.names import CHUNK_BYTES, chunk_key
 from earwitness.weights.shards import CPU_THREADS, CPU_WINDOW, STREAMS_PER_SHARD, connect_shards, in_parallel
 from earwitness.weights.store import Folder, Store
 from earwitness.weights.tensors import ELEMENTS, Checked, Tensor, checked, digest
 from earwitness.wire.weights.v1.weights_pb2 import ChunkEntry, Manifest, TensorEntry
-
-DELTA_SHARE = 1 / 3
-"""Of the model's bytes, for the deltas since the last anchor together: bounds what a joining worker fetches and what
-the shards hold, and a single delta of that size saves too little."""
 
 DELTA_CHUNK_BYTES = CHUNK_BYTES // 8
 """Chunks of a delta are smaller: the first is on the wire while the rest is still being encoded."""
@@ -45,6 +42,19 @@ class WeightPart:
         self._written: dict[str, Checked] | None = None
         self._sent: list[tuple[int, str]] = []
         """Shards and keys of the delta that was written last."""
+
+    def obey(self, verb: Verb, version: int, tensors: Iterable[Tensor], *, keep: bool = True) -> Manifest | None:
+        """Carries out an order to write, with the tensors of `version`: the table, or None as of `delta`."""
+        if verb is Verb.DELTA:
+            return self.delta(version, tensors)
+        if verb is Verb.INSTEAD:
+            self.drop_delta()
+        return self.whole(version, tensors, keep=keep)
+
+    def end(self, verb: Verb) -> None:
+        """Carries out an order that ends an attempt."""
+        if verb is not Verb.THERE:
+            self.settle(committed=verb is Verb.KEEP)
 
     def delta(self, version: int, tensors: Iterable[Tensor]) -> Manifest | None:
         """Writes what changed since the version that was committed last, and returns the table of it.
@@ -97,7 +107,7 @@ class WeightPart:
         """Says whether what was written last became the version; if not, the bits before it stay those to compare
         with."""
         if committed:
-            self._committed = self._written
+            self._committed, self._sent = self._written, []
         self._written = None
 
     def drop_delta(self) -> None:
@@ -108,10 +118,6 @@ class WeightPart:
                 with suppress(InfrastructureError):
                     shard.unlink(*keys)
         self._sent = []
-
-    def forget(self) -> None:
-        """The next version will be whole."""
-        self._committed = self._written = None
 
     def _send(self, version: int, chunks: Iterable[Parts], *, whole: bool) -> list[ChunkEntry]:
         threads = STREAMS_PER_SHARD * len(self._shards)

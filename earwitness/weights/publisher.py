@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from importlib.resources import files
 
 from earwitness.errors import InfrastructureError
 from earwitness.redis_bulk import BulkClient
+from earwitness.weights.assembly import Answer, Assembly, Order, Verb
 from earwitness.weights.errors import ChecksumError
-from earwitness.weights.manifest import nbytes, seal, unseal
+from earwitness.weights.manifest import seal, unseal
 from earwitness.weights.names import (
     BASES,
     COMMITS,
@@ -21,7 +22,7 @@ from earwitness.weights.names import (
     manifest_key,
     version_name,
 )
-from earwitness.weights.part import DELTA_SHARE, WeightPart
+from earwitness.weights.part import WeightPart
 from earwitness.weights.retention import Retention
 from earwitness.weights.shards import connect_shards, get_bytes
 from earwitness.weights.tensors import Tensor
@@ -34,9 +35,8 @@ ANCHOR_EVERY = 20
 class WeightPublisher:
     """Commits the versions of one lineage. One process per lineage; not for several threads at once.
 
-    A trainer of one rank calls `publish`. With several ranks each has a `WeightPart`; the one with the publisher asks
-    `begin`, all write what changed in their parts, it asks `needs_anchor`, all write whole tensors if so, and `commit`
-    takes the tables of all.
+    One process calls `publish`. Several ranks have a `WeightPart` each: the one with the publisher iterates `assemble`,
+    hands each order to all, and sends back what their parts answered. `publish` does the same with its own part.
     """
 
     def __init__(
@@ -71,30 +71,31 @@ class WeightPublisher:
         says, `InfrastructureError` if a shard does not answer or is full, or if a later lineage of the job is served;
         nothing is committed then, and the next version builds upon the one before.
         """
-        if (existing := self.existing(version)) is not None:
-            return existing
-        drawn = list(tensors)
-        on = self.begin()
-        changes = None if on is None else self._part.delta(version, drawn)
-        deltas = None if changes is None else [changes]
-        whole = [self._part.whole(version, drawn, keep=True)] if self.needs_anchor(deltas) else None
-        manifest, committed = self.commit(version, on, deltas, whole)
-        self._part.settle(committed=committed)
-        return manifest
+        return self._assembled(version, tensors, keep=True)
 
     def publish_anchor(self, version: int, tensors: Iterable[Tensor]) -> Manifest:
         """As `publish`, whole; nothing is kept, and a version that is there is not drawn.
 
         `tensors` are drawn one by one; their bytes must not change before this returns.
         """
+        return self._assembled(version, tensors, keep=False)
+
+    def assemble(self, version: int, *, whole: bool = False) -> Generator[Order, Sequence[Answer], None]:
+        """The orders to all parts, in turn, to each of which their answers are sent; the last one ends it, and carries
+        the manifest that is stored now. With `whole` there is no delta. Raises `InfrastructureError` as `publish`."""
         if (existing := self.existing(version)) is not None:
-            return existing
-        self._chain = []
-        self.begin()
-        table = self._part.whole(version, tensors, keep=False)
-        manifest, _ = self.commit(version, None, None, [table])
-        self._chain = []
-        return manifest
+            yield Order(Verb.THERE, manifest=existing)
+            return
+        on = self._begin()
+        assembly = Assembly(None if whole else on, self._chain, self._anchor_every)
+        while assembly.verb.writes:
+            assembly.answered((yield Order(assembly.verb)))
+        if assembly.verb is Verb.COMMIT:
+            stored, ours = self.commit(version, assembly)
+            problem = "" if ours else "another publisher was first"
+            yield Order(Verb.KEEP if ours else Verb.LEAVE, problem, stored)
+        else:
+            yield Order(Verb.LEAVE, assembly.problem)
 
     def has(self, version: int) -> bool:
         """True if the version can be read whole; false after a shard restarted, or if a reader found it damaged: then
@@ -125,37 +126,40 @@ class WeightPublisher:
         self._chain = []
         return None
 
-    def begin(self) -> int | None:
+    def _begin(self) -> int | None:
         """Makes room, and says which version the next may be a delta on: the one committed last, or None."""
         self._retention.retire()
         self._retention.sweep()
         return self._chain[-1].version if self._chain and self._retention.is_whole(self._chain) else None
 
-    def needs_anchor(self, deltas: Sequence[Manifest] | None) -> bool:
-        """Whether whole tensors have to be written, given what changed in every part: None if that is unknown, or too
-        much."""
-        if deltas is None or len(self._chain) >= self._anchor_every:
-            return True
-        return sum(map(nbytes, [*self._chain[1:], *deltas])) > DELTA_SHARE * nbytes(self._chain[0])
+    def _assembled(self, version: int, tensors: Iterable[Tensor], *, keep: bool) -> Manifest:
+        """By one part, this process's own."""
+        orders = self.assemble(version, whole=not keep)
+        order = next(orders)
+        drawn = list(tensors) if keep and order.verb.writes else tensors
+        while order.verb.writes:
+            order = orders.send([Answer(self._part.obey(order.verb, version, drawn, keep=keep))])
+        self._part.end(order.verb)
+        if order.verb is not Verb.THERE and not keep:
+            self._chain = []  # nothing is held that a delta could be made from
+        assert order.manifest is not None, "a part that fails raises"
+        return order.manifest
 
-    def commit(
-        self, version: int, on: int | None, deltas: Sequence[Manifest] | None, whole: Sequence[Manifest] | None
-    ) -> tuple[Manifest, bool]:
-        """Joins the parts and commits them: as an anchor with `whole`, else as the `deltas` on version `on`.
+    def commit(self, version: int, assembly: Assembly) -> tuple[Manifest, bool]:
+        """Joins the parts and commits them: as an anchor if they are there whole, else as a delta.
 
         The manifest that is stored now, and whether it is of these parts: if not, another publisher was first.
         """
-        manifest = self._joined(version, deltas, on) if deltas is not None and on is not None else None
-        if whole is not None:
-            step, manifest = manifest, self._joined(version, whole, None)
-            if step is not None:
-                manifest.step.CopyFrom(step)
+        deltas = self._joined(version, assembly.deltas, assembly.on) if assembly.deltas is not None else None
+        manifest = self._joined(version, assembly.whole, None) if assembly.whole is not None else deltas
         assert manifest is not None, "neither deltas nor whole tensors"
+        if deltas is not None and assembly.whole is not None:
+            manifest.step.CopyFrom(deltas)
         stored = self._commit(manifest)
         if stored != manifest:
             self._chain = []
             return stored, False
-        self._chain = [stored] if whole is not None else [*self._chain, stored]
+        self._chain = [stored] if assembly.whole is not None else [*self._chain, stored]
         self._retention.retire()
         return stored, True
 

@@ -7,7 +7,7 @@ copy while the next step waits for groups and computes log-probs.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
@@ -21,6 +21,7 @@ from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.weights import Tensor as Published
 from earwitness.weights import WeightPart, WeightPublisher
+from earwitness.weights.assembly import Answer, Order, Verb
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, Manifest
 from trainer.model.huggingface import stored_tensors
 from trainer.model.policy import PolicyModel
@@ -38,10 +39,6 @@ RETRY_SECONDS = 2.0
 FINISH_SECONDS = 900.0
 """Longest wait for a publication under way: all its attempts, each with some seconds until a shard counts as gone, and
 the anchor of a large model."""
-
-PROBLEM, TOO_MUCH, ANCHOR, DONE = b"P", b"N", b"A", b"D"
-"""First byte of what ranks tell one another: it failed, for the words that follow; a part is too much for a delta;
-whole tensors are due beside the delta; it is done (a part: and this is its table)."""
 
 
 class Publication:
@@ -124,73 +121,42 @@ class Publication:
 
     def _attempt(self, version: int, tensors: Sequence[Published]) -> str:
         """One attempt of all ranks: what went wrong, empty if nothing."""
-        plan = self._exchange.broadcast(self._plan(version))
-        if plan[:1] == PROBLEM:
-            return plan[1:].decode()
-        if plan == DONE:
-            return ""
-        on = int(plan) if plan else None
-        deltas = self._exchange.gather(self._write(version, tensors, delta=True) if on is not None else TOO_MUCH)
-        whole: list[bytes] = []
-        judged = self._exchange.broadcast(self._judged(deltas))
-        if judged == TOO_MUCH:
-            self._part.drop_delta()
-        if judged in (TOO_MUCH, ANCHOR):
-            whole = self._exchange.gather(self._write(version, tensors, delta=False))
-        outcome = self._exchange.broadcast(self._commit(version, on, deltas, whole))
-        self._part.settle(committed=outcome == DONE)
-        self._snapshot.settle(committed=outcome == DONE)
-        return outcome[1:].decode()
+        orders = self._publisher.assemble(version) if self._publisher is not None else None
+        answers: list[Answer] | None = None
+        while (order := self._next(orders, answers)).verb.writes:
+            answer = self._answer(order.verb, version, tensors)
+            answers = [Answer.decode(content) for content in self._exchange.gather(answer.encode())]
+        if order.verb is not Verb.THERE:  # as after a commit that nobody heard of: the bits before are right, too
+            self._part.end(order.verb)
+            self._snapshot.settle(committed=order.verb is Verb.KEEP)
+        if order.manifest is not None and order.verb is Verb.KEEP:
+            self._tell(order.manifest)
+        return order.problem
 
-    def _plan(self, version: int) -> bytes:
-        """Rank 0's: the version to build upon, nothing for an anchor, DONE, or the problem.
+    def _next(self, orders: Generator[Order, Sequence[Answer], None] | None, answers: list[Answer] | None) -> Order:
+        """The publisher's next order, on every rank; a publisher that fails leaves the version."""
+        order = Order(Verb.LEAVE)
+        if orders is not None:
+            try:
+                order = next(orders) if answers is None else orders.send(answers)
+            except InfrastructureError as error:
+                order = Order(Verb.LEAVE, str(error))
+        told = self._exchange.broadcast(order.encode())
+        return order if orders is not None else Order.decode(told)
 
-        DONE is what an attempt finds whose predecessor committed without hearing so. The bits of the version before
-        then stay those that the next is compared with, which is right, too.
-        """
-        if self._publisher is None:
-            return b""
+    def _answer(self, verb: Verb, version: int, tensors: Sequence[Published]) -> Answer:
         try:
-            if self._publisher.existing(version) is not None:
-                return DONE
-            on = self._publisher.begin()
+            return Answer(self._part.obey(verb, version, tensors))
         except InfrastructureError as error:
-            return PROBLEM + str(error).encode()
-        return b"" if on is None else str(on).encode()
+            return Answer(problem=str(error))
 
-    def _write(self, version: int, tensors: Sequence[Published], *, delta: bool) -> bytes:
-        try:
-            table = self._part.delta(version, tensors) if delta else self._part.whole(version, tensors, keep=True)
-        except InfrastructureError as error:
-            return PROBLEM + str(error).encode()
-        return TOO_MUCH if table is None else DONE + table.SerializeToString()
-
-    def _judged(self, deltas: Sequence[bytes]) -> bytes:
-        """Rank 0's: the first problem, TOO_MUCH, ANCHOR or DONE."""
-        worst = _worst(deltas)
-        if self._publisher is None or worst != DONE:
-            return worst
-        return ANCHOR if self._publisher.needs_anchor(_tables(deltas)) else DONE
-
-    def _commit(self, version: int, on: int | None, deltas: Sequence[bytes], whole: Sequence[bytes]) -> bytes:
-        """Rank 0's: DONE, or the problem."""
-        if self._publisher is None:
-            return b""
-        if (worst := _worst([*deltas, *whole]))[:1] == PROBLEM:
-            return worst
-        try:
-            manifest, committed = self._publisher.commit(
-                version, on, None if TOO_MUCH in deltas else _tables(deltas), _tables(whole) if whole else None
-            )
-        except InfrastructureError as error:
-            return PROBLEM + str(error).encode()
-        if not committed:
-            return PROBLEM + b"another publisher was first"
+    def _tell(self, manifest: Manifest) -> None:
+        """Rank 0's: figures of what was committed."""
         nbytes = sum(chunk.nbytes for chunk in [*manifest.chunks, *manifest.step.chunks])
         anchor = manifest.kind == VERSION_KIND_ANCHOR
-        self._log.info("weights published", version=version, kind="anchor" if anchor else "delta", bytes=nbytes)
+        kind = "anchor" if anchor else "delta"
+        self._log.info("weights published", version=manifest.version, kind=kind, bytes=nbytes)
         self._sizes = {"publish.bytes": float(nbytes), "publish.whole": float(anchor)}
-        return DONE
 
 
 def publish_directory(publisher: WeightPublisher, version: int, model_dir: Path, dtype: torch.dtype) -> int:
@@ -204,16 +170,6 @@ def publish_directory(publisher: WeightPublisher, version: int, model_dir: Path,
     tensors = ((name, tensor.to(dtype)) for name, tensor in stored_tensors(model_dir))
     manifest = publisher.publish_anchor(version, _raw(tensors))
     return sum(tensor.nbytes for tensor in manifest.tensors)
-
-
-def _worst(parts: Sequence[bytes]) -> bytes:
-    """The first problem, else TOO_MUCH if a part is, else DONE."""
-    problems = [part for part in parts if part[:1] == PROBLEM]
-    return next(iter(problems), TOO_MUCH if TOO_MUCH in parts else DONE)
-
-
-def _tables(parts: Sequence[bytes]) -> list[Manifest]:
-    return [Manifest.FromString(part[1:]) for part in parts]
 
 
 def _raw(tensors: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, str, tuple[int, ...], np.ndarray]]:

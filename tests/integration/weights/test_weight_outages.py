@@ -13,6 +13,7 @@ from earwitness.errors import InfrastructureError
 from earwitness.redis_bulk import connect_bulk
 from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, MissingVersion, WeightPart, WeightPublisher, WeightReader
+from earwitness.weights.assembly import Answer, Verb
 from earwitness.weights.names import LEASES
 from tests.integration.weights.weights_kit import LINEAGE, Policy, held, kinds, published
 
@@ -191,20 +192,18 @@ def test_a_part_that_fails_commits_nothing_for_any_rank(shards):
     parts = [WeightPart(shards, LINEAGE, rank) for rank in range(2)]
     copy = HostCopy()
     for version in range(4):
-        on = publisher.begin()
-        assert on == {0: None, 1: 0, 2: 1, 3: 1}[version]
         tensors = [list(policy.step().tensors()) for policy in policies]
-        if on is None:
-            deltas, whole = None, [p.whole(version, t, keep=True) for p, t in zip(parts, tensors, strict=True)]
-        else:
-            deltas, whole = [p.delta(version, t) for p, t in zip(parts, tensors, strict=True)], None
-        assert publisher.needs_anchor(deltas) == (whole is not None)
-        committed = version != 2
-        if committed:
-            publisher.commit(version, on, deltas, whole)
+        orders = publisher.assemble(version)
+        order = next(orders)
+        assert order.verb is (Verb.WHOLE if version == 0 else Verb.DELTA)
+        answers = [Answer(p.obey(order.verb, version, t)) for p, t in zip(parts, tensors, strict=True)]
+        if version == 2:
+            answers[1] = Answer(problem="shard 1 is full")
+        order = orders.send(answers)
+        assert (order.verb, order.problem) == ((Verb.LEAVE, "shard 1 is full") if version == 2 else (Verb.KEEP, ""))
         for part in parts:
-            part.settle(committed=committed)
-        if committed:
+            part.end(order.verb)
+        if version != 2:
             copy.catch_up(reader, LINEAGE, version)
             assert held(copy) == policies[0].bytes() | policies[1].bytes()
     assert [reader.manifest(LINEAGE, v).base_version for v in (1, 3)] == [0, 1]
