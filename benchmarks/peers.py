@@ -132,7 +132,7 @@ def ours(kind: str, work: dict[str, Any]) -> Callable[[int], tuple[float, float]
     from earwitness.recipe.stages import RlStage
     from trainer.batches import Row
     from trainer.learner import Learner
-    from trainer.model.policy import build_policy
+    from trainer.model.build import build_policy
     from trainer.ranks import parallel
     from trainer.rl.experience import names_of, updates_of
     from trainer.rl.groups import Sample

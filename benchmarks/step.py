@@ -33,7 +33,7 @@ from earwitness.recipe.stages import RlStage
 from trainer import batches
 from trainer.batches import Row
 from trainer.learner import Learner
-from trainer.model.policy import build_policy
+from trainer.model.build import build_policy
 from trainer.model.toy import make_toy
 from trainer.ranks import parallel
 from trainer.rl.experience import names_of, updates_of

@@ -13,8 +13,8 @@ from earwitness.families.architecture import read_architecture
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.batches import Row, collate
 from trainer.mels import SILENCE, MelCache
+from trainer.model.build import build_policy
 from trainer.model.logprobs import logprobs
-from trainer.model.policy import build_policy
 from trainer.ranks import parallel
 
 MICRO_BATCH = 16

@@ -27,7 +27,7 @@ from trainer.control import Board
 from trainer.driver import Driver
 from trainer.learner import Learner, Learners
 from trainer.mels import MelCache
-from trainer.model.policy import build_policy
+from trainer.model.build import build_policy
 from trainer.publish.publication import Publication
 from trainer.ranks import parallel
 from trainer.ranks.agreement import agree

@@ -20,7 +20,7 @@ from trainer.checkpoint import Checkpoints, Progress
 from trainer.checkpoint.state import restore_rng, rng_pieces
 from trainer.learner import Learner
 from trainer.mels import MelCache
-from trainer.model.policy import build_policy
+from trainer.model.build import build_policy
 from trainer.ranks import parallel
 from trainer.tuning.examples import Examples, load_tokenizer
 from trainer.tuning.supervised import tune

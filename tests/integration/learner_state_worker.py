@@ -20,8 +20,9 @@ import torch.distributed as dist
 from earwitness.recipe.schema import Optimizer
 from trainer.checkpoint.pieces import Pieces, file_of, write_pieces
 from trainer.learner import Learner
+from trainer.model.build import build_policy
 from trainer.model.names import slots
-from trainer.model.policy import build_policy, unwrap
+from trainer.model.policy import unwrap
 from trainer.ranks import parallel
 
 CONFIG = Optimizer(learning_rate=1e-2, weight_decay=0.1, warmup_steps=4)

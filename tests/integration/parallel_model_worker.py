@@ -19,15 +19,19 @@ from torch import Tensor
 
 from earwitness.recipe.schema import Optimizer
 from trainer.batches import Batch, Row, collate
+from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors, save_pretrained
 from trainer.model.logprobs import States, logprobs, logprobs_and_entropy, place
+from trainer.model.names import slots
 from trainer.model.optimizer import accumulate, forward, wrap
-from trainer.model.policy import build_policy, is_last_stage, unwrap
+from trainer.model.policy import is_last_stage, unwrap
 from trainer.ranks.parallel import all_reduce_sum, broadcast_bytes, data_parallel, device, initialize, is_rank_zero
 
 ROWS, SEQ, FRAMES, PATCHES, FIRST = 4, 24, 81, 10, 13
 """Rows 0 and 1 share a clip, so do rows 2 and 3; tokens from FIRST on count."""
 STEPS = 3
+NOISE = 1e-2
+"""Added to gradients, to see ranks agree on them."""
 
 
 def micro_batches(audio_patch_id: int) -> list[Batch]:
@@ -105,6 +109,36 @@ def train(model_dir: Path, out: Path, dtype: torch.dtype) -> None:
         (out / "seen.json").write_text(json.dumps({"logprobs": float(total), "norms": norms}))
 
 
+def drift(model_dir: Path, *, sequence_parallel: bool) -> dict[str, float]:
+    """Trains with gradients of what ranks have whole that are rank * NOISE too large on each rank, as where kernels add
+    in an order of their own. How far ranks are then apart, and what the noise made of one gradient.
+    """
+    wrapped, optimizer = wrap(
+        build_policy(model_dir, sequence_parallel=sequence_parallel), Optimizer(learning_rate=1e-3)
+    )
+    whole = [slot.parameter for slot in slots(unwrap(wrapped)) if slot.cut == "whole"]
+    batches = micro_batches(unwrap(wrapped).audio_patch_id)
+    accumulate(wrapped, batches, loss)
+    watched = unwrap(wrapped).audio.adapter.linear2.bias
+    clean = watched.main_grad.clone()
+    rank, group = parallel_state.get_tensor_model_parallel_rank(), parallel_state.get_tensor_model_parallel_group()
+    for parameter in whole:
+        parameter.register_hook(lambda gradient: gradient + rank * NOISE)
+    apart = offset = 0.0
+    for step in range(STEPS):
+        accumulate(wrapped, batches, loss)
+        if step == 0:
+            offset = float((watched.main_grad - clean).mean()) / len(batches)
+        assert optimizer.step()[0]
+        for parameter in whole:
+            first = parameter.detach().clone()
+            dist.broadcast(
+                first, dist.get_global_rank(group := parallel_state.get_tensor_model_parallel_group(), 0), group
+            )
+            apart = max(apart, float((first - parameter.detach()).abs().max()))
+    return {"apart": apart, "offset": offset}
+
+
 def main() -> None:
     """Runs the rank."""
     torch.set_num_threads(1)
@@ -116,6 +150,11 @@ def main() -> None:
         check_slices()
         (out / name).mkdir(exist_ok=True)
         train(model_dir, out / name, getattr(torch, dtype))
+        if name == "tp2":
+            seen = {str(on): drift(model_dir, sequence_parallel=on) for on in (True, False)}
+            every: list[dict[str, dict[str, float]]] = [{}] * dist.get_world_size()
+            dist.all_gather_object(every, seen)
+            (out / name / "drift.json").write_text(json.dumps(every))
     dist.barrier()
     dist.destroy_process_group()
 

@@ -35,7 +35,7 @@ def main(model_dir: str, path: str, bound: str) -> None:
     from earwitness.recipe.stages import RlStage
     from trainer.learner import Learner
     from trainer.mels import MelCache
-    from trainer.model.policy import build_policy
+    from trainer.model.build import build_policy
     from trainer.ranks.parallel import initialize
     from trainer.rl.experience import names_of, updates_of
     from trainer.rl.groups import samples_of

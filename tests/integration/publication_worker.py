@@ -18,8 +18,9 @@ from safetensors.torch import save_file
 from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.weights import WeightPart, WeightPublisher
+from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors
-from trainer.model.policy import PolicyModel, build_policy
+from trainer.model.policy import PolicyModel
 from trainer.publish import publication as module_under_test
 from trainer.publish.publication import Publication
 from trainer.ranks.parallel import initialize, is_rank_zero

@@ -137,8 +137,8 @@ def main(model_dir: str, given: str, answer: str) -> None:
     from earwitness.audio import read_audio
     from earwitness.logmel import log_mel
     from trainer.model.audio import AudioBatch
+    from trainer.model.build import build_policy
     from trainer.model.logprobs import response_logprobs
-    from trainer.model.policy import build_policy
     from trainer.ranks.parallel import initialize
 
     torch.set_num_threads(1)

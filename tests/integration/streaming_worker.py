@@ -16,9 +16,10 @@ from megatron.core import parallel_state
 
 from trainer.model import huggingface, weight_files
 from trainer.model.audio import AudioBatch
+from trainer.model.build import build_policy
 from trainer.model.logprobs import response_logprobs
 from trainer.model.optimizer import forward
-from trainer.model.policy import PolicyModel, build_policy, is_last_stage
+from trainer.model.policy import PolicyModel, is_last_stage
 from trainer.ranks.parallel import initialize
 
 BLOCK_BYTES = 1 << 20

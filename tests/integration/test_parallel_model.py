@@ -27,6 +27,9 @@ LAYOUTS = {
 }
 """Layouts by number of ranks."""
 
+NOISE = 1e-2
+"""By how much the worker makes the second rank's gradients larger."""
+
 pytestmark = pytest.mark.timeout(SECONDS + 60)
 
 
@@ -115,6 +118,15 @@ def test_saved_directories_hold_the_exported_weights(
     assert saved.keys() == exported.keys() == load_file(toy_dir / "model.safetensors").keys()
     for name, tensor in saved.items():
         assert torch.equal(tensor, exported[name]), name
+
+
+@pytest.mark.parametrize("sequence_parallel", [True, False])
+def test_what_ranks_have_whole_does_not_drift(look: Callable[[str], Seen], out: Path, sequence_parallel: bool) -> None:
+    """One rank's gradients are larger: all take the mean, and none is then apart from another by a bit."""
+    look("tp2")
+    seen = [rank[str(sequence_parallel)] for rank in json.loads((out / "tp2" / "drift.json").read_text())]
+    assert [rank["apart"] for rank in seen] == [0.0, 0.0]
+    assert [rank["offset"] for rank in seen] == pytest.approx([NOISE / 2, NOISE / 2], rel=1e-3)
 
 
 def test_bf16_layouts_agree_roughly(look: Callable[[str], Seen]) -> None:

@@ -20,8 +20,8 @@ from earwitness.recipe.schema import ToyModel
 from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, MissingVersion, WeightPart, WeightPublisher, WeightReader
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
+from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors
-from trainer.model.policy import build_policy
 from trainer.model.toy import make_toy
 from trainer.publish import publication as under_test
 from trainer.publish.publication import Publication

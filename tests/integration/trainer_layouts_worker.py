@@ -27,8 +27,8 @@ from earwitness.recipe.stages import RlStage
 from trainer.errors import NonFiniteError
 from trainer.learner import Learner
 from trainer.mels import MelCache
+from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors
-from trainer.model.policy import build_policy
 from trainer.ranks import parallel
 from trainer.rl.groups import Sample, samples_of
 from trainer.rl.reinforce import reinforce

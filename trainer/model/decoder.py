@@ -23,6 +23,7 @@ from earwitness.families.dims import DecoderDims
 from trainer.model.attention import CausalAttention, is_fused
 from trainer.model.norm import RMSNorm
 from trainer.model.packing import Packing
+from trainer.model.replicated import average_replicated
 from trainer.ranks.parallel import device
 
 
@@ -156,6 +157,8 @@ def layer_spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmod
 
 def _finalize(model: list[nn.Module], _num_tokens: Tensor | None, **options: Any) -> None:
     """Sums gradients over replicas; the losses are divided already, so the token count must not divide again."""
+    for chunk in model:
+        average_replicated(chunk)
     finalize_model_grads(model, None, **options)
 
 

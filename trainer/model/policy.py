@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from megatron.core import parallel_state
 from megatron.core.packed_seq_params import PackedSeqParams
@@ -12,11 +10,9 @@ from megatron.core.tensor_parallel import (
     scatter_to_sequence_parallel_region,
 )
 from megatron.core.transformer.module import MegatronModule
-from tokenizers import Tokenizer
 from torch import Tensor
 
-from earwitness.errors import InputError
-from earwitness.families.architecture import Architecture, read_architecture
+from earwitness.families.architecture import Architecture
 from trainer.model.attention import is_fused
 from trainer.model.audio import AudioBatch, AudioTower
 from trainer.model.decoder import build_decoder
@@ -151,43 +147,6 @@ def _packed(segments: Segments | None) -> PackedSeqParams | None:
     if segments is None:
         return None
     return packed_rows(segments.lengths, device()) if is_fused() else packing(segments, device())
-
-
-def build_policy(
-    model_dir: str | Path,
-    *,
-    value_head: bool = False,
-    dtype: torch.dtype = torch.float32,
-    freeze_encoder: bool = False,
-    sequence_parallel: bool = True,
-    recompute: bool = False,
-) -> PolicyModel:
-    """Builds this rank's part of the model in `model_dir` and loads its weights.
-
-    With `value_head` it is a critic of the same shape that starts from the policy's weights and the value 0.
-    With `freeze_encoder` the encoder (not the adaptor) gets no gradients and no optimizer state. With
-    `sequence_parallel` ranks that share layers also share what stands between them, each a part of the sequence. With
-    `recompute` the decoder's layers keep only their input and are run again in the backward pass.
-    """
-    from trainer.model.huggingface import load_weights
-
-    architecture = read_architecture(model_dir)
-    placeholder = architecture.family.layout.audio_patch
-    patch = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json")).token_to_id(placeholder)
-    if patch is None:
-        raise InputError(f"{model_dir}/tokenizer.json", f"has no token {placeholder}", "an audio model's tokenizer")
-    module = PolicyModel(
-        architecture,
-        patch,
-        value_head=value_head,
-        dtype=dtype,
-        sequence_parallel=sequence_parallel,
-        recompute=recompute,
-    )
-    load_weights(module, model_dir)
-    if freeze_encoder and module.audio is not None:
-        module.audio.encoder.requires_grad_(False)
-    return module
 
 
 def unwrap(module: torch.nn.Module) -> PolicyModel:

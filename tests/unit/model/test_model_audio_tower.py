@@ -17,9 +17,9 @@ from earwitness.families.step_audio import audio_tokens
 from trainer.batches import Row, collate
 from trainer.model import audio as audio_module
 from trainer.model.audio import AudioBatch, AudioTower
+from trainer.model.build import build_policy
 from trainer.model.encodings import Encodings
 from trainer.model.kept import Kept
-from trainer.model.policy import build_policy
 
 HEADS = 2
 

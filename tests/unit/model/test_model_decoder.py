@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 
 from earwitness.families.architecture import read_architecture
 from trainer.model.audio import AudioBatch
+from trainer.model.build import build_policy
 from trainer.model.logprobs import States, response_logprobs
-from trainer.model.policy import NO_AUDIO, PolicyModel, build_policy
+from trainer.model.policy import NO_AUDIO, PolicyModel
 
 pytestmark = pytest.mark.smoke
 

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from earwitness.errors import InputError
 from earwitness.families.architecture import read_architecture
 from trainer.model import weight_files
+from trainer.model.build import build_policy
 from trainer.model.huggingface import WeightsError, export_tensors, load_weights, save_pretrained
 from trainer.model.names import full_shapes, slots
-from trainer.model.policy import build_policy
 from trainer.model.weight_files import INDEX, SINGLE
 
 

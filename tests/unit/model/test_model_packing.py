@@ -11,8 +11,9 @@ import torch
 
 from trainer import batches as batches_module
 from trainer.batches import Batch, Row, collate, padded_length
+from trainer.model.build import build_policy
 from trainer.model.logprobs import logprobs, logprobs_and_entropy, response_values
-from trainer.model.policy import PolicyModel, build_policy
+from trainer.model.policy import PolicyModel
 
 CPU = torch.device("cpu")
 FRAMES = {"long": 81, "short": 61}

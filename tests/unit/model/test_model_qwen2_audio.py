@@ -19,9 +19,10 @@ from earwitness.families.qwen2_audio import LAYOUT, audio_tokens
 from earwitness.logmel import log_mel
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.model.audio import AudioBatch
+from trainer.model.build import build_policy
 from trainer.model.huggingface import save_pretrained
 from trainer.model.logprobs import response_logprobs
-from trainer.model.policy import NO_AUDIO, PolicyModel, build_policy
+from trainer.model.policy import NO_AUDIO, PolicyModel
 
 PATCH = 5
 SECONDS = [0.05, 0.4, 1.0, 1.613]

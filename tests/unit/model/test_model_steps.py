@@ -12,7 +12,7 @@ from earwitness.recipe.schema import Optimizer, SamplingConfig
 from earwitness.recipe.stages import RlStage
 from trainer.batches import Row
 from trainer.learner import Learner
-from trainer.model.policy import build_policy
+from trainer.model.build import build_policy
 from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample
 from trainer.rl.learn import learn

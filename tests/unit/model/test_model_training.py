@@ -11,9 +11,10 @@ from torch import Tensor
 
 from earwitness.recipe.schema import Optimizer
 from trainer.model.audio import AudioBatch
+from trainer.model.build import build_policy
 from trainer.model.logprobs import response_logprobs
 from trainer.model.optimizer import accumulate, forward, wrap
-from trainer.model.policy import build_policy, unwrap
+from trainer.model.policy import unwrap
 
 OPTIMIZER = Optimizer(learning_rate=1e-2, clip_grad=1.0, weight_decay=0.1)
 ROWS, SEQ, FRAMES = 4, 20, 81

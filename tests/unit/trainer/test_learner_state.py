@@ -10,7 +10,7 @@ from trainer.batches import Row, collate
 from trainer.checkpoint.pieces import Pieces, file_of, write_pieces
 from trainer.errors import CheckpointError
 from trainer.learner import Learner
-from trainer.model.policy import build_policy
+from trainer.model.build import build_policy
 from trainer.model.toy import make_toy
 from trainer.ranks import parallel
 from trainer.tuning.supervised import supervised_loss

@@ -15,7 +15,7 @@ from services.trainer import __main__ as service
 from trainer.batches import Row, collate
 from trainer.errors import TrainingError
 from trainer.learner import Learner
-from trainer.model.policy import build_policy
+from trainer.model.build import build_policy
 from trainer.model.toy import make_toy
 from trainer.ranks import parallel
 from trainer.tuning.supervised import supervised_loss

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness.recipe.schema import ToyModel
+from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors
-from trainer.model.policy import build_policy
 from trainer.model.toy import make_toy
 from trainer.publish.snapshot import Snapshot, owners
 from trainer.ranks.parallel import initialize

@@ -1,0 +1,48 @@
+"""The policy, or the critic, of a Hugging Face directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from earwitness.errors import InputError
+from earwitness.families.architecture import read_architecture
+from trainer.model.huggingface import load_weights
+from trainer.model.policy import PolicyModel
+
+
+def build_policy(
+    model_dir: str | Path,
+    *,
+    value_head: bool = False,
+    dtype: torch.dtype = torch.float32,
+    freeze_encoder: bool = False,
+    sequence_parallel: bool = True,
+    recompute: bool = False,
+) -> PolicyModel:
+    """Builds this rank's part of the model in `model_dir` and loads its weights.
+
+    With `value_head` it is a critic of the same shape that starts from the policy's weights and the value 0.
+    With `freeze_encoder` the encoder (not the adaptor) gets no gradients and no optimizer state. With
+    `sequence_parallel` ranks that share layers also share what stands between them, each a part of the sequence. With
+    `recompute` the decoder's layers keep only their input and are run again in the backward pass.
+    """
+    architecture = read_architecture(model_dir)
+    placeholder = architecture.family.layout.audio_patch
+    patch = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json")).token_to_id(placeholder)
+    if patch is None:
+        raise InputError(f"{model_dir}/tokenizer.json", f"has no token {placeholder}", "an audio model's tokenizer")
+    module = PolicyModel(
+        architecture,
+        patch,
+        value_head=value_head,
+        dtype=dtype,
+        sequence_parallel=sequence_parallel,
+        recompute=recompute,
+    )
+    load_weights(module, model_dir)
+    if freeze_encoder and module.audio is not None:
+        module.audio.encoder.requires_grad_(False)
+    return module
