@@ -46,7 +46,8 @@ OPENING = """\
 <!-- Written by docs/generate.py from earwitness/recipe/; change that and run `make docs`. -->
 
 A recipe is a YAML file of at most 1 MiB. `earwitness validate RECIPE` names every mistake in it: where it is, what is
-wrong, what would be right. Unknown keys are mistakes. Relative paths (`output`, `model.path`, the values of `data`)
+wrong, what would be right. Unknown keys are mistakes, and every number has a
+highest value, which the mistake names. Relative paths (`output`, `model.path`, the values of `data`)
 start from the directory in which `earwitness submit` is called. A working example is
 [recipes/quickstart.yaml](../recipes/quickstart.yaml).
 """

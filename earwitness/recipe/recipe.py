@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, head_rules, order_rules, require
-from earwitness.recipe.schema.fields import Count, Name, Strict, Uri
+from earwitness.recipe.schema.fields import Name, Seed, Strict, Uri
 from earwitness.recipe.schema.model import ModelConfig
 from earwitness.recipe.schema.sampling import ProbeData, Rewards
 from earwitness.recipe.stages import BEGINNING, AnyStage
@@ -20,7 +20,7 @@ class Recipe(Strict):
     """What people call it."""
     output: Uri
     """URI of the folder for checkpoints, artifacts and the report."""
-    seed: Count = 1
+    seed: Seed = 1
     """Seed of weights, shuffles and sampling."""
     model: ModelConfig
     """The policy."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import grpc
 
 from earwitness import storage
-from earwitness.errors import ConflictError, InfrastructureError, InputError
+from earwitness.errors import ConflictError, InfrastructureError, InputError, shown
 from earwitness.jobs.apart import WorkFailed, apart
 from earwitness.jobs.changes import Ended, apply
 from earwitness.jobs.mesh import Mesh
@@ -23,6 +23,10 @@ from earwitness.recipe.yamltext import MAX_BYTES
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
 
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""A recipe's name, date, time and four digits; it becomes part of keys, where a colon would lead to others."""
+LAST_SEQUENCE = 2**63 - 1
+"""The highest number of an event, far beyond those that a job has."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PAGE_SIZE = 50
 LARGEST_PAGE = 500
@@ -103,7 +107,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
     async def GetJob(  # noqa: N802
         self, request: wire.GetJobRequest, context: grpc.aio.ServicerContext
     ) -> wire.GetJobResponse:
-        stored = await self._store.get(request.job_id)
+        stored = await self._store.get(_job_id(request.job_id))
         return wire.GetJobResponse(job=stored.record.wire(), recipe_yaml=stored.recipe)
 
     async def ListJobs(  # noqa: N802
@@ -121,8 +125,10 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         self, request: wire.WatchJobRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[wire.WatchJobResponse]:
         after = request.after_sequence
+        if after > LAST_SEQUENCE:
+            raise InputError("after_sequence", f"{after}", f"at most {LAST_SEQUENCE}, or 0 for all events")
         while True:
-            stored = await self._store.get(request.job_id)
+            stored = await self._store.get(_job_id(request.job_id))
             for event in await self._store.events(request.job_id, after, WATCH_BATCH):
                 after = event.sequence
                 yield wire.WatchJobResponse(event=event)
@@ -135,7 +141,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
     async def CancelJob(  # noqa: N802
         self, request: wire.CancelJobRequest, context: grpc.aio.ServicerContext
     ) -> wire.CancelJobResponse:
-        record = await self._allowed(request.job_id, "cancel")
+        record = await self._allowed(_job_id(request.job_id), "cancel")
         if record.state is State.QUEUED:
             ended = apply(record, Ended(State.CANCELLED, time.time()))
             if await self._store.cancel_waiting(ended):
@@ -149,13 +155,13 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
     async def PauseJob(  # noqa: N802
         self, request: wire.PauseJobRequest, context: grpc.aio.ServicerContext
     ) -> wire.PauseJobResponse:
-        record = await self._hold(request.job_id, "pause", "pause")
+        record = await self._hold(_job_id(request.job_id), "pause", "pause")
         return wire.PauseJobResponse(job=record.wire())
 
     async def ResumeJob(  # noqa: N802
         self, request: wire.ResumeJobRequest, context: grpc.aio.ServicerContext
     ) -> wire.ResumeJobResponse:
-        record = await self._hold(request.job_id, "resume", "")
+        record = await self._hold(_job_id(request.job_id), "resume", "")
         return wire.ResumeJobResponse(job=record.wire())
 
     async def GetMesh(  # noqa: N802
@@ -186,3 +192,9 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
             if there(record) or record.state.ended or time.monotonic() > until:
                 return record
             await asyncio.sleep(POLL_SECONDS)
+
+
+def _job_id(text: str) -> str:
+    if not JOB_ID.fullmatch(text):
+        raise InputError("job_id", shown(text), "the id of a job, as `earwitness list` shows it")
+    return text

@@ -70,6 +70,12 @@ def test_requests_that_make_no_sense(mesh: Mesh, recipe: dict) -> None:
     assert code(lambda: mesh.get("nobody")) == grpc.StatusCode.NOT_FOUND
     assert code(lambda: mesh.events("nobody")) == grpc.StatusCode.NOT_FOUND
     assert code(lambda: mesh.stub.CancelJob(wire.CancelJobRequest(job_id="nobody"))) == grpc.StatusCode.NOT_FOUND
+    for nonsense in ("quick:events", "", "a\0b", "x" * 200):
+        assert code(lambda: mesh.get(nonsense)) == grpc.StatusCode.INVALID_ARGUMENT  # noqa: B023 - called here
+        cancel = wire.CancelJobRequest(job_id=nonsense)
+        assert code(lambda: mesh.stub.CancelJob(cancel)) == grpc.StatusCode.INVALID_ARGUMENT  # noqa: B023
+    beyond = wire.WatchJobRequest(job_id="nobody", after_sequence=2**64 - 1)
+    assert code(lambda: list(mesh.stub.WatchJob(beyond, timeout=10))) == grpc.StatusCode.INVALID_ARGUMENT
     bad_page = wire.ListJobsRequest(page_token="next")
     assert code(lambda: mesh.stub.ListJobs(bad_page)) == grpc.StatusCode.INVALID_ARGUMENT
 

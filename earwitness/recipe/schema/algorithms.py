@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from earwitness.recipe.schema.fields import Count, Share, Strict, models_in
+from earwitness.recipe.schema.fields import Bound, Count, Share, Strict, models_in
 from earwitness.recipe.schema.updates import Optimizer
 
 
@@ -31,7 +31,7 @@ class CriticAlgorithm(Algorithm):
     """How the critic moves; none: as the policy."""
     critic_warmup_steps: Count = 0
     """First steps that update only the critic."""
-    value_clip: Annotated[float, Field(gt=0.0)] = 0.2
+    value_clip: Bound = 0.2
     """Clip of the value's move."""
 
 
@@ -90,7 +90,7 @@ class ClipLoss(Strict):
     """Lower clip of the ratio."""
     clip_high: Share = 0.2
     """Upper clip of the ratio."""
-    dual_clip: Annotated[float, Field(gt=1.0)] = 3.0
+    dual_clip: Annotated[float, Field(gt=1.0, le=1e6)] = 3.0
     """Bound of the loss where the advantage is negative."""
     mean: Literal["token", "sequence"] = "token"
     """token: all tokens of the global batch weigh the same; sequence: all trajectories, whatever their length."""
@@ -115,7 +115,7 @@ class CispoLoss(Strict):
     """CISPO: the ratio only weighs -A log p, and is cut instead of the gradient; all tokens weigh the same."""
 
     type: Literal["cispo"] = "cispo"
-    clip_high: Annotated[float, Field(ge=0.0)] = 4.0
+    clip_high: Annotated[float, Field(ge=0.0, le=1e6)] = 4.0
     """How far above 1 a weight may be; there is no bound from below."""
 
     @property

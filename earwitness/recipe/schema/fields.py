@@ -10,8 +10,29 @@ from pydantic_core import PydanticCustomError
 from earwitness import storage
 from earwitness.errors import InputError
 
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
+MILLION = 1_000_000
+Positive = Annotated[int, Field(ge=1, le=MILLION)]
+"""A number of steps or prompts: a million steps of a second last twelve days, a million clips fill a terabyte."""
+Count = Annotated[int, Field(ge=0, le=MILLION)]
+"""As `Positive`, or none."""
+Seed = Annotated[int, Field(ge=0, lt=2**53)]
+"""Whole numbers that every reader of JSON keeps exactly."""
+Tokens = Annotated[int, Field(ge=1, le=2**20)]
+"""The longest contexts that models are made for."""
+Group = Annotated[int, Field(ge=1, le=256)]
+"""Trajectories of one prompt: what a worker's engine generates at a time."""
+Batch = Annotated[int, Field(ge=1, le=65_536)]
+"""Sequences or groups of one step: more do not make an update better, and must all be held at a time."""
+Ranks = Annotated[int, Field(ge=1, le=1024)]
+"""Ranks of one model; the largest trainings use fewer in each direction."""
+Depth = Annotated[int, Field(ge=1, le=256)]
+"""Layers or heads; twice as many as the deepest public models have."""
+Width = Annotated[int, Field(ge=1, le=65_536)]
+"""Numbers of a layer: as wide as the widest public models' feed-forward parts."""
+Weight = Annotated[float, Field(ge=0.0, le=100.0)]
+"""Of a term beside others of size 1; above, nothing else counts."""
+Bound = Annotated[float, Field(gt=0.0, le=1e6)]
+"""Of a quantity that is about 1; at its highest value it never binds."""
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -25,6 +46,12 @@ def _plain_uri(uri: str) -> str:
         raise PydanticCustomError(
             "uri", "{what}; expected {expected}", {"what": error.problem, "expected": error.expected}
         ) from error
+    if uri.startswith("memory:"):
+        what = {
+            "what": "lies in the memory of one process",
+            "expected": "a store that every service of the mesh reaches",
+        }
+        raise PydanticCustomError("uri", "{what}; expected {expected}", what)
     return uri
 
 

@@ -7,35 +7,38 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from earwitness.recipe.rules import Rule, require
-from earwitness.recipe.schema.fields import Positive, Strict, Uri
+from earwitness.recipe.schema.fields import Depth, Ranks, Strict, Tokens, Uri, Width
+
+MOST_TOY_PARAMETERS = 10**9
+"""A toy is made in the memory of one process, 4 bytes a parameter, and written before a job begins."""
 
 
 class ToyModel(Strict):
     """Dimensions of a Step-Audio-R1 model at toy size, made with random weights and its own tokenizer."""
 
-    hidden_size: Positive = 128
+    hidden_size: Width = 128
     """Decoder width."""
-    layers: Positive = 3
+    layers: Depth = 3
     """Decoder layers."""
-    heads: Positive = 4
+    heads: Depth = 4
     """Decoder attention heads; stages that sample need hidden_size / heads of a size that vLLM has on the CPU."""
-    kv_heads: Positive = 2
+    kv_heads: Depth = 2
     """Decoder key-value groups."""
-    intermediate_size: Positive = 384
+    intermediate_size: Width = 384
     """Width of the decoder's gated MLP."""
     vocab_size: Annotated[int, Field(ge=300, le=4096)] = 768
     """Tokens of the BPE tokenizer trained on the traces of all manifests, special tokens included (256 are bytes)."""
-    max_positions: Positive = 512
+    max_positions: Tokens = 512
     """Longest sequence, tokens."""
-    encoder_size: Positive = 128
+    encoder_size: Width = 128
     """Audio encoder width."""
-    encoder_layers: Positive = 2
+    encoder_layers: Depth = 2
     """Audio encoder layers."""
-    encoder_heads: Positive = 4
+    encoder_heads: Depth = 4
     """Audio encoder attention heads."""
-    adapter_size: Positive = 256
+    adapter_size: Width = 256
     """Width between the adaptor's two linear layers."""
-    n_mels: Positive = 128
+    n_mels: Depth = 128
     """Mel bins."""
 
     @model_validator(mode="after")
@@ -48,7 +51,13 @@ class ToyModel(Strict):
         even = Rule("heads", f"heads of size {head_size}, which rotary embedding cannot halve", "an even head size")
         pairs = [("heads", "hidden_size"), ("kv_heads", "heads"), ("encoder_heads", "encoder_size")]
         exact = self.hidden_size % self.heads == 0
-        require([*(divides(part, whole) for part, whole in pairs), (not exact or head_size % 2 == 0, even)])
+        about = self.layers * self.hidden_size * (4 * self.hidden_size + 3 * self.intermediate_size)
+        about += self.encoder_layers * 12 * self.encoder_size**2
+        small = Rule(
+            "", f"a toy of about {about:,} parameters", f"at most {MOST_TOY_PARAMETERS:,}; a larger one by `path`"
+        )
+        rules = [*(divides(part, whole) for part, whole in pairs), (not exact or head_size % 2 == 0, even)]
+        require([*rules, (about <= MOST_TOY_PARAMETERS, small)])
         return self
 
 
@@ -64,9 +73,9 @@ class ModelConfig(Strict):
     freeze_encoder: bool = False
     """The audio encoder stays as it is, as in the paper, and hears each clip once; the adaptor behind it learns. A toy
     with random weights has all to learn."""
-    tensor_parallel: Positive = 1
+    tensor_parallel: Ranks = 1
     """Ranks that share each layer of the trainer."""
-    pipeline_parallel: Positive = 1
+    pipeline_parallel: Ranks = 1
     """Ranks that share the trainer's stack of layers."""
     sequence_parallel: bool = True
     """Ranks that share a layer also share what stands between layers, each a part of the sequence."""

@@ -15,7 +15,7 @@ from earwitness.recipe.schema.algorithms import (
     Ppo,
     gathered,
 )
-from earwitness.recipe.schema.fields import Count, Positive
+from earwitness.recipe.schema.fields import Batch, Bound, Count, Positive, Weight
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Load, Optimizer, Training
 
@@ -29,30 +29,30 @@ class Reinforcement(Training):
     """What the policy descends: the name of one, or its `type` and its own keys."""
     steps: Positive
     """Policy versions to publish."""
-    groups_per_step: Positive = 16
+    groups_per_step: Batch = 16
     """Groups consumed by one step."""
     sampling: SamplingConfig = SamplingConfig(samples=16)
     """Trajectories."""
-    updates_per_step: Positive = 1
+    updates_per_step: Batch = 1
     """Optimizer updates on each step's trajectories: the global batch is split in this many mini-batches."""
     optimizer: Optimizer
     """How the policy moves."""
-    kl_coef: Annotated[float, Field(ge=0.0)] = 0.0
+    kl_coef: Weight = 0.0
     """Weight of the KL term to the frozen reference; above 0 the reference service is used. A term of the loss;
     in reinforce++ one of the reward, always k1."""
     kl_estimator: Literal["k1", "k2", "k3"] = "k3"
     """Which estimator."""
-    entropy_coef: Annotated[float, Field(ge=0.0)] = 0.0
+    entropy_coef: Weight = 0.0
     """Weight of the entropy bonus."""
-    importance_cap: Annotated[float, Field(ge=1.0)] = 2.0
+    importance_cap: Annotated[float, Field(ge=1.0, le=1e6)] = 2.0
     """Cap of the truncated importance weight exp(trainer - rollout log-prob)."""
     dynamic_filter: bool = True
     """Drop groups whose samples are all correct or all wrong, and issue others."""
     max_staleness: Count = 0
     """Versions a trajectory may be behind; 0 is exactly on-policy."""
-    max_running: Positive = 64
+    max_running: Batch = 64
     """Most groups in flight."""
-    logprob_gap_bound: Annotated[float, Field(gt=0.0)] | None = None
+    logprob_gap_bound: Bound | None = None
     """Largest mean |trainer - rollout log-prob| of the batch before the first update; above it the job fails, and shows
     the first token that differs. None: 0.001 in float32, 0.02 in bfloat16."""
     checkpoint_every: Positive = 10

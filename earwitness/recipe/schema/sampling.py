@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from earwitness.recipe.schema.fields import Count, Positive, Share, Strict
+from earwitness.recipe.schema.fields import Count, Group, Positive, Seed, Share, Strict, Tokens
 
 
 class ProbeData(Strict):
@@ -26,7 +26,7 @@ class ProbeData(Strict):
     """Held-out clips."""
     surrogate_share: Share = 0.5
     """Share of the cold-start traces that guess from the words of the question."""
-    seed: Count = 1
+    seed: Seed = 1
     """Seed of the clips."""
 
 
@@ -46,13 +46,13 @@ class Rewards(Strict):
 class SamplingConfig(Strict):
     """How trajectories are sampled."""
 
-    samples: Positive = 8
+    samples: Group = 8
     """Trajectories per prompt."""
     temperature: Annotated[float, Field(gt=0.0, le=2.0)] = 0.7
     """Softmax temperature."""
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     """Nucleus mass; RL needs 1, because log-probs of a cut distribution are not the policy's."""
-    max_tokens: Positive = 96
+    max_tokens: Tokens = 96
     """Most new tokens of one trajectory."""
     stop: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=16)] = Field(default_factory=list)
     """Strings that end a response as the end of turn does; each must be one token of the model."""

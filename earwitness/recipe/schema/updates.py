@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from earwitness.recipe.schema.fields import Count, Positive, Rate, Share, Strict
+from earwitness.recipe.schema.fields import Batch, Bound, Count, Positive, Rate, Share, Strict, Tokens
 
 
 class Optimizer(Strict):
@@ -21,7 +21,7 @@ class Optimizer(Strict):
     """Rate after the warm-up."""
     weight_decay: Share = 0.0
     """Decoupled weight decay."""
-    clip_grad: Annotated[float, Field(gt=0.0)] = 1.0
+    clip_grad: Bound = 1.0
     """Largest gradient norm."""
     beta1: Share = 0.9
     """Adam's first decay."""
@@ -46,9 +46,9 @@ class Curriculum(Strict):
 class MicroBatching(Strict):
     """How an update is cut for one forward pass after another; its results do not depend on it."""
 
-    micro_batch_size: Positive = 32
+    micro_batch_size: Batch = 32
     """Most sequences of one forward pass on one rank."""
-    micro_batch_tokens: Positive | None = None
+    micro_batch_tokens: Tokens | None = None
     """Most tokens of one forward pass on one rank, padding included; a longer sequence stands alone. None: any."""
     packed: bool = False
     """Sequences stand one after another instead of padded to the longest of them."""
@@ -92,7 +92,7 @@ class Updates(Training):
 
     steps: Positive
     """Updates."""
-    batch_size: Positive = 32
+    batch_size: Batch = 32
     """Examples of one update, over all ranks."""
     optimizer: Optimizer
     """How weights move."""
@@ -116,7 +116,7 @@ class PreferenceTune(Updates):
     An answer's gain is its log-prob under the policy less that under the frozen reference; `batch_size` counts pairs.
     """
 
-    beta: Annotated[float, Field(gt=0.0)] = 0.1
+    beta: Bound = 0.1
     """How strongly the policy is held to the reference."""
     length_normalised: bool = False
     """Gains are means over an answer's tokens, so that long answers do not win by length."""

@@ -12,7 +12,7 @@ from pydantic import model_validator
 from earwitness import artifacts
 from earwitness.errors import JobFailed
 from earwitness.recipe.rules import Rule, require
-from earwitness.recipe.schema.fields import Count, Name, Positive, Strict
+from earwitness.recipe.schema.fields import Count, Group, Name, Positive, Strict
 from earwitness.recipe.schema.reinforcement import Reinforcement
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Training
@@ -25,7 +25,7 @@ class Selection(Strict):
 
     prompts: Positive = 400
     """Prompts to try."""
-    samples: Positive = 8
+    samples: Group = 8
     """Samples of each."""
     min_correct: Count = 3
     """Fewest correct samples of a selected prompt."""
