@@ -10,12 +10,12 @@ RINGING = (
     "drum_cymbal_open",
     "drum_splash_hard",
     "perc_bell",
+    "tabla_tas1",
     "elec_bong",
     "elec_chime",
     "elec_triangle",
     "tabla_tun1",
     "tabla_na",
-    "guit_harmonics",
     "elec_bell",
 )
 DRY = (

@@ -87,7 +87,7 @@ def _check_value(claim: Value, measurement: Measurement) -> Finding:
     near = min(found, key=lambda value: abs(value - claim.value))
     words = ", ".join(number.show(value) for value in sorted(set(found))[:6])
     if number.holds is not None:
-        return Finding(number.holds(near, claim.value), words, near)
+        return Finding(number.holds(near, claim.value, measurement), words, near)
     return Finding(abs(near - claim.value) <= number.tolerance(claim.value), words, near)
 
 

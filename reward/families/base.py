@@ -69,8 +69,8 @@ class Number:
     """Its value in a stretch as a whole, beside those of the events in it."""
     of_events: bool = True
     """Whether its parts are events; those of pauses are not."""
-    holds: Callable[[float, float], bool | None] | None = None
-    """(nearest measured, claimed) -> verdict, where the tolerance alone does not decide."""
+    holds: Callable[[float, float, Measurement], bool | None] | None = None
+    """(nearest measured, claimed, all measured) -> verdict, where the tolerance alone does not decide."""
     axis: str = ""
     """Panel of the picture that draws it: pitch, level, or none."""
 

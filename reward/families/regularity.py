@@ -9,9 +9,14 @@ from reward.statements import Regular, Relation
 REGULAR_VARIATION = 0.10
 """Gaps that vary by less (standard deviation over mean) are regular: jitter is heard from 3 to 10 %."""
 
+STEADY = 0.5
+"""Strength of a beat that is steady, whatever is played between the beats."""
+
 
 def _check(claim: Regular, measurement: Measurement) -> Finding:
-    rhythm = measurement.rhythm
+    rhythm, beat = measurement.rhythm, measurement.beat
+    if beat is not None and beat.strength >= STEADY:
+        return Finding(claim.even, f"a steady beat of {beat.bpm:.0f} BPM")
     if rhythm is None or len(rhythm.gaps) < 2:
         return Finding(None, "too few events for a rhythm")
     possible = holding(rhythm.variation, REGULAR_VARIATION)

@@ -20,7 +20,7 @@ def _rate(scene: Scene) -> list[float] | None:
     return None if syllables is None else [syllables.rate]
 
 
-def _holds(near: float, claimed: float) -> bool | None:
+def _holds(near: float, claimed: float, _: Measurement) -> bool | None:
     within = abs(near - claimed) <= SYLLABLES * claimed
     undercounted = UNDERCOUNTED[0] < near < claimed < UNDERCOUNTED[1] * near
     return True if within else None if undercounted else False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from reward.families.base import Compared, Family, Finding, Moves, Number, Own, Scene, holding, share_of
+from reward.families.regularity import REGULAR_VARIATION
 from reward.families.timing import gaps_of
 from reward.measure import Measurement
-from reward.statements import Change, Pace, Quantity
+from reward.statements import Change, Pace, Quantity, Relation
 
 TEMPO = 0.08
 """Tempo: the just noticeable difference is 5 to 8 %."""
@@ -17,13 +18,39 @@ FAST_BPM = (90.0, 140.0)
 """Scale of tempo: slow up to the first (andante and slower), fast from the second on (allegro vivace)."""
 
 
+SURE = 0.6
+"""Strength of a beat that leaves no doubt: drum machines have 0.75 to 0.9, loops of many parts 0.25 to 0.9."""
+HEARD = 0.4
+"""Least strength of a beat."""
+WEAK = 0.5
+"""A period of so much of the beat's strength, or less, is none."""
+
+
 def _beats(scene: Scene) -> list[float] | None:
-    gaps = gaps_of(scene)
-    return [60.0 * len(gaps) / sum(gaps)] if gaps else None
+    """Sounds a minute where they are even; the beat, its half and its double."""
+    gaps, rhythm, beat = gaps_of(scene), scene.measurement.rhythm, scene.measurement.beat
+    even = rhythm is None or rhythm.variation < REGULAR_VARIATION
+    found = [60.0 * len(gaps) / sum(gaps)] if gaps and even else []
+    if beat is not None and beat.strength >= HEARD:
+        found += [beat.bpm, beat.bpm / 2, 2 * beat.bpm]
+    return found or None
+
+
+def _is_tempo(near: float, claimed: float, measurement: Measurement) -> bool | None:
+    """Contradicted only where a beat is sure, and nothing of the claimed period, its half or its double is in it."""
+    if abs(near - claimed) <= TEMPO * claimed:
+        return True
+    beat, rhythm = measurement.beat, measurement.rhythm
+    if beat is None or beat.strength < SURE:
+        return False if rhythm is not None and rhythm.variation < REGULAR_VARIATION else None
+    claimed_strength = max(beat.strength_at(claimed * factor) for factor in (0.5, 1.0, 2.0))
+    return False if claimed_strength < WEAK * beat.strength else None
 
 
 def _check_change(claim: Change, measurement: Measurement) -> Finding:
-    rhythm = measurement.rhythm
+    rhythm, beat = measurement.rhythm, measurement.beat
+    if beat is not None and beat.strength >= SURE:
+        return Finding(claim.relation is Relation.SAME, f"a beat of {beat.bpm:.0f} BPM throughout")
     if rhythm is None or len(rhythm.gaps) < 2:
         return Finding(None, "too few events for a tempo")
     words = f"gaps {rhythm.gaps[0]:.2f} to {rhythm.gaps[-1]:.2f} s"
@@ -42,14 +69,17 @@ def on_pace(value: float, scale: tuple[float, float], fast: bool, unit: str) -> 
 
 
 def _check_pace(claim: Pace, measurement: Measurement) -> Finding:
-    if measurement.rhythm is None:
+    rhythm, beat = measurement.rhythm, measurement.beat
+    if beat is not None and beat.strength >= SURE:
+        return on_pace(beat.bpm, FAST_BPM, claim.fast, "BPM")
+    if rhythm is None:
         return Finding(None, "too few events for a tempo")
-    return on_pace(60 / measurement.rhythm.mean_gap, FAST_BPM, claim.fast, "BPM")
+    return on_pace(60 / rhythm.mean_gap, FAST_BPM, claim.fast, "BPM")
 
 
 FAMILY = Family(
     "tempo",
-    numbers={Quantity.TEMPO: Number(_beats, share_of(TEMPO), "BPM")},
+    numbers={Quantity.TEMPO: Number(_beats, share_of(TEMPO), "BPM", holds=_is_tempo)},
     compared={Quantity.TEMPO: Compared(("faster", "slower", "as fast"))},
     moves={Quantity.TEMPO: Moves(("speeds up", "slows down", "keeps its pace"), _check_change)},
     own=Own(

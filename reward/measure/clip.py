@@ -7,6 +7,7 @@ import numpy as np
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.events import find_events
 from reward.measure.facts import Balance, Contour, Event, Measurement, Rhythm, Samples
+from reward.measure.flux import find_beat, find_onsets, measure_flux
 from reward.measure.level import measure_levels
 from reward.measure.loudness import integrated_loudness
 from reward.measure.pitch import measure_pitch
@@ -28,13 +29,15 @@ def measure(samples: Samples, balance: Balance | None = None) -> Measurement:
     samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
     levels = measure_levels(samples)
     pitch = measure_pitch(samples)
-    events = find_events(samples, levels, pitch)
+    flux = measure_flux(samples)
+    events = find_events(samples, levels, pitch, find_onsets(flux))
     return Measurement(
         duration=duration,
         peak=peak,
         background=levels.background,
         events=events,
         rhythm=_rhythm(events),
+        beat=find_beat(flux),
         level=Contour(levels.times, levels.db),
         pitch=pitch,
         centroid=centroid_contour(samples, levels.background),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.chord import SHORTEST_SECONDS, notes_at_once
 from reward.measure.facts import Contour, Event, Frames, Samples
 from reward.measure.level import Levels, find_stretches, rms_db
-from reward.measure.pitch import is_glide, split_at_jumps, stray_ends
+from reward.measure.pitch import is_glide, split_at_jumps, stray_ends, wanders
 from reward.measure.spectrum import NO_OVERTONES, Partials, centroid_and_bandwidth, measure_partials, periodicity
 
 EDGE_SECONDS = 0.006
@@ -37,10 +39,18 @@ FIT_POINTS = 5
 """Fewest F0 frames for a curve through them."""
 
 
-def find_events(samples: Samples, levels: Levels, pitch: Contour) -> tuple[Event, ...]:
-    """Every event of `samples`, in order."""
+FAINT_DB = 25.0
+"""What is so far below the loudest event is none: crackle of a record, the room after a word."""
+NEAR_SECONDS = 0.06
+"""An onset so near the beginning of a stretch is that beginning."""
+TAIL_SECONDS = 0.03
+"""An onset so near the end of a stretch begins nothing."""
+
+
+def find_events(samples: Samples, levels: Levels, pitch: Contour, onsets: Frames) -> tuple[Event, ...]:
+    """Every event of `samples`, in order; what goes on is cut at `onsets`, seconds."""
     events: list[Event] = []
-    for stretch in find_stretches(levels):
+    for stretch in _cut(find_stretches(levels), pitch, onsets):
         tones = [_event(samples, levels, pitch, start, end) for start, end in split_at_jumps(pitch, *stretch)]
         if len(tones) > 1:
             # The F0 of a chord wanders between its notes: such cuts are none.
@@ -48,7 +58,18 @@ def find_events(samples: Samples, levels: Levels, pitch: Contour) -> tuple[Event
             if whole.notes and all(_same_notes(tone, whole) for tone in tones):
                 tones = [whole]
         events += tones
-    return tuple(events)
+    loudest = max((event.level for event in events), default=0.0)
+    return tuple(event for event in events if event.level > loudest - FAINT_DB)
+
+
+def _cut(stretches: list[tuple[float, float]], pitch: Contour, onsets: Frames) -> list[tuple[float, float]]:
+    """The stretches cut where something is struck while they go on; those of a voice are left whole."""
+    pieces: list[tuple[float, float]] = []
+    for start, end in stretches:
+        inside = onsets[(onsets > start + NEAR_SECONDS) & (onsets < end - TAIL_SECONDS)]
+        cuts = [] if len(inside) and wanders(pitch, start, end) else inside.tolist()
+        pieces += pairwise([start, *cuts, end])
+    return pieces
 
 
 def _same_notes(tone: Event, whole: Event) -> bool:

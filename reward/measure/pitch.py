@@ -43,6 +43,8 @@ STRAY_OCTAVES = 0.15
 """A step from one frame to the next that no voice makes."""
 STRAY_FRAMES = 10
 """Frames (50 ms) at either end of a sound that may be stray."""
+RUN_FRAMES = 12
+"""Frames (60 ms) of a vowel."""
 SMOOTH_SHARE = 0.9
 """Least share of small steps in a glide."""
 GLIDE_STEP_OCTAVES = 0.0008
@@ -95,6 +97,15 @@ def is_glide(octaves: Frames) -> bool:
     low, high = np.percentile(octaves, [10, 90])
     smooth = float(np.mean(steps < STABLE_OCTAVES)) > SMOOTH_SHARE
     return bool(high - low > JUMP_OCTAVES) and smooth and float(np.median(steps)) > GLIDE_STEP_OCTAVES
+
+
+def wanders(pitch: Contour, start: float, end: float) -> bool:
+    """True if most of the F0 between `start` and `end` seconds moves on by more than a semitone, as in speech."""
+    octaves = np.log2(pitch.values[(pitch.times >= start) & (pitch.times <= end)])
+    breaks = ~np.isfinite(octaves[1:] - octaves[:-1]) | (np.abs(np.diff(octaves)) > STABLE_OCTAVES)
+    runs = [run for run in np.split(octaves, np.flatnonzero(breaks) + 1) if len(run) >= RUN_FRAMES]
+    moving = sum(len(run) for run in runs if np.ptp(run) > JUMP_OCTAVES)
+    return moving > sum(len(run) for run in runs) / 2
 
 
 def split_at_jumps(pitch: Contour, start: float, end: float) -> list[tuple[float, float]]:

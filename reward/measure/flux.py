@@ -1,0 +1,91 @@
+"""Spectral flux: how much of the spectrum rises at once. It finds strokes inside what still rings, and the beat.
+
+After Dixon (2006, "Onset detection revisited"), of levels in dB in bands, so that soft strokes rise like loud ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
+from earwitness.audio import SAMPLE_RATE
+from reward.measure.facts import Beat, Contour, Frames, Samples
+
+HOP = 80
+"""Samples between frames (5 ms)."""
+FRAME = 512
+"""Samples of a frame (32 ms): two periods of 60 Hz."""
+BLOCK = 1024
+"""Frames transformed at a time."""
+STEP_FRAMES = 4
+"""A rise is taken over 20 ms, within which a stroke is at its loudest."""
+FLOOR_DB = 50.0
+"""What is so far below the strongest band of the clip does not rise."""
+_EDGES = np.unique(np.round(np.concatenate([np.arange(2, 12), np.geomspace(12, FRAME // 2, 30)])).astype(int))
+"""First bins of the bands: single ones (31 Hz) up to 340 Hz, then about nine an octave."""
+ONSET_DB = 5.5
+"""Mean rise of the bands at an onset: strokes have 6 to 40 dB, what rings, hisses or beats at most 4."""
+APART_FRAMES = 8
+"""Onsets are at least 40 ms apart."""
+LATE_SECONDS = 0.006
+"""The flux is at its peak so long after the onset."""
+LOCAL_FRAMES = 80
+"""The beat is looked for in the flux above its mean over 0.4 s."""
+LAGS = (0.25, 2.0)
+"""Seconds from beat to beat that are looked at: 240 to 30 a minute."""
+TEMPO_LAGS = (0.3, 1.2)
+"""Seconds of a beat: 200 to 50 a minute."""
+FAVOURED_SECONDS, FAVOURED_OCTAVES = 0.5, 0.9
+"""People tap near 120 a minute (Ellis 2007, "Beat tracking by dynamic programming"); width of that preference."""
+BEATS_SECONDS = 4.0
+"""Of a shorter clip the beat is not told."""
+
+
+def measure_flux(samples: Samples) -> Frames:
+    """Mean rise of the bands, dB, of every frame; frame i is at i * HOP samples."""
+    window = np.hanning(FRAME).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, FRAME // 2), FRAME)[::HOP]
+    bands = np.empty((len(frames), len(_EDGES) - 1), dtype=np.float32)
+    for begin in range(0, len(frames), BLOCK):
+        spectrum = rfft(frames[begin : begin + BLOCK] * window)
+        power = spectrum.real**2 + spectrum.imag**2
+        bands[begin : begin + BLOCK] = np.add.reduceat(power[:, : _EDGES[-1]], _EDGES[:-1], axis=1)
+    strongest = float(bands.max(initial=0.0))
+    if strongest <= 0:
+        return np.zeros(len(frames))
+    db = 10 * np.log10(bands / strongest + 10 ** (-FLOOR_DB / 10))
+    flux = np.zeros(len(frames))
+    flux[STEP_FRAMES:] = np.maximum(db[STEP_FRAMES:] - db[:-STEP_FRAMES], 0).mean(axis=1)
+    return flux
+
+
+def find_onsets(flux: Frames) -> Frames:
+    """Seconds of the onsets."""
+    peaks = (flux >= ONSET_DB) & (flux == maximum_filter1d(flux, 2 * APART_FRAMES + 1))
+    return np.flatnonzero(peaks) * HOP / SAMPLE_RATE - LATE_SECONDS
+
+
+def find_beat(flux: Frames) -> Beat | None:
+    """The beat of a clip with `flux`; None where nothing repeats or the clip is short."""
+    frame = HOP / SAMPLE_RATE
+    if len(flux) * frame < BEATS_SECONDS:
+        return None
+    rises = np.maximum(flux - uniform_filter1d(flux, LOCAL_FRAMES), 0)
+    size = next_fast_len(2 * len(rises), real=True)
+    correlation = irfft(np.abs(rfft(rises, size)) ** 2, size)[: len(rises)]
+    if correlation[0] <= 0:
+        return None
+    correlation *= len(rises) / (len(rises) - np.arange(len(rises))) / correlation[0]
+    smooth = uniform_filter1d(correlation, 3)
+    low, high = (round(lag / frame) for lag in TEMPO_LAGS)
+    lags = np.arange(low, min(high, (len(smooth) - 1) // 2) + 1)
+    later = smooth[lags] + smooth[2 * lags] / 2 + smooth[np.minimum(4 * lags, len(smooth) - 1)] / 4
+    favour = np.exp(-0.5 * (np.log2(lags * frame / FAVOURED_SECONDS) / FAVOURED_OCTAVES) ** 2)
+    best = int(lags[np.argmax(later * favour)])
+    shown = np.arange(round(LAGS[0] / frame), min(round(LAGS[1] / frame), len(smooth) // 2))
+    return Beat(
+        60 / (best * frame),
+        float(smooth[best]),
+        Contour((shown * frame).astype(np.float64), smooth[shown].astype(np.float64)),
+    )

@@ -1,0 +1,61 @@
+"""Strokes inside what still rings, and the beat: on sounds made here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from earwitness.audio import SAMPLE_RATE
+from reward.measure import measure
+from reward.measure.facts import Samples
+from reward.measure.flux import find_onsets, measure_flux
+
+
+def _struck(onsets: list[float], length: float, hertz: float = 180.0, decay: float = 0.6) -> Samples:
+    """A bar of wood: five inharmonic partials that start with a tap and ring on over each other, in faint noise."""
+    times = np.arange(int(length * SAMPLE_RATE)) / SAMPLE_RATE
+    clip = 1e-4 * np.random.default_rng(0).standard_normal(len(times))
+    for onset in onsets:
+        since = np.maximum(times - onset, 0)
+        partials = sum(np.sin(2 * np.pi * hertz * r * since) / (k + 1) for k, r in enumerate((1, 2.76, 5.4, 8.9, 13.3)))
+        clip += np.where(times >= onset, 0.15 * partials * np.exp(-since / decay), 0)
+    return clip.astype(np.float32)
+
+
+def test_a_stroke_inside_a_ringing_sound_is_an_event_of_its_own() -> None:
+    onsets = [0.3, 0.75, 1.3, 1.65]
+    events = measure(_struck(onsets, 3.5)).events
+    np.testing.assert_allclose([event.start for event in events], onsets, atol=0.015)
+
+
+def test_a_sound_that_rings_out_is_one_event() -> None:
+    assert len(measure(_struck([0.3], 3.0)).events) == 1
+
+
+def test_faint_clicks_are_no_events() -> None:
+    clip = _struck([0.3], 3.0, decay=0.2)
+    clip[[20_000, 30_000, 40_000]] += 0.02
+    assert len(measure(clip).events) == 1
+
+
+def test_onsets_do_not_depend_on_the_level() -> None:
+    clip = _struck([0.3, 0.8, 1.5], 3.0)
+    np.testing.assert_allclose(find_onsets(measure_flux(clip)), find_onsets(measure_flux(clip / 8)))
+
+
+@pytest.mark.parametrize("bpm", [84.0, 110.0, 132.0])
+def test_the_beat_is_found_where_between_beats_something_else_is_played(bpm: float) -> None:
+    beat = 60 / bpm
+    count = int(8 / beat)
+    clip = _struck([0.2 + k * beat for k in range(count)], 9.0, 90.0, 0.1)
+    clip += 0.3 * _struck([0.2 + (k + 0.63) * beat for k in range(count)], 9.0, 900.0, 0.05)
+    found = measure(clip).beat
+    assert found is not None
+    assert found.bpm == pytest.approx(bpm, rel=0.02)
+    assert found.strength_at(bpm) > 2 * found.strength_at(bpm * 1.25)
+
+
+def test_noise_has_no_beat() -> None:
+    clip = 0.1 * np.random.default_rng(1).standard_normal(6 * SAMPLE_RATE).astype(np.float32)
+    found = measure(clip).beat
+    assert found is None or found.strength < 0.4
