@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements-cpu.lock"
 CUDA_LOCK = ROOT / "requirements-torch-cuda.lock"
 PYTORCH_INDEX = "https://download.pytorch.org/whl/cpu"
-CUDA_SIZE = "about 2.5 GB to download, 6 GB on disk"
+CUDA_SIZE = "about 2.5 GB to download, 4 GB more on disk"
 PYTHONS = ("3.11", "3.12", "3.13")
 NEEDED_BYTES = 6 << 30
 """The packages take 3.5 GB; their archives lie beside them for a while."""
