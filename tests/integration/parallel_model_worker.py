@@ -24,8 +24,16 @@ from trainer.model.huggingface import export_tensors, save_pretrained
 from trainer.model.logprobs import States, logprobs, logprobs_and_entropy, place
 from trainer.model.names import slots
 from trainer.model.optimizer import accumulate, forward, wrap
-from trainer.model.policy import is_last_stage, unwrap
-from trainer.ranks.parallel import all_reduce_sum, broadcast_bytes, data_parallel, device, initialize, is_rank_zero
+from trainer.model.policy import unwrap
+from trainer.ranks.parallel import (
+    all_reduce_sum,
+    broadcast_bytes,
+    data_parallel,
+    device,
+    initialize,
+    is_last_stage,
+    is_rank_zero,
+)
 
 ROWS, SEQ, FRAMES, PATCHES, FIRST = 4, 24, 81, 10, 13
 """Rows 0 and 1 share a clip, so do rows 2 and 3; tokens from FIRST on count."""

@@ -19,8 +19,8 @@ from trainer.model.audio import AudioBatch
 from trainer.model.build import build_policy
 from trainer.model.logprobs import response_logprobs
 from trainer.model.optimizer import forward
-from trainer.model.policy import PolicyModel, is_last_stage
-from trainer.ranks.parallel import initialize
+from trainer.model.policy import PolicyModel
+from trainer.ranks.parallel import initialize, is_last_stage
 
 BLOCK_BYTES = 1 << 20
 """In the place of 64 MiB: small against this model."""

@@ -19,6 +19,7 @@ from trainer.checkpoint import folder as disk
 from trainer.checkpoint.folder import HF, Progress
 from trainer.checkpoint.pieces import Piece, Pieces
 from trainer.checkpoint.writer import Write
+from trainer.disk import flush
 from trainer.errors import CheckpointError, TrainingError
 from trainer.ranks.agreement import agree
 from trainer.ranks.parallel import broadcast_bytes, is_rank_zero
@@ -131,7 +132,7 @@ class Checkpoints:
     def _commit(self, partial: Path, progress: Progress, digests: Mapping[str, str]) -> None:
         exported = [path for path in partial.rglob("*") if path.is_file() and path.parent != partial]
         for path in exported:
-            disk.flush(path)
+            flush(path)
         inner = {str(path.relative_to(partial)): disk.hash_of(path) for path in exported}
         path = disk.commit(partial, progress, {**digests, **inner}, self._keep)
         self._log.info("checkpoint written", checkpoint=str(path), step=progress.step)

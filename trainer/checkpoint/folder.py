@@ -10,7 +10,6 @@ that rotted later are recognised by their checksum.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import xxhash
 
 from earwitness.errors import InputError
 from earwitness.storage import local_path
+from trainer.disk import flush
 from trainer.errors import CheckpointError
 
 MANIFEST = "MANIFEST.json"
@@ -211,12 +211,3 @@ def write_durably(path: Path, content: bytes) -> None:
     partial.write_bytes(content)
     flush(partial)
     partial.replace(path)
-
-
-def flush(path: Path) -> None:
-    """fsync of a file or folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

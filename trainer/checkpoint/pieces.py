@@ -21,12 +21,12 @@ import xxhash
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from trainer.checkpoint.folder import BLOCK_BYTES, flush
+from trainer.checkpoint.folder import BLOCK_BYTES
+from trainer.disk import flush
 from trainer.errors import CheckpointError
 from trainer.model.names import Slot
+from trainer.model.weight_files import header_bytes
 
-ALIGNMENT = 8
-"""Bytes that the header of a safetensors file is padded to."""
 PLACES = "places"
 """Key of the metadata that says where the pieces lie."""
 _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16", torch.int64: "I64", torch.uint8: "U8"}
@@ -153,7 +153,6 @@ class Pieces:
 
 
 def _header(pieces: Sequence[Piece]) -> bytes:
-    """The length of the header, 8 bytes little-endian, and the header (https://github.com/huggingface/safetensors)."""
     places = {piece.name: asdict(piece.place) for piece in pieces if piece.place is not None}
     table: dict[str, Any] = {"__metadata__": {PLACES: json.dumps(places)}}
     end = 0
@@ -161,9 +160,7 @@ def _header(pieces: Sequence[Piece]) -> bytes:
         start, end = end, end + piece.tensor.nbytes
         dtype = _DTYPES[piece.tensor.dtype]
         table[piece.name] = {"dtype": dtype, "shape": list(piece.tensor.shape), "data_offsets": [start, end]}
-    content = json.dumps(table).encode()
-    content += b" " * (-len(content) % ALIGNMENT)
-    return len(content).to_bytes(8, "little") + content
+    return header_bytes(json.dumps(table))
 
 
 def _bytes(tensor: Tensor) -> memoryview:

@@ -23,6 +23,7 @@ from trainer.checkpoint.pieces import Piece, Pieces, Place
 from trainer.errors import CheckpointError
 from trainer.model.names import Slot, slots
 from trainer.model.policy import PolicyModel
+from trainer.ranks.parallel import tensor_parallel_place
 
 WEIGHT = "weight"
 RNG = "rng"
@@ -50,7 +51,7 @@ def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, u
 
     Raises CheckpointError if what the optimizer holds of a parameter does not lie within it.
     """
-    tensor_rank, tensor_size = _tensor_parallel()
+    tensor_rank, tensor_size = tensor_parallel_place()
     replica, replicas = parallel_state.get_data_parallel_rank(), parallel_state.get_data_parallel_world_size()
     held_of = _held_by(optimizer)
     for number, slot in enumerate(slots(module)):
@@ -80,7 +81,7 @@ def restore(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, pie
 
     Raises CheckpointError if something is missing.
     """
-    rank, size = _tensor_parallel()
+    rank, size = tensor_parallel_place()
     held_of, updates = _held_by(optimizer), int(pieces.own(f"{learner}/{UPDATES}", 0))
     with torch.no_grad():
         for slot in slots(module):
@@ -126,13 +127,6 @@ def restore_rng(pieces: Pieces) -> None:
 
 def _name(learner: str, kind: str, slot: Slot) -> str:
     return f"{learner}/{kind}/{slot.names[0]}"
-
-
-def _tensor_parallel() -> tuple[int, int]:
-    return (
-        parallel_state.get_tensor_model_parallel_rank(),
-        parallel_state.get_tensor_model_parallel_world_size(),
-    )
 
 
 def _on_host(tensor: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ to its place. No rank ever holds the whole model, or a whole file of it.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +19,11 @@ from torch import Tensor, nn
 from earwitness.errors import InputError
 from earwitness.families.family import Family
 from earwitness.families.registry import family_of
-from trainer.model.names import VALUE_HEAD, Slot, full_shapes, slots
+from trainer.disk import flush
+from trainer.model.names import VALUE_HEAD, full_shapes, slots
 from trainer.model.policy import PolicyModel, unwrap
 from trainer.model.weight_files import DTYPES, INDEX, Directory, Stored, WeightFileWriter
-from trainer.ranks.parallel import device, is_rank_zero
+from trainer.ranks.parallel import device, is_rank_zero, tensor_parallel_place
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".h5", ".gguf", ".onnx")
 """Files that hold weights: everything else beside them, config and tokenizer first of all, is copied as it is."""
@@ -47,7 +47,7 @@ def load_weights(module: nn.Module, model_dir: str | Path) -> None:
     """
     policy = unwrap(module)
     where = _checked(policy, Path(model_dir))
-    rank, size = _tensor_parallel()
+    rank, size = tensor_parallel_place()
     with torch.no_grad():
         for slot in slots(policy):
             target = slot.parameter.data
@@ -150,7 +150,7 @@ def _write(policy: PolicyModel, tensors: Iterator[tuple[str, Tensor]], source_di
         raise AssertionError(f"the model has no {', '.join(waiting)}")
     if directory.indexed:
         _write_index(source_dir / INDEX, out / INDEX, places)
-    _flush(out)
+    flush(out)
 
 
 def _write_index(source: Path, out: Path, places: dict[str, str]) -> None:
@@ -171,31 +171,15 @@ def _copy_beside(source_dir: Path, out: Path) -> None:
 def _joined(policy: PolicyModel) -> Iterator[tuple[str, Tensor]]:
     """This stage's full tensors, on its first tensor-parallel rank; the others only take part."""
     for slot in slots(policy):
-        shards = _gathered(slot)
+        shards = slot.gathered(0)
         if shards:
             yield from zip(slot.names, slot.join(shards), strict=True)
-
-
-def _gathered(slot: Slot) -> list[Tensor]:
-    """All ranks' shards on the first tensor-parallel rank, nothing elsewhere."""
-    rank, size = _tensor_parallel()
-    shard = slot.parameter.detach()
-    if size == 1 or slot.cut == "whole":
-        return [shard] if rank == 0 else []
-    shards = [torch.empty_like(shard) for _ in range(size)] if rank == 0 else []
-    dist.gather(
-        shard.contiguous(),
-        shards or None,
-        dst=parallel_state.get_tensor_model_parallel_src_rank(),
-        group=parallel_state.get_tensor_model_parallel_group(),
-    )
-    return shards
 
 
 def _send(policy: PolicyModel) -> None:
     """Hands a later stage's tensors to rank 0: first their names and types, then each tensor."""
     to = parallel_state.get_pipeline_model_parallel_first_rank()
-    if _tensor_parallel()[0] == 0:
+    if tensor_parallel_place()[0] == 0:
         header = [(name, str(slot.parameter.dtype)) for slot in slots(policy) for name in slot.names]
         content = torch.frombuffer(bytearray(json.dumps(header).encode()), dtype=torch.uint8).to(device())
         dist.send(torch.tensor([content.numel()], device=device()), to)
@@ -263,20 +247,4 @@ def _heads(policy: PolicyModel) -> set[str]:
     return (
         full_shapes(policy.architecture, value_head=False).keys()
         - full_shapes(policy.architecture, value_head=True).keys()
-    )
-
-
-def _flush(folder: Path) -> None:
-    """fsync of a folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _tensor_parallel() -> tuple[int, int]:
-    return (
-        parallel_state.get_tensor_model_parallel_rank(),
-        parallel_state.get_tensor_model_parallel_world_size(),
     )

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from earwitness.families.architecture import Architecture
 from earwitness.families.dims import DecoderDims
 from trainer.model.policy import PolicyModel
+from trainer.ranks.parallel import parallel_state, tensor_parallel_place
 
 VALUE_HEAD = ("value_head.weight", "value_head.bias")
 """A critic's own tensors, named in the manner of Hugging Face."""
@@ -87,6 +89,17 @@ class Slot:
                 found.append(Piece(name, (group * rows, (group + 1) * rows), None, target[at : at + rows]))
                 at += rows
         return found
+
+    def gathered(self, owner: int) -> list[Tensor]:
+        """All shards on the owner among the tensor-parallel ranks, which all call it; nothing elsewhere."""
+        rank, size = tensor_parallel_place()
+        shard = self.parameter.detach()
+        if size == 1 or self.cut == "whole":
+            return [shard] if rank == owner else []
+        group = parallel_state.get_tensor_model_parallel_group()
+        shards = [torch.empty_like(shard) for _ in range(size)] if rank == owner else []
+        dist.gather(shard.contiguous(), shards or None, dst=dist.get_global_rank(group, owner), group=group)
+        return shards
 
     def join(self, shards: list[Tensor]) -> list[Tensor]:
         """The full tensors from all ranks' shards, without rows that pad the vocabulary: the inverse of `pieces`."""

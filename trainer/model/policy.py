@@ -154,8 +154,3 @@ def unwrap(module: torch.nn.Module) -> PolicyModel:
     while not isinstance(module, PolicyModel):
         module = module.module
     return module
-
-
-def is_last_stage() -> bool:
-    """True where losses are."""
-    return parallel_state.is_pipeline_last_stage()

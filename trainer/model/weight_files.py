@@ -133,6 +133,14 @@ def read_header(path: Path) -> WeightFile:
     return WeightFile(path, tensors, metadata)
 
 
+def header_bytes(header: str) -> bytes:
+    """What stands before the tensors: the header's length, 8 bytes little-endian, and the header, padded so that
+    tensors start at a multiple of 8, as the library aligns them."""
+    content = header.encode()
+    content += b" " * (-len(content) % 8)
+    return len(content).to_bytes(8, "little") + content
+
+
 class WeightFileWriter:
     """A file whose tensors come in any order. Its header is written first, so that each tensor has its place."""
 
@@ -145,15 +153,14 @@ class WeightFileWriter:
         for name, (dtype, shape) in tensors.items():
             start, end = end, end + math.prod(shape) * DTYPES[dtype].itemsize
             header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
-        content = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-        content += b" " * (-len(content) % 8)  # tensors start at a multiple of 8, as the library aligns them
-        self._places = {name: 8 + len(content) + header[name]["data_offsets"][0] for name in tensors}
+        content = header_bytes(json.dumps(header, separators=(",", ":"), ensure_ascii=False))
+        self._places = {name: len(content) + header[name]["data_offsets"][0] for name in tensors}
         self._dtypes = {name: DTYPES[dtype] for name, (dtype, _) in tensors.items()}
         self.waiting = set(tensors)
         """Names that have not been written."""
         self._file = path.open("wb", buffering=0)
-        _write(self._file.fileno(), len(content).to_bytes(8, "little") + content, 0)
-        self._file.truncate(8 + len(content) + end)
+        _write(self._file.fileno(), content, 0)
+        self._file.truncate(len(content) + end)
 
     def write(self, name: str, tensor: Tensor) -> None:
         """Writes one tensor, in the type that the header says."""

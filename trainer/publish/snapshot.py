@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from megatron.core import parallel_state
 from torch import Tensor
 
 from earwitness.weights import Tensor as Published
-from trainer.model.names import Slot, slots
+from trainer.model.names import slots
 from trainer.model.policy import PolicyModel, unwrap
+from trainer.ranks.parallel import tensor_parallel_place
 
 Owner = tuple[int, int]
 """(data-parallel rank, tensor-parallel rank) in a pipeline stage."""
@@ -63,24 +63,12 @@ def owners(sizes: list[int], replicas: int, tensor_parallel: int) -> list[Owner]
 def _owned(module: PolicyModel) -> Iterator[tuple[str, Tensor]]:
     """(name, full tensor) of what this rank owns; a tensor may be the parameter itself."""
     replica = parallel_state.get_data_parallel_rank()
-    rank = parallel_state.get_tensor_model_parallel_rank()
-    size = parallel_state.get_tensor_model_parallel_world_size()
+    _, size = tensor_parallel_place()
     found = list(slots(unwrap(module)))
     share = owners([slot.parameter.nbytes for slot in found], parallel_state.get_data_parallel_world_size(), size)
     for slot, owner in zip(found, share, strict=True):
-        if owner[0] == replica and (shards := _gathered(slot, owner[1], rank, size)):
+        if owner[0] == replica and (shards := slot.gathered(owner[1])):
             yield from zip(slot.names, slot.join(shards), strict=True)
-
-
-def _gathered(slot: Slot, owner: int, rank: int, size: int) -> list[Tensor]:
-    """All shards on the owner among the tensor-parallel ranks, nothing elsewhere."""
-    shard = slot.parameter.detach()
-    if size == 1 or slot.cut == "whole":
-        return [shard] if rank == owner else []
-    group = parallel_state.get_tensor_model_parallel_group()
-    shards = [torch.empty_like(shard) for _ in range(size)] if rank == owner else []
-    dist.gather(shard.contiguous(), shards or None, dst=dist.get_global_rank(group, owner), group=group)
-    return shards
 
 
 def _raw(tensor: Tensor) -> np.ndarray:

@@ -11,8 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from trainer.model.policy import is_last_stage
-from trainer.ranks.parallel import device, parallel_state
+from trainer.ranks.parallel import device, is_last_stage, parallel_state
 
 BAD_ROW = "bad_row"
 """Name of the figure made by `bad_row`."""

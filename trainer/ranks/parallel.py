@@ -83,6 +83,19 @@ def data_parallel() -> tuple[int, int]:
     return parallel_state.get_data_parallel_rank(), parallel_state.get_data_parallel_world_size()
 
 
+def is_last_stage() -> bool:
+    """True where losses are."""
+    return parallel_state.is_pipeline_last_stage()
+
+
+def tensor_parallel_place() -> tuple[int, int]:
+    """(rank, size) among the ranks that share each layer."""
+    return (
+        parallel_state.get_tensor_model_parallel_rank(),
+        parallel_state.get_tensor_model_parallel_world_size(),
+    )
+
+
 def all_reduce_sum(tensor: torch.Tensor) -> torch.Tensor:
     """Sums `tensor` in place over the data-parallel replicas and returns it."""
     if parallel_state.get_data_parallel_world_size() > 1:

@@ -15,8 +15,7 @@ import torch
 import torch.distributed as dist
 
 from trainer.errors import IdentityError
-from trainer.model.policy import is_last_stage
-from trainer.ranks.parallel import device, parallel_state
+from trainer.ranks.parallel import device, is_last_stage, parallel_state
 from trainer.rl.experience import Experience
 
 GAP_BOUNDS = {torch.float32: 1e-3, torch.bfloat16: 0.02}

@@ -12,9 +12,8 @@ from trainer.errors import NonFiniteError
 from trainer.learner import Learner
 from trainer.model.logprobs import States, logprobs_and_entropy, response_values
 from trainer.model.optimizer import forward
-from trainer.model.policy import is_last_stage
 from trainer.ranks.figures import BAD_ROW, bad_row, first_bad_row, maxima, sums
-from trainer.ranks.parallel import all_reduce_sum
+from trainer.ranks.parallel import all_reduce_sum, is_last_stage
 from trainer.rl.advantages import ADVANTAGES, Outcome, terminal_rewards, whiten
 from trainer.rl.experience import Experience, Update
 from trainer.rl.kl import kl_tokens
