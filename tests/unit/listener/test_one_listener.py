@@ -1,0 +1,48 @@
+"""Trainer and rollout hear the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from earwitness.families.architecture import Architecture
+from earwitness.families.dims import AudioDims, DecoderDims
+from earwitness.families.family import Family
+from earwitness.families.registry import FAMILIES
+from listener.build import build_listener
+from rollout.model.clips import embed_clips
+from trainer.model.attention import LONG
+from trainer.model.audio import AudioBatch, AudioTower
+
+DECODER = DecoderDims(32, 48, 1, 2, 1, 64, 64, 1e-5, 1e4)
+DIMS = AudioDims(
+    n_mels=16,
+    positions=1500,
+    size=24,
+    heads=3,
+    layers=2,
+    mlp_size=96,
+    adapter_size=20,
+    trailing_frames=0,
+    learned_positions=True,
+)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", FAMILIES, ids=[family.model_type for family in FAMILIES])
+@pytest.mark.parametrize(("longest", "bound"), [(2 * LONG + 10, 0.0), (163, 2e-6)])
+def test_trainer_and_rollout_hear_the_same(family: Family, longest: int, bound: float) -> None:
+    """To the bit where both take torch's kernel of attention; the trainer has another for short clips on the CPU."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    architecture = Architecture(family, DECODER, DIMS)
+    tower = AudioTower(architecture)
+    encoder, adapter = build_listener(architecture)
+    encoder.load_state_dict(tower.encoder.state_dict())
+    adapter.load_state_dict(tower.adapter.state_dict())
+    frames = [longest, 102, 41]
+    mels = torch.randn(len(frames), 16, longest)
+    heard, counts = tower(AudioBatch(mels, torch.tensor(frames)))
+    embedded = embed_clips(encoder, adapter, [mel[:, :count] for mel, count in zip(mels, frames, strict=True)])
+    for row, count, clip in zip(heard, counts.tolist(), embedded, strict=True):
+        torch.testing.assert_close(row[:count], clip, rtol=0.0, atol=bound)
