@@ -29,6 +29,12 @@ CHOICES = (
     ("man", "woman", "child"),
 )
 AFFIRMED = (
+    "I can hear {x} clearly",
+    "I hear {x}.",
+    "This must be {x}, since it fits.",
+    "Most likely {x}.",
+    "I believe {x}",
+    "clearly {x}",
     "{x}",
     "{X}.",
     "**{x}**",
@@ -68,6 +74,17 @@ AFFIRMED = (
     "My final answer is ({l}) {x}",
 )
 DENIED = (
+    "It used to be {x}",
+    "formerly {x}",
+    "no longer {x}",
+    "I thought it was {x}",
+    "It could have been {x}",
+    "It was {x} at first",
+    "I expected {x}",
+    "My first guess was {x}",
+    "seemingly {x}",
+    "It seems {x} but is not",
+    "Something resembling {x}",
     "not {x}",
     "It isn't {x}",
     "It isn’t {x}",
@@ -164,6 +181,16 @@ NUMBER_RIGHT = (
     "\u200b{n}",
 )
 NUMBER_WRONG = (
+    "nearly {n}",
+    "almost {w}",
+    "no {n}",
+    "barely {n}",
+    "without {n}",
+    "up to {n}",
+    "{n} too many",
+    "{n} fewer",
+    "It used to be {n}",
+    "{w} at first, then none",
     "-{n}",
     "- {n}",
     "–{n}",
@@ -250,6 +277,15 @@ POLAR_RIGHT = (
     "<answer>{x}</answer>",
 )
 POLAR_WRONG = (
+    "It seems {x} but is not",
+    "It looks {x}, but it isn't",
+    "It used to be {x}",
+    "formerly {x}",
+    "no longer {x}",
+    "seemingly {x}",
+    "It was {x} once",
+    "{x}? I do not think so",
+    "It was thought {x}",
     "{y}",
     "not {x}",
     "It isn't {x}",
@@ -275,6 +311,8 @@ POLAR_WRONG = (
     "perhaps",
 )
 PAIRS = (
+    ("choice", "dog", "hot dog|prairie dog|dog food|a toy dog|dog whistle|It is like a dog|a fake dog|a dog imitated"),
+    ("choice", "horn", "shoe horn|fog horn|a horn toad"),
     ("choice", "5", "0.5 -5 5.5 5/4 5! 5% 5² √5 1.5 5,5 5e3 15 51 5th 1/5 +-5 x5"),
     ("choice", "C", "C# Cm C-sharp C+ C♯ C/G .C C'"),
     ("choice", "500 Hz", "1500|1,500 Hz|1 500 Hz|-500 Hz|0.500 Hz|minus 500 Hz|5 500 Hz"),

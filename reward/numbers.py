@@ -72,6 +72,13 @@ _UNSURE = re.compile(
     re.IGNORECASE,
 )
 """What may not be left of a text once its number is taken out."""
+_NOT_QUITE = re.compile(
+    r"\bno #|\b(?:nearly|almost|barely|scarcely|without|up to|used to|no longer|formerly|previously|originally"
+    r"|initially|at first|thought|expected|supposed(?:ly)?|short of|would have)\b|#\s*(?:fewer|more|less|extra|missing"
+    r"|short|\?|too (?:many|few|much))",
+    re.IGNORECASE,
+)
+"""What stands beside a number, `#`, that is not meant, or not reached, or counts from another one."""
 _RANGE = re.compile(r"\d\s?-\s?[\d.]")
 _CJK = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _CJK_UNITS = {"十": 10, "百": 100, "千": 1_000}
@@ -106,7 +113,7 @@ def single_number(text: str) -> float | None:
     if _RANGE.search(text):
         return None
     values = {_value(match) for match in _NUMBER.finditer(text)}
-    if len(values) != 1 or _UNSURE.search(_NUMBER.sub(" ", text)):
+    if len(values) != 1 or _UNSURE.search(_NUMBER.sub(" ", text)) or _NOT_QUITE.search(_NUMBER.sub("#", text)):
         return None
     value = values.pop()
     return value if value is not None and abs(value) <= LARGEST else None

@@ -43,6 +43,25 @@ _NUMBER_GOES_ON = re.compile(
     r"|billion|point|to|times|plus|minus|dozen|\w+ths?\b|half|halves)",
     re.IGNORECASE,
 )
+_DESCRIBES = re.compile(
+    r"(?:\w+(?:ing|ed|ly|ish|al|ic|ive|ous|ful|er|est|\w\wy|ant|ent)|an?|the|this|that|these|think|believe|seems|means|chose|mean|those|its?|one|two|three|four|is"
+    r"|are|was|were|be|been|of|by|from|in|on|at|to|with|for|and|as|say|says|said|hear|heard|hears|choose|pick|choice"
+    r"|option|answer|like|small|large|big|little|old|loud|soft|low|high|long|short|deep|bright|dark|single|lone|male"
+    r"|female|adult|human|real|live|main|same|right|correct|clear|distinct|distant|sharp|fast|slow|sound|sounds|than|then"
+    r"|so|just|only|also|more|[A-Z])",
+    re.IGNORECASE,
+)
+"""What may stand before a choice and leave it what it is; a hot dog is none."""
+_ABOUT = re.compile(
+    r"(?:\w+(?:ing|ed|ly|s)|is|are|was|can|could|may|might|will|would|must|should|do|did|had|have|in|on|at|to|of|by|for"
+    r"|from|with|and|or|but|as|that|which|who|whose|because|since|so|if|then|than|not|no|here|there|it|i|you|we|they|the"
+    r"|an?|too|again|alone|instead|rather|choice|option|answer|sound|noise|bark|call|cry|voice|song|solo|note|tone|part"
+    r"|section|music|first|second|last|only|clearly|came|come|went|made|heard|began|rang|sang|ran)",
+    re.IGNORECASE,
+)
+"""What may follow a choice and leave it what it is; dog food is none."""
+_LAST_WORD = re.compile(r"([A-Za-z]+) $")
+_NEXT_WORD = re.compile(r" ([A-Za-z]+)")
 _GOES_ON = re.compile(r"['#♯♭+/^_*²³-]|\.\w|,\d|[!]=")
 _NOTE_GOES_ON = re.compile(r"\s*(?:sharp|flat|minor|major|natural|dim|aug|maj|min|sus)\b|\s+[a-z]", re.IGNORECASE)
 
@@ -166,5 +185,11 @@ def _by_itself(text: str, match: re.Match[str], *, letter: bool) -> bool:
     if word[-1].isdigit() and _NUMBER_GOES_ON.match(after):
         return False
     if letter and _NOTE_GOES_ON.match(after):
+        return False
+    if letter or word.count(" ") > 1:  # a clause is no part of a compound
+        return not _GOES_ON.match(after)
+    if word[0].isalpha() and (other := _LAST_WORD.search(before)) and not _DESCRIBES.fullmatch(other[1]):
+        return False
+    if word[-1].isalpha() and (other := _NEXT_WORD.match(after)) and not _ABOUT.fullmatch(other[1]):
         return False
     return not _GOES_ON.match(after)

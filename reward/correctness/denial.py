@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
+ELSEWHERE = (
+    r"used to|no longer|formerly|former|previously|originally|initially|at first|first (?:guess|thought|impression)"
+    r"|thought|expected|assumed|supposed(?:ly)?|seeming(?:ly)?|so-called|fake|pretend\w*|imitat\w*|mimic\w*|resembl\w*"
+    r"|(?:could|might|may|must|should|would) have been|(?:is|are|was|were) like|^like"
+)
+"""Words after which something was so, or is so for somebody, or only looks so."""
 DENIALS = re.compile(
+    rf"\b(?:{ELSEWHERE}|before\W*$)\b|"
     r"\b(?:no|not|never|neither|nor|none|nothing|without|except|excluding|besides|cannot|unlikely|hardly|barely|scarcely"
     r"|rather|instead|than|wrong|incorrect|mistaken|impossible|doubt\w*|far from|fail\w*|lack\w*|absen\w+|missing"
     r"|rul(?:e|es|ed|ing) out|exclud\w+|eliminat\w+|reject\w*|discard\w*|den(?:y|ies|ied)|refut\w+|opposite|contrary"

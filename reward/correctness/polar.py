@@ -29,9 +29,13 @@ _UNSURE = frozenset(
         "lacks",
         "refuse",
     }
+    | {"used", "longer", "formerly", "previously", "once", "first", "initially", "thought", "supposedly", "seemingly"}
+    | {"barely", "scarcely", "semi", "expected", "assumed"}
     | {"without", "opposite", "deny", "denies", "untrue", "mistaken", "almost", "nearly", "pretend", "neither"}
 )
 """Words in whose clause a side is not taken, whichever it names."""
+_TAKEN_BACK = re.compile(r"(?:\bnot|n't)\W*$", re.IGNORECASE)
+"""A denial of what was said before it: "it seems valid but is not"."""
 _UNDECIDED = "undecided"
 _MANY = 400
 """Words that are read: an answer is a sentence or two."""
@@ -51,6 +55,10 @@ def polar_answer(text: str, expected: str) -> str | None:
     if words[2:] and words[-1] == "?":
         return None
     taken = [_side_at(words, position) for position in range(len(words))]
+    if words and words[0] not in _YES_NO and _TAKEN_BACK.search(text.replace("’", "'")):
+        return None
+    if words[1:2] and words[1] in ("?", "once", "longer"):  # "yes? I do not think so", "no longer no"
+        return None
     sides = {side for side in taken if side in (wanted, _OPPOSITE[wanted], _UNDECIDED)}
     if wanted in _YES_NO and words and words[0] in _YES_NO:
         # What follows explains: "Yes, it is not true that". Only a plain yes or no can take it back.
@@ -64,6 +72,8 @@ def _side_at(words: list[str], position: int) -> str | None:
     side = _side(words[position])
     if side is None or not _stands_alone(words, position):
         return None
+    if words[position + 1 : position + 2] == ["?"]:
+        return _UNDECIDED
     clause = _clause_before(words, position)
     if _UNSURE & {*clause, *words[position + 1 : position + 4]} - _same_pair(side):
         return _UNDECIDED
