@@ -256,7 +256,7 @@ def chord(clips: Clips, random: Random) -> Scene | None:
 
 def two(clips: Clips, random: Random) -> Scene:
     """Two different sounds of known lengths and levels, with silence between them."""
-    names = random.choice((*STEADY, "loop_drone_g_97", "ambi_choir", "loop_weirdo"), 2, replace=False)
+    names = random.choice(STEADY[1:], 2, replace=False)
     lengths = random.uniform(0.5, 1.6, 2)
     gap, louder = float(random.uniform(0.4, 0.9)), int(random.integers(2))
     sounds = [cut(np.resize(clips.sample(str(n))[4000:], 32000), float(k)) for n, k in zip(names, lengths, strict=True)]

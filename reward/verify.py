@@ -18,6 +18,7 @@ from reward.statements import (
     Count,
     Not,
     Pace,
+    Quantity,
     Regular,
     Repeats,
     Side,
@@ -49,7 +50,21 @@ def as_message(claim: Claim, finding: Finding) -> trajectory_pb2.Claim:
 
 
 def check(statement: Statement, measurement: Measurement) -> Finding:
-    """Checks one statement, as its family does."""
+    """Checks one statement, as its family does. What is said of the n-th sound is contradicted only if it is sure which
+    that is."""
+    finding = _check(statement, measurement)
+    if finding.holds is False and measurement.doubtful and _of_one_sound(statement):
+        return Finding(None, f"{finding.measured}; which sound is meant is not sure", finding.matched)
+    return finding
+
+
+def _of_one_sound(statement: Statement) -> bool:
+    if isinstance(statement, Value | Comparison) and statement.quantity is Quantity.PAUSE:
+        return False  # its number is that of a pause
+    return isinstance(statement, Value | Comparison | Change | Turn | Timbre) and isinstance(statement.part, int)
+
+
+def _check(statement: Statement, measurement: Measurement) -> Finding:
     match statement:
         case Not(inner):
             finding = check(inner, measurement)

@@ -12,11 +12,16 @@ REGULAR_VARIATION = 0.10
 STEADY = 0.5
 """Strength of a beat that is steady, whatever is played between the beats."""
 
+PERHAPS = 0.25
+"""From here on it may be one."""
+
 
 def _check(claim: Regular, measurement: Measurement) -> Finding:
     rhythm, beat = measurement.rhythm, measurement.beat
     if beat is not None and beat.strength >= STEADY:
         return Finding(claim.even, f"a steady beat of {beat.bpm:.0f} BPM")
+    if beat is not None and beat.strength >= PERHAPS:
+        return Finding(None, f"perhaps a beat of {beat.bpm:.0f} BPM")
     if rhythm is None or len(rhythm.gaps) < 2:
         return Finding(None, "too few events for a rhythm")
     possible = holding(rhythm.variation, REGULAR_VARIATION)

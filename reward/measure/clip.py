@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.events import find_events
+from reward.measure.events import count_doubtful, find_events
 from reward.measure.facts import Balance, Contour, Event, Measurement, Rhythm, Samples
-from reward.measure.flux import find_beat, find_onsets, measure_flux
+from reward.measure.flux import DOUBTFUL_DB, find_beat, find_onsets, measure_flux
 from reward.measure.level import measure_levels
 from reward.measure.loudness import integrated_loudness
 from reward.measure.pitch import measure_pitch
@@ -37,6 +37,7 @@ def measure(samples: Samples, balance: Balance | None = None) -> Measurement:
         background=levels.background,
         events=events,
         rhythm=_rhythm(events),
+        doubtful=count_doubtful(events, find_onsets(flux, DOUBTFUL_DB)),
         beat=find_beat(flux),
         level=Contour(levels.times, levels.db),
         pitch=pitch,

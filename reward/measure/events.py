@@ -62,6 +62,12 @@ def find_events(samples: Samples, levels: Levels, pitch: Contour, onsets: Frames
     return tuple(event for event in events if event.level > loudest - FAINT_DB)
 
 
+def count_doubtful(events: tuple[Event, ...], onsets: Frames) -> int:
+    """How many of `onsets` (also weak ones) lie inside an event and are not its beginning: each may be one more."""
+    inside = sum((onsets > e.start + NEAR_SECONDS) & (onsets < e.end - TAIL_SECONDS) for e in events)
+    return int(np.sum(inside))
+
+
 def _cut(stretches: list[tuple[float, float]], pitch: Contour, onsets: Frames) -> list[tuple[float, float]]:
     """The stretches cut where something is struck while they go on; those of a voice are left whole."""
     pieces: list[tuple[float, float]] = []
@@ -99,7 +105,7 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
     begin_hz, end_hz = _ends(f0, times, start, end) if pitched else (None, None)
     pitch_hz = float(np.median(f0)) if pitched else None
     moving = is_glide(np.log2(f0)) if pitched else False
-    notes = () if moving else notes_at_once(inner, pitch_hz)
+    notes = () if moving or wanders(pitch, start, end) else notes_at_once(inner, pitch_hz)
     if notes:
         pitched, partials = True, None
         pitch_hz = begin_hz = end_hz = notes[0]

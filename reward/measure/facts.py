@@ -166,6 +166,8 @@ class Measurement:
     """Integrated loudness, LUFS, error 0.5 LU; None for clips below 0.4 s and for silence."""
     syllables: Syllables | None = None
     """None for fewer than four nuclei."""
+    doubtful: int = 0
+    """Rises of the spectrum inside the events, each of which may begin one more."""
     beat: Beat | None = None
     """None for clips below 4 s."""
     balance: Balance | None = None

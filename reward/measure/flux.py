@@ -26,6 +26,8 @@ _EDGES = np.unique(np.round(np.concatenate([np.arange(2, 12), np.geomspace(12, F
 """First bins of the bands: single ones (31 Hz) up to 340 Hz, then about nine an octave."""
 ONSET_DB = 5.5
 """Mean rise of the bands at an onset: strokes have 6 to 40 dB, what rings, hisses or beats at most 4."""
+DOUBTFUL_DB = 4.5
+"""From here on a rise may be an onset."""
 APART_FRAMES = 8
 """Onsets are at least 40 ms apart."""
 LATE_SECONDS = 0.006
@@ -60,9 +62,9 @@ def measure_flux(samples: Samples) -> Frames:
     return flux
 
 
-def find_onsets(flux: Frames) -> Frames:
-    """Seconds of the onsets."""
-    peaks = (flux >= ONSET_DB) & (flux == maximum_filter1d(flux, 2 * APART_FRAMES + 1))
+def find_onsets(flux: Frames, least: float = ONSET_DB) -> Frames:
+    """Seconds of the onsets with a rise of at least `least` dB."""
+    peaks = (flux >= least) & (flux == maximum_filter1d(flux, 2 * APART_FRAMES + 1))
     return np.flatnonzero(peaks) * HOP / SAMPLE_RATE - LATE_SECONDS
 
 

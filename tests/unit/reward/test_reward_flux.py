@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from earwitness.audio import SAMPLE_RATE
 from reward.measure import measure
 from reward.measure.facts import Samples
 from reward.measure.flux import find_onsets, measure_flux
+from reward.statements import Count, Counted, Quantity, Value
+from reward.verify import check
 
 
 def _struck(onsets: list[float], length: float, hertz: float = 180.0, decay: float = 0.6) -> Samples:
@@ -59,3 +63,12 @@ def test_noise_has_no_beat() -> None:
     clip = 0.1 * np.random.default_rng(1).standard_normal(6 * SAMPLE_RATE).astype(np.float32)
     found = measure(clip).beat
     assert found is None or found.strength < 0.4
+
+
+def test_what_may_be_one_more_sound_is_not_contradicted() -> None:
+    sure = measure(_struck([0.3, 1.0], 2.5))
+    open_ = replace(sure, doubtful=1)
+    count, onset = Count(3, Counted.EVENTS), Value(Quantity.ONSET, 2, 1.5)
+    assert check(count, sure).holds is False and check(onset, sure).holds is False
+    assert check(count, open_).holds is None and check(onset, open_).holds is None
+    assert check(replace(count, value=4), open_).holds is False
