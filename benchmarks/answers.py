@@ -29,6 +29,10 @@ CHOICES = (
     ("man", "woman", "child"),
 )
 AFFIRMED = (
+    "The clip contains {x}",
+    "very clearly {x}",
+    "quite {x}",
+    "some {x}",
     "I can hear {x} clearly",
     "I hear {x}.",
     "This must be {x}, since it fits.",

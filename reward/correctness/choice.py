@@ -44,11 +44,13 @@ _NUMBER_GOES_ON = re.compile(
     re.IGNORECASE,
 )
 _DESCRIBES = re.compile(
-    r"(?:\w+(?:ing|ed|ly|ish|al|ic|ive|ous|ful|er|est|\w\wy|ant|ent)|an?|the|this|that|these|think|believe|seems|means|chose|mean|those|its?|one|two|three|four|is"
+    r"(?:\w+(?:ing|ed|ly|s|ish|al|ic|ive|ous|ful|er|est|\w\wy|ant|ent)|an?|the|this|that|these|those"
+    r"|think|believe|chose|mean|its?|one|two|three|four|is"
     r"|are|was|were|be|been|of|by|from|in|on|at|to|with|for|and|as|say|says|said|hear|heard|hears|choose|pick|choice"
     r"|option|answer|like|small|large|big|little|old|loud|soft|low|high|long|short|deep|bright|dark|single|lone|male"
     r"|female|adult|human|real|live|main|same|right|correct|clear|distinct|distant|sharp|fast|slow|sound|sounds|than|then"
-    r"|so|just|only|also|more|[A-Z])",
+    r"|so|just|only|also|more|quite|very|somewhat|pretty|too|most|solo|wild|some|any|my"
+    r"|your|our|his|her|another|other|hear|have|had|contain|feel|feature|include|play|[A-Z])",
     re.IGNORECASE,
 )
 """What may stand before a choice and leave it what it is; a hot dog is none."""
@@ -56,6 +58,8 @@ _ABOUT = re.compile(
     r"(?:\w+(?:ing|ed|ly|s)|is|are|was|can|could|may|might|will|would|must|should|do|did|had|have|in|on|at|to|of|by|for"
     r"|from|with|and|or|but|as|that|which|who|whose|because|since|so|if|then|than|not|no|here|there|it|i|you|we|they|the"
     r"|an?|too|again|alone|instead|rather|choice|option|answer|sound|noise|bark|call|cry|voice|song|solo|note|tone|part"
+    r"|speaker|singer|player|person|animal|instrument|emotion|mood|feeling|melody|chord|riff"
+    r"|performance|track|recording|clip|event|scene"
     r"|section|music|first|second|last|only|clearly|came|come|went|made|heard|began|rang|sang|ran)",
     re.IGNORECASE,
 )
@@ -188,7 +192,13 @@ def _by_itself(text: str, match: re.Match[str], *, letter: bool) -> bool:
         return False
     if letter or word.count(" ") > 1:  # a clause is no part of a compound
         return not _GOES_ON.match(after)
-    if word[0].isalpha() and (other := _LAST_WORD.search(before)) and not _DESCRIBES.fullmatch(other[1]):
+    article = _ARTICLE_BEFORE.search(text[: match.start()])
+    if (
+        word[0].isalpha()
+        and not article
+        and (other := _LAST_WORD.search(before))
+        and not _DESCRIBES.fullmatch(other[1])
+    ):
         return False
     if word[-1].isalpha() and (other := _NEXT_WORD.match(after)) and not _ABOUT.fullmatch(other[1]):
         return False
