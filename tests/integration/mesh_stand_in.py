@@ -185,7 +185,7 @@ def answer(task: trajectory_pb2.GroupTask, *, learned: bool = False) -> trajecto
         reward.coherent, reward.answer = True, said
         reward.surrogate = luck.random() < 0.2 and not learned
         reward.supported = int(not learned)
-        reward.parse.add(
+        reward.claims.add(
             text="a tone",
             kind="pitch",
             verdict=trajectory_pb2.VERDICT_SUPPORTED,

@@ -138,7 +138,7 @@ def test_every_text_of_a_model_or_manifest_is_escaped() -> None:
     trajectory.text = f"I hear {HOSTILE} here\n</think>\n{HOSTILE}"
     trajectory.reward.answer = HOSTILE
     trajectory.reward.surrogate, trajectory.reward.surrogate_phrase = True, "here"
-    trajectory.reward.parse.add(text=HOSTILE, kind=HOSTILE, claimed=HOSTILE, measured=HOSTILE)
+    trajectory.reward.claims.add(text=HOSTILE, kind=HOSTILE, claimed=HOSTILE, measured=HOSTILE)
     report = report_of(None, final)
     report["job"] = {"job_id": HOSTILE, "name": HOSTILE}
     report["ledger"] = {HOSTILE: {HOSTILE: 1}}
@@ -154,7 +154,7 @@ def test_claims_are_marked_where_they_stand() -> None:
     trajectory = final.groups[0].trajectories[0]
     trajectory.text = "I hear 3 beeps & a high tone.\n</think>\nup"
     for text, verdict in (("3 beeps", wire.VERDICT_SUPPORTED), ("a HIGH tone", wire.VERDICT_CONTRADICTED)):
-        trajectory.reward.parse.add(text=text, kind="k", verdict=verdict, claimed="c", measured="m")
+        trajectory.reward.claims.add(text=text, kind="k", verdict=verdict, claimed="c", measured="m")
     page = render(report_of(None, final), {}, [final], None, final)
     assert 'I hear <mark class="supported" title="measured: m">3 beeps</mark> &amp; ' in page
     assert '<mark class="contradicted" title="measured: m">a high tone</mark>.' in page
