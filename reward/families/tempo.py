@@ -18,6 +18,8 @@ FAST_BPM = (90.0, 140.0)
 """Scale of tempo: slow up to the first (andante and slower), fast from the second on (allegro vivace)."""
 
 
+TAPPED_BPM = (40.0, 220.0)
+"""Half and double of a beat are heard as one where people tap."""
 SURE = 0.6
 """Strength of a beat that leaves no doubt: drum machines have 0.75 to 0.9, loops of many parts 0.25 to 0.9."""
 HEARD = 0.4
@@ -31,8 +33,10 @@ def _beats(scene: Scene) -> list[float] | None:
     gaps, rhythm, beat = gaps_of(scene), scene.measurement.rhythm, scene.measurement.beat
     even = rhythm is None or rhythm.variation < REGULAR_VARIATION
     found = [60.0 * len(gaps) / sum(gaps)] if gaps and even else []
+    if beat is not None and beat.strength >= SURE:  # a hat between the beats makes no other tempo
+        found = [bpm for bpm in found if bpm <= TAPPED_BPM[1]]
     if beat is not None and beat.strength >= HEARD:
-        found += [beat.bpm, beat.bpm / 2, 2 * beat.bpm]
+        found += [beat.bpm, *(bpm for bpm in (beat.bpm / 2, 2 * beat.bpm) if TAPPED_BPM[0] <= bpm <= TAPPED_BPM[1])]
     return found or None
 
 

@@ -11,7 +11,14 @@ from reward.measure.chord import SHORTEST_SECONDS, notes_at_once
 from reward.measure.facts import Contour, Event, Frames, Samples
 from reward.measure.level import Levels, find_stretches, rms_db
 from reward.measure.pitch import is_glide, split_at_jumps, stray_ends, wanders
-from reward.measure.spectrum import NO_OVERTONES, Partials, centroid_and_bandwidth, measure_partials, periodicity
+from reward.measure.spectrum import (
+    NO_OVERTONES,
+    Partials,
+    centroid_and_bandwidth,
+    high_tone,
+    measure_partials,
+    periodicity,
+)
 
 EDGE_SECONDS = 0.006
 """Left out at both ends of an event, where it fades in and out."""
@@ -35,6 +42,8 @@ CURVE_OCTAVES = 0.02
 """Largest residual of that curve, a quarter of a semitone: glides of tones stay within a tenth of it."""
 NEAR_FRAMES = 20
 """Most frames (0.1 s) that tell an end of a contour that is no such curve."""
+VIBRATO_CROSSINGS = 8
+"""A contour that crosses its median so often swings around it: its ends are those of the swing."""
 FIT_POINTS = 5
 """Fewest F0 frames for a curve through them."""
 
@@ -100,6 +109,8 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
             here = [int((t - start - trim) * SAMPLE_RATE) for t in (times[0], times[-1])]
             repeats = periodicity(inner[max(0, here[0]) : here[1]], f0)
             pitched = repeats >= PERIODIC
+    if not pitched and (tone := high_tone(inner)) is not None:
+        f0, times, pitched, repeats = np.array([tone]), np.array([start]), True, 1.0
     partials = measure_partials(inner, f0) if pitched else None
     centroid, bandwidth = centroid_and_bandwidth(inner, quiet)
     begin_hz, end_hz = _ends(f0, times, start, end) if pitched else (None, None)
@@ -161,6 +172,10 @@ def _ends(f0: Frames, times: Frames, start: float, end: float) -> tuple[float, f
     if len(octaves) < FIT_POINTS:
         return float(f0[0]), float(f0[-1])
     keep = np.abs(octaves - _running_median(octaves)) < 0.1  # a stray octave error must not bend the curve
+    around = np.sign(octaves[keep] - np.median(octaves[keep]))
+    if np.count_nonzero(np.diff(around)) >= VIBRATO_CROSSINGS:
+        third = len(octaves) // 3
+        return float(2 ** np.median(octaves[:third])), float(2 ** np.median(octaves[-third:]))
     middle = (start + end) / 2
     fit = np.polynomial.Polynomial.fit
     curve = fit(times[keep] - middle, octaves[keep], 2)

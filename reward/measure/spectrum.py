@@ -49,6 +49,10 @@ class Partials:
     """Of partials 1, 2, ..., dB below the strongest."""
 
 
+HIGH_TONE_HZ = (2_300.0, 5_000.0)
+"""From the ceiling of the F0 tracker to the end of what is heard as a pitch."""
+TONE_HZ, TONE_SHARE = 30.0, 0.8
+"""So much of the power within so many Hz is one steady partial."""
 NO_OVERTONES = 0.004
 """Overtone energy (-24 dB) below which a tone is a single partial: a triangle, the purest other wave, has 0.015."""
 
@@ -92,6 +96,20 @@ def _periods(period: float) -> int:
     if period >= SHORT_PERIOD:
         return 1
     return min(range(1, MAX_PERIODS + 1), key=lambda count: abs(count * period - round(count * period)))
+
+
+def high_tone(samples: Samples) -> float | None:
+    """Frequency of a sound above the F0 tracker's range that is one steady partial, Hz; None if it is not."""
+    length = len(samples)
+    if length < FRAME:
+        return None
+    power = np.abs(np.fft.rfft(samples * hann(length))) ** 2
+    peak = int(np.argmax(power))
+    hertz = peak * SAMPLE_RATE / length
+    lobe = int(np.ceil(TONE_HZ * length / SAMPLE_RATE))
+    if not HIGH_TONE_HZ[0] < hertz < HIGH_TONE_HZ[1]:
+        return None
+    return hertz if power[max(0, peak - lobe) : peak + lobe + 1].sum() > TONE_SHARE * power.sum() else None
 
 
 def measure_partials(samples: Samples, f0: Frames) -> Partials | None:

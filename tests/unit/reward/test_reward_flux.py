@@ -72,3 +72,14 @@ def test_what_may_be_one_more_sound_is_not_contradicted() -> None:
     assert check(count, sure).holds is False and check(onset, sure).holds is False
     assert check(count, open_).holds is None and check(onset, open_).holds is None
     assert check(replace(count, value=4), open_).holds is False
+
+
+def test_a_tone_above_the_tracker_has_a_pitch_and_vibrato_has_no_direction() -> None:
+    times = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    beep = np.where((times > 0.5) & (times < 1.2), 0.2 * np.sin(2 * np.pi * 3400 * times), 0)
+    assert measure(beep.astype(np.float32)).events[0].pitch == pytest.approx(3400, rel=0.02)
+    swing = 2 * np.pi * 330 * times - 330 * 0.03 / 5 * np.cos(2 * np.pi * 5 * times)
+    voice = np.where((times > 0.3) & (times < 1.7), 0.2 * np.sin(swing), 0)
+    event = measure(voice.astype(np.float32)).events[0]
+    assert event.pitch_start == pytest.approx(330, rel=0.02)
+    assert event.pitch_end == pytest.approx(330, rel=0.02)
