@@ -82,9 +82,7 @@ def figures() -> dict[str, object]:
         audio_uri="clip",
     )
     rule = trajectory_pb2.RewardRule(
-        correct_weight=0.8,
-        reasoning_weight=0.2,
-        reasoning_term=trajectory_pb2.REASONING_TERM_GROUNDED,
+        weights={"correct": 0.8, "grounded": 0.2},
         min_think_chars=16,
     )
     trajectory = trajectory_pb2.Trajectory(text=ANSWERED, finish_reason=trajectory_pb2.FINISH_REASON_STOP)

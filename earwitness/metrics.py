@@ -6,6 +6,7 @@ is not here is carried and stored like any other, and shown nowhere.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -71,14 +72,27 @@ METRICS = (
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 
+PART = "part."
+"""Begins the names of the figures of terms of the reward that have no name of their own above."""
+
+
+def metric_of(name: str) -> Metric | None:
+    """A figure by its name; None for one that nobody is told how to read."""
+    if name.startswith(PART):
+        return Metric(name, name.removeprefix(PART).removesuffix(".mean"), chart=BY_NAME["reward.mean"].chart)
+    return BY_NAME.get(name)
+
+
 LINE = tuple(metric.name for metric in sorted(METRICS, key=lambda metric: metric.rank) if metric.rank)
-"""Names of the figures worth a place in the live line, most wanted first."""
+"""Names of the figures worth a place in the live line, most wanted first; terms of the reward come behind them."""
 
 
-def charts() -> dict[str, list[Metric]]:
-    """The charts of a report: title -> what is drawn, in the order of the page."""
-    found: dict[str, list[Metric]] = {}
-    for metric in METRICS:
-        if metric.chart:
-            found.setdefault(metric.chart, []).append(metric)
-    return found
+def charts(names: Iterable[str]) -> dict[str, list[Metric]]:
+    """The charts of a report on figures of these names: title -> what is drawn, in the order of the page."""
+    found: dict[str, list[Metric]] = {metric.chart: [] for metric in METRICS if metric.chart}
+    places = {metric.name: place for place, metric in enumerate(METRICS)}
+    for name in sorted(names, key=lambda name: (places.get(name, len(places)), name)):
+        metric = metric_of(name)
+        if metric is not None and metric.chart:
+            found[metric.chart].append(metric)
+    return {title: drawn for title, drawn in found.items() if drawn}

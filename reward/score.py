@@ -1,11 +1,11 @@
 """The reward of a group, part by part.
 
+    audio prompt:  R = sum over the terms of the rule of weight * value
     text prompt:   R = correct
-    audio prompt:  R = correct_weight * correct + reasoning_weight * reasoning
     truncated:     R = 0
 
-`reasoning` is presence (a well-formed response) or presence scaled by the grounded share. Grounding is computed and
-reported for every audio prompt, whichever term the rule uses.
+The terms stand in `reward.terms`. Grounding is computed and reported for every audio prompt, whichever terms the rule
+has.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from reward.format import parse_response
 from reward.grounding import Grounding, check_claims
 from reward.measure import Measurement, measure_uri
 from reward.surrogate import denial_phrase, surrogate_phrase
-
-MIN_CLAIMS = 1
-"""Fewest distinct checkable claims of a trace that earns the grounded term: none said, none earned."""
+from reward.terms import REASONING, reward_of, weights_of
+from reward.terms.base import Scored
 
 JUDGED_AT_ONCE = 16
 """Requests to a judge at a time: a group of the usual size takes as long as its slowest sample."""
@@ -50,7 +49,7 @@ def score_group(group: trajectory_pb2.Group, judge: Judge | None = None) -> None
 
     def verified(trajectory: trajectory_pb2.Trajectory) -> trajectory_pb2.Reward:
         try:
-            return score(trajectory, prompt, rule, measurement, judge)
+            return score(trajectory, prompt, rule, measurement, judge, group.task.sampling.max_tokens)
         except UNVERIFIABLE as error:
             return dropped(f"answer cannot be verified: {error}")
 
@@ -69,11 +68,14 @@ def score(
     rule: trajectory_pb2.RewardRule,
     measurement: Measurement | None,
     judge: Judge | None = None,
+    max_tokens: int = 0,
 ) -> trajectory_pb2.Reward:
-    """The reward of one trajectory. `measurement` is None for text-only prompts.
+    """The reward of one trajectory. `measurement` is None for text-only prompts; `max_tokens`: it could have had.
 
-    Raises ValueError if prompt or rule leave out what scoring needs, InfrastructureError if a verifier gave no verdict.
+    Raises ValueError if the prompt leaves out what scoring needs, InputError for a rule without terms,
+    InfrastructureError if a verifier gave no verdict.
     """
+    weights = weights_of(rule)
     response = parse_response(trajectory.text, rule.min_think_chars)
     verified = verify_answer(prompt, response.answer, judge)
     truncated = trajectory.finish_reason == trajectory_pb2.FINISH_REASON_LENGTH
@@ -82,13 +84,14 @@ def score(
     phrase = surrogate_phrase(reasoning) if measurement is not None else ""
     denial = (denial_phrase(reasoning) or denial_phrase(response.answer or "")) if measurement is not None else ""
     well_formed = response.well_formed and not truncated
-    term = _reasoning_term(rule, well_formed, grounding)
+    scored = Scored(rule, verified.correct, well_formed, grounding, len(trajectory.token_ids), max_tokens)
+    total, parts = reward_of(scored, weights, audio=measurement is not None, truncated=truncated)
     return trajectory_pb2.Reward(
-        total=_total(rule, measurement is not None, verified.correct, term, truncated),
+        total=total,
         correct=verified.correct and not truncated,
         well_formed=well_formed,
         truncated=truncated,
-        reasoning=term,
+        reasoning=max((parts[name] for name in REASONING if name in parts), default=0.0),
         supported=grounding.supported,
         contradicted=grounding.contradicted,
         surrogate=bool(phrase),
@@ -98,26 +101,10 @@ def score(
         coherent=is_coherent(prompt, response.reasoning, response.answer),
         claims=grounding.claims,
         answer=verified.answer,
+        parts=parts,
     )
 
 
 def dropped(reason: str) -> trajectory_pb2.Reward:
     """The reward of a trajectory that could not be verified."""
     return trajectory_pb2.Reward(drop_reason=reason)
-
-
-def _reasoning_term(rule: trajectory_pb2.RewardRule, well_formed: bool, grounding: Grounding) -> float:
-    if rule.reasoning_term == trajectory_pb2.REASONING_TERM_PRESENCE:
-        return float(well_formed)
-    if rule.reasoning_term == trajectory_pb2.REASONING_TERM_GROUNDED:
-        enough = grounding.supported + grounding.contradicted >= MIN_CLAIMS
-        return grounding.share if well_formed and enough else 0.0
-    raise ValueError("reward rule has no reasoning term; expected presence or grounded")
-
-
-def _total(rule: trajectory_pb2.RewardRule, audio: bool, correct: bool, term: float, truncated: bool) -> float:
-    if truncated:
-        return 0.0
-    if not audio:
-        return float(correct)
-    return rule.correct_weight * correct + rule.reasoning_weight * term

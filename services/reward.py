@@ -17,6 +17,7 @@ from earwitness.redis_client import Patience, connect_async
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.judge import judge_settings
+from reward.terms import weights_of
 from services.entry import process
 from services.heartbeat import leaving, settle_each
 from services.scoring import ScoringProcess
@@ -47,8 +48,7 @@ def check_group(group: trajectory_pb2.Group) -> None:
     """Raises InputError if the group lacks what scoring needs."""
     if group.task.prompt.verifier == trajectory_pb2.VERIFIER_UNSPECIFIED:
         raise InputError("group.task.prompt.verifier", "is not set", "one of the values of Verifier")
-    if group.task.reward.reasoning_term == trajectory_pb2.REASONING_TERM_UNSPECIFIED:
-        raise InputError("group.task.reward.reasoning_term", "is not set", "presence or grounded")
+    weights_of(group.task.reward)
 
 
 async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, log: Logger) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from earwitness.cli.figures import clock, number
 from earwitness.cli.table import final_table
 from earwitness.client import TERMINAL, state_name
-from earwitness.metrics import BY_NAME, LINE
+from earwitness.metrics import LINE, PART, metric_of
 from earwitness.printable import clean
 from earwitness.wire.jobs.v1 import jobs_pb2
 
@@ -68,8 +68,9 @@ def step_line(job: jobs_pb2.Job, rate: float, figures: dict[str, float]) -> str:
         parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s/step")
     if job.seconds_left >= 0 and job.steps:
         parts.append(f"{clock(job.seconds_left)} left")
-    names = [name for name in LINE if name in figures][:MOST_SHOWN]
-    parts += [f"{BY_NAME[name].label} {number(figures[name])}" for name in names]
+    wanted = [*LINE, *sorted(name for name in figures if name.startswith(PART))]
+    shown = [metric for name in wanted if name in figures and (metric := metric_of(name))][:MOST_SHOWN]
+    parts += [f"{metric.label} {number(figures[metric.name])}" for metric in shown]
     return "  ".join(parts)
 
 

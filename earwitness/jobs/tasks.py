@@ -16,11 +16,6 @@ from earwitness.recipe.schema import Rewards, SamplingConfig
 from earwitness.recipe.stages.base import Asked
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
-REASONING_TERMS = {
-    "presence": wire.REASONING_TERM_PRESENCE,
-    "grounded": wire.REASONING_TERM_GROUNDED,
-}
-
 
 @dataclass(frozen=True)
 class Pass:
@@ -65,9 +60,8 @@ class Pass:
                 stop=self.sampling.stop,
             ),
             reward=wire.RewardRule(
-                correct_weight=self.rewards.correct,
-                reasoning_weight=self.rewards.reasoning,
-                reasoning_term=REASONING_TERMS[self.rewards.reasoning_term],
+                weights=self.rewards.weights,
+                options=self.rewards.options(),
                 min_think_chars=self.rewards.min_think_chars,
             ),
             min_version=min_version,

@@ -87,8 +87,7 @@ def roll_out(queue: Queue, ordinal: int, uri: str, texts: list[str], **task_fiel
         verifier=trajectory_pb2.VERIFIER_CHOICE,
     )  # fmt: skip
     rule = trajectory_pb2.RewardRule(
-        correct_weight=0.8, reasoning_weight=0.2, min_think_chars=16,
-        reasoning_term=trajectory_pb2.REASONING_TERM_GROUNDED,
+        weights={"correct": 0.8, "grounded": 0.2}, min_think_chars=16,
     )  # fmt: skip
     task = trajectory_pb2.GroupTask(run_id=RUN, ordinal=ordinal, prompt=prompt, reward=rule, **task_fields)
     assert queue.issue(task)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grpc
 
-from earwitness.metrics import BY_NAME
+from earwitness.metrics import metric_of
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 
@@ -102,5 +102,5 @@ class TrainerService:
 
 def losses(status: wire.GetStatusResponse, name: str = "loss") -> dict[int, float]:
     """A figure by step; that of every step is one that people are told how to read."""
-    assert {m.name for s in status.steps_done for m in s.metrics} <= BY_NAME.keys()
+    assert all(metric_of(m.name) for s in status.steps_done for m in s.metrics)
     return {s.step: next(m.value for m in s.metrics if m.name == name) for s in status.steps_done}

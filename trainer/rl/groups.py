@@ -101,10 +101,12 @@ def group_metrics(groups: Sequence[trajectory_pb2.Group], version: int, think_en
     rewards = [t.reward for t in trajectories]
     supported = sum(r.supported for r in rewards)
     checked = supported + sum(r.contradicted for r in rewards)
+    parts = sorted({name for r in rewards for name in r.parts} - {"correct", "presence", "grounded"})  # told above
     return {
         "reward.mean": _mean([r.total for r in rewards]),
         "correct.mean": _mean([r.correct for r in rewards]),
         "reasoning.mean": _mean([r.reasoning for r in rewards]),
+        **{f"part.{name}.mean": _mean([r.parts[name] for r in rewards]) for name in parts},
         "supported_share": supported / checked if checked else 0.0,
         "surrogate_share": _mean([r.surrogate for r in rewards]),
         "truncated_share": _mean([r.truncated for r in rewards]),

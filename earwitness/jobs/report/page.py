@@ -165,7 +165,8 @@ def _cell(n: int, total: int, diagonal: bool) -> str:
 def _curves(steps: StepsByPhase) -> str:
     sections = []
     for (index, stage, _), of in steps.items():
-        charts = [(title, [(m.label, curve(of, m.name)) for m in drawn]) for title, drawn in metrics.charts().items()]
+        there = metrics.charts({name for step in of.values() for name in step})
+        charts = [(title, [(m.label, curve(of, m.name)) for m in drawn]) for title, drawn in there.items()]
         drawn = [(title, line_chart(series)) for title, series in charts]
         cards = "".join(f'<div class="card"><h3>{title}</h3>{chart}</div>' for title, chart in drawn if chart)
         if cards:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from earwitness.recipe.rules import Rule, require
 from earwitness.recipe.schema.fields import Count, Group, Positive, Seed, Share, Strict, Tokens
 
 
@@ -30,17 +31,43 @@ class ProbeData(Strict):
     """Seed of the clips."""
 
 
-class Rewards(Strict):
-    """R = correct · [answer right] + reasoning · [reasoning term]; text prompts: R = [answer right]."""
+TERMS = ("correct", "presence", "grounded")
+"""Terms of the reward."""
 
-    correct: Share = 0.8
-    """Weight of correctness for prompts with audio."""
-    reasoning: Share = 0.2
-    """Weight of the reasoning term for prompts with audio."""
-    reasoning_term: Literal["presence", "grounded"] = "presence"
-    """The paper's rule, or presence scaled by the share of supported claims."""
+
+class Rewards(Strict):
+    """Prompts with audio: R = sum over the terms of weight · value. Prompts of text: R = [answer right].
+
+    A response that was cut off earns nothing.
+    """
+
+    weights: dict[str, Share] = {"correct": 0.8, "presence": 0.2}  # noqa: RUF012 - pydantic copies it
+    """Weight by term. correct: the answer is right; presence: there is reasoning, and then an answer, the paper's rule;
+    grounded: presence, scaled by the share of claims that the waveform supports."""
     min_think_chars: Count = 16
     """Fewest non-space characters of a think block that counts as present."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, given: Any) -> Any:
+        """`correct`, `reasoning` and `reasoning_term` are the words of older recipes."""
+        if not isinstance(given, dict) or not {"correct", "reasoning", "reasoning_term"} & given.keys():
+            return given
+        rest = {key: value for key, value in given.items() if key not in ("correct", "reasoning", "reasoning_term")}
+        term = given.get("reasoning_term", "presence")
+        both = {"correct": given.get("correct", 0.8), str(term): given.get("reasoning", 0.2)}
+        return {"weights": both, **rest} if "weights" not in rest else given
+
+    @model_validator(mode="after")
+    def _known(self) -> Rewards:
+        rule = "unknown term of the reward"
+        require([(name in TERMS, Rule(f"weights.{name}", rule, f"one of {', '.join(TERMS)}")) for name in self.weights])
+        require([(bool(self.weights), Rule("weights", "empty", f"a weight of one of {', '.join(TERMS)}"))])
+        return self
+
+    def options(self) -> dict[str, float]:
+        """What terms need beside their weights, by `<term>.<option>`."""
+        return {}
 
 
 class SamplingConfig(Strict):

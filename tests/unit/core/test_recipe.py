@@ -43,6 +43,23 @@ def test_a_recipe_with_every_stage_loads() -> None:
     assert isinstance(loaded.stages[3], RlStage)
 
 
+def test_rewards_are_weights_and_the_words_of_older_recipes_mean_the_same() -> None:
+    def rewards(**given: object) -> dict[str, float]:
+        return load_recipe(yaml.safe_dump(recipe(rewards=given))).rewards.weights
+
+    assert rewards() == rewards(reasoning_term="presence") == {"correct": 0.8, "presence": 0.2}
+    assert rewards(correct=0.7, reasoning=0.3, reasoning_term="grounded") == {"correct": 0.7, "grounded": 0.3}
+    assert rewards(weights={"correct": 0.5}) == {"correct": 0.5}
+    known = "expected one of correct, presence, grounded"
+    assert any(known in p for p in problems(recipe(rewards={"weights": {"brevity": 0.1}})))
+    assert any(known in p for p in problems(recipe(rewards={"reasoning_term": "brevity"})))
+    assert problems(recipe(rewards={"weights": {}}))[0].startswith("rewards.weights: empty")
+    assert problems(recipe(rewards={"weights": {"correct": 1}, "reasoning": 0.2}))[0].startswith(
+        "rewards.reasoning: un"
+    )
+    assert problems(recipe(rewards={"weights": {"correct": 2.0}}))[0].startswith("rewards.weights.correct: 2.0 is out")
+
+
 def test_keys_of_algorithm_and_loss_may_stand_in_the_stage_as_they_once_did() -> None:
     critic = {"critic_warmup_steps": 2, "gae_lambda": 0.9, "critic_optimizer": {"learning_rate": 1e-3}}
     clip = {"clip_high": 0.3, "dual_clip": 2.0}

@@ -46,6 +46,6 @@ def test_every_recipe_of_ours_is_valid() -> None:
     folder = Path(__file__).parents[3] / "recipes"
     loaded = {path.stem: load_recipe(path.read_bytes()) for path in folder.glob("*.yaml")}
     paper = loaded["step-audio-r1-33b"]
-    assert paper.rewards.reasoning_term == "presence"
+    assert paper.rewards.weights == {"correct": 0.8, "presence": 0.2}
     assert [stage.type for stage in paper.stages] == ["sft", "rl", "mgrd", "rl", "mgrd", "rl", "dpo", "eval"]
-    assert loaded["step-audio-r1-33b-grounded"].rewards.reasoning_term == "grounded"
+    assert loaded["step-audio-r1-33b-grounded"].rewards.weights == {"correct": 0.8, "grounded": 0.2}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.grounding import check_claims
 from reward.measure import measure
 from reward.score import score_group
+from reward.terms import weights_of
 
 HONEST = "The first tone is near 440 Hz and the second is near 620 Hz, so the second is higher.\n</think>\nsecond"
 PRESENCE = trajectory_pb2.REASONING_TERM_PRESENCE
@@ -78,6 +80,26 @@ def test_grounded_scales_presence_by_the_supported_share(make_group):
     (reward,) = rewards(make_group(half))
     assert reward.reasoning == pytest.approx(0.5)
     assert reward.total == pytest.approx(0.9)
+
+
+def test_a_rule_of_weights_is_the_rule_of_older_messages(make_group):
+    for term, name in ((PRESENCE, "presence"), (trajectory_pb2.REASONING_TERM_GROUNDED, "grounded")):
+        old, new = make_group(HONEST, "no", term=term), make_group(HONEST, "no", term=term)
+        new.task.reward.CopyFrom(trajectory_pb2.RewardRule(weights={"correct": 0.8, name: 0.2}, min_think_chars=16))
+        assert rewards(new) == rewards(old)
+        assert set(new.trajectories[0].reward.parts) == {"correct", name}
+
+
+def test_a_rule_may_have_any_of_the_terms_and_no_others(make_group):
+    group = make_group(HONEST)
+    group.task.reward.CopyFrom(trajectory_pb2.RewardRule(weights={"presence": 0.5, "grounded": 0.25}))
+    assert rewards(group)[0].total == pytest.approx(0.75)
+    for rule, words in (
+        (trajectory_pb2.RewardRule(weights={"brevity": 1.0}), "'brevity' is no term; expected weights of correct"),
+        (trajectory_pb2.RewardRule(), "has no weights"),
+    ):
+        with pytest.raises(InputError, match=words):
+            weights_of(rule)
 
 
 def test_truncation_scores_nothing(make_group):

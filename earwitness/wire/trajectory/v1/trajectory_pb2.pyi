@@ -88,16 +88,34 @@ class Sampling(_message.Message):
     def __init__(self, samples: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RewardRule(_message.Message):
-    __slots__ = ("correct_weight", "reasoning_weight", "reasoning_term", "min_think_chars")
+    __slots__ = ("correct_weight", "reasoning_weight", "reasoning_term", "min_think_chars", "weights", "options")
+    class WeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class OptionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     CORRECT_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     REASONING_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     REASONING_TERM_FIELD_NUMBER: _ClassVar[int]
     MIN_THINK_CHARS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     correct_weight: float
     reasoning_weight: float
     reasoning_term: ReasoningTerm
     min_think_chars: int
-    def __init__(self, correct_weight: _Optional[float] = ..., reasoning_weight: _Optional[float] = ..., reasoning_term: _Optional[_Union[ReasoningTerm, str]] = ..., min_think_chars: _Optional[int] = ...) -> None: ...
+    weights: _containers.ScalarMap[str, float]
+    options: _containers.ScalarMap[str, float]
+    def __init__(self, correct_weight: _Optional[float] = ..., reasoning_weight: _Optional[float] = ..., reasoning_term: _Optional[_Union[ReasoningTerm, str]] = ..., min_think_chars: _Optional[int] = ..., weights: _Optional[_Mapping[str, float]] = ..., options: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class GroupTask(_message.Message):
     __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "min_version", "needs_reference", "needs_spread", "without_audio", "begun", "lineage")
@@ -140,7 +158,14 @@ class Claim(_message.Message):
     def __init__(self, text: _Optional[str] = ..., kind: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., claimed: _Optional[str] = ..., measured: _Optional[str] = ...) -> None: ...
 
 class Reward(_message.Message):
-    __slots__ = ("total", "correct", "well_formed", "truncated", "reasoning", "supported", "contradicted", "surrogate", "surrogate_phrase", "coherent", "claims", "answer", "drop_reason", "denial", "denial_phrase")
+    __slots__ = ("total", "correct", "well_formed", "truncated", "reasoning", "supported", "contradicted", "surrogate", "surrogate_phrase", "coherent", "claims", "answer", "drop_reason", "denial", "denial_phrase", "parts")
+    class PartsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     CORRECT_FIELD_NUMBER: _ClassVar[int]
     WELL_FORMED_FIELD_NUMBER: _ClassVar[int]
@@ -156,6 +181,7 @@ class Reward(_message.Message):
     DROP_REASON_FIELD_NUMBER: _ClassVar[int]
     DENIAL_FIELD_NUMBER: _ClassVar[int]
     DENIAL_PHRASE_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
     total: float
     correct: bool
     well_formed: bool
@@ -171,7 +197,8 @@ class Reward(_message.Message):
     drop_reason: str
     denial: bool
     denial_phrase: str
-    def __init__(self, total: _Optional[float] = ..., correct: _Optional[bool] = ..., well_formed: _Optional[bool] = ..., truncated: _Optional[bool] = ..., reasoning: _Optional[float] = ..., supported: _Optional[int] = ..., contradicted: _Optional[int] = ..., surrogate: _Optional[bool] = ..., surrogate_phrase: _Optional[str] = ..., coherent: _Optional[bool] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., answer: _Optional[str] = ..., drop_reason: _Optional[str] = ..., denial: _Optional[bool] = ..., denial_phrase: _Optional[str] = ...) -> None: ...
+    parts: _containers.ScalarMap[str, float]
+    def __init__(self, total: _Optional[float] = ..., correct: _Optional[bool] = ..., well_formed: _Optional[bool] = ..., truncated: _Optional[bool] = ..., reasoning: _Optional[float] = ..., supported: _Optional[int] = ..., contradicted: _Optional[int] = ..., surrogate: _Optional[bool] = ..., surrogate_phrase: _Optional[str] = ..., coherent: _Optional[bool] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., answer: _Optional[str] = ..., drop_reason: _Optional[str] = ..., denial: _Optional[bool] = ..., denial_phrase: _Optional[str] = ..., parts: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class VersionSpan(_message.Message):
     __slots__ = ("version", "tokens", "lineage")

@@ -1,0 +1,16 @@
+"""Presence, scaled by the share of checkable claims that the waveform supports."""
+
+from __future__ import annotations
+
+from reward.terms.base import Scored, Term
+
+MIN_CLAIMS = 1
+"""Fewest distinct checkable claims of a trace that earns the term: none said, none earned."""
+
+
+def _value(scored: Scored) -> float:
+    checkable = scored.grounding.supported + scored.grounding.contradicted
+    return scored.grounding.share if scored.well_formed and checkable >= MIN_CLAIMS else 0.0
+
+
+TERM = Term("grounded", _value)
