@@ -7,6 +7,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
+from trainer.ranks.parallel import broadcast_bytes
+
 
 class Exchange:
     """Every rank makes one at the same point, and then calls the same methods in the same order, from one thread.
@@ -21,14 +23,8 @@ class Exchange:
 
     def broadcast(self, content: bytes) -> bytes:
         """Rank 0's bytes, on every rank."""
-        if self._group is None:
-            return content
-        told = content if self.rank == 0 else b""
-        length = torch.tensor([len(told)])
-        dist.broadcast(length, 0, group=self._group)
-        buffer = _padded(told, int(length))
-        dist.broadcast(buffer, 0, group=self._group)
-        return buffer.numpy().tobytes()
+        told = content if self.rank == 0 else None
+        return broadcast_bytes(told, group=self._group, where=torch.device("cpu"))
 
     def gather(self, content: bytes) -> list[bytes]:
         """Every rank's bytes, in the order of ranks, on rank 0; nothing elsewhere."""

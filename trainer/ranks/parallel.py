@@ -103,19 +103,29 @@ def all_reduce_sum(tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
-def broadcast_bytes(content: bytes | None, src: int = 0) -> bytes:
-    """Gives every rank the bytes of rank `src`; the others pass None."""
+def broadcast_bytes(
+    content: bytes | None,
+    src: int = 0,
+    *,
+    group: dist.ProcessGroup | None = None,
+    where: torch.device | None = None,
+) -> bytes:
+    """Gives every rank the bytes of rank `src`; the others pass None.
+
+    `group`: one of all ranks, in the place of the default one; `where`: where its tensors lie, else on this rank's
+    device.
+    """
+    speaks = dist.get_rank() == src
+    if speaks and content is None:
+        raise ValueError("the source rank must pass bytes")
     if dist.get_world_size() == 1:
-        if content is None:
-            raise ValueError("the source rank must pass bytes")
-        return content
-    length = torch.tensor([0 if content is None else len(content)], dtype=torch.int64, device=device())
-    dist.broadcast(length, src)
-    buffer = torch.empty(int(length), dtype=torch.uint8, device=device())
-    if dist.get_rank() == src:
-        if content is None:
-            raise ValueError("the source rank must pass bytes")
-        if content:
-            buffer.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
-    dist.broadcast(buffer, src)
+        return content or b""
+    where = where or device()
+    told = content if speaks and content is not None else b""
+    length = torch.tensor([len(told)], dtype=torch.int64, device=where)
+    dist.broadcast(length, src, group=group)
+    buffer = torch.empty(int(length), dtype=torch.uint8, device=where)
+    if told:
+        buffer.copy_(torch.frombuffer(bytearray(told), dtype=torch.uint8))
+    dist.broadcast(buffer, src, group=group)
     return buffer.cpu().numpy().tobytes()
