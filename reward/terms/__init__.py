@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.terms import correct, grounded, presence
+from reward.terms import correct, grounded, overlong, presence
 from reward.terms.base import Scored, Term
 
-TERMS: dict[str, Term] = {room.TERM.name: room.TERM for room in (correct, presence, grounded)}
+TERMS: dict[str, Term] = {room.TERM.name: room.TERM for room in (correct, presence, grounded, overlong)}
 REASONING = ("presence", "grounded")
 """Terms that say what the reasoning is worth."""
 

@@ -31,21 +31,24 @@ class ProbeData(Strict):
     """Seed of the clips."""
 
 
-TERMS = ("correct", "presence", "grounded")
+TERMS = ("correct", "presence", "grounded", "overlong")
 """Terms of the reward."""
 
 
 class Rewards(Strict):
     """Prompts with audio: R = sum over the terms of weight · value. Prompts of text: R = [answer right].
 
-    A response that was cut off earns nothing.
+    A response that was cut off earns nothing. `overlong` is added to both, and to what was cut off.
     """
 
     weights: dict[str, Share] = {"correct": 0.8, "presence": 0.2}  # noqa: RUF012 - pydantic copies it
     """Weight by term. correct: the answer is right; presence: there is reasoning, and then an answer, the paper's rule;
-    grounded: presence, scaled by the share of claims that the waveform supports."""
+    grounded: presence, scaled by the share of claims that the waveform supports; overlong: 0 down to -1 over the last
+    tokens before `sampling.max_tokens`, as in DAPO."""
     min_think_chars: Count = 16
     """Fewest non-space characters of a think block that counts as present."""
+    overlong_buffer_tokens: Tokens | None = None
+    """Last tokens before `sampling.max_tokens` that cost ever more; needed where `overlong` has a weight."""
 
     @model_validator(mode="before")
     @classmethod
@@ -63,11 +66,18 @@ class Rewards(Strict):
         rule = "unknown term of the reward"
         require([(name in TERMS, Rule(f"weights.{name}", rule, f"one of {', '.join(TERMS)}")) for name in self.weights])
         require([(bool(self.weights), Rule("weights", "empty", f"a weight of one of {', '.join(TERMS)}"))])
+        buffer, weighed = self.overlong_buffer_tokens, "overlong" in self.weights
+        what, expected = (
+            ("missing", "tokens") if weighed else (f"{buffer}, and no weight of overlong", "weights.overlong")
+        )
+        require([(weighed == (buffer is not None), Rule("overlong_buffer_tokens", what, expected))])
         return self
 
     def options(self) -> dict[str, float]:
         """What terms need beside their weights, by `<term>.<option>`."""
-        return {}
+        if self.overlong_buffer_tokens is None:
+            return {}
+        return {"overlong.buffer_tokens": float(self.overlong_buffer_tokens)}
 
 
 class SamplingConfig(Strict):

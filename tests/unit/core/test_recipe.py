@@ -50,7 +50,7 @@ def test_rewards_are_weights_and_the_words_of_older_recipes_mean_the_same() -> N
     assert rewards() == rewards(reasoning_term="presence") == {"correct": 0.8, "presence": 0.2}
     assert rewards(correct=0.7, reasoning=0.3, reasoning_term="grounded") == {"correct": 0.7, "grounded": 0.3}
     assert rewards(weights={"correct": 0.5}) == {"correct": 0.5}
-    known = "expected one of correct, presence, grounded"
+    known = "expected one of correct, presence, grounded, overlong"
     assert any(known in p for p in problems(recipe(rewards={"weights": {"brevity": 0.1}})))
     assert any(known in p for p in problems(recipe(rewards={"reasoning_term": "brevity"})))
     assert problems(recipe(rewards={"weights": {}}))[0].startswith("rewards.weights: empty")
@@ -58,6 +58,14 @@ def test_rewards_are_weights_and_the_words_of_older_recipes_mean_the_same() -> N
         "rewards.reasoning: un"
     )
     assert problems(recipe(rewards={"weights": {"correct": 2.0}}))[0].startswith("rewards.weights.correct: 2.0 is out")
+
+
+def test_the_overlong_term_needs_its_buffer_and_the_buffer_its_term() -> None:
+    weights = {"correct": 0.8, "presence": 0.2, "overlong": 0.5}
+    given = {"weights": weights, "overlong_buffer_tokens": 24}
+    assert load_recipe(yaml.safe_dump(recipe(rewards=given))).rewards.options() == {"overlong.buffer_tokens": 24.0}
+    for wrong in ({"weights": weights}, {"overlong_buffer_tokens": 24}):
+        assert problems(recipe(rewards=wrong))[0].startswith("rewards.overlong_buffer_tokens: ")
 
 
 def test_keys_of_algorithm_and_loss_may_stand_in_the_stage_as_they_once_did() -> None:

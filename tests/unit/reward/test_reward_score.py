@@ -102,6 +102,29 @@ def test_a_rule_may_have_any_of_the_terms_and_no_others(make_group):
             weights_of(rule)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "value"),
+    [(0, 0.0), (60, 0.0), (61, -0.025), (80, -0.5), (99, -0.975), (100, -1.0), (140, -1.0)],
+)
+@pytest.mark.parametrize("audio", [True, False])
+def test_the_last_tokens_before_the_limit_cost_ever_more(make_group, tokens, value, audio):
+    """DAPO's eq. 13 with a limit of 100 and a buffer of 40."""
+    group = make_group(HONEST, **({} if audio else {"audio_uri": ""}))
+    group.task.sampling.max_tokens = 100
+    group.task.reward.CopyFrom(
+        trajectory_pb2.RewardRule(
+            weights={"correct": 0.75, "presence": 0.25, "overlong": 0.5}, options={"overlong.buffer_tokens": 40}
+        )
+    )
+    group.trajectories[0].token_ids.extend(range(tokens))
+    (reward,) = rewards(group)
+    assert reward.parts["overlong"] == pytest.approx(value)
+    assert reward.total == pytest.approx(1.0 + 0.5 * value)
+    group.trajectories[0].finish_reason = trajectory_pb2.FINISH_REASON_LENGTH
+    (reward,) = rewards(group)
+    assert reward.total == pytest.approx(0.5 * value)  # nothing else of what was cut off
+
+
 def test_truncation_scores_nothing(make_group):
     group = make_group(HONEST)
     group.trajectories[0].finish_reason = trajectory_pb2.FINISH_REASON_LENGTH
