@@ -289,7 +289,6 @@ def task(run_id: str, ordinal: int, max_tokens: int, audio: str, turn: int) -> t
         sampling=trajectory_pb2.Sampling(
             samples=SAMPLES, temperature=0.7, top_p=1.0, max_tokens=max_tokens, seed=1000 + turn
         ),
-        purpose=trajectory_pb2.PURPOSE_EVAL,
         min_version=1,
     )
 

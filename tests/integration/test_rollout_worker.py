@@ -101,7 +101,6 @@ class Mesh:
             ordinal=ordinal,
             prompt=prompt(ordinal, audio),
             sampling=sampling(**how),
-            purpose=trajectory_pb2.PURPOSE_EVAL,
             min_version=min_version,
         )
         assert self.queue.issue(task)

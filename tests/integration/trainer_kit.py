@@ -99,7 +99,7 @@ def recorded_group(
     lineage = lineage_of(run_id) if run_id else ""
     clip = str(Path(manifest).parent / f"clip{ordinal % CLIPS}.wav")
     prompt = trajectory_pb2.Prompt(id=f"q{ordinal}", question="How many?", answer="two", audio_uri=clip)
-    task = trajectory_pb2.GroupTask(run_id=run_id, ordinal=ordinal, prompt=prompt, purpose=trajectory_pb2.PURPOSE_TRAIN)
+    task = trajectory_pb2.GroupTask(run_id=run_id, ordinal=ordinal, prompt=prompt)
     heard = audio_tokens(frames(soundfile.info(clip).frames))
     ids = tokenizer.encode(render_prompt(prompt, heard), add_special_tokens=False).ids
     group = trajectory_pb2.Group(task=task, prompt_token_ids=ids, worker="recorded")
