@@ -77,10 +77,7 @@ async def serve(
     await state.set("", health_pb2.HealthCheckResponse.SERVING)
     log.info("listening", address=address)
 
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = _stop_asked()
     stop = asyncio.create_task(stopping.wait(), name="stop")
     tasks = {asyncio.create_task(work, name=f"{name}-{i}") for i, work in enumerate(background)}
     running: set[asyncio.Task[Any]] = set(tasks)
@@ -105,6 +102,14 @@ async def serve(
         await server.stop(GRACE_SECONDS)
         await probed.stop(None)
         log.info("stopped")
+
+
+def _stop_asked() -> asyncio.Event:
+    """Set by the signals that end a service."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
 
 
 @dataclass

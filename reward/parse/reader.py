@@ -7,6 +7,7 @@ from dataclasses import replace
 from reward.parse.around import Around
 from reward.parse.focus import focus_of
 from reward.parse.found import Found
+from reward.parse.lexicon import cues
 from reward.parse.lexicon.units import APPROXIMATIONS
 from reward.parse.meanings import (
     Compares,
@@ -54,22 +55,7 @@ RECURS_REACH = 5
 """Items after "repeats" in which it is said how often or how fast."""
 
 _TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET, Quantity.DECAY}
-_BREAKS = frozenset({",", "and", "(", ")", ":"})
-"""The words of a claim begin after these."""
-_UNDER = frozenset({"background", "noise", "hiss", "hum", "room", "recording", "environment", "floor"})
-"""After "soft" or "noisy": of what is under the sound, not of the sound."""
-_MODALS = frozenset({"would", "could", "should", "might", "may"})
-_CERTAIN_AGAIN = frozenset({"but", "however"})
-"""After "maybe a flute, but ..." the clip is spoken of without doubt."""
 _EDGES = {Edge.START: Quantity.ONSET, Edge.END: Quantity.OFFSET}
-_GOES_ON = frozenset({"it", "its", "it's", "this", "that", "that's"})
-_FASTER = frozenset({"faster", "slower"})
-"""Of one of two clips a comparison, of all that is heard a change."""
-_UNSURE = frozenset({"sure", "certain", "unsure"})
-"""A sentence that ends so doubts what it said last."""
-_NOT_A_PACE = frozenset({"decay", "attack", "fade", "onset", "glide", "sweep", "rise", "release", "vibrato"})
-"""After "fast": how one sound goes, not how the sounds follow each other."""
-_OF_SOUNDS = {"soft", "loud", "noisy", "clean"}
 
 
 class Reader:
@@ -94,12 +80,12 @@ class Reader:
                 position = self._number(position, item)
             elif item.meaning is not None:
                 position = self._phrase(position, item, item.meaning)
-            elif item.word in _BREAKS:
+            elif item.word in cues.BREAKS:
                 self._text_start = item.start if item.word == "and" else item.end
                 if item.word == ",":
                     self._negated = -NEGATION_REACH - 1
             position += 1
-        if self._found and count and (items[-1].meaning is Word.UNCERTAIN or items[-1].word in _UNSURE):
+        if self._found and count and (items[-1].meaning is Word.UNCERTAIN or items[-1].word in cues.UNSURE):
             self._found[-1] = self._found[-1]._replace(uncertain=True)  # "the pitch rises, perhaps"
         return self._found
 
@@ -159,7 +145,7 @@ class Reader:
                 self._found.append(Found(none, self.items[position - 1].start, item.end, self._uncertain))
         elif word is Word.UNCERTAIN:
             self._uncertain = True
-            if item.word in _MODALS:  # "a square wave would sound hollow" claims no square wave
+            if item.word in cues.MODALS:  # "a square wave would sound hollow" claims no square wave
                 self._found = [
                     found._replace(uncertain=True) if found.start >= self._text_start else found
                     for found in self._found
@@ -169,7 +155,7 @@ class Reader:
             if noun is not None:
                 self._state(Count(1, part=focus.spot), position, self.items[noun])
         elif word is Word.CLAUSE:
-            if item.word in _CERTAIN_AGAIN:
+            if item.word in cues.CERTAIN_AGAIN:
                 self._uncertain = False
             focus.new_clause()
             self._negated = -NEGATION_REACH - 1
@@ -189,7 +175,7 @@ class Reader:
 
     def _moves(self, position: int, item: Item, moves: Moves) -> None:
         quantity, relation, focus = moves.quantity, moves.relation, self.focus
-        if quantity is Quantity.TEMPO and item.word in _FASTER and isinstance(focus.clause_part, int):
+        if quantity is Quantity.TEMPO and item.word in cues.FASTER and isinstance(focus.clause_part, int):
             self._compares(position, item, Compares(Quantity.TEMPO, relation))
             return
         if any(after.unit == "dB" for after in self.items[position + 1 : position + 5]):
@@ -241,7 +227,7 @@ class Reader:
         if relation is Relation.SAME and subject is None:
             subject = 1
         named = focus.clause_part or focus.spot or self._around.ordinal_ahead(last)
-        if subject is None or (compares.superlative and not named and self.items[0].word not in _GOES_ON):
+        if subject is None or (compares.superlative and not named and self.items[0].word not in cues.GOES_ON):
             return position  # "the peak is the highest amplitude" defines a peak
         if isinstance(subject, Span):
             other = other if isinstance(other, Span) else subject.rest
@@ -258,7 +244,7 @@ class Reader:
         around, focus = self._around, self.focus
         if what == "noise" and around.is_background(position):
             return
-        if what in _OF_SOUNDS and around.word(position + 1) in _UNDER:
+        if what in cues.OF_SOUNDS and around.word(position + 1) in cues.UNDER:
             return
         where: Part = focus.where
         if focus.clause_part is None and focus.spot is None:
@@ -271,7 +257,7 @@ class Reader:
 
     def _pace(self, position: int, item: Item, fast: bool) -> None:
         after = self._around.meaning(position + 1)
-        if self._around.word(position + 1) in _NOT_A_PACE or isinstance(after, Moves):
+        if self._around.word(position + 1) in cues.NOT_A_PACE or isinstance(after, Moves):
             return
         if position and isinstance(self._around.meaning(position - 1), Moves):
             return

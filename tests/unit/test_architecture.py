@@ -37,6 +37,10 @@ HEAVY = {
     "numba",
 }
 
+LONGEST_FILE = 350
+LONGEST_FUNCTION = 60
+"""Lines, docstrings included."""
+
 FOR_PEOPLE = {"jobs", "plan", "local", "cluster", "client", "doctor", "cli"}
 """Rooms of `earwitness` that stand on its core: recipes, manifests, audio, the queue, the weight plane, the wire."""
 
@@ -251,3 +255,18 @@ def test_a_family_of_claims_is_known_by_the_registry_alone() -> None:
         if used.startswith("reward.families.") and used.split(".")[2] in rooms
     ]
     assert named == []
+
+
+def test_files_and_functions_are_short() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}: {lines} lines"
+        for path in modules().values()
+        if (lines := path.read_text().count("\n")) > LONGEST_FILE
+    ] + [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {lines} lines"
+        for path in modules().values()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (lines := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION
+    ]
+    assert long == []
