@@ -199,7 +199,7 @@ def updating(work: Work):
 
         return supervised
     policy, critic = learner(value_head=False), learner(value_head=True)
-    stage = RlStage(steps=2, optimizer=config, logprob_gap_bound=1e9)
+    stage = RlStage(steps=2, optimizer=config, logprob_gap_bound=1e6)
     logprobs = np.full(work.responses, -10.0, dtype=np.float32)
     groups = [
         [Sample(ordinal=n, row=row, reward=1.0, rollout_logprobs=logprobs, reference_logprobs=None)]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 from rich.console import Console
 
 from earwitness.audio import MEASURED_SECONDS, SAMPLE_RATE, decode_audio, read_clip
 from earwitness.printable import clean
+
+NEEDED = ("scipy", "pyworld", "pyloudnorm")
+"""Packages of the extra `reward` that a person may be without."""
 
 STDIN = "-"
 """Reasoning given so is read from standard input."""
@@ -19,6 +23,9 @@ def main(clip: str, reasoning: str = "", plot: str | None = None, console: Conso
 
     Raises AudioError if the clip cannot be read.
     """
+    for package in NEEDED:
+        if find_spec(package) is None:  # said before anything is read: they are imported last
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
     console = console or Console()
     if reasoning == STDIN:
         reasoning = sys.stdin.read()

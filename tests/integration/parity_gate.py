@@ -8,6 +8,7 @@ them pass. A process of its own: Megatron maps CUDA away on the CPU, vLLM must n
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -69,3 +70,5 @@ def main(model_dir: str, path: str, bound: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(0)  # a thread of torch's that is still there when the interpreter is taken down may abort the process

@@ -14,9 +14,8 @@ import torch
 import torch.distributed as dist
 from megatron.core import parallel_state
 
-from trainer.model import huggingface, weight_files
+from trainer.model import build, huggingface, weight_files
 from trainer.model.audio import AudioBatch
-from trainer.model.build import build_policy
 from trainer.model.logprobs import response_logprobs
 from trainer.model.optimizer import forward
 from trainer.model.policy import PolicyModel
@@ -57,11 +56,11 @@ def layout(model_dir: Path, out: Path) -> dict[str, object]:
         huggingface_load(module, folder)
         grown["load"] = peak() - before
 
-    huggingface_load, huggingface.load_weights = huggingface.load_weights, watched
+    huggingface_load, build.load_weights = build.load_weights, watched
     try:
-        module = build_policy(model_dir, dtype=torch.bfloat16)
+        module = build.build_policy(model_dir, dtype=torch.bfloat16)
     finally:
-        huggingface.load_weights = huggingface_load
+        build.load_weights = huggingface_load
     rows = Rows(module.audio_patch_id, module.architecture.audio.n_mels, module.architecture.decoder.vocab_size)
     found = forward(module, [rows], lambda states, batch: {"logprobs": response_logprobs(states, batch.tokens)})
     before = peak(reset=True)
