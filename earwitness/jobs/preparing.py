@@ -91,10 +91,7 @@ class Prompts(Sequence[wire.Prompt]):
         return len(self._places)
 
     def __getitem__(self, place: Any) -> Any:
-        chosen = self._places[place]
-        if isinstance(place, slice):
-            return Prompts(self._examples, chosen)
-        return self._examples[chosen].prompt
+        return self._examples[self._places[place]].prompt
 
     def at(self, places: Sequence[int]) -> Prompts:
         """Those at `places`."""

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from earwitness import artifacts
 from earwitness.chat import split_response
 from earwitness.errors import JobFailed
-from earwitness.manifest import Example, write_manifest
+from earwitness.manifest import Example
 from earwitness.recipe.schema.fields import Name, Positive, Share
 from earwitness.recipe.schema.sampling import SamplingConfig
-from earwitness.recipe.schema.updates import Training, Tune
-from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob, numbered, told
+from earwitness.recipe.schema.updates import Tune
+from earwitness.recipe.stages.base import Stage, numbered, told
+from earwitness.recipe.stages.keeping import KeepingStage, Kept
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 
-class MgrdStage(Stage):
+class MgrdStage(KeepingStage):
     """Modality Grounded Reasoning Distillation: sample, keep what is grounded, coherent and correct, tune on it."""
 
     type: Literal["mgrd"] = "mgrd"
@@ -43,40 +41,21 @@ class MgrdStage(Stage):
     tune: Tune
     """The updates on what was kept."""
 
-    def phases(self) -> list[str]:
-        return ["sample", "tune"]
+    def keep(self, groups: Sequence[wire.Group]) -> Kept:
+        return distil(groups, self)
 
-    async def run(self, phase: str, job: StageJob) -> Learned | None:
-        kept = job.path(self.type, f"{job.index}.jsonl")
-        if phase == "tune":
-            # Without the manifest there was nothing left to learn, and the job has said so.
-            return await job.tune(kept) if await asyncio.to_thread(artifacts.exists, kept) else None
-        distilled = distil(await job.sample(), self)
-        counts = dict(sorted(distilled.reasons.items(), key=lambda item: -item[1]))
-        await asyncio.to_thread(artifacts.write_json, job.path(self.type, f"{job.index}.counts.json"), counts)
-        if not distilled.examples:
-            found = f"mgrd kept no trace of {sum(counts.values())}: {told(counts)}"
-            if not any(isinstance(earlier, MgrdStage) for earlier in job.earlier):
-                raise JobFailed(found)
-            await job.tell("stage", f"{found}; an earlier round has learned what there was, so this one is skipped")
-            return None
-        await asyncio.to_thread(write_manifest, kept, distilled.examples)
+    def words(self, kept: Kept, counts: Mapping[str, int], groups: int) -> tuple[str, dict[str, float]]:
         figures = {f"traces.{reason.replace(' ', '_')}": float(n) for reason, n in counts.items()}
-        message = f"mgrd keeps {counts['kept']} of {sum(counts.values())} traces ({told(counts)})"
-        await job.tell("stage", message, figures)
-        return None
+        return f"mgrd keeps {counts['kept']} of {sum(counts.values())} traces ({told(counts)})", figures
 
-    def sampled(self) -> SamplingConfig:
-        return self.sampling
+    def nothing(self, counts: Mapping[str, int], groups: int, earlier: Sequence[Stage]) -> str:
+        found = f"mgrd kept no trace of {sum(counts.values())}: {told(counts)}"
+        if not any(isinstance(stage, MgrdStage) for stage in earlier):
+            raise JobFailed(found)
+        return f"{found}; an earlier round has learned what there was, so this one is skipped"
 
-    def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
-        if phase != "sample":
-            return super().asks(phase, prompts)
-        asked = Instructed(prompts, self.instruction) if self.instruction else prompts
-        return Asked(asked, self.sampling, min(self.prompts, len(prompts)))
-
-    def training(self, phase: str) -> Training | None:
-        return self.tune if phase == "tune" else None
+    def asked(self, prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
+        return Instructed(prompts, self.instruction) if self.instruction else prompts
 
 
 class Instructed(Sequence[wire.Prompt]):
@@ -90,22 +69,11 @@ class Instructed(Sequence[wire.Prompt]):
         return len(self._prompts)
 
     def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return Instructed(self._prompts[place], self._instruction)
         asked = wire.Prompt()
         asked.CopyFrom(self._prompts[place])
         if asked.audio_uri:
             asked.question = f"{asked.question}\n{self._instruction}"
         return asked
-
-
-@dataclass(frozen=True)
-class Distilled:
-    """What MGRD keeps of a sampling pass."""
-
-    examples: list[Example]
-    reasons: dict[str, int]
-    """Traces by what became of them: `kept`, or the first rule they broke."""
 
 
 def verdict(trajectory: wire.Trajectory, stage: MgrdStage, *, heard: bool = True) -> str:
@@ -134,10 +102,10 @@ def verdict(trajectory: wire.Trajectory, stage: MgrdStage, *, heard: bool = True
     return "kept"
 
 
-def distil(groups: Sequence[wire.Group], stage: MgrdStage) -> Distilled:
+def distil(groups: Sequence[wire.Group], stage: MgrdStage) -> Kept:
     """The kept traces: at most `max_per_prompt` of each prompt, no text twice, best supported first."""
     examples: list[Example] = []
-    reasons: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for group in groups:
         kept: dict[str, wire.Trajectory] = {}
         for trajectory in sorted(group.trajectories, key=lambda t: (-t.reward.supported, t.index)):
@@ -148,9 +116,9 @@ def distil(groups: Sequence[wire.Group], stage: MgrdStage) -> Distilled:
                 outcome = "enough of this prompt"
             if outcome == "kept":
                 kept[trajectory.text] = trajectory
-            reasons[outcome] += 1
+            outcomes[outcome] += 1
         for number, trajectory in enumerate(kept.values()):
             prompt = numbered(group.task.prompt, f"{number}")
             prompt.question = prompt.question.removesuffix(f"\n{stage.instruction}")
             examples.append(Example(prompt, *split_response(trajectory.text)))
-    return Distilled(examples, dict(reasons))
+    return Kept(examples, dict(outcomes))

@@ -147,7 +147,7 @@ def test_distil_takes_the_best_supported_and_no_text_twice() -> None:
     assert [(e.prompt.id, e.reasoning, e.response) for e in distilled.examples] == [
         ("p~0", "three", "A. up"), ("p~1", "one", "up"),
     ]  # fmt: skip
-    assert Counter(distilled.reasons) == {"kept": 2, "enough of this prompt": 1, "same text again": 1}
+    assert Counter(distilled.outcomes) == {"kept": 2, "enough of this prompt": 1, "same text again": 1}
     assert correct_count(group) == 4
 
 
