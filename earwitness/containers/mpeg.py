@@ -7,6 +7,7 @@ Layout of frames: ISO/IEC 11172-3, 2.4.1.3, and 13818-3; of the Xing header: as 
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from earwitness.errors import AudioError
@@ -23,6 +24,7 @@ _KBPS: Final = {
 _RATES: Final = (44_100, 48_000, 32_000)
 _MAX_FRAME: Final = 2_881
 """Bytes of the largest frame: what a recording of a running stream may have of the frame that it began in."""
+_ZEROS: Final = re.compile(rb"\0+")
 _HEADER: Final = 4
 _FLAG_FRAMES: Final = 1
 _XING_BYTES: Final = 12
@@ -74,8 +76,8 @@ def after_tags(data: bytes, place: int) -> int:
             place += 128
         elif here[:8] == b"APETAGEX":
             place += 32 + int.from_bytes(data[place + 12 : place + 16], "little")
-        elif here[:1] == b"\0":
-            place += len(data) - place - len(data[place:].lstrip(b"\0"))
+        elif zeros := _ZEROS.match(data, place):
+            place = zeros.end()
         else:
             return place
     return len(data)

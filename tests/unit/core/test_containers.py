@@ -65,6 +65,18 @@ def test_a_xing_header_that_states_too_few_frames_is_not_believed() -> None:
     assert len(decode_audio(joined, "clip")) / SAMPLE_RATE == pytest.approx(6.0, abs=0.4)
 
 
+def test_padding_between_frames_is_passed_over_and_not_counted() -> None:
+    mp3 = vbr(16_000, 1.0, 1)
+    bare, padded, frames = mp3[frame_bytes(mp3) :], b"", 0
+    while bare:
+        size = frame_bytes(bare)
+        padded, bare, frames = padded + bare[:size] + bytes(frames % 4), bare[size:], frames + 1
+    found = whole(padded, "clip")
+    place = found.index(b"Xing")
+    assert place < 64 and struct.unpack(">II", found[place + 4 : place + 12]) == (1, frames)
+    assert found.endswith(padded)
+
+
 def test_an_mp3_with_a_true_header_is_not_touched() -> None:
     mp3 = vbr(44_100, 2.0, 2)
     assert whole(mp3, "clip") == mp3

@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import signal
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness.errors import DocumentError, InfrastructureError, InputError
-from earwitness.jobs.apart import apart
+from earwitness.jobs.apart import _ending, apart
 from earwitness.jobs.permutation import permuted
 
 RECIPE = """
@@ -56,6 +59,18 @@ def test_what_says_nothing_is_killed_and_named(tmp_path: Path) -> None:
     given = {"recipe": RECIPE % "/x", "manifests": {"cold_start": str(data(tmp_path, 200_000))}, "folder": "/nowhere"}
     with pytest.raises(InfrastructureError, match=r"for cold_start, behind line [0-9]+: it does"):
         asyncio.run(apart("index", given, 0.01))
+
+
+def test_what_computes_without_end_is_killed_by_the_signal_that_says_so() -> None:
+    endless = (
+        "from earwitness.jobs import apart_process\n"
+        "apart_process.CPU_SECONDS = 1\n"
+        "def at(*_):\n    while True: pass\n"
+        "apart_process.check({'recipe': ''}, at)"
+    )
+    ended = subprocess.run([sys.executable, "-c", endless], capture_output=True, timeout=120)
+    assert ended.returncode == -signal.SIGXCPU
+    assert "more seconds of computing" in _ending("check", ended.returncode)
 
 
 @given(count=st.integers(1, 3000), seed=st.text(max_size=8))
