@@ -8,7 +8,9 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
+from earwitness.error_info import DOMAIN, reason_of
 from earwitness.errors import EarwitnessError
+from earwitness.wire.errors.v1 import errors_pb2
 
 
 class ServerUnreachable(EarwitnessError):
@@ -71,7 +73,8 @@ def _from_service(error: grpc.RpcError) -> bool:
     from google.rpc import error_details_pb2
 
     infos = _details(error, error_details_pb2.ErrorInfo)
-    return any(info.domain == "earwitness" and info.reason == "INFRASTRUCTURE" for info in infos)
+    waited = reason_of(errors_pb2.ERROR_KIND_INFRASTRUCTURE)
+    return any(info.domain == DOMAIN and info.reason == waited for info in infos)
 
 
 def _problems(error: grpc.RpcError) -> list[tuple[str, str]]:

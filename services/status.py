@@ -11,6 +11,7 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from earwitness.error_info import DOMAIN, reason_of
 from earwitness.errors import (
     ConflictError,
     DocumentError,
@@ -32,9 +33,6 @@ LONGEST_MESSAGE = 1000
 LONGEST_DETAILS = 3000
 """Bytes; one and a third of it on the wire, beside the message twice."""
 
-
-DOMAIN = "earwitness"
-"""Of the kinds that travel as google.rpc.ErrorInfo."""
 
 KINDS: tuple[tuple[type[EarwitnessError], ErrorKind], ...] = (
     (InputError, errors_pb2.ERROR_KIND_INPUT),
@@ -73,8 +71,7 @@ def violations_of(error: BaseException) -> list[tuple[str, str]]:
 
 def trailing_details(error: BaseException) -> tuple[tuple[str, bytes], ...]:
     """Trailing metadata with the kind of an error, and the fields that it names."""
-    reason = ErrorKind.Name(kind_of(error)).removeprefix("ERROR_KIND_")
-    details = [_packed(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))]
+    details = [_packed(error_details_pb2.ErrorInfo(reason=reason_of(kind_of(error)), domain=DOMAIN))]
     bad = error_details_pb2.BadRequest()
     for field, description in violations_of(error):
         bad.field_violations.add(

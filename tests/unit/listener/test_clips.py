@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from earwitness.families.architecture import Architecture
-from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import Family
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
 from earwitness.families.step_audio import STEP_AUDIO
 from listener.build import build_listener
 from rollout.model.clips import embed_clips
 
-DIMS = AudioDims(
-    n_mels=16,
-    positions=200,
-    size=24,
-    heads=3,
-    layers=2,
-    mlp_size=96,
-    adapter_size=20,
-    trailing_frames=0,
-    learned_positions=True,
-)
+sys.path.insert(0, str(Path(__file__).parent))
+
+from listener_dims import DECODER, DIMS
+
 QWEN2_AUDIO_DIMS = replace(DIMS, adapter_size=None, trailing_frames=2)
-DECODER = DecoderDims(32, 48, 1, 2, 1, 64, 64, 1e-5, 1e4)
 FAMILIES = {STEP_AUDIO: DIMS, QWEN2_AUDIO: QWEN2_AUDIO_DIMS}
 FRAMES = [3, 4, 5, 6, 7, 8, 9, 63, 64, 65, 66, 400]
 """Every remainder of the three halvings, and the longest clip."""

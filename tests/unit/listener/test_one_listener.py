@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
 from earwitness.families.architecture import Architecture
-from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import Family
 from earwitness.families.registry import FAMILIES
 from listener.build import build_listener
@@ -14,18 +17,11 @@ from rollout.model.clips import embed_clips
 from trainer.model.attention import LONG
 from trainer.model.audio import AudioBatch, AudioTower
 
-DECODER = DecoderDims(32, 48, 1, 2, 1, 64, 64, 1e-5, 1e4)
-DIMS = AudioDims(
-    n_mels=16,
-    positions=1500,
-    size=24,
-    heads=3,
-    layers=2,
-    mlp_size=96,
-    adapter_size=20,
-    trailing_frames=0,
-    learned_positions=True,
-)
+sys.path.insert(0, str(Path(__file__).parent))
+
+from listener_dims import DECODER, DIMS
+
+LONG_DIMS = replace(DIMS, positions=1500)
 
 
 @torch.no_grad()
@@ -35,7 +31,7 @@ def test_trainer_and_rollout_hear_the_same(family: Family, longest: int, bound: 
     """To the bit where both take torch's kernel of attention; the trainer has another for short clips on the CPU."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    architecture = Architecture(family, DECODER, DIMS)
+    architecture = Architecture(family, DECODER, LONG_DIMS)
     tower = AudioTower(architecture)
     encoder, adapter = build_listener(architecture)
     encoder.load_state_dict(tower.encoder.state_dict())
