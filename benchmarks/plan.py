@@ -23,7 +23,7 @@ from pathlib import Path
 from earwitness.families.architecture import Architecture
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.registry import MADE
-from earwitness.plan.memory import Layout, memory
+from earwitness.plan.memory import Parallelism, memory
 from earwitness.plan.work import Work
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +113,7 @@ def main() -> int:
 
 def compared(name: str, work: Work) -> dict:
     """Prediction and measurement of one configuration, bytes."""
-    predicted = memory(work, Layout(1, 1, 1), micro_batches=1)
+    predicted = memory(work, Parallelism(1, 1, 1), micro_batches=1)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", __file__, "--measure", name],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},

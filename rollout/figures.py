@@ -5,10 +5,10 @@ from __future__ import annotations
 from prometheus_client import Gauge
 
 from rollout.serving import Serving
-from rollout.worker import Worker
+from rollout.worker import RolloutWorker
 
 
-def measure(serving: Serving, worker: Worker) -> None:
+def measure(serving: Serving, worker: RolloutWorker) -> None:
     """Prometheus figures, read when they are asked for."""
     Gauge("ew_rollout_tokens", "Tokens generated since the engine started").set_function(
         lambda: serving.engine.tokens if serving.engine else 0

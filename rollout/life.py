@@ -9,7 +9,7 @@ from types import ModuleType
 from rollout.contract import BrokenEngineError, Engine, EngineConfig
 from rollout.pace import CannotKeepUpError
 from rollout.serving import Serving
-from rollout.worker import Worker
+from rollout.worker import RolloutWorker
 
 
 async def start_engine(config: EngineConfig) -> Engine:
@@ -26,7 +26,7 @@ def load_engine() -> ModuleType:
     return module
 
 
-async def live(serving: Serving, worker: Worker) -> None:
+async def live(serving: Serving, worker: RolloutWorker) -> None:
     """Follows and works until cancelled. The worker leaves first: its groups still need the engine."""
     # Before a job is there, nothing waits for it.
     warm = asyncio.create_task(asyncio.to_thread(load_engine))

@@ -52,7 +52,7 @@ class Flight:
     """True from when the engine is asked until it answers."""
 
 
-class Worker:
+class RolloutWorker:
     """Takes tasks whenever the weights are there and fewer than `max_groups` groups are in flight."""
 
     def __init__(

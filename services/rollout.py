@@ -28,7 +28,7 @@ from rollout.life import live, start_engine
 from rollout.pace import BEHIND_SECONDS, CannotKeepUpError, Pace
 from rollout.parent import WORKER_PID, end_with_worker
 from rollout.serving import Serving
-from rollout.worker import Worker
+from rollout.worker import RolloutWorker
 from services.entry import process
 from services.server import serve
 from services.settings import Settings, number
@@ -67,7 +67,7 @@ class RolloutSettings:
 class RolloutService(rollout_pb2_grpc.RolloutServiceServicer):
     """Generate and GetStatus, for tests, evaluation and people."""
 
-    def __init__(self, name: str, serving: Serving, worker: Worker) -> None:
+    def __init__(self, name: str, serving: Serving, worker: RolloutWorker) -> None:
         self._name = name
         self._serving = serving
         self._worker = worker
@@ -135,7 +135,7 @@ async def run(settings: Settings) -> None:
         gpu_share=own.gpu_percent / 100,
         pace=Pace(own.behind_seconds),
     )
-    worker = Worker(
+    worker = RolloutWorker(
         AsyncQueue(client, settings.claim_idle_ms),
         serving,
         settings.name,

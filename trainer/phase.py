@@ -66,7 +66,7 @@ class Addresses(Protocol):
         """Milliseconds after which the queue lets another take over a silent worker's task."""
 
 
-class Phase:
+class PhaseRun:
     """One phase. Made and run by all ranks together; rank 0 tells the board."""
 
     def __init__(self, request: wire.StartPhaseRequest, board: Board | None, settings: Addresses, log: Logger) -> None:

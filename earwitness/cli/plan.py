@@ -12,7 +12,7 @@ from earwitness.cli.terminal import err, out, shows_errors
 from earwitness.errors import InputError
 from earwitness.plan.gpus import GB, GPUS, Gpu
 from earwitness.plan.layouts import Option, changes, options, tightest
-from earwitness.plan.memory import Layout, Memory
+from earwitness.plan.memory import Memory, Parallelism
 from earwitness.plan.work import Work, stages_of
 from earwitness.recipe.load import read_recipe
 
@@ -63,7 +63,9 @@ def plan(
     if gpus is None:
         _compare(works, kind, as_json)
         return
-    own = [Layout(read.model.tensor_parallel, read.model.pipeline_parallel, gpus // shared)] if shared <= gpus else []
+    own = []
+    if shared <= gpus:
+        own.append(Parallelism(read.model.tensor_parallel, read.model.pipeline_parallel, gpus // shared))
     found = {work.stage: options(work, gpus, kind) for work in works}
     if as_json:
         out.print_object([_stage_json(work, found[work.stage], gpus, kind) for work in works])
@@ -105,7 +107,7 @@ def _cell(work: Work, fitting: list[Option], gpus: int, kind: Gpu) -> str:
     return f"does not fit: {least.layout}\nneeds {least.memory.total / GB:.0f} of {kind.usable / GB:.0f} GB"
 
 
-def _show(work: Work, fitting: list[Option], gpus: int, gpu: Gpu, own: list[Layout]) -> None:
+def _show(work: Work, fitting: list[Option], gpus: int, gpu: Gpu, own: list[Parallelism]) -> None:
     out.print(
         f"stage {work.stage}: {work.architecture.parameters / 1e9:.1f}B parameters, "
         f"{work.sequence:,} tokens a sequence, {work.tokens:,} a micro-batch, {work.batch} sequences an update; "

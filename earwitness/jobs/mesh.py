@@ -29,7 +29,7 @@ return ages
 """
 
 
-class Mesh:
+class MeshView:
     """Reads presence, streams and the running job."""
 
     def __init__(self, store: JobStore, queue: AsyncQueue, redis: redis.asyncio.Redis) -> None:

@@ -10,7 +10,7 @@ WINDOW_SECONDS = 60.0
 UNKNOWN = -1.0
 
 
-class Progress:
+class TimeLeft:
     """Remembers when which step was reached; one object for one phase."""
 
     def __init__(self) -> None:

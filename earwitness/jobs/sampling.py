@@ -17,7 +17,7 @@ from earwitness.admission import admit
 from earwitness.errors import JobFailed
 from earwitness.jobs.changes import Published, RunClosed, Sampled
 from earwitness.jobs.context import RunningJob
-from earwitness.jobs.progress import Progress
+from earwitness.jobs.progress import TimeLeft
 from earwitness.jobs.tasks import Pass
 from earwitness.queue import READY, StaleRunError
 from earwitness.recipe.stages.base import told
@@ -80,7 +80,7 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
     """Issue and take until every ordinal is used or dropped."""
     run_id, queue, store = pass_.run_id, job.queue, job.store
     waiting = await _open(job, run_id, total)
-    progress, told, last_result, last_done = Progress(), 0.0, time.monotonic(), -1
+    progress, told, last_result, last_done = TimeLeft(), 0.0, time.monotonic(), -1
     while True:
         counts = await queue.counts(run_id)
         if counts.total + len(waiting) < total:

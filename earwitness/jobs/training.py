@@ -12,7 +12,7 @@ from earwitness.admission import admit
 from earwitness.errors import JobFailed
 from earwitness.jobs.changes import StepTold, TrainerSeen, WentBack, apply
 from earwitness.jobs.context import RunningJob
-from earwitness.jobs.progress import Progress
+from earwitness.jobs.progress import TimeLeft
 from earwitness.jobs.sampling import SILENT_SECONDS, drop_reasons, finish_run, what_waits
 from earwitness.jobs.store import event
 from earwitness.jobs.tasks import pass_of
@@ -39,7 +39,7 @@ class Follower:
         self.latest: wire.GetStatusResponse | None = None
         self._job = job
         self._start = start
-        self._progress = Progress()
+        self._progress = TimeLeft()
         self._passed_over: set[str] = set()
         """Damaged checkpoints that the job's events tell of."""
 

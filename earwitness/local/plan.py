@@ -41,7 +41,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessPlan:
     """One process of the mesh."""
 
     name: str
@@ -72,7 +72,7 @@ class Shared:
     """host:port of the trainer."""
 
 
-def environment(place: Place, shared: Shared, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+def environment(place: ProcessPlan, shared: Shared, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The whole environment of one process."""
     mesh_wide = {
         "EW_MESH": shared.mesh,
@@ -97,39 +97,39 @@ def environment(place: Place, shared: Shared, inherited: Mapping[str, str] = os.
     return {**kept, **mesh_wide, **place.environment}
 
 
-def jobs(address: str) -> Place:
+def jobs(address: str) -> ProcessPlan:
     """The jobs service."""
-    return Place("jobs", "jobs", address, (*_LAUNCH, "services.jobs"), _WITHOUT_GPU)
+    return ProcessPlan("jobs", "jobs", address, (*_LAUNCH, "services.jobs"), _WITHOUT_GPU)
 
 
-def trainer(address: str, placement: Placement) -> Place:
+def trainer(address: str, placement: Placement) -> ProcessPlan:
     """The trainer, a process a rank under torchrun; rank 0 listens."""
     ranks = placement.ranks
     launcher = (*_LAUNCH, "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks))
     # Without this torchrun gives a rank a single thread; ranks share the cores of the machine instead.
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, _cores() // ranks)))}
     settings = {**threads, **_visible(placement.trainer)}
-    return Place("trainer", "trainer", address, (*launcher, *_LAUNCH[1:], "services.trainer"), settings)
+    return ProcessPlan("trainer", "trainer", address, (*launcher, *_LAUNCH[1:], "services.trainer"), settings)
 
 
-def rollout(index: int, address: str, placement: Placement) -> Place:
+def rollout(index: int, address: str, placement: Placement) -> ProcessPlan:
     """One rollout worker, with its GPUs and the share of their memory that is its own."""
     settings = {"EW_ROLLOUT_TENSOR_PARALLEL": str(placement.width), **_visible(placement.rollout(index))}
     if placement.gpus:
         settings["EW_ROLLOUT_GPU_PERCENT"] = str(placement.rollout_percent(index))
-    return Place(f"rollout-{index}", "rollout", address, (*_LAUNCH, "services.rollout"), settings)
+    return ProcessPlan(f"rollout-{index}", "rollout", address, (*_LAUNCH, "services.rollout"), settings)
 
 
-def reward(index: int, address: str) -> Place:
+def reward(index: int, address: str) -> ProcessPlan:
     """One reward worker; one thread, because there may be many."""
     settings = {**_WITHOUT_GPU, "OMP_NUM_THREADS": "1"}
-    return Place(f"reward-{index}", "reward", address, (*_LAUNCH, "services.reward"), settings)
+    return ProcessPlan(f"reward-{index}", "reward", address, (*_LAUNCH, "services.reward"), settings)
 
 
-def reference(address: str, placement: Placement) -> Place:
+def reference(address: str, placement: Placement) -> ProcessPlan:
     """The frozen reference."""
     settings = _visible(placement.reference)
-    return Place("reference-0", "reference", address, (*_LAUNCH, "services.reference"), settings)
+    return ProcessPlan("reference-0", "reference", address, (*_LAUNCH, "services.reference"), settings)
 
 
 _LAUNCH = (sys.executable, "-m", "earwitness.local.launch")

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from earwitness.local.backoff import STEADY_SECONDS, BackOff
 from earwitness.local.launch import why_not_started
-from earwitness.local.plan import Place
+from earwitness.local.plan import ProcessPlan
 from earwitness.local.state import ProcessState, open_log
 from earwitness.local.sweep import end_all
 
@@ -25,16 +25,16 @@ TAIL_BYTES = 8192
 
 
 class Process:
-    """Runs the command of a place until it is stopped or hopeless."""
+    """Runs the command of a plan until it is stopped or hopeless."""
 
-    def __init__(self, place: Place, environment: Mapping[str, str], log: Path, probe: Callable[[], bool]) -> None:
+    def __init__(self, plan: ProcessPlan, environment: Mapping[str, str], log: Path, probe: Callable[[], bool]) -> None:
         """`environment` holds EW_MESH and EW_NAME; `probe` says whether the process answers; output goes to `log`."""
-        self.name = place.name
-        self.role = place.role
+        self.name = plan.name
+        self.role = plan.role
         self.healthy = False
         self.failure = ""
         """Why it is not started again; empty while it is."""
-        self._place = place
+        self._plan = plan
         self._environment = dict(environment)
         self._log = log
         self._probe = probe
@@ -51,7 +51,7 @@ class Process:
         with _log_or_nothing(self._log) as output:
             self._log_start = output.tell()
             self._child = subprocess.Popen(
-                self._place.command,
+                self._plan.command,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -113,7 +113,7 @@ class Process:
             name=self.name,
             role=self.role,
             pid=self._child.pid if self._child is not None else 0,
-            address=self._place.address,
+            address=self._plan.address,
             state=word,
             restarts=self._restarts,
             log=str(self._log),

@@ -25,7 +25,7 @@ from earwitness.local import plan
 from earwitness.local.gpus import gpus_here
 from earwitness.local.limits import START_SECONDS, STOP_SECONDS
 from earwitness.local.placement import Placement
-from earwitness.local.plan import SCALABLE, Options, Place, Shared
+from earwitness.local.plan import SCALABLE, Options, ProcessPlan, Shared
 from earwitness.local.ports import HOST, free_ports, require_free
 from earwitness.local.probe import grpc_answers
 from earwitness.local.process import Process, stop_together
@@ -171,7 +171,7 @@ class Supervisor:
             for process in have[count:]:
                 self._let_go(process)
 
-    def _worker(self, role: str, index: int) -> Place:
+    def _worker(self, role: str, index: int) -> ProcessPlan:
         if role == "rollout":
             return plan.rollout(index, _address(), self._placement)
         return plan.reward(index, _address())
@@ -193,7 +193,7 @@ class Supervisor:
             for process in running:
                 self._let_go(process)
 
-    def _add(self, place: Place) -> None:
+    def _add(self, place: ProcessPlan) -> None:
         log = self._options.folder / "logs" / f"{place.name}.log"
         process = Process(place, plan.environment(place, self._shared), log, lambda: grpc_answers(place.address))
         self._processes[place.name] = process

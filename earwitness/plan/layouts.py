@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from earwitness.plan.gpus import GPUS, NODE, Gpu
-from earwitness.plan.memory import Layout, Memory, memory
+from earwitness.plan.memory import Memory, Parallelism, memory
 from earwitness.plan.speed import Speed, micro_batches, speed
 from earwitness.plan.work import Work
 
@@ -19,7 +19,7 @@ MOST_GPUS = 4096
 class Option:
     """One layout of one stage."""
 
-    layout: Layout
+    layout: Parallelism
     memory: Memory
     speed: Speed
 
@@ -29,7 +29,7 @@ class Change:
     """Something that makes the stage fit."""
 
     words: str
-    layout: Layout
+    layout: Parallelism
     memory: Memory
 
 
@@ -95,7 +95,7 @@ def _all(work: Work, gpus: int, gpu: Gpu) -> Iterator[Option]:
         for pipeline in range(1, gpus // tensor + 1):
             if dims.layers % pipeline or gpus % (tensor * pipeline):
                 continue
-            layout = Layout(tensor, pipeline, gpus // (tensor * pipeline))
+            layout = Parallelism(tensor, pipeline, gpus // (tensor * pipeline))
             if layout.data > work.batch:
                 continue  # replicas without a sequence
             yield Option(layout, memory(work, layout, micro_batches(work, layout)), speed(work, layout, gpu))

@@ -17,7 +17,7 @@ LOGITS = 96 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Layout:
+class Parallelism:
     """How the ranks share the work."""
 
     tensor: int
@@ -53,13 +53,13 @@ class Memory:
         return self.weights + self.gradients + self.optimizer + self.activations + self.logits + self.critic
 
 
-def memory(work: Work, layout: Layout, micro_batches: int) -> Memory:
+def memory(work: Work, layout: Parallelism, micro_batches: int) -> Memory:
     """Of the fullest GPU. `micro_batches`: of one rank in an update; a pipeline keeps several at a time."""
     stages = [_of_stage(work, layout, stage, micro_batches) for stage in range(layout.pipeline)]
     return max(stages, key=lambda found: found.total)
 
 
-def _of_stage(work: Work, layout: Layout, stage: int, micro_batches: int) -> Memory:
+def _of_stage(work: Work, layout: Parallelism, stage: int, micro_batches: int) -> Memory:
     logits = _logits(work, layout) if stage == layout.pipeline - 1 else 0.0
     # a layer's backward pass comes when the logits are gone
     work_space = max(0.0, work.bytes * work.tokens * _work_space(work, layout) - logits)
@@ -74,7 +74,7 @@ def _of_stage(work: Work, layout: Layout, stage: int, micro_batches: int) -> Mem
     )
 
 
-def _state(work: Work, layout: Layout, stage: int, *, value_head: bool) -> tuple[float, float, float]:
+def _state(work: Work, layout: Parallelism, stage: int, *, value_head: bool) -> tuple[float, float, float]:
     """Weights, gradients and optimizer state."""
     trained, frozen = _parameters(work, layout, stage, value_head=value_head)
     # bf16: an fp32 copy and two moments; fp32: the moments
@@ -83,7 +83,7 @@ def _state(work: Work, layout: Layout, stage: int, *, value_head: bool) -> tuple
     return work.bytes * (trained + frozen), FP32 * trained, adam / replicas
 
 
-def _parameters(work: Work, layout: Layout, stage: int, *, value_head: bool) -> tuple[float, float]:
+def _parameters(work: Work, layout: Parallelism, stage: int, *, value_head: bool) -> tuple[float, float]:
     """Of one rank of the stage: those that learn, and those that are frozen."""
     count = _counts(work.architecture)
     layers = work.architecture.decoder.layers // layout.pipeline
@@ -132,7 +132,7 @@ def _counts(architecture: Architecture) -> _Counts:
     )
 
 
-def _activations(work: Work, layout: Layout, stage: int, micro_batches: int) -> float:
+def _activations(work: Work, layout: Parallelism, stage: int, micro_batches: int) -> float:
     """Kept for the backward pass by all micro-batches in flight."""
     dims = work.architecture.decoder
     layers = dims.layers // layout.pipeline
@@ -147,7 +147,7 @@ def _activations(work: Work, layout: Layout, stage: int, micro_batches: int) -> 
     return work.bytes * work.tokens * flying * kept
 
 
-def _layer(work: Work, layout: Layout) -> float:
+def _layer(work: Work, layout: Parallelism) -> float:
     """Numbers that one layer keeps for each token."""
     dims, shared = work.architecture.decoder, 1 / layout.tensor
     hidden, keys, mlp = dims.hidden_size, 2 * dims.kv_heads * dims.head_size, dims.intermediate_size
@@ -162,7 +162,7 @@ def _layer(work: Work, layout: Layout) -> float:
     return norms + shared * (3 * hidden + 1.5 * keys + scores + 5 * mlp) + 4 * dims.head_size
 
 
-def _layer_input(work: Work, layout: Layout) -> float:
+def _layer_input(work: Work, layout: Parallelism) -> float:
     """Numbers that one layer keeps for each token if it is run again."""
     return work.architecture.decoder.hidden_size / (layout.tensor if work.sequence_parallel else 1)
 
@@ -172,7 +172,7 @@ def _norm(work: Work) -> int:
     return 1 if work.fused else 2
 
 
-def _work_space(work: Work, layout: Layout) -> float:
+def _work_space(work: Work, layout: Parallelism) -> float:
     """Numbers for each token that one layer's backward pass has at a time beside what was kept."""
     dims = work.architecture.decoder
     again = _layer(work, layout) if work.recompute else 0.0
@@ -196,7 +196,7 @@ def _listener(work: Work) -> float:
     return adaptor + convolutions + steps * (audio.layers * layer + 2 * audio.size)
 
 
-def _logits(work: Work, layout: Layout) -> float:
+def _logits(work: Work, layout: Parallelism) -> float:
     """The logits of as many response tokens as are looked at together, in their forms."""
     dims = work.architecture.decoder
     tokens, rows = work.rows * work.responses, dims.vocab_size / layout.tensor

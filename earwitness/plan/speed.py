@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from earwitness.plan.gpus import Gpu
-from earwitness.plan.memory import Layout
+from earwitness.plan.memory import Parallelism
 from earwitness.plan.work import Work
 
 UTILISATION = 0.35
@@ -24,7 +24,7 @@ class Speed:
     """Share of the time that a pipeline's stages wait."""
 
 
-def speed(work: Work, layout: Layout, gpu: Gpu) -> Speed:
+def speed(work: Work, layout: Parallelism, gpu: Gpu) -> Speed:
     """Of sequences that are all as long as the longest."""
     tokens = float(work.batch * work.updates * work.sequence)
     forward = tokens * flops_of_token(work)
@@ -46,6 +46,6 @@ def flops_of_token(work: Work) -> float:
     return 2.0 * (dims.layers * layer + head) + attention
 
 
-def micro_batches(work: Work, layout: Layout) -> int:
+def micro_batches(work: Work, layout: Parallelism) -> int:
     """Of the rank that has the most in an update."""
     return max(1, -(-work.batch // (layout.data * work.rows)))

@@ -7,7 +7,7 @@ import sys
 from prometheus_client import REGISTRY
 
 from earwitness.errors import InputError
-from earwitness.jobs.mesh import Mesh
+from earwitness.jobs.mesh import MeshView
 from earwitness.jobs.runner import Runner
 from earwitness.jobs.store import JobStore
 from earwitness.log import get_logger
@@ -31,7 +31,7 @@ async def run(settings: Settings) -> None:
     queue, store = AsyncQueue(redis, settings.claim_idle_ms), JobStore(redis)
     async with open_channel(settings.trainer, settings) as channel:
         runner = Runner(store, queue, redis, TrainerClient(channel, log), settings.name, log)
-        mesh = Mesh(store, queue, redis)
+        mesh = MeshView(store, queue, redis)
         service, metrics = JobService(store, mesh), MeshMetrics(mesh)
         REGISTRY.register(metrics)
         await serve(

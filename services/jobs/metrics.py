@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from earwitness.client import state_name
 from earwitness.errors import InfrastructureError
-from earwitness.jobs.mesh import Mesh
+from earwitness.jobs.mesh import MeshView
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 
 LOOK_SECONDS = 5.0
@@ -25,7 +25,7 @@ DEAD = "dead"
 class MeshMetrics(Collector):
     """The mesh as of the last look. While the queue Redis does not answer, only `ew_queue_up` is shown."""
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, mesh: MeshView) -> None:
         self._mesh = mesh
         self._seen: wire.GetMeshResponse | None = None
 

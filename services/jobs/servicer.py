@@ -15,7 +15,7 @@ from earwitness import storage
 from earwitness.errors import ConflictError, InfrastructureError, InputError, shown
 from earwitness.jobs.apart import WorkFailed, apart
 from earwitness.jobs.changes import Ended, apply
-from earwitness.jobs.mesh import Mesh
+from earwitness.jobs.mesh import MeshView
 from earwitness.jobs.record import JobRecord
 from earwitness.jobs.states import State, Wish, refusal
 from earwitness.jobs.store import JobStore
@@ -54,7 +54,7 @@ QUIET_SECONDS = 10.0
 class JobService(jobs_pb2_grpc.JobServiceServicer):
     """The methods of the proto; typed errors become statuses in the server's interceptor."""
 
-    def __init__(self, store: JobStore, mesh: Mesh) -> None:
+    def __init__(self, store: JobStore, mesh: MeshView) -> None:
         self._store = store
         self._mesh = mesh
         self._places = asyncio.Semaphore(PLACES)

@@ -24,7 +24,7 @@ from services.settings import Settings
 from services.status import kind_of
 from services.trainer.board import Board
 from services.trainer.servicer import TrainerServicer
-from trainer.phase import Phase
+from trainer.phase import PhaseRun
 from trainer.ranks import parallel
 
 IDLE_SECONDS = 1.0
@@ -98,7 +98,7 @@ def _run_phase(request: wire.StartPhaseRequest, board: Board | None, settings: S
     state, together = wire.PHASE_STATE_FAILED, True
     reason, kind = "", errors_pb2.ERROR_KIND_UNSPECIFIED
     try:
-        finished = Phase(request, board, settings, log).run()
+        finished = PhaseRun(request, board, settings, log).run()
         state = wire.PHASE_STATE_DONE if finished else wire.PHASE_STATE_STOPPED
     except EarwitnessError as error:  # raised by all ranks together
         reason, kind = str(error), kind_of(error)

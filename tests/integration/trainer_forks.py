@@ -24,7 +24,7 @@ from earwitness.log import get_logger
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from services.settings import Settings
 from services.trainer.board import Board
-from trainer.phase import Phase
+from trainer.phase import PhaseRun
 from trainer.ranks import parallel
 
 CHECKPOINT_CODE = str(Path(trainer.checkpoint.__file__).parent)
@@ -67,7 +67,7 @@ def _fork(told: dict, rank: int) -> int:
         request = wire.StartPhaseRequest.FromString(bytes.fromhex(told["request"]))
         parallel.initialize(1, 1)
         board = Board(told["ranks"]) if rank == 0 else None
-        done = Phase(request, board, Settings.from_env(), get_logger("trainer")).run()
+        done = PhaseRun(request, board, Settings.from_env(), get_logger("trainer")).run()
         status = 0 if done else 2
     finally:
         if sys.exc_info()[0]:

@@ -34,7 +34,7 @@ _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16", t
 
 
 @dataclass(frozen=True)
-class Place:
+class Region:
     """Where a piece lies in its parameter."""
 
     shard: int
@@ -53,7 +53,7 @@ class Piece:
 
     name: str
     tensor: Tensor
-    place: Place | None = None
+    place: Region | None = None
 
 
 def file_of(rank: int) -> str:
@@ -82,14 +82,14 @@ class Pieces:
         """Raises CheckpointError if a file is not readable."""
         self._folder = folder
         self._stack = ExitStack()
-        self._where: dict[str, list[tuple[Any, Place]]] = {}
+        self._where: dict[str, list[tuple[Any, Region]]] = {}
         self._files: dict[str, Any] = {}
         try:
             for path in sorted(folder.glob("rank-*.safetensors")):
                 file = self._stack.enter_context(safe_open(path, framework="pt"))
                 self._files[path.name] = file
                 for name, place in json.loads(file.metadata()[PLACES]).items():
-                    where = Place(place["shard"], place["shards"], tuple(place["shape"]), place["start"])
+                    where = Region(place["shard"], place["shards"], tuple(place["shape"]), place["start"])
                     self._where.setdefault(name, []).append((file, where))
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(str(folder), f"cannot be read ({error})") from error

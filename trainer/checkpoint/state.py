@@ -19,7 +19,7 @@ from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
 from megatron.core.tensor_parallel import get_cuda_rng_tracker
 from torch import Tensor, nn
 
-from trainer.checkpoint.pieces import Piece, Pieces, Place
+from trainer.checkpoint.pieces import Piece, Pieces, Region
 from trainer.errors import CheckpointError
 from trainer.model.names import Slot, slots
 from trainer.model.policy import PolicyModel
@@ -65,7 +65,7 @@ def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, u
         if (whole and tensor_rank > 0) or (not _sharded(slot.parameter, optimizer) and number % replicas != replica):
             continue
         shape = tuple(slot.parameter.shape)
-        place = Place(0 if whole else tensor_rank, 1 if whole else tensor_size, shape, held.start if held else 0)
+        place = Region(0 if whole else tensor_rank, 1 if whole else tensor_size, shape, held.start if held else 0)
         if held is None and _sharded(slot.parameter, optimizer):
             continue  # another replica's
         tensors = {WEIGHT: held.main if held else slot.parameter}

@@ -42,7 +42,7 @@ _OTHER_NAMES: dict[str, tuple[Cut, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Piece:
+class StoredPart:
     """A part of a stored tensor that belongs to this rank. Tensors are seen as [first dimension, all others]."""
 
     name: str
@@ -63,30 +63,30 @@ class Slot:
     cut: Cut
     decoder: DecoderDims
 
-    def pieces(self, target: Tensor, rank: int, size: int) -> list[Piece]:
+    def pieces(self, target: Tensor, rank: int, size: int) -> list[StoredPart]:
         """What `rank` of `size` needs of each full tensor, and where in `target`, of the parameter's shape, it goes.
 
         Rows that pad the vocabulary are nobody's: no piece covers them.
         """
         if self.cut == "whole":
-            return [Piece(self.names[0], (0, target.shape[0]), None, target)]
+            return [StoredPart(self.names[0], (0, target.shape[0]), None, target)]
         if self.cut == "columns":
             width = target.shape[1]
-            return [Piece(self.names[0], (0, target.shape[0]), (rank * width, (rank + 1) * width), target)]
+            return [StoredPart(self.names[0], (0, target.shape[0]), (rank * width, (rank + 1) * width), target)]
         if self.cut == "rows":
             first = rank * len(target)
             last = min(first + len(target), self.decoder.vocab_size)
-            return [Piece(self.names[0], (first, last), None, target[: last - first])]
+            return [StoredPart(self.names[0], (first, last), None, target[: last - first])]
         if self.cut == "gate_up":
             rows = len(target) // 2
             span = (rank * rows, (rank + 1) * rows)
-            return [Piece(name, span, None, half) for name, half in zip(self.names, target.chunk(2), strict=True)]
+            return [StoredPart(name, span, None, half) for name, half in zip(self.names, target.chunk(2), strict=True)]
         # Megatron's rows: for each group its queries, its key, its value; ranks hold whole groups.
         found, at = [], 0
         groups = self.decoder.kv_heads // size
         for group in range(rank * groups, (rank + 1) * groups):
             for name, rows in zip(self.names, self._group_rows(), strict=True):
-                found.append(Piece(name, (group * rows, (group + 1) * rows), None, target[at : at + rows]))
+                found.append(StoredPart(name, (group * rows, (group + 1) * rows), None, target[at : at + rows]))
                 at += rows
         return found
 

@@ -23,7 +23,7 @@ AHEAD = 2
 
 
 @dataclass(frozen=True)
-class Work:
+class TuningUpdate:
     """One update."""
 
     micro_batches: Sequence[Any]
@@ -38,7 +38,7 @@ class Work:
     """Response tokens over all ranks."""
 
 
-def follow(learner: Learner, work: Callable[[int], Work], config: Updates, done: int) -> Steps:
+def follow(learner: Learner, work: Callable[[int], TuningUpdate], config: Updates, done: int) -> Steps:
     """The updates after `done`, until `config.steps` are."""
     with prepared(work, done + 1) as updates:
         for _ in range(done, config.steps):

@@ -25,7 +25,7 @@ from trainer.ranks.figures import BAD_ROW, bad_row
 from trainer.ranks.parallel import data_parallel, device, parallel_state
 from trainer.shares import micro_batches, share
 from trainer.steps import Steps
-from trainer.tuning.loop import Work, follow
+from trainer.tuning.loop import TuningUpdate, follow
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def prefer(
 ) -> Steps:
     """The updates after `done`, until `config.steps` are."""
 
-    def work(step: int) -> Work:
+    def work(step: int) -> TuningUpdate:
         return work_of(pairs_of(pairs, config, seed=seed, step=step), mels, config)
 
     return follow(learner, work, config, done)
@@ -110,9 +110,9 @@ def pairs_of(pairs: Sequence[Pair], config: PreferenceTune, *, seed: int, step: 
     return [pairs[index] for index in order[position * size : (position + 1) * size]]
 
 
-def work_of(pairs: Sequence[Pair], mels: Mels, config: PreferenceTune) -> Work:
+def work_of(pairs: Sequence[Pair], mels: Mels, config: PreferenceTune) -> TuningUpdate:
     """The update on these pairs, which are those of all ranks."""
-    return Work(
+    return TuningUpdate(
         _own_batches(list(enumerate(pairs)), mels, config),
         preference_loss(len(pairs), beta=config.beta, length_normalised=config.length_normalised),
         ["loss", "margin", "accuracy"],

@@ -14,7 +14,7 @@ from trainer.ranks.parallel import data_parallel, device
 from trainer.shares import micro_batches, share
 from trainer.steps import Steps
 from trainer.tuning.examples import Examples
-from trainer.tuning.loop import Work, follow
+from trainer.tuning.loop import TuningUpdate, follow
 
 
 def tune(learner: Learner, examples: Examples, mels: Mels, config: Tune, done: int) -> Steps:
@@ -22,14 +22,14 @@ def tune(learner: Learner, examples: Examples, mels: Mels, config: Tune, done: i
     return follow(learner, lambda step: work_of(examples.batch(step), mels, config), config, done)
 
 
-def work_of(rows: list[Row], mels: Mels, config: Tune) -> Work:
+def work_of(rows: list[Row], mels: Mels, config: Tune) -> TuningUpdate:
     """The update on these rows, which are those of all ranks."""
     numbered = list(enumerate(rows))
     own = share(numbered, [len(row.tokens) for row in rows], *data_parallel()) or [(0, rows[0].muted())]
     cut = micro_batches(own, lambda item: [len(item[1].tokens)], config)
     batches = [collate(part, mels, device(), packed=config.packed) for part in cut]
     tokens = sum(row.response_tokens for row in rows)
-    return Work(batches, supervised_loss(tokens), ["loss"], [row.name for row in rows], tokens)
+    return TuningUpdate(batches, supervised_loss(tokens), ["loss"], [row.name for row in rows], tokens)
 
 
 def supervised_loss(tokens: int) -> Loss:

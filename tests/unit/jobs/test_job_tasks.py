@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness.jobs.phases import phases_of
-from earwitness.jobs.progress import UNKNOWN, Progress
+from earwitness.jobs.progress import UNKNOWN, TimeLeft
 from earwitness.jobs.tasks import Pass, pass_of
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
@@ -97,7 +97,7 @@ def test_a_phase_that_does_not_sample_is_refused() -> None:
 
 
 def test_seconds_left_is_the_recent_rate() -> None:
-    progress = Progress()
+    progress = TimeLeft()
     assert progress.seconds_left(0, 100, 0.0) == UNKNOWN
     assert progress.seconds_left(10, 100, 5.0) == pytest.approx(45.0)
     assert progress.seconds_left(100, 100, 50.0) == pytest.approx(0.0)

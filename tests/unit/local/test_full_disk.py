@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from earwitness.local import process, supervisor
-from earwitness.local.plan import Options, Place
+from earwitness.local.plan import Options, ProcessPlan
 from earwitness.local.process import Process
 from earwitness.local.state import read_state, write_state
 from earwitness.local.supervisor import Supervisor
@@ -44,7 +44,9 @@ def test_a_process_whose_log_cannot_be_opened_is_started(tmp_path: Path, monkeyp
         raise FULL
 
     monkeypatch.setattr(process, "open_log", full)
-    one = Process(Place("one", "jobs", "127.0.0.1:1", ("/bin/sleep", "60")), {"EW_MESH": "none"}, tmp_path / "l", bool)
+    one = Process(
+        ProcessPlan("one", "jobs", "127.0.0.1:1", ("/bin/sleep", "60")), {"EW_MESH": "none"}, tmp_path / "l", bool
+    )
     one.start()
     try:
         assert one.running

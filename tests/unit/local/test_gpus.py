@@ -116,7 +116,7 @@ def test_no_gpu_is_filled_beyond_its_memory(count: int, ranks: int, width: int, 
         assert not set(place.trainer) & {gpu for i in range(place.room) for gpu in place.rollout(i)}
 
 
-def environment_of(place: plan.Place) -> dict[str, str]:
+def environment_of(place: plan.ProcessPlan) -> dict[str, str]:
     shared = plan.Shared("m1", "secret", "redis://q", ("redis://a",), "127.0.0.1:7001")
     return plan.environment(place, shared, {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0,1,2,3,4,5,6,7"})
 

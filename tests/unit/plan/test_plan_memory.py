@@ -9,13 +9,13 @@ from earwitness.families.architecture import PUBLISHED, read_architecture
 from earwitness.families.dims import DecoderDims
 from earwitness.plan.gpus import GPUS
 from earwitness.plan.layouts import changes, options, tightest
-from earwitness.plan.memory import Layout, memory
+from earwitness.plan.memory import Parallelism, memory
 from earwitness.plan.speed import UTILISATION, flops_of_token, micro_batches, speed
 from earwitness.plan.work import Work
 
 R1 = read_architecture(PUBLISHED / "step-audio-r1.json")
 ENCODER = sum(float(math.prod(shape)) for name, shape in R1.weight_shapes().items() if name.startswith("encoder."))
-ONE = Layout(1, 1, 1)
+ONE = Parallelism(1, 1, 1)
 
 
 @pytest.fixture
@@ -57,12 +57,12 @@ def test_tensor_parallelism_shares_layers_and_not_the_listener(work):
     listener = sum(float(math.prod(s)) for n, s in R1.weight_shapes().items() if n.startswith(("encoder.", "adapter.")))
     norms = (2 * 64 + 1) * 5_120
     shared = R1.parameters - listener - norms
-    assert memory(work, Layout(8, 1, 1), 1).weights == pytest.approx(2 * (shared / 8 + listener + norms))
+    assert memory(work, Parallelism(8, 1, 1), 1).weights == pytest.approx(2 * (shared / 8 + listener + norms))
 
 
 def test_the_distributed_optimizer_is_shared_by_replicas(work):
-    whole = memory(replace(work, distributed_optimizer=False), Layout(8, 1, 8), 1)
-    shared = memory(work, Layout(8, 1, 8), 1)
+    whole = memory(replace(work, distributed_optimizer=False), Parallelism(8, 1, 8), 1)
+    shared = memory(work, Parallelism(8, 1, 8), 1)
     assert shared.optimizer == whole.optimizer / 8
     assert (shared.weights, shared.gradients) == (whole.weights, whole.gradients)
 
@@ -80,14 +80,14 @@ def test_activations(work):
 
 
 def test_sequence_parallelism_shares_what_stands_between_layers(work):
-    layout = Layout(8, 1, 1)
+    layout = Parallelism(8, 1, 1)
     shared = memory(work, layout, 1).activations
     alone = memory(replace(work, sequence_parallel=False), layout, 1).activations
     assert alone - shared == pytest.approx(2 * 10_240 * 64 * 4 * 5_120 * (1 - 1 / 8))
 
 
 def test_recompute_keeps_inputs_and_one_layer(work):
-    layout = Layout(8, 1, 1)
+    layout = Parallelism(8, 1, 1)
     hidden, keys, mlp = 5_120, 2 * 8 * 128, 27_648
     layer = (7 * hidden + 1.5 * keys + 3 * mlp) / 8
     whole, again = memory(work, layout, 1), memory(replace(work, recompute=True), layout, 1)
@@ -101,10 +101,10 @@ def test_recompute_keeps_inputs_and_one_layer(work):
 
 
 def test_a_pipeline_keeps_a_micro_batch_for_each_stage_that_follows(work):
-    first = memory(replace(work, critic=False), Layout(8, 4, 1), 8)
-    only = memory(replace(work, critic=False), Layout(8, 4, 1), 1)
+    first = memory(replace(work, critic=False), Parallelism(8, 4, 1), 8)
+    only = memory(replace(work, critic=False), Parallelism(8, 4, 1), 1)
     assert first.activations > 3.5 * (only.activations - first.activations / 8)
-    assert memory(work, Layout(8, 4, 1), 2).activations < first.activations
+    assert memory(work, Parallelism(8, 4, 1), 2).activations < first.activations
 
 
 def test_logits(work):
@@ -114,7 +114,7 @@ def test_logits(work):
     few = replace(work, responses=100)  # all at once, and kept: fp32 twice, and bf16
     assert memory(few, ONE, 1).logits == 100 * 158_720 * (4 + 4 + 2) + product
     assert memory(replace(few, bytes=4), ONE, 1).logits == 100 * 158_720 * 8
-    assert memory(work, Layout(1, 2, 1), 8).logits in (0.0, memory(work, ONE, 1).logits)
+    assert memory(work, Parallelism(1, 2, 1), 8).logits in (0.0, memory(work, ONE, 1).logits)
 
 
 def test_flops_are_two_for_each_weight_and_those_of_attention(work):
@@ -130,7 +130,7 @@ def test_flops_are_two_for_each_weight_and_those_of_attention(work):
 
 
 def test_seconds_of_a_step(work):
-    layout, gpu = Layout(8, 2, 4), GPUS["h100"]
+    layout, gpu = Parallelism(8, 2, 4), GPUS["h100"]
     found = speed(work, layout, gpu)
     assert micro_batches(work, layout) == 64
     assert found.bubble == pytest.approx(1 / 65)

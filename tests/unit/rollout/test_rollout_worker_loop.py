@@ -15,7 +15,7 @@ from earwitness.log import get_logger
 from earwitness.queue import Taken
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import BrokenEngineError
-from rollout.worker import Rate, Worker
+from rollout.worker import Rate, RolloutWorker
 
 RUN = "job/0-eval/0"
 
@@ -131,9 +131,9 @@ class FakeQueue:
         self.left = True
 
 
-def make(tasks: int, *, max_groups: int = 4, grace: float = 1.0) -> tuple[Worker, FakeQueue, FakeServing]:
+def make(tasks: int, *, max_groups: int = 4, grace: float = 1.0) -> tuple[RolloutWorker, FakeQueue, FakeServing]:
     queue, serving = FakeQueue(tasks), FakeServing()
-    worker = Worker(
+    worker = RolloutWorker(
         queue,  # type: ignore[arg-type]
         serving,  # type: ignore[arg-type]
         "w",

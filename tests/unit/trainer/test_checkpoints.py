@@ -14,7 +14,7 @@ from earwitness.errors import InputError
 from earwitness.log import Logger
 from trainer.checkpoint import MANIFEST, Checkpoints, Progress, verify, weights_of
 from trainer.checkpoint.folder import STATE, begin, commit, next_lineage
-from trainer.checkpoint.pieces import Piece, Pieces, Place, file_of, write_pieces
+from trainer.checkpoint.pieces import Piece, Pieces, Region, file_of, write_pieces
 from trainer.checkpoint.writer import Write
 from trainer.errors import CheckpointError
 from trainer.ranks import parallel
@@ -33,7 +33,7 @@ def log():
 
 
 def tensors(step):
-    return [Piece("a", torch.arange(4.0) + step, Place(0, 1, (4,), 0)), Piece("rng/cpu", torch.get_rng_state())]
+    return [Piece("a", torch.arange(4.0) + step, Region(0, 1, (4,), 0)), Piece("rng/cpu", torch.get_rng_state())]
 
 
 def write(checkpoints, step, **progress):
@@ -247,7 +247,7 @@ def test_runs_of_shards_come_together_at_any_size(tmp_path, seed):
         for replica in range(replicas):
             start, end = bounds[replica], bounds[replica + 1]
             run = shard.flatten()[start:end] if replicas > 1 else shard
-            place = Place(number, shards, tuple(shard.shape), int(start))
+            place = Region(number, shards, tuple(shard.shape), int(start))
             pieces = [Piece("w", run, place)] if end > start else []
             write_pieces(tmp_path / file_of(number * replicas + replica), pieces, lambda n: None)
     with Pieces(tmp_path) as pieces:

@@ -54,7 +54,7 @@ def test_no_tensor_of_a_finished_phase_is_held(tmp_path, monkeypatch, no_collect
                 raise TrainingError("as it may")
             return True
 
-    monkeypatch.setattr(service, "Phase", Phase)
+    monkeypatch.setattr(service, "PhaseRun", Phase)
     assert service._run_phase(wire.StartPhaseRequest(), None, SimpleNamespace(), get_logger("test"))
     assert len(held) > 50 and [ref for ref in held if ref() is not None] == []
 
