@@ -70,7 +70,8 @@ def decode_audio(data: bytes, name: str, *, max_seconds: float = MAX_SECONDS) ->
             rate = file.samplerate
             mono = _mono(file, name, int(max_seconds * rate))
     except soundfile.SoundFileError as error:
-        raise AudioError(name, f"cannot be decoded ({error})", EXPECTED) from error
+        said = str(error).rpartition(">: ")[2]  # libsndfile names the object in memory that the bytes stand in
+        raise AudioError(name, f"cannot be decoded ({said})", EXPECTED) from error
     if mono.size == 0:
         raise AudioError(name, "holds no samples", "at least one sample")
     if not np.isfinite(mono).all():

@@ -7,7 +7,7 @@ libsndfile decodes to their end, or raises AudioError with what is damaged.
 
 from __future__ import annotations
 
-from earwitness.containers import flac, mpeg, ogg, riff
+from earwitness.containers import flac, mpeg, ogg, riff, tags
 from earwitness.errors import AudioError
 
 __all__ = ["EXPECTED", "whole"]
@@ -27,18 +27,41 @@ _OTHERS = (
     (0, b".snd", "an AU file"),
     (0, b"wvpk", "a WavPack file"),
     (0, b"MAC ", "a Monkey's Audio file"),
+    (8, b"AVI ", "an AVI file"),
+    (4, b"moov", "a QuickTime file"),
+    (4, b"mdat", "a QuickTime file"),
+    (4, b"wide", "a QuickTime file"),
+    (0, b"FLV", "a Flash video"),
+    (0, b"\0\0\1\xba", "an MPEG program stream"),
+    (0, b"NIST_1A", "a SPHERE file"),
+    (0, b"\x02#!SILK", "a SILK file"),
+    (0, b"#!SILK", "a SILK file"),
+    (0, b"MThd", "a MIDI file"),
 )
 """Where in a file its mark stands, the mark, and the name: what phones, browsers and collections make."""
+
+_NO_SOUND = (
+    (b"version https://git-lfs", "is a pointer of Git LFS in place of the file", "the file; `git lfs pull` brings it"),
+    (b"<", "is a page of HTML or XML, perhaps what a server answered in place of the file", EXPECTED),
+    (b"{", "is JSON, perhaps what a server answered in place of the file", EXPECTED),
+    (b"PK\3\4", "is a ZIP archive", "a clip taken out of it"),
+    (b"\x1f\x8b", "is packed by gzip", "a clip unpacked from it"),
+)
+"""What stands where a clip should when a download went wrong: how it begins, what to say of it, what would be right."""
 
 
 def whole(data: bytes, name: str) -> bytes:
     """`data` with its true length stated where it stated none or a wrong one."""
+    start = tags.after(data, 0)
     for place, mark, kind in _OTHERS:
-        if data[place : place + len(mark)] == mark:
+        if data.startswith(mark, place) or data.startswith(mark, start + place):
             raise AudioError(name, f"is {kind}", f"{EXPECTED}; `ffmpeg -i CLIP CLIP.flac` makes one")
-    start = mpeg.after_tags(data, 0)
-    if data[start : start + 4] == b"fLaC":
-        return flac.whole(data[start:], name)
+    for mark, problem, expected in _NO_SOUND:
+        if data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(mark):
+            raise AudioError(name, problem, expected)
+    data = data[start:]  # libsndfile passes over some tags only, and then counts them as sound
+    if data[:4] == b"fLaC":
+        return flac.whole(data, name)
     if data[:4] in riff.MARKS:
         return riff.whole(data, name)
     if data[:4] == b"OggS":

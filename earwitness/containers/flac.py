@@ -1,9 +1,10 @@
-"""FLAC: an encoder that writes into a pipe cannot state the length; the last frame tells it (RFC 9639)."""
+"""FLAC: the last frame tells the length (RFC 9639), which an encoder into a pipe cannot state, and damage misstates."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from earwitness.containers import tags
 from earwitness.errors import AudioError
 
 _INFO: Final = 8
@@ -11,35 +12,45 @@ _INFO: Final = 8
 _COUNT: Final = slice(_INFO + 10, _INFO + 18)
 """20 bits of rate, 3 of channels, 5 of sample size, 36 of samples; 0 samples: not known (8.2)."""
 _MAX_COUNT: Final = (1 << 36) - 1
+_MARKS: Final = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
+"""How a stream begins: the mark and the header of STREAMINFO, 34 bytes, as the last block of its kind or not."""
 _SYNCS: Final = (b"\xff\xf8", b"\xff\xf9")
 """How a frame begins: blocks of one size, blocks of varying sizes (9.1)."""
 _MAX_HEADER: Final = 16
 _MAX_FRAME: Final = 512 * 1024
 """Bytes in which the last frame is sought: the largest block, 65,535 samples, in 2 channels of 24 bits, is less."""
-_ID3V1: Final = 128
+_MAX_HEADERS: Final = 8
+"""True headers that are tried for the last frame; one stands within a frame's bytes by chance once in 50 files."""
 
 
 def whole(data: bytes, name: str) -> bytes:
     """`data` with its count of samples; libsndfile can neither seek nor stop in a stream of unknown length."""
     if len(data) < _COUNT.stop or data[4] & 0x7F != 0:
         raise AudioError(name, "is a FLAC file without a whole STREAMINFO block", "a whole file")
+    if any(data.find(mark, _COUNT.stop) > 0 for mark in _MARKS):
+        raise AudioError(name, "holds more than one stream", "one stream of sound")
     bits = int.from_bytes(data[_COUNT], "big")
-    if bits & _MAX_COUNT:
-        return data
-    sound = data[:-_ID3V1] if data[-_ID3V1:][:3] == b"TAG" else data
-    count = _samples(sound)
+    stated = bits & _MAX_COUNT
+    count = _samples(data, stated)
     if count is None or not 0 < count <= _MAX_COUNT:
         raise AudioError(name, "is cut off or damaged: it does not end with a whole frame", "a whole file")
+    if stated not in (0, count):
+        raise AudioError(name, f"states {stated:,} samples and holds {count:,}", "a whole file")
     return data[: _COUNT.start] + (bits | count).to_bytes(8, "big") + data[_COUNT.stop :]
 
 
-def _samples(data: bytes) -> int | None:
-    """Samples up to the end of the last frame, if `data` ends with a whole one."""
-    place, first = len(data), max(_COUNT.stop, len(data) - _MAX_FRAME)
-    while (place := max(data.rfind(sync, first, place) for sync in _SYNCS)) > 0:
+def _samples(data: bytes, stated: int) -> int | None:
+    """Samples up to the end of the last frame, if it is whole and nothing but tags follows it.
+
+    Where a header says that its frame is the last of those stated, libsndfile will decode up to it and tell damage.
+    """
+    place, first, tried = len(data), max(_COUNT.stop, len(data) - _MAX_FRAME), 0
+    while (place := max(data.rfind(sync, first, place) for sync in _SYNCS)) > 0 and tried < _MAX_HEADERS:
         end = _frame_end(data[place : place + _MAX_HEADER], int.from_bytes(data[_INFO : _INFO + 2], "big"))
-        if end is not None and _frame_is_true(data[place:]):
-            return end
+        if end is not None:
+            tried += 1
+            if end == stated or _is_last(data, place):
+                return end
     return None
 
 
@@ -91,9 +102,11 @@ def _header_is_true(head: bytes) -> bool:
     return value == 0
 
 
-def _frame_is_true(frame: bytes) -> bool:
-    """Whether the frame's CRC-16, its last two bytes, agrees."""
+def _is_last(data: bytes, place: int) -> bool:
+    """Whether the frame at `place` ends, with a CRC-16 that agrees, where only tags follow."""
     value = 0
-    for byte in frame:
+    for end, byte in enumerate(data[place:], place + 1):
         value = (value << 8 & 0xFF00) ^ _CRC16[value >> 8 ^ byte]
-    return value == 0
+        if value == 0 and tags.after(data, end) == len(data):
+            return True
+    return False

@@ -7,9 +7,9 @@ Layout of frames: ISO/IEC 11172-3, 2.4.1.3, and 13818-3; of the Xing header: as 
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
+from earwitness.containers.tags import after
 from earwitness.errors import AudioError
 
 _KBPS: Final = {
@@ -24,7 +24,6 @@ _KBPS: Final = {
 _RATES: Final = (44_100, 48_000, 32_000)
 _MAX_FRAME: Final = 2_881
 """Bytes of the largest frame: what a recording of a running stream may have of the frame that it began in."""
-_ZEROS: Final = re.compile(rb"\0+")
 _HEADER: Final = 4
 _FLAG_FRAMES: Final = 1
 _XING_BYTES: Final = 12
@@ -65,24 +64,6 @@ def whole(data: bytes, name: str) -> bytes:
     return _xing_frame(data[walk.first : walk.first + _HEADER], count) + data[walk.sound_from :]
 
 
-def after_tags(data: bytes, place: int) -> int:
-    """Where what follows the tags and the padding at `place` begins: ID3v1, ID3v2, APE and zeros are no sound."""
-    while place < len(data):
-        here = data[place : place + 10]
-        if here[:3] == b"ID3" and len(here) == 10:
-            size = sum((byte & 0x7F) << shift for byte, shift in zip(here[6:], (21, 14, 7, 0), strict=True))
-            place += 10 + size + (10 if here[5] & 0x10 else 0)
-        elif here[:3] == b"TAG":
-            place += 128
-        elif here[:8] == b"APETAGEX":
-            place += 32 + int.from_bytes(data[place + 12 : place + 16], "little")
-        elif zeros := _ZEROS.match(data, place):
-            place = zeros.end()
-        else:
-            return place
-    return len(data)
-
-
 def _frame(data: bytes, place: int) -> _Frame | None:
     """The frame whose header stands at `place`."""
     head = data[place : place + _HEADER]
@@ -106,13 +87,13 @@ def _frame(data: bytes, place: int) -> _Frame | None:
 
 def _first_frame(data: bytes) -> int | None:
     """Where the first frame begins: one that another of its kind follows, or that ends with the file."""
-    start = after_tags(data, 0)
+    start = after(data, 0)
     for place in range(start, min(start + _MAX_FRAME, len(data))):
         if (frame := _frame(data, place)) is None:
             continue
-        after = after_tags(data, place + frame.size)
-        following = _frame(data, after)
-        if after == len(data) or (following is not None and following.kind == frame.kind):
+        end = after(data, place + frame.size)
+        following = _frame(data, end)
+        if end == len(data) or (following is not None and following.kind == frame.kind):
             return place
     return None
 
@@ -120,7 +101,7 @@ def _first_frame(data: bytes) -> int | None:
 def _walk(data: bytes, first: int, name: str) -> _Walk:
     frames: list[_Frame] = []
     place, sound_from, stated = first, first, None
-    while (place := after_tags(data, place)) < len(data):
+    while (place := after(data, place)) < len(data):
         frame = _frame(data, place)
         if frame is None or (frames and frame.kind != frames[0].kind):
             if len(data) - place < _HEADER:

@@ -175,3 +175,114 @@ def test_what_phones_and_browsers_make_is_refused_by_name(data: bytes, kind: str
     with pytest.raises(AudioError, match=kind) as caught:
         decode_audio(data, "clip")
     assert "flac" in caught.value.expected
+
+
+def sound(seconds: float = 2.0) -> np.ndarray:
+    return 0.3 * np.random.default_rng(1).standard_normal(int(seconds * 16_000)).clip(-3, 3)
+
+
+@pytest.mark.parametrize("stated", [1, 16_000, 31_999, 32_001, 64_000, (1 << 36) - 1])
+def test_a_flac_that_misstates_its_length_is_refused_with_both_lengths(stated: int) -> None:
+    flac = bytearray(encode(sound(), 16_000, "FLAC"))
+    bits = int.from_bytes(flac[18:26], "big") >> 36 << 36 | stated
+    flac[18:26] = bits.to_bytes(8, "big")
+    with pytest.raises(AudioError, match=f"states {stated:,} samples and holds 32,000"):
+        decode_audio(bytes(flac), "clip")
+
+
+def test_flacs_joined_end_to_end_are_refused() -> None:
+    flac = encode(sound(), 16_000, "FLAC")
+    for joined in (flac + flac, unknown(flac) + unknown(flac)):
+        with pytest.raises(AudioError, match="more than one stream"):
+            decode_audio(joined, "clip")
+
+
+def test_a_flac_made_of_headers_is_looked_through_once(monkeypatch) -> None:
+    """Each header that might be the last frame's costs a walk to the end; a file of nothing else must not cost many."""
+    from earwitness.containers import flac
+
+    walks = []
+    monkeypatch.setattr(flac, "_is_last", lambda data, place: walks.append(place))
+    real = unknown(encode(sound(), 16_000, "FLAC"))
+    frame = real.index(b"\xff\xf8", 42)
+    with pytest.raises(AudioError, match="whole frame"):
+        whole(real + real[frame : frame + 10] * 1_000, "clip")
+    assert 0 < len(walks) < 10
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.999])
+def test_a_wav_that_states_less_sound_than_follows_is_refused(share: float) -> None:
+    wav = bytearray(encode(sound(), 16_000, "WAV", "PCM_16"))
+    place = wav.index(b"data") + 4
+    wav[place : place + 4] = struct.pack("<I", int(32_000 * share) * 2)
+    with pytest.raises(AudioError, match="bytes of sound, and 64,000 follow"):
+        decode_audio(bytes(wav), "clip")
+
+
+@pytest.mark.parametrize("size", [0, 36, 64_036, 0xFFFF_FFFF])
+def test_a_wav_whose_writer_never_said_how_much_sound_there_is_is_whole(size: int) -> None:
+    wav = bytearray(encode(sound(), 16_000, "WAV", "PCM_16"))
+    place = wav.index(b"data") + 4
+    wav[place : place + 4], wav[4:8] = bytes(4), struct.pack("<I", size)
+    assert len(decode_audio(bytes(wav), "clip")) == 32_000
+
+
+@pytest.mark.parametrize("behind", [b"", b"\0" * 7, b"LIST\4\0\0\0INFO", b"TAG" + bytes(125)])
+def test_what_stands_behind_a_wavs_sound_is_no_sound(behind: bytes) -> None:
+    assert len(decode_audio(encode(sound(), 16_000, "WAV", "PCM_16") + behind, "clip")) == 32_000
+
+
+@pytest.mark.parametrize(("kind", "subtype"), [*KINDS, ("MP3", None)])
+def test_tags_around_a_file_are_neither_sound_nor_damage(kind: str, subtype: str | None) -> None:
+    data = encode(sound(), 16_000, kind, subtype)
+    for front in (b"ID3\3\0\0\0\0\0\0", b"ID3\4\0\0\0\0\1\0" + bytes(128)):
+        assert len(decode_audio(front + data, "clip")) == 32_000
+    lyrics = b"LYRICSBEGIN" + b"IND00002" + b"10" + b"000019LYRICS200"
+    for behind in (bytes(100), b"TAG+" + b"x" * 223 + b"TAG" + b"y" * 125, *([lyrics] if kind == "MP3" else [])):
+        assert len(decode_audio(data + behind, "clip")) == 32_000
+
+
+def test_a_tag_that_would_hide_the_sound_behind_it_is_none() -> None:
+    mp3 = vbr(16_000, 3.0, 1)
+    bare = mp3[frame_bytes(mp3) :]
+    place = 0
+    for _ in range(15):
+        place += frame_bytes(bare[place:])
+    hiding = b"APETAGEX\xd0\x07\0\0" + struct.pack("<I", 1 << 30) + bytes(16)
+    with pytest.raises(AudioError, match="damaged"):
+        decode_audio(bare[:place] + hiding + bare[place:], "clip")
+
+
+@pytest.mark.parametrize(("position", "problem"), [(0, "back in time"), (8_000, "back in time"), (-1, "cut off")])
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_a_last_page_with_an_impossible_position_is_refused(subtype: str, position: int, problem: str) -> None:
+    """libsndfile takes the last page's position for the length of the clip."""
+    from earwitness.containers.ogg import _crc
+
+    ogg = encode(sound(4.0), 16_000, "OGG", subtype)
+    last = ogg.rindex(b"OggS")
+    page = bytearray(ogg[last:])
+    page[6:14] = position.to_bytes(8, "little", signed=True)
+    page[22:26] = _crc(bytes(page)).to_bytes(4, "little")
+    with pytest.raises(AudioError, match=problem):
+        decode_audio(ogg[:last] + bytes(page), "clip")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "pointer of Git LFS"),
+        (b"\xef\xbb\xbf\r\n<!DOCTYPE html><html>404 Not Found</html>", "page of HTML or XML"),
+        (b'{"error": "no such key"}', "JSON"),
+        (b"PK\3\4" + bytes(100), "ZIP"),
+        (b"\x1f\x8b\x08" + bytes(100), "gzip"),
+        (b"ID3\4\0\0\0\0\0\4abcd\xff\xf1\x50\x80" + bytes(500), "AAC"),
+        (b"RIFF\0\0\1\0AVI LIST" + bytes(100), "AVI"),
+        (b"\0\0\0\x08wide\0\0\0\0mdat" + bytes(100), "QuickTime"),
+        (b"no sound at all, only words", "cannot be decoded"),
+    ],
+)
+def test_what_a_failed_download_leaves_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(AudioError, match=said) as caught:
+        decode_audio(data, "clip")
+    assert "0x" not in str(caught.value)
