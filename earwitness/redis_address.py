@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -19,7 +20,8 @@ from earwitness.errors import InputError, shown
 
 SCHEMES = ("redis", "rediss", "unix")
 PORT = 6379
-DATABASES = 2**31 - 1
+PORTS = range(1, 2**16)
+DATABASES = range(2**31)
 """Redis takes a database's number as a C int."""
 
 EXPECTED = "redis://[:password@]host[:port][/database], rediss:// with TLS, or unix:///path/of/socket"
@@ -65,28 +67,49 @@ class RedisAddress:
 
 def parse(url: str, name: str = "Redis URL") -> RedisAddress:
     """The address that a URL says. Raises InputError, which names it `name` and never shows what may be a password."""
+    if any("\ud800" <= character <= "\udfff" for character in url):
+        raise InputError(name, "holds bytes that are no UTF-8", EXPECTED)
     scheme, separator, rest = url.strip().partition("://")
+    scheme = scheme.lower()
     if not separator or scheme not in SCHEMES:
         kind = f"of an unknown kind, {shown(scheme)}" if separator else "without a scheme"
         raise InputError(name, f"is {kind}", EXPECTED)
-    login, at, where = rest.rpartition("@")
+    login, at, where = _login(rest, scheme)
     user, colon, password = login.partition(":")
     where, _, query = where.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     given: dict[str, Any] = {
-        "username": unquote(user) or None,
-        "password": unquote(password) if at and colon else None,
+        "username": _plain(user) or None,
+        "password": _plain(password) if at and colon else None,
         "tls": _tls(options, scheme, name),
     }
     if scheme == "unix":
-        if not where.startswith("/"):
+        if not where.startswith("/") or where.endswith("/"):
             raise InputError(name, "names no socket", EXPECTED)
         chosen = _number(options.get("db", ""), name, "database", 0)
-        return RedisAddress("unix", path=unquote(where), database=chosen, **given)
+        return RedisAddress("unix", path=_plain(where), database=chosen, **given)
     address, _, database = where.partition("/")
     host, port = _host(address, name)
     chosen = _number(database or options.get("db", ""), name, "database", 0)
-    return RedisAddress(scheme, host=host, port=_number(port, name, "port", PORT, 65_535), database=chosen, **given)
+    return RedisAddress(scheme, host=host, port=_number(port, name, "port", PORT, PORTS), database=chosen, **given)
+
+
+def _login(rest: str, scheme: str) -> tuple[str, str, str]:
+    """What stands before the last `@`, that `@` or nothing, and what follows. A socket's path may hold one of its own."""
+    if scheme != "unix":
+        return rest.rpartition("@")  # type: ignore[return-value]
+    if rest.startswith("/"):
+        return "", "", rest
+    login, at, path = rest.rpartition("@/")
+    return login, at, f"/{path}" if at else path
+
+
+def _plain(text: str) -> str:
+    """`text` with percent codes read, or as it is where they are no UTF-8: then they are none."""
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text
 
 
 def _host(address: str, name: str) -> tuple[str, str]:
@@ -94,18 +117,23 @@ def _host(address: str, name: str) -> tuple[str, str]:
         host, bracket, port = address[1:].partition("]")
         if not bracket or (port and not port.startswith(":")):
             raise InputError(name, "has a host with one bracket", EXPECTED)
+        try:
+            IPv6Address(host := unquote(host))
+        except ValueError as error:
+            raise InputError(name, "has a host in brackets that is no IPv6 address", EXPECTED) from error
         return host, port[1:]
     host, _, port = address.partition(":")
-    if not host or not host.isprintable() or set(host) & set(" #[]"):
+    labels = host.removesuffix(".").split(".")
+    if not all(labels) or not all(letter.isalnum() or letter in "-_" for letter in "".join(labels)):
         raise InputError(name, "has no host, or one that cannot be", EXPECTED)
     return host, port
 
 
-def _number(text: str, name: str, what: str, default: int, largest: int = DATABASES) -> int:
+def _number(text: str, name: str, what: str, default: int, allowed: range = DATABASES) -> int:
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > largest:
-        raise InputError(name, f"has a {what} that is no number from 0 to {largest}", EXPECTED)
+    if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) not in allowed:
+        raise InputError(name, f"has a {what} that is no number from {allowed[0]} to {allowed[-1]}", EXPECTED)
     return int(text)
 
 

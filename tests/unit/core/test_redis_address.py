@@ -18,6 +18,12 @@ from earwitness.redis_client import require_keeping
         ("unix://u:p@/tmp/r.sock", RedisAddress("unix", path="/tmp/r.sock", username="u", password="p")),
         ("redis://:pass%40word%2F@h:1/0", RedisAddress("redis", "h", 1, password="pass@word/")),
         ("redis://user@h", RedisAddress("redis", "h", username="user")),
+        ("REDIS://h", RedisAddress("redis", "h")),
+        ("redis://my_queue-0.svc.", RedisAddress("redis", "my_queue-0.svc.")),
+        ("redis://[fe80::1%25eth0]:1", RedisAddress("redis", "fe80::1%eth0", 1)),
+        ("unix:///tmp/r@2.sock", RedisAddress("unix", path="/tmp/r@2.sock")),
+        ("unix://:p@ss@/tmp/r@2.sock", RedisAddress("unix", path="/tmp/r@2.sock", password="p@ss")),
+        ("redis://:p%ff@h", RedisAddress("redis", "h", password="p%ff")),
         (
             "rediss://u:p@h:1/2?ssl_cert_reqs=none",
             RedisAddress("rediss", "h", 1, database=2, username="u", password="p", tls=(("ssl_cert_reqs", "none"),)),
@@ -48,7 +54,8 @@ def test_a_password_may_hold_any_character_and_is_never_shown(password: str) -> 
         "redis://:hush@h:-1", "redis://:hush@h/zero", "redis://:hush@h/99999999999", "redis://:hush@h?ssl_ca_certs=/x",
         "rediss://:hush@h?ssl_ca_certs=/no/such/file", "rediss://:hush@h?ssl_cert_reqs=maybe", "unix://:hush@relative",
         "redis://:hush@[::1", "redis://:hush@[::1]x", "redis://:hush@a b", "redis://:hush@h:6379?protocol=3",
-        "redis://:hush@h:٣",
+        "redis://:hush@h:٣", "redis://:hush@h:0", "redis://:hush@h,g:1", "redis://:hush@h..g", "redis://:hush@*",
+        "redis://:hush@[zz]:1", "redis://:hush\ud800@h", "redis://:hush@h/0/", "unix://:hush@/tmp/",
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_by_name_and_without_its_password(url: str) -> None:
