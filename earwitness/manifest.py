@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,7 +132,12 @@ def parse_line(line: bytes, uri: str, number: int, problems: list[Problem]) -> E
     """The line's example, or None and what is wrong."""
     where = f"{uri}:{number}"
     try:
-        record = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        record = json.loads(
+            line.decode("utf-8-sig"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
     except (ValueError, RecursionError) as error:
         problems.append(Problem(where, f"not JSON ({error})", "one JSON object a line, in UTF-8"))
         return None
@@ -187,8 +193,11 @@ def _record_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
             problems.append(Problem(f"{where}.{key}", "empty", "text"))
         elif not _encodable(value):
             problems.append(Problem(f"{where}.{key}", "half of a surrogate pair", "text that UTF-8 can hold"))
-    if not isinstance(record.get("extra", {}), dict):
-        problems.append(Problem(f"{where}.extra", f"{shown(record['extra'])} is not an object", "a JSON object"))
+    extra = record.get("extra", {})
+    if not isinstance(extra, dict):
+        problems.append(Problem(f"{where}.extra", f"{shown(extra)} is not an object", "a JSON object"))
+    elif not _encodable(json.dumps(extra, ensure_ascii=False)):
+        problems.append(Problem(f"{where}.extra", "half of a surrogate pair", "text that UTF-8 can hold"))
     return problems or _answer_problems(record, where) + _audio_problems(record, where)
 
 
@@ -258,6 +267,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{shown(text)} is larger than a number can be")
+    return value
 
 
 def _encodable(text: str) -> bool:

@@ -95,9 +95,10 @@ def parse(url: str, name: str = "Redis URL") -> RedisAddress:
 
 
 def _login(rest: str, scheme: str) -> tuple[str, str, str]:
-    """What stands before the last `@`, that `@` or nothing, and what follows. A socket's path may hold one of its own."""
+    """What stands before the last `@`, that `@` or nothing, and what follows. A socket's path may hold one, too."""
     if scheme != "unix":
-        return rest.rpartition("@")  # type: ignore[return-value]
+        login, at, where = rest.rpartition("@")
+        return login, at, where
     if rest.startswith("/"):
         return "", "", rest
     login, at, path = rest.rpartition("@/")

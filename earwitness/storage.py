@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -141,6 +142,9 @@ def read_bytes(uri: str, limit: int) -> bytes:
 
 MAX_URI_CHARS = 4096
 """Longest URI: what Linux calls PATH_MAX."""
+NO_NAMES = ("Cc", "Cs", "Zl", "Zp")
+"""Kinds of characters that no name may have: controls, halves of pairs, ends of lines and paragraphs. Spaces of every
+width and joiners are common: screenshots are named with a narrow space, and families of emoji are joined."""
 
 
 def check_scheme(uri: str) -> None:
@@ -150,7 +154,7 @@ def check_scheme(uri: str) -> None:
         raise StorageError(
             shown(uri), "this kind of URI is not supported", f"a path, or one of {', '.join(SCHEMES)}://"
         )
-    if not uri.isprintable() or len(uri) > MAX_URI_CHARS:
+    if len(uri) > MAX_URI_CHARS or any(unicodedata.category(character) in NO_NAMES for character in uri):
         raise StorageError(shown(uri), "not a path", f"printable characters, at most {MAX_URI_CHARS}")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earwitness.errors import InputError
+from earwitness.errors import InputError, shown
 from earwitness.families.dims import DecoderDims
 
 UNSUPPORTED: dict[str, Any] = {
@@ -30,6 +31,10 @@ UNSUPPORTED: dict[str, Any] = {
     "num_local_experts": None,
 }
 """The one value of each key that the code does; any other would train another model, unnoticed."""
+MOST = 2**24
+"""Largest number of a config: sixteen times the longest context. One beyond it is damage, or made to fill memory."""
+MOST_LAYERS = 1024
+"""Eight times the deepest decoder that is published."""
 NONE_SAID = (None, False, 0)
 """Values that say of a feature that it is not there."""
 
@@ -48,8 +53,10 @@ class Section:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise InputError(str(path), "no such file", "a Hugging Face model directory") from None
-        except json.JSONDecodeError as error:
-            raise InputError(str(path), f"is not JSON ({error})", "the model's config") from error
+        except OSError as error:
+            raise InputError(str(path), f"cannot be read ({error.strerror})", "the model's config") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(str(path), f"is not JSON in UTF-8 ({error})", "the model's config") from error
         return cls(str(path), content if isinstance(content, dict) else {})
 
     def section(self, key: str, defaults: Mapping[str, Any] | None = None) -> Section:
@@ -60,11 +67,18 @@ class Section:
         return Section(self.path, {**(defaults or {}), **section})
 
     def count(self, key: str) -> int:
-        """A positive whole number."""
-        value = self.fields.get(key)
-        if not isinstance(value, int) or value < 1:
-            raise InputError(f"{self.path}: {key}", f"is {value!r}", "a positive whole number")
+        """A positive whole number, within what a model can have."""
+        value, most = self.fields.get(key), MOST_LAYERS if "layer" in key else MOST
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise InputError(f"{self.path}: {key}", f"is {shown(value)}", f"a whole number from 1 to {most:,}")
         return value
+
+    def number(self, key: str) -> float:
+        """A finite number above 0."""
+        value = self.fields.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise InputError(f"{self.path}: {key}", f"is {shown(value)}", "a finite number above 0")
+        return float(value)
 
     def only(self, key: str, only: object) -> None:
         """Refuses any other value of a field that is there."""
@@ -78,7 +92,7 @@ class Section:
     def refuse_other(self, key: str, value: object, only: object) -> None:
         """Refuses what `key` comes to if it is not `only`."""
         if value != only:
-            raise InputError(f"{self.path}: {key}", f"{value!r} is not supported", json.dumps(only))
+            raise InputError(f"{self.path}: {key}", f"{shown(value)} is not supported", json.dumps(only))
 
     def refuse_unsupported(self) -> None:
         """Refuses what the code does not do, said here or in an object inside."""
@@ -93,6 +107,9 @@ def read_decoder(text: Section) -> DecoderDims:
     """The Qwen2 decoder that a `text_config` describes."""
     fields = text.fields
     rope = fields.get("rope_parameters") or {}  # transformers 5 puts the base here
+    if not isinstance(rope, dict):
+        raise InputError(f"{text.path}: rope_parameters", f"is {shown(rope)}", "an object")
+    base = rope if "rope_theta" in rope else fields
     heads = text.count("num_attention_heads")
     dims = DecoderDims(
         hidden_size=text.count("hidden_size"),
@@ -102,13 +119,15 @@ def read_decoder(text: Section) -> DecoderDims:
         kv_heads=text.count("num_key_value_heads"),
         vocab_size=text.count("vocab_size"),
         max_positions=text.count("max_position_embeddings"),
-        norm_eps=float(fields["rms_norm_eps"]),
-        rope_theta=float(rope.get("rope_theta", fields["rope_theta"])),
+        norm_eps=text.number("rms_norm_eps"),
+        rope_theta=Section(text.path, base).number("rope_theta"),
     )
     if dims.hidden_size % heads or heads % dims.kv_heads:
         fit = "kv heads dividing heads dividing hidden_size"
         raise InputError(f"{text.path}: num_attention_heads", "does not divide", fit)
     text.refuse_other("rope_parameters", rope.get("rope_type", "default"), "default")
     text.only("hidden_act", "silu")
+    if fields.get("layer_types") is not None:
+        text.only("layer_types", ["full_attention"] * dims.layers)
     text.refuse_other("head_dim", fields.get("head_dim") or dims.head_size, dims.head_size)
     return dims

@@ -65,7 +65,7 @@ def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
 def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     """As `Family.read`."""
     decoder = read_decoder(config.section("text_config", DEFAULTS))
-    audio = config.section("audio_encoder_config")
+    audio = config.section("audio_encoder_config", {"adapter_size": ADAPTER_SIZE})
     for key, only in (("kernel_size", KERNEL), ("adapter_stride", STRIDE), ("llm_dim", decoder.hidden_size)):
         audio.only(key, only)
     dims = AudioDims(
@@ -75,7 +75,7 @@ def read(config: Section) -> tuple[DecoderDims, AudioDims]:
         heads=audio.count("n_audio_head"),
         layers=audio.count("n_audio_layer"),
         mlp_size=MLP_RATIO * audio.count("n_audio_state"),
-        adapter_size=int(audio.fields.get("adapter_size", ADAPTER_SIZE)),
+        adapter_size=audio.count("adapter_size"),
         trailing_frames=0,
         learned_positions=True,
     )

@@ -85,13 +85,14 @@ def checkpoints_in(folder: Path) -> list[Path]:
 def begin(folder: Path, step: int, lineage: int = 0) -> Path:
     """An empty folder to write the checkpoint of `step` in; what an interrupted attempt left is removed.
 
+    An older lineage that is cut off may still be writing: what of it cannot be removed now is left to the next time.
     Raises CheckpointError if a later lineage has begun.
     """
     partial = partial_of(folder, step, lineage)
     _check_newest(folder, lineage, partial)
     if folder.is_dir():
         for left in [path for path in folder.iterdir() if _HIDDEN.fullmatch(path.name)]:
-            shutil.rmtree(left)
+            shutil.rmtree(left, ignore_errors=left != partial)
     partial.mkdir(parents=True)
     return partial
 

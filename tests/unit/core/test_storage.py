@@ -68,6 +68,9 @@ def test_an_absolute_path_stays(path: str) -> None:
         "simplecache::s3://b/x",
         "a\nb",
         "a\0b",
+        "a\x9bb",
+        "a\u2028b",
+        "a\udcffb",
         "x" * 5000,
     ],
 )
@@ -75,6 +78,14 @@ def test_uris_that_jobs_may_not_use_are_refused(uri: str) -> None:
     for use in (storage.check_scheme, storage.open_to_read):
         with pytest.raises(StorageError):
             use(uri)
+
+
+@pytest.mark.parametrize(
+    "name", ["at\u202f3.wav", "a\u00a0b.wav", "\u3000.wav", "👨\u200d👩\u200d👧.wav", "e\u0301\ufeff.wav"]
+)
+def test_names_with_unusual_spaces_and_joiners_are_names(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"sound")
+    assert storage.read_bytes(str(tmp_path / name), 10) == b"sound"
 
 
 def test_a_store_without_its_package_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

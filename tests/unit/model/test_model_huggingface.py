@@ -186,6 +186,19 @@ def test_one_error_names_all_that_is_wrong(toy_dir: Path, tmp_path: Path) -> Non
         ({"quantization_config": {"bits": 4}}, "quantization_config"),
         ({"text_config": {"num_attention_heads": 5}}, "num_attention_heads"),
         ({"audio_encoder_config": {"n_audio_layer": 0}}, "n_audio_layer"),
+        ({"audio_encoder_config": {"n_audio_layer": 10**19}}, "n_audio_layer"),
+        ({"audio_encoder_config": {"adapter_size": "wide"}}, "adapter_size"),
+        ({"text_config": {"num_hidden_layers": 10**6}}, "num_hidden_layers"),
+        ({"text_config": {"hidden_size": True}}, "hidden_size"),
+        ({"text_config": {"vocab_size": 10**400}}, "vocab_size"),
+        ({"text_config": {"rms_norm_eps": None}}, "rms_norm_eps"),
+        ({"text_config": {"rms_norm_eps": "tiny"}}, "rms_norm_eps"),
+        ({"text_config": {"rope_theta": float("nan")}}, "rope_theta"),
+        ({"text_config": {"rope_theta": -1}}, "rope_theta"),
+        ({"text_config": {"rope_parameters": {"rope_theta": "x"}}}, "rope_theta"),
+        ({"text_config": {"rope_parameters": ["yarn"]}}, "rope_parameters"),
+        ({"text_config": {"layer_types": ["full_attention", "sliding_attention"]}}, "layer_types"),
+        ({"text_config": {"layer_types": 3}}, "layer_types"),
     ],
 )
 def test_a_config_that_does_not_fit_is_named(toy_dir: Path, tmp_path: Path, change: dict, field: str) -> None:
@@ -196,6 +209,22 @@ def test_a_config_that_does_not_fit_is_named(toy_dir: Path, tmp_path: Path, chan
     with pytest.raises(InputError) as caught:
         read_architecture(tmp_path)
     assert field in caught.value.field
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"null", b"{", b"[" * 100_000, "{}".encode("utf-16"), b"\xff\xfe", b'{"a": ' + b"9" * 5000 + b"}"],
+)
+def test_what_is_no_config_is_an_input_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"config\.json"):
+        read_architecture(tmp_path)
+
+
+def test_a_folder_in_the_place_of_a_config_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(InputError, match="cannot be read"):
+        read_architecture(tmp_path)
 
 
 def test_no_directory_is_an_input_error(tmp_path: Path) -> None:
