@@ -77,6 +77,8 @@ def _summary(measurement: Measurement) -> str:
         parts.append(f"gaps {min(gaps):.2f} to {max(gaps):.2f} s, vary by {measurement.rhythm.variation:.0%}")
     if isinstance(measurement.repetition, Repetition):
         parts.append(f"a pattern repeats {measurement.repetition.times} times")
+    if measurement.reverberation.seconds is not None:
+        parts.append(f"tails fall by 60 dB in {NUMBERS[Quantity.DECAY].show(measurement.reverberation.seconds)}")
     return ", ".join(parts)
 
 

@@ -1,13 +1,49 @@
-"""Reverberation: read, and not yet measured."""
+"""Reverberation: the room around the sounds, dry or echoing."""
 
 from __future__ import annotations
 
-from reward.families.base import Compared, Family, Number, Quality, of_time
-from reward.statements import Quantity
+from reward.families.base import Compared, Family, Finding, Number, Quality, Scene, on_scale, share_of
+from reward.measure import Measurement
+from reward.statements import Part, Quantity
+
+ROOM = (0.3, 0.5)
+"""Scale of the reverberation time, seconds: studios and furnished rooms have up to 0.3 (ITU-R BS.1116 asks listening
+rooms for 0.2 to 0.4), stairs, halls and churches from 0.5 to several."""
+TIME = 0.25
+"""Of a reverberation time: the measurement's error of 20 % and the least difference that is heard, 5 %."""
+UNTOLD = "no tail that tells the room"
+
+
+def _known(scene: Scene) -> list[float] | None:
+    """The time; the bound that dry sounds set to it; None where neither is told."""
+    room = scene.measurement.reverberation
+    if room.seconds is not None:
+        return [room.seconds]
+    return [room.fastest] if room.fastest is not None and room.fastest <= ROOM[0] else None
+
+
+def _within(nearest: float, claimed: float, measurement: Measurement) -> bool | None:
+    room = measurement.reverberation
+    if room.seconds is None:  # dry: any short time may be meant, and no long one
+        return False if claimed >= ROOM[1] else None
+    return abs(nearest - claimed) <= TIME * claimed
+
+
+def _room(reverberant: bool, words: str) -> Quality:
+    def check(part: Part, measurement: Measurement) -> Finding:
+        room = measurement.reverberation
+        if room.seconds is not None:
+            return Finding(on_scale(room.seconds, ROOM, reverberant), f"{room.seconds:.1f} s for a fall by 60 dB")
+        if room.fastest is not None and room.fastest <= ROOM[0]:
+            return Finding(not reverberant, f"sounds that fall as if by 60 dB in {room.fastest:.1f} s")
+        return Finding(None, UNTOLD)
+
+    return Quality(words, of_part=check)
+
 
 FAMILY = Family(
     "reverberation",
-    numbers={Quantity.DECAY: Number(lambda scene: None, of_time)},
+    numbers={Quantity.DECAY: Number(_known, share_of(TIME), holds=_within)},
     compared={Quantity.DECAY: Compared(("more reverberant", "drier", "as reverberant"))},
-    qualities={"reverberant": Quality("reverberant"), "dry": Quality("dry")},
+    qualities={"reverberant": _room(True, "reverberant"), "dry": _room(False, "dry")},
 )

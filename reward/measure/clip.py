@@ -12,6 +12,7 @@ from reward.measure.level import measure_levels
 from reward.measure.loudness import integrated_loudness
 from reward.measure.pitch import measure_pitch
 from reward.measure.repetition import find_repetition
+from reward.measure.reverberation import measure_reverberation
 from reward.measure.spectrum import centroid_contour
 from reward.measure.syllables import find_syllables
 
@@ -46,6 +47,7 @@ def measure(samples: Samples, balance: Balance | None = None) -> Measurement:
         loudness=integrated_loudness(samples),
         syllables=find_syllables(samples, pitch),
         balance=balance,
+        reverberation=measure_reverberation(samples, events),
     )
 
 

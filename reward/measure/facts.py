@@ -141,6 +141,17 @@ class Beat:
 
 
 @dataclass(frozen=True)
+class Reverberation:
+    """What is known of the room around the sounds."""
+
+    seconds: float | None
+    """Time in which tails fall by 60 dB (RT60), error 20 % from 0.3 to 2.5 s; None where no tail tells it."""
+    fastest: float | None
+    """Seconds for 60 dB at the rate of the fastest fall by 25 dB; the room's time is not above it but for what
+    is more than 15 dB below the sounds. None where nothing falls so far."""
+
+
+@dataclass(frozen=True)
 class Measurement:
     """All that is known of one clip."""
 
@@ -172,6 +183,8 @@ class Measurement:
     """None for clips below 4 s."""
     balance: Balance | None = None
     """None unless the file has two channels."""
+    reverberation: Reverberation = Reverberation(None, None)
+    """The room around the events."""
 
     @property
     def pauses(self) -> list[float]:
