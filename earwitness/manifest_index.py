@@ -20,9 +20,13 @@ from earwitness.manifest import (
     parse_line,
     scan_manifest,
 )
+from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 Offsets = np.ndarray[tuple[int], np.dtype[np.uint64]]
 """Of the lines that hold an example, bytes, in order. Eight bytes a line is all that is kept of it."""
+
+Referee = Callable[[trajectory_pb2.Prompt], str | None]
+"""What is wrong with the reference of a prompt on its own verifier; None: nothing."""
 
 
 def index_manifest(
@@ -32,10 +36,12 @@ def index_manifest(
     *,
     limit: int | None = None,
     check_audio: bool = True,
+    referee: Referee = lambda prompt: None,
 ) -> Offsets:
     """Reads a manifest from its start, at most `limit` examples of it, in memory of 24 bytes a line.
 
-    `seen` gets every example and may raise InputError; `told` gets the number of lines read so far, at each of them.
+    `seen` gets every example and may raise InputError; `told` gets the number of lines read so far, at each of them;
+    `referee` says what is wrong with a reference.
     Raises ManifestError, with up to `MAX_PROBLEMS` problems.
     """
     offsets, numbers, identities, problems = array("Q"), array("Q"), array("Q"), list[Problem]()
@@ -45,6 +51,9 @@ def index_manifest(
             numbers.append(number)
             identities.append(xxhash.xxh3_64_intdigest(example.prompt.id.encode()))
             seen(example)
+            if wrong := referee(example.prompt):
+                expected = "a reference that is right by its verifier, while everything else is wrong"
+                problems.append(Problem(f"{uri}:{number}.answer", wrong, expected))
         told(number)
         if len(problems) >= MAX_PROBLEMS or (limit is not None and len(offsets) >= limit):
             break

@@ -17,6 +17,9 @@ from earwitness.errors import DocumentError, EarwitnessError, InfrastructureErro
 START_SECONDS = 60.0
 """Until the first word: an interpreter that starts on a busy machine."""
 
+PROGRAM = "services.apart"
+"""`apart_process.py`, together with the verifiers, which the core does not know."""
+
 LONGEST_WORDS = 1 << 20
 """Bytes of one line of its output; a hundred problems of 120 characters are some ten kilobytes."""
 
@@ -36,7 +39,7 @@ async def apart(
     Raises the InputError that it met, InfrastructureError if it said nothing for `silence` seconds, and WorkFailed.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "earwitness.jobs.apart_process", task,
+        sys.executable, "-m", PROGRAM, task,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LONGEST_WORDS,
     )  # fmt: skip
     try:

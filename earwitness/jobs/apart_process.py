@@ -1,4 +1,4 @@
-"""The other side of `apart.py`: `python -m earwitness.jobs.apart_process TASK`, with the task's input as JSON on stdin.
+"""The other side of `apart.py`: `python -m services.apart TASK`, with the task's input as JSON on stdin.
 
 Says how it gets on as JSON lines, {"at": ...}, and ends with {"done": ...} or {"error": ...}. SIGTERM ends it together
 with the processes that it started; so does the end of its parent.
@@ -18,17 +18,21 @@ from typing import Any
 
 from earwitness import storage
 from earwitness.errors import DocumentError, InfrastructureError, InputError
+from earwitness.manifest_index import Referee
 
 PARENT_POLL_SECONDS = 1.0
 
 SAID_SECONDS = 0.25
 """Between two words on how it gets on."""
 
+At = Callable[[str, int], None]
+"""(what is read, how many lines of it) is told."""
+
 CPU_SECONDS = 20
 """Most seconds of computing on what a stranger submits: a recipe of 1 MiB takes four, 20,000 examples two."""
 
 
-def check(given: dict[str, Any], at: Callable[[str, int], None]) -> dict[str, Any]:
+def check(given: dict[str, Any], at: At, referee: Referee) -> dict[str, Any]:
     """A recipe as submitted, and the begin of each of its manifests."""
     from earwitness.jobs.data import LOOKED_AT, check_data
     from earwitness.recipe.load import load_recipe, require_absolute
@@ -38,23 +42,23 @@ def check(given: dict[str, Any], at: Callable[[str, int], None]) -> dict[str, An
     at("recipe", 0)
     recipe = load_recipe(given["recipe"])
     require_absolute(recipe)
-    check_data(recipe, recipe.data, at, limit=LOOKED_AT // max(1, len(recipe.data)))
+    check_data(recipe, recipe.data, at, LOOKED_AT // max(1, len(recipe.data)), referee)
     return {"name": recipe.name, "output": recipe.output, "stages": len(recipe.stages)}
 
 
-def index(given: dict[str, Any], at: Callable[[str, int], None]) -> dict[str, Any]:
+def index(given: dict[str, Any], at: At, referee: Referee) -> dict[str, Any]:
     """Every manifest that a recipe's stages use, whole; writes where its lines begin, and returns how many they are."""
     from earwitness.jobs.data import check_data
     from earwitness.manifest_index import write_index
     from earwitness.recipe.load import load_recipe
 
-    offsets = check_data(load_recipe(given["recipe"]), given["manifests"], at)
+    offsets = check_data(load_recipe(given["recipe"]), given["manifests"], at, referee=referee)
     for name, found in offsets.items():
         write_index(storage.join(given["folder"], f"{name}.lines"), found)
     return {name: len(found) for name, found in offsets.items()}
 
 
-def probe(given: dict[str, Any], at: Callable[[str, int], None]) -> dict[str, Any]:
+def probe(given: dict[str, Any], at: At, referee: Referee) -> dict[str, Any]:
     """Synthesised clips and their manifests; returns the manifests by name."""
     from earwitness.probe import write_probe
     from earwitness.recipe.schema import ProbeData
@@ -65,8 +69,8 @@ def probe(given: dict[str, Any], at: Callable[[str, int], None]) -> dict[str, An
 TASKS = {task.__name__: task for task in (check, index, probe)}
 
 
-def main() -> None:
-    """Entry point."""
+def main(referee: Referee) -> None:
+    """Entry point; `referee` says what is wrong with the reference of a prompt."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGTERM, lambda *_: _end())
     threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
@@ -80,7 +84,7 @@ def main() -> None:
 
     task, given = TASKS[sys.argv[1]], json.load(sys.stdin)
     try:
-        _say({"done": task(given, at)})
+        _say({"done": task(given, at, referee)})
     except DocumentError as error:
         _say({"error": "document", "problems": [[p.path, p.what, p.expected] for p in error.problems]})
     except InputError as error:
@@ -103,7 +107,3 @@ def _watch_parent(parent: int) -> None:
 def _end() -> None:
     """The whole process group, this process included."""
     os.killpg(0, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main()

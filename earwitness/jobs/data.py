@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from earwitness.manifest import Example
-from earwitness.manifest_index import Offsets, index_manifest
+from earwitness.manifest_index import Offsets, Referee, index_manifest
 from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.stages import Stage
 
@@ -20,6 +20,7 @@ def check_data(
     manifests: Mapping[str, str],
     told: Callable[[str, int], None] = lambda name, lines: None,
     limit: int | None = None,
+    referee: Referee = lambda prompt: None,
 ) -> dict[str, Offsets]:
     """Every manifest of `manifests` (URI by name) that a stage uses, checked line by line; where its lines begin.
 
@@ -28,7 +29,8 @@ def check_data(
     found = {}
     for name in sorted({stage.data for stage in recipe.stages} & manifests.keys()):
         stages = [stage for stage in recipe.stages if stage.data == name]
-        found[name] = index_manifest(manifests[name], partial(_check, stages), partial(told, name), limit=limit)
+        check = partial(_check, stages)
+        found[name] = index_manifest(manifests[name], check, partial(told, name), limit=limit, referee=referee)
     return found
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from reward.correctness.denial import DENIALS, RETRACTIONS
-from reward.correctness.unwrap import canonical, clean, exact, folded, unwrap
+from reward.correctness.unwrap import RECENT, canonical, clean, exact, folded, unwrap
 
 _LETTER = re.compile(r"^[(\[]?([A-Za-z])[)\]]?\s*(?:选项)?$")
 _LABEL = re.compile(
@@ -122,9 +123,15 @@ def _affirmed(text: str, choices: Sequence[str]) -> int | None:
 
 def _whole(text: str, choices: Sequence[str]) -> int | None:
     """The choice that `text` is, in the loosest spelling that still tells the choices apart."""
-    key = _spelling(choices)
-    keys, given = [key(choice) for choice in choices], key(text)
+    key, keys = _keyed(tuple(choices))
+    given = key(text)
     return keys.index(given) if given in keys else None
+
+
+@lru_cache(maxsize=RECENT)
+def _keyed(choices: tuple[str, ...]) -> tuple[Callable[[str], str], list[str]]:
+    key = _spelling(choices)
+    return key, [key(choice) for choice in choices]
 
 
 def _spelling(choices: Sequence[str]) -> Callable[[str], str]:

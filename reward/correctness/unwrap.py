@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 MAX_ANSWER_CHARS = 2_000
 """A final answer is a line or two; what is longer is not one."""
@@ -34,8 +35,11 @@ _LEADS = (
 _ARTICLE = re.compile(r"^(?:the|a|an) (?!(?:minor|major|flat|sharp)\b)", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 _MAX_WRAPPERS = 12
+RECENT = 256
+"""Texts whose spelling is remembered: the choices of one question are read over and over."""
 
 
+@lru_cache(maxsize=RECENT)
 def clean(text: str) -> str:
     """`text` in one spelling of quotes, dashes, spaces and full-width forms, without what does not show."""
     shown = unicodedata.normalize("NFC", text[:MAX_ANSWER_CHARS]).translate(_PLAIN)
@@ -53,6 +57,7 @@ def unwrap(answer: str) -> str:
     return text
 
 
+@lru_cache(maxsize=RECENT)
 def exact(text: str) -> str:
     """`text` for comparison where case and articles count: one spelling, single spaces, no end of a sentence."""
     return _SPACES.sub(" ", _edges(clean(text)))

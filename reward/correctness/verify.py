@@ -36,13 +36,16 @@ def verify_answer(prompt: trajectory_pb2.Prompt, answer: str | None, judge: Judg
     Raises ValueError if the prompt has no verifier: that is a mistake of the caller, not a wrong answer. Raises
     InfrastructureError if a verifier of its own process or a judge gave no verdict: that is no wrong answer either.
     """
-    if answer is None or QUESTION.match(clean(answer)):
+    if answer is None or (QUESTION.match(clean(answer)) and not _is_of_prompt(prompt, answer)):
         return Verified(False, clean(answer or ""))
+    if prompt.verifier == trajectory_pb2.VERIFIER_CHOICE:
+        index = chosen_index(answer, prompt.choices)
+        if index is None:
+            return Verified(False, unwrap(answer))
+        named = prompt.choices[index]
+        return Verified(clean(named) == clean(prompt.answer), canonical(named))
     bare, understood = unwrap(answer), read_answer(prompt, answer)
     match prompt.verifier:
-        case trajectory_pb2.VERIFIER_CHOICE:
-            index = chosen_index(answer, prompt.choices)
-            return Verified(index is not None and clean(prompt.choices[index]) == clean(prompt.answer), understood)
         case trajectory_pb2.VERIFIER_TEXT:
             return Verified(bool(understood) and understood == canonical(prompt.answer), understood)
         case trajectory_pb2.VERIFIER_NUMBER:
@@ -54,6 +57,11 @@ def verify_answer(prompt: trajectory_pb2.Prompt, answer: str | None, judge: Judg
             return Verified(same_expression(prompt.answer, bare), understood)
         case _:
             return Verified(_judged(prompt, bare, judge), understood)
+
+
+def _is_of_prompt(prompt: trajectory_pb2.Prompt, answer: str) -> bool:
+    """Whether an answer that asks something is one of those the prompt knows: "What did he say?" """
+    return clean(answer) in map(clean, (prompt.answer, *prompt.choices))
 
 
 def read_answer(prompt: trajectory_pb2.Prompt, answer: str) -> str:

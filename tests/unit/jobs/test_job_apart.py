@@ -66,7 +66,7 @@ def test_what_computes_without_end_is_killed_by_the_signal_that_says_so() -> Non
         "from earwitness.jobs import apart_process\n"
         "apart_process.CPU_SECONDS = 1\n"
         "def at(*_):\n    while True: pass\n"
-        "apart_process.check({'recipe': ''}, at)"
+        "apart_process.check({'recipe': ''}, at, lambda prompt: None)"
     )
     ended = subprocess.run([sys.executable, "-c", endless], capture_output=True, timeout=120)
     assert ended.returncode == -signal.SIGXCPU

@@ -1,0 +1,105 @@
+"""The sound of a row: found, decoded to its end, and kept where a manifest can name it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from earwitness.audio import MEASURED_SECONDS, SAMPLE_RATE, content_hash, decode_audio, read_clip
+from earwitness.data.fields import AUDIO_SUFFIXES
+from earwitness.data.inside import inside
+from earwitness.data.question import LeftOut, Row, Sound, SourceError
+from earwitness.errors import AudioError
+
+MAX_NAMES = 2_000_000
+"""Most files that are looked through for a clip that is named without its suffix."""
+_MARKS = {b"RIFF": ".wav", b"RF64": ".wav", b"fLaC": ".flac", b"OggS": ".ogg"}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip that decodes."""
+
+    audio: str
+    """As the manifest names it: relative to its folder, or absolute."""
+    seconds: float
+    xxh3: str
+    """xxh3-128 of the file."""
+
+
+class Clips:
+    """Clips of one import: files stay where they are, bytes that the source holds go to `out`/clips."""
+
+    def __init__(self, root: Path, out: Path) -> None:
+        self._root = root
+        self._out = out
+
+    def find(self, row: Row, sound: Sound) -> Path | None:
+        """The file that a row names; None where the source holds the bytes.
+
+        Raises SourceError if it leads out of the source, LeftOut if there is no such file.
+        """
+        if sound.held:
+            return None
+        for folder in dict.fromkeys((row.folder, self._root)):
+            named = os.path.relpath(folder, self._root)
+            relative = sound.path if Path(sound.path).is_absolute() or named == "." else f"{named}/{sound.path}"
+            if (found := inside(self._root, relative, row.where)).is_file():
+                return found
+        if (by_stem := self._stems.get(sound.path)) is not None:
+            return by_stem
+        raise LeftOut("the clip is missing")
+
+    def take(self, sound: Sound, path: Path | None) -> Clip:
+        """Decodes the clip to its end and keeps it. Raises LeftOut for what cannot be heard."""
+        name = str(path) if path else sound.path or "audio"
+        try:
+            data = read_clip(str(path)) if path else sound.data or b""
+            samples = decode_audio(data, name, max_seconds=MEASURED_SECONDS)
+        except AudioError as error:
+            raise LeftOut(f"audio: {error.problem}") from error
+        digest = content_hash(data)
+        audio = str(path) if path else self._kept(data, digest)
+        return Clip(audio, round(len(samples) / SAMPLE_RATE, 3), digest)
+
+    def _kept(self, data: bytes, digest: str) -> str:
+        """Named by content: equal clips are one file, and one that an earlier run wrote stays."""
+        relative = f"clips/{digest[:2]}/{digest}{_MARKS.get(data[:4], '.mp3')}"
+        path = self._out / relative
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, partial = tempfile.mkstemp(dir=path.parent, suffix=".part")
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                Path(partial).chmod(0o644)
+                Path(partial).replace(path)
+            except BaseException:
+                Path(partial).unlink(missing_ok=True)
+                raise
+        return relative
+
+    @cached_property
+    def _stems(self) -> dict[str, Path]:
+        """Clips of the source by their name without suffix; of several the first suffix that is usual."""
+        found: dict[str, Path] = {}
+        count = 0
+        for folder, _, names in os.walk(self._root):
+            count += len(names)
+            if count > MAX_NAMES:
+                raise SourceError(str(self._root), f"more than {MAX_NAMES:,} files", "a data set of fewer")
+            for name in names:
+                path = Path(folder, name)
+                suffix = path.suffix.lower()
+                if suffix in AUDIO_SUFFIXES:
+                    other = found.get(path.stem)
+                    if other is None or _rank(path) < _rank(other):
+                        found[path.stem] = path
+        return {stem: inside(self._root, str(path.relative_to(self._root)), str(path)) for stem, path in found.items()}
+
+
+def _rank(path: Path) -> tuple[int, str]:
+    return AUDIO_SUFFIXES.index(path.suffix.lower()), str(path)
