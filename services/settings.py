@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from earwitness.errors import InputError
+from earwitness.errors import InputError, shown
 from earwitness.loopback import is_loopback
 from earwitness.redis_address import parse
 
@@ -69,7 +70,7 @@ class Settings:
     def check(self) -> None:
         """Raises InputError for combinations that cannot be meant."""
         host, _, port = self.listen.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65_535:
+        if not host or not _is_number(port, 0, 65_535):
             raise InputError("EW_LISTEN", f"{self.listen!r} is not an address", "host:port, for example 127.0.0.1:7070")
         for variable, url in [("EW_QUEUE_URL", self.queue_url), *(("EW_WEIGHTS_URLS", u) for u in self.weights_urls)]:
             if url:
@@ -87,6 +88,12 @@ class Settings:
 def number(environ: Mapping[str, str], variable: str, default: int, largest: int, least: int = 0) -> int:
     """A whole number of the environment. Raises InputError naming the variable."""
     text = environ.get(variable, "") or str(default)
-    if not text.isdigit() or not least <= int(text) <= largest:
-        raise InputError(variable, f"{text!r} is not a number in range", f"a whole number from {least} to {largest}")
+    if not _is_number(text, least, largest):
+        problem = f"{shown(text)} is not a number in range"
+        raise InputError(variable, problem, f"a whole number from {least} to {largest}")
     return int(text)
+
+
+def _is_number(text: str, least: int, largest: int) -> bool:
+    """Whether it is one in plain digits: those of other scripts, raised ones and endless ones are none."""
+    return bool(re.fullmatch(r"[0-9]{1,18}", text)) and least <= int(text) <= largest

@@ -15,6 +15,11 @@ from earwitness.errors import InputError, shown
 SHOWN_REASONS = 8
 """Most frequent reasons that are printed; the file has all."""
 
+MOST_CLIPS = 1_000_000
+"""A million clips fill a terabyte, and are what a recipe may ask for."""
+MOST_SEED = 2**53 - 1
+"""Beyond it JSON's numbers lose their last digit."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
@@ -82,8 +87,8 @@ def import_(
 @shows_errors
 def probe(
     folder: Annotated[Path, typer.Option("--out", help="Folder for the clips and the manifest.")],
-    count: Annotated[int, typer.Option(min=1, help="Clips.")],
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the clips.")] = 1,
+    count: Annotated[int, typer.Option(min=1, max=MOST_CLIPS, help="Clips.")],
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the clips.")] = 1,
     split: Annotated[
         Literal["lessons", "cold_start", "train", "eval"], typer.Option(help="Splits never share a clip.")
     ] = "train",

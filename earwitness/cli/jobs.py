@@ -15,6 +15,9 @@ from earwitness.client import Mesh, state_name
 
 JobId = Annotated[str, typer.Argument(help="Id of the job, as `earwitness list` shows it.")]
 
+MOST_JOBS = 100_000
+"""More than a mesh keeps."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -72,7 +75,7 @@ def watch(job_id: JobId, *, where: Where) -> None:
 
 @finds_mesh
 def list_jobs(
-    limit: Annotated[int, typer.Option(min=1, help="Most jobs to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_JOBS, help="Most jobs to show.")] = 20,
     *,
     where: Where,
 ) -> None:

@@ -16,6 +16,8 @@ from earwitness.errors import InputError
 from earwitness.local.state import SUPERVISOR_LOG
 from earwitness.printable import clean
 
+MOST_LINES = 1_000_000
+"""As many stand in memory before they are shown."""
 LOOK_SECONDS = 0.3
 """Between two looks at a local file that is followed."""
 
@@ -28,7 +30,7 @@ def register(app: typer.Typer) -> None:
 @finds_mesh
 def logs(
     service: Annotated[str, typer.Argument(help="A service, for example rollout: all of it; or one process or pod.")],
-    lines: Annotated[int, typer.Option("--lines", min=1, help="Lines from the end, of each.")] = 50,
+    lines: Annotated[int, typer.Option("--lines", min=1, max=MOST_LINES, help="Lines from the end, of each.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come, until Ctrl-C.")] = False,
     *,
     where: Where,

@@ -10,6 +10,7 @@ import typer
 from earwitness.cli.terminal import err, out, shows_errors
 from earwitness.cli.where import FOLDER, Folder
 from earwitness.local import control
+from earwitness.local.limits import WORKERS
 from earwitness.local.plan import Options
 
 
@@ -21,9 +22,9 @@ def register(app: typer.Typer) -> None:
 
 @shows_errors
 def up(
-    rollout: Annotated[int, typer.Option(min=0, help="Rollout workers (vLLM).")] = 1,
-    reward: Annotated[int, typer.Option(min=0, help="Reward workers.")] = 1,
-    trainer_ranks: Annotated[int, typer.Option(min=1, help="Trainer processes (Megatron-core).")] = 1,
+    rollout: Annotated[int, typer.Option(min=0, max=WORKERS, help="Rollout workers (vLLM).")] = 1,
+    reward: Annotated[int, typer.Option(min=0, max=WORKERS, help="Reward workers.")] = 1,
+    trainer_ranks: Annotated[int, typer.Option(min=1, max=WORKERS, help="Trainer processes (Megatron-core).")] = 1,
     rollout_gpus: Annotated[
         int,
         typer.Option(

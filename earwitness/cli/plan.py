@@ -16,6 +16,9 @@ from earwitness.plan.memory import Memory, Parallelism
 from earwitness.plan.work import Work, stages_of
 from earwitness.recipe.load import read_recipe
 
+MOST_TOKENS = 2**20
+"""The longest contexts that models are made for, as in a recipe."""
+
 SHOWN = 5
 """Layouts of each stage in the table; --json has all."""
 
@@ -38,7 +41,8 @@ def plan(
     ] = None,
     gpu: Annotated[str, typer.Option(help=f"Which: {', '.join(GPUS)}.")] = "h100",
     tokens: Annotated[
-        int | None, typer.Option(min=1, help="Longest sequence; else what the recipe may sample, and a prompt.")
+        int | None,
+        typer.Option(min=1, max=MOST_TOKENS, help="Longest sequence; else what the recipe may sample, and a prompt."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All layouts, in bytes and seconds.")] = False,
 ) -> None:

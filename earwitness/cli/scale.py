@@ -9,9 +9,13 @@ import typer
 from earwitness import cluster
 from earwitness.cli.terminal import err, out
 from earwitness.cli.where import Where, finds_mesh
-from earwitness.errors import InputError
+from earwitness.errors import InputError, shown
 from earwitness.local import control
+from earwitness.local.limits import WORKERS
 from earwitness.local.plan import SCALABLE
+
+MOST = 10_000
+"""Most workers of a cluster: the largest that Kubernetes is tested with has 5,000 nodes."""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +40,9 @@ def scale(
 
         earwitness scale rollout 8 -n ew
     """
+    most = MOST if where.in_cluster else WORKERS
+    if not 0 <= count <= most:
+        raise InputError("count", f"{shown(count)} is {'negative' if count < 0 else 'too many'}", f"0 to {most}")
     if where.in_cluster:
         scaled = cluster.scale(*where.find(), role, count)
         if scaled.unseen:
@@ -44,7 +51,5 @@ def scale(
         return
     if role not in SCALABLE:
         raise InputError("role", f"{role!r} cannot be scaled", " or ".join(SCALABLE))
-    if count < 0:
-        raise InputError("count", f"{count} is negative", "0 or more")
     control.scale(where.state, role, count)
     out.print(f"{count} {role} workers are healthy")

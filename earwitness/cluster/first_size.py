@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from earwitness.errors import EarwitnessError, InfrastructureError, InputError
+from earwitness.errors import EarwitnessError, InfrastructureError, InputError, shown
 from earwitness.log import get_logger
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -57,8 +58,8 @@ def main() -> int:
     log = get_logger("first-size")
     try:
         replicas = os.environ.get("EW_SCALE_REPLICAS", "")
-        if not replicas.isdigit():
-            raise InputError("EW_SCALE_REPLICAS", f"{replicas!r} is not a number", "a whole number")
+        if not re.fullmatch(r"[0-9]{1,5}", replicas):
+            raise InputError("EW_SCALE_REPLICAS", f"{shown(replicas)} is not a number", "a whole number up to 99999")
         host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
         host = f"[{host}]" if ":" in host else host
         deployment = os.environ["EW_SCALE_DEPLOYMENT"]

@@ -20,7 +20,7 @@ from earwitness.wire.errors.v1 import errors_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from services.server import serve_health, serve_in_thread
-from services.settings import Settings
+from services.settings import Settings, number
 from services.status import kind_of
 from services.trainer.board import Board
 from services.trainer.servicer import TrainerServicer
@@ -48,8 +48,8 @@ def main() -> int:
     log = get_logger("trainer").bind(name=settings.name, rank=dist.get_rank())
     stopping = threading.Event()
     board = Board(dist.get_world_size()) if parallel.is_rank_zero() else None
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: _stop(stopping, board))
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: _stop(stopping, board))
     if board is None:
         # On a node without rank 0, local rank 0 answers the node's probes.
         probed = serve_health("trainer", settings) if os.environ.get("LOCAL_RANK") == "0" else None
@@ -146,7 +146,7 @@ def _announce(board: Board, settings: Settings, stopping: threading.Event, log: 
 def _threads() -> int:
     """Torch threads of this rank: its share of the cores."""
     share = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return int(os.environ.get("EW_TRAINER_THREADS", "") or max(share, 1))
+    return number(os.environ, "EW_TRAINER_THREADS", max(share, 1), 1024, least=1)
 
 
 if __name__ == "__main__":

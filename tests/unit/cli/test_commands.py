@@ -1,11 +1,14 @@
 """The commands as a person types them: help, and errors of one line."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from earwitness.cli import commands
 from earwitness.cli.commands import app
 
 RUN = CliRunner()
@@ -29,6 +32,30 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for variable in ("EW_ADDRESS", "EW_TOKEN", "EW_STATE", "EW_TLS_CA"):
         monkeypatch.delenv(variable, raising=False)
+
+
+def numbers(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """What is known of every option and argument that takes a number."""
+    for parameter in command.params:
+        if parameter.type_descriptor.annotation in (int, float):
+            yield f"{name} {parameter.name}", parameter.type_descriptor.parameter_info
+    for inner, below in getattr(command, "commands", {}).items():
+        yield from numbers(below, f"{name} {inner}")
+
+
+def test_every_number_has_a_highest_and_a_lowest_value() -> None:
+    """But for the count of `scale`, whose bounds depend on where the mesh is."""
+    found = dict(pair for name in commands.COMMANDS for pair in numbers(commands.load(name), name))
+    assert len(found) >= 12
+    unbounded = [name for name, told in found.items() if told.min is None or told.max is None]
+    assert unbounded == ["scale count"]
+
+
+@pytest.mark.parametrize("count", ["-1", "257", "9" * 30])
+def test_no_mesh_is_scaled_beyond_its_bounds(count: str) -> None:
+    result = RUN.invoke(app, ["scale", "rollout", "--", count])
+    assert result.exit_code == 1
+    assert "expected 0 to 256" in result.output
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
