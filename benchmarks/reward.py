@@ -32,8 +32,8 @@ from reward.measure import measure  # noqa: E402
 from reward.measure.facts import Samples  # noqa: E402
 from reward.parse import extract_claims  # noqa: E402
 from reward.score import score, score_group  # noqa: E402
+from reward.scoring import ScoringProcess  # noqa: E402
 from services.reward import RewardService  # noqa: E402
-from services.scoring import ScoringProcess  # noqa: E402
 
 REPEATS = 15
 """Median of so many."""

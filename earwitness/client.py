@@ -25,7 +25,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
-from earwitness.client_errors import (
+from earwitness.errors import InputError
+from earwitness.local.state import DEFAULT_FOLDER, MeshFailed, MeshState, NoMesh, read_state
+from earwitness.loopback import direct
+from earwitness.rpc.client_errors import (
     NotAllowed,
     Refused,
     ServerError,
@@ -33,9 +36,6 @@ from earwitness.client_errors import (
     UnknownJob,
     typed_error,
 )
-from earwitness.errors import InputError
-from earwitness.local.state import DEFAULT_FOLDER, MeshFailed, MeshState, NoMesh, read_state
-from earwitness.loopback import direct
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 if TYPE_CHECKING:

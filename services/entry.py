@@ -8,7 +8,7 @@ from typing import Any
 
 from earwitness.errors import EarwitnessError
 from earwitness.local.launch import ended
-from services.settings import Settings
+from earwitness.settings import Settings
 
 
 def process(service: str, run: Callable[[Settings], Coroutine[Any, Any, None]], *own: type[EarwitnessError]) -> int:

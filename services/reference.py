@@ -19,13 +19,13 @@ from earwitness.active import ActiveJob, read_active_async
 from earwitness.errors import ConflictError, InputError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, SCORED, AsyncQueue, Taken
+from earwitness.queue.working import leaving, settle_each
 from earwitness.redis_client import Patience, connect_async
+from earwitness.rpc.server import Settings, serve
+from earwitness.settings import number
 from earwitness.wire.reference.v1 import reference_pb2, reference_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.entry import process
-from services.heartbeat import leaving, settle_each
-from services.server import Settings, serve
-from services.settings import number
 from trainer.frozen import FrozenPolicy
 
 TAKE = 4
@@ -109,7 +109,7 @@ async def _load(reference: Reference, job: ActiveJob, log: Logger) -> bool:
 
 async def _score_some(queue: AsyncQueue, reference: Reference, settings: Settings, log: Logger) -> None:
     batch = await queue.take(SCORED, settings.name, count=TAKE, block_ms=BLOCK_MS)
-    await settle_each(queue, SCORED, settings, log, batch, lambda taken: settle(queue, reference, taken, log))
+    await settle_each(queue, SCORED, settings.name, log, batch, lambda taken: settle(queue, reference, taken, log))
 
 
 async def settle(queue: AsyncQueue, reference: Reference, taken: Taken, log: Logger) -> None:

@@ -5,6 +5,7 @@ Scoring runs in a process of its own, so that heartbeats and health stay prompt 
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 
@@ -13,16 +14,16 @@ import grpc
 from earwitness.errors import InputError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, ROLLOUTS, SCORED, AsyncQueue, Taken
+from earwitness.queue.working import leaving, settle_each
 from earwitness.redis_client import Patience, connect_async
+from earwitness.rpc.server import serve
+from earwitness.settings import Settings
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.judge import judge_settings
+from reward.scoring import ScoringProcess, score_bytes
 from reward.terms import weights_of
 from services.entry import process
-from services.heartbeat import leaving, settle_each
-from services.scoring import ScoringProcess
-from services.server import serve
-from services.settings import Settings
 
 TAKE = 4
 """Groups taken at a time: scoring one costs milliseconds, so a round trip for each would show."""
@@ -58,7 +59,9 @@ async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, l
         while True:
             await queue.announce("reward", settings.name, {"state": "working", "groups": scored})
             batch = await queue.take(ROLLOUTS, settings.name, count=TAKE, block_ms=BLOCK_MS)
-            await settle_each(queue, ROLLOUTS, settings, log, batch, lambda taken: settle(queue, scoring, taken, log))
+            await settle_each(
+                queue, ROLLOUTS, settings.name, log, batch, lambda taken: settle(queue, scoring, taken, log)
+            )
             scored += len(batch)
 
 
@@ -101,10 +104,10 @@ def filtered(group: trajectory_pb2.Group) -> str:
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM."""
-    judge_settings()  # a mistake in them ends the service here, not each sample later
+    judge = judge_settings()  # a mistake in them ends the service here, not each sample later
     log = get_logger("reward").bind(name=settings.name)
     queue = AsyncQueue(await connect_async(settings.queue_url, Patience(log)), settings.claim_idle_ms)
-    with ScoringProcess(log) as scoring:
+    with ScoringProcess(log, functools.partial(score_bytes, judge=judge)) as scoring:
         await serve(
             "reward",
             settings,

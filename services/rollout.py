@@ -20,6 +20,8 @@ from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
 from earwitness.redis_client import Patience, connect_async
+from earwitness.rpc.server import serve
+from earwitness.settings import Settings, number
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import EngineConfig
@@ -30,8 +32,6 @@ from rollout.parent import WORKER_PID, end_with_worker
 from rollout.serving import Serving
 from rollout.worker import RolloutWorker
 from services.entry import process
-from services.server import serve
-from services.settings import Settings, number
 
 MAX_SAMPLES = 256
 """Most trajectories of one group: what the engine generates at a time."""

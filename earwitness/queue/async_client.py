@@ -19,7 +19,7 @@ class AsyncQueue:
     def __init__(self, client: redis.asyncio.Redis, claim_idle_ms: int = CLAIM_IDLE_MS) -> None:
         """`claim_idle_ms`: work whose holder has not renewed it for so long is given to another by `take`."""
         self._client = client
-        self._claim_idle_ms = claim_idle_ms
+        self.claim_idle_ms = claim_idle_ms
 
     async def open_run(
         self, run_id: str, used: Mapping[int, int] | None = None, dropped: Mapping[int, str] | None = None
@@ -33,7 +33,7 @@ class AsyncQueue:
         return await self._run(commands.issue(task))
 
     async def take(self, stream: str, consumer: str, count: int = 1, block_ms: int = 1000) -> list[Taken]:
-        return await self._run(commands.take(stream, consumer, count, block_ms, self._claim_idle_ms))
+        return await self._run(commands.take(stream, consumer, count, block_ms, self.claim_idle_ms))
 
     async def renew(self, stream: str, consumer: str, message_ids: Sequence[str]) -> list[str]:
         return await self._run(commands.renew(stream, consumer, message_ids))

@@ -16,14 +16,14 @@ from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import Queue
 from earwitness.redis_client import connect
+from earwitness.rpc.server import serve_health, serve_in_thread
+from earwitness.rpc.status import kind_of
+from earwitness.settings import Settings, number
 from earwitness.wire.errors.v1 import errors_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
-from services.server import serve_health, serve_in_thread
-from services.settings import Settings, number
-from services.status import kind_of
-from services.trainer.board import Board
 from services.trainer.servicer import TrainerServicer
+from trainer.board import Board
 from trainer.phase import PhaseRun
 from trainer.ranks import parallel
 

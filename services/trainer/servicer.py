@@ -17,12 +17,12 @@ from earwitness.families.toy import TOKENS
 from earwitness.manifest import Example, read_manifest
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
+from earwitness.settings import Settings
 from earwitness.storage import local_path
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
-from services.settings import Settings
-from services.trainer.board import Board
+from trainer.board import Board
 from trainer.checkpoint import weights_of
 from trainer.model.toy import make_toy
 from trainer.phase import steps_of

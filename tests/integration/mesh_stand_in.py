@@ -19,11 +19,11 @@ from pathlib import Path
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
 from earwitness.recipe.load import load_recipe
 from earwitness.redis_client import connect
+from earwitness.rpc.server import Settings, serve_in_thread
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from services.server import Settings, serve_in_thread
 
 THINK_END_ID = 7
 

@@ -10,9 +10,9 @@ import pytest
 from earwitness.log import get_logger
 from earwitness.queue import READY, ROLLOUTS, TASKS, AsyncQueue, Queue
 from earwitness.redis_server import RedisServer, connect, connect_async
+from earwitness.settings import Settings
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services import reward
-from services.settings import Settings
 
 RUN = "job/1-train/0"
 GARBAGE = b"\xff\xfe this is no protobuf"

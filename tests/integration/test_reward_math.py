@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from earwitness.log import get_logger
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from services.scoring import DROPPED, RETRIED, ScoringProcess
+from reward.scoring import DROPPED, RETRIED, ScoringProcess
 
 HANGS = "$9^{9^{9}}$"
 """Takes more CPU time than there is."""

@@ -21,7 +21,7 @@ from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.score import score_group
-from services.scoring import ScoringProcess
+from reward.scoring import ScoringProcess
 from tests.integration.process_kit import wait_for
 
 sys.path.insert(0, str(Path(__file__).parent))  # the scoring process must find the module by its name
@@ -161,10 +161,10 @@ def group_of(*texts: str) -> trajectory_pb2.Group:
     ("fault", "reason"), [("hang", "took longer"), ("die", "process died"), ("raise", "RuntimeError: on purpose")]
 )
 async def test_a_faulty_trajectory_is_dropped_and_no_other(fault, reason, monkeypatch):
-    monkeypatch.setattr("services.scoring.START_SECONDS", 20.0)
+    monkeypatch.setattr("reward.scoring.START_SECONDS", 20.0)
     with ScoringProcess(get_logger("test"), reward_faults.faulty, group_seconds=1.0) as scoring:
         await scoring.score(group_of("warm up"))
-        monkeypatch.setattr("services.scoring.START_SECONDS", 5.0)
+        monkeypatch.setattr("reward.scoring.START_SECONDS", 5.0)
         scored = await scoring.score(group_of("fine", fault, "fine too"))
         again = await scoring.score(group_of("fine"))
     drops = [t.reward.drop_reason for t in scored.trajectories]

@@ -21,9 +21,9 @@ import torch
 
 import trainer.checkpoint
 from earwitness.log import get_logger
+from earwitness.settings import Settings
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
-from services.settings import Settings
-from services.trainer.board import Board
+from trainer.board import Board
 from trainer.phase import PhaseRun
 from trainer.ranks import parallel
 

@@ -20,9 +20,9 @@ from unittest.mock import MagicMock
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.registry import Collector
 
-import services.interceptors, services.scoring, services.trainer.__main__, rollout.figures
+import earwitness.rpc.interceptors, reward.scoring, services.trainer.__main__, rollout.figures
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
-from services.jobs.metrics import MeshMetrics
+from earwitness.jobs.mesh_metrics import MeshMetrics
 
 mesh = MeshMetrics(None)
 mesh._seen = wire.GetMeshResponse(
@@ -32,8 +32,8 @@ mesh._seen = wire.GetMeshResponse(
 )
 REGISTRY.register(mesh)
 rollout.figures.measure(MagicMock(), MagicMock())
-services.interceptors.CALLS.labels("m", "OK").inc()
-services.interceptors.SECONDS.labels("m").observe(1.0)
+earwitness.rpc.interceptors.CALLS.labels("m", "OK").inc()
+earwitness.rpc.interceptors.SECONDS.labels("m").observe(1.0)
 services.trainer.__main__.FIGURE.labels("loss").set(1.0)
 print(generate_latest().decode())
 """

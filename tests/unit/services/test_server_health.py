@@ -11,7 +11,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from earwitness.local.ports import free_ports
-from services.server import Settings, serve, serve_health, serve_in_thread
+from earwitness.rpc.server import Settings, serve, serve_health, serve_in_thread
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -46,7 +46,7 @@ def test_a_process_without_calls_answers_probes() -> None:
 
 
 async def test_readiness_follows_the_service_and_liveness_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.server.READY_SECONDS", 0.01)
+    monkeypatch.setattr("earwitness.rpc.server.READY_SECONDS", 0.01)
     settings, ready = settings_with_health(), False
     serving = asyncio.create_task(serve("rollout", settings, lambda server: None, ready=lambda: ready))
 

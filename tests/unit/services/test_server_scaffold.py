@@ -15,19 +15,19 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from earwitness.client_errors import Refused, ServerError, ServerUnreachable, UnknownJob, typed_error
 from earwitness.errors import ConflictError, DocumentError, InfrastructureError, InputError, NotFoundError, Problem
 from earwitness.log import Logger
+from earwitness.rpc import limits
+from earwitness.rpc.client_errors import Refused, ServerError, ServerUnreachable, UnknownJob, typed_error
+from earwitness.rpc.interceptors import AsyncGuard
+from earwitness.rpc.server import RunningServer, Settings, serve_in_thread
+from earwitness.rpc.status import code_of
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from earwitness.wire.reference.v1 import reference_pb2
 from earwitness.wire.reward.v1 import reward_pb2
 from earwitness.wire.rollout.v1 import rollout_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
-from services import limits
-from services.interceptors import AsyncGuard
-from services.server import RunningServer, Settings, serve_in_thread
-from services.status import code_of
 
 PROBLEMS = [Problem("a.b", "wrong", "right"), Problem("c", "ü" * 9000, "y"), *[Problem("d", "z" * 500, "y")] * 20]
 ERRORS = {

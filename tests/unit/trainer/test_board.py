@@ -7,7 +7,7 @@ import pytest
 from earwitness.errors import ConflictError
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
-from services.trainer.board import Board
+from trainer.board import Board
 from trainer.control import Wish
 
 

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue, Taken
-from services.settings import Settings
 
 RENEWALS_PER_CLAIM = 4
 """Heartbeats within the time after which another worker may claim a task: two may be lost."""
@@ -22,14 +21,14 @@ LEAVE_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def renewed(queue: AsyncQueue, stream: str, settings: Settings, batch: Sequence[Taken]) -> AsyncIterator[None]:
+async def renewed(queue: AsyncQueue, stream: str, name: str, batch: Sequence[Taken]) -> AsyncIterator[None]:
     """While the block runs, says that this worker still works on `batch`; what is settled is no longer there."""
     message_ids = [taken.message_id for taken in batch]
 
     async def renew() -> None:
         while True:
-            await asyncio.sleep(settings.claim_idle_ms / 1000 / RENEWALS_PER_CLAIM)
-            await queue.renew(stream, settings.name, message_ids)
+            await asyncio.sleep(queue.claim_idle_ms / 1000 / RENEWALS_PER_CLAIM)
+            await queue.renew(stream, name, message_ids)
 
     heartbeat = asyncio.create_task(renew())
     try:
@@ -42,13 +41,13 @@ async def renewed(queue: AsyncQueue, stream: str, settings: Settings, batch: Seq
 async def settle_each(
     queue: AsyncQueue,
     stream: str,
-    settings: Settings,
+    name: str,
     log: Logger,
     batch: Sequence[Taken],
     settle: Callable[[Taken], Awaitable[None]],
 ) -> None:
     """Settles one entry after another. Raises only what is not the entry's: InfrastructureError."""
-    async with renewed(queue, stream, settings, batch):
+    async with renewed(queue, stream, name, batch):
         for taken in batch:
             try:
                 await settle(taken)
@@ -56,7 +55,7 @@ async def settle_each(
                 raise
             except Exception as error:  # whatever it is, it is this entry's
                 log.exception("work failed", error, stream=stream, message_id=taken.message_id)
-                await queue.fail(stream, settings.name, taken.message_id, f"{type(error).__name__}: {error}")
+                await queue.fail(stream, name, taken.message_id, f"{type(error).__name__}: {error}")
 
 
 @asynccontextmanager

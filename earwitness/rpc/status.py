@@ -11,7 +11,6 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from earwitness.error_info import DOMAIN, reason_of
 from earwitness.errors import (
     ConflictError,
     DocumentError,
@@ -21,6 +20,7 @@ from earwitness.errors import (
     JobFailed,
     NotFoundError,
 )
+from earwitness.rpc.error_info import DOMAIN, reason_of
 from earwitness.wire.errors.v1 import errors_pb2
 from earwitness.wire.errors.v1.errors_pb2 import ErrorKind
 

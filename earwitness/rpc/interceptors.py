@@ -15,8 +15,8 @@ import grpc
 from prometheus_client import Counter, Histogram
 
 from earwitness.log import Logger
-from services.limits import Callers, reader
-from services.status import code_of, message_of, trailing_details
+from earwitness.rpc.limits import Callers, reader
+from earwitness.rpc.status import code_of, message_of, trailing_details
 
 HEALTH = "/grpc.health.v1.Health/"
 """Answers without a token: probes of an orchestrator cannot carry one, and it tells nothing."""

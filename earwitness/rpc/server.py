@@ -21,9 +21,9 @@ from prometheus_client import start_http_server
 from earwitness.errors import InputError
 from earwitness.log import Logger, get_logger
 from earwitness.loopback import direct
-from services.interceptors import AsyncGuard, ThreadGuard
-from services.limits import CALLS, CALLS_OF_A_HOST, MESSAGE_LIMIT
-from services.settings import Settings
+from earwitness.rpc.interceptors import AsyncGuard, ThreadGuard
+from earwitness.rpc.limits import CALLS, CALLS_OF_A_HOST, MESSAGE_LIMIT
+from earwitness.settings import Settings
 
 __all__ = ["RunningServer", "Settings", "open_channel", "serve", "serve_health", "serve_in_thread"]
 

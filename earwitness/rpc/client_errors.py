@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from earwitness.error_info import DOMAIN, reason_of
 from earwitness.errors import EarwitnessError
+from earwitness.rpc.error_info import DOMAIN, reason_of
 from earwitness.wire.errors.v1 import errors_pb2
 
 

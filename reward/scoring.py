@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -13,8 +14,8 @@ from prometheus_client import Counter
 
 from earwitness.log import Logger
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.judge import EndpointJudge, JudgeSettings
 from reward.score import dropped, score_group
-from services.judge import process_judge
 
 GROUP_SECONDS = 30.0
 """Time limit of one group: scoring takes milliseconds, reading a clip from slow storage may take seconds."""
@@ -24,10 +25,14 @@ ATTEMPTS = 2
 """A failure may be of the moment (storage, memory), so there is one more attempt, trajectory by trajectory."""
 
 
-def score_bytes(data: bytes) -> bytes:
-    """A serialised group, scored. Runs in the scoring process."""
+_judge = functools.cache(EndpointJudge)
+"""One for the process, with its open connections."""
+
+
+def score_bytes(data: bytes, judge: JudgeSettings | None = None) -> bytes:
+    """A serialised group, scored. Runs in the scoring process. The judge is the worker's: a job cannot name one."""
     group = trajectory_pb2.Group.FromString(data)
-    score_group(group, process_judge())
+    score_group(group, _judge(judge) if judge else None)
     return group.SerializeToString()
 
 

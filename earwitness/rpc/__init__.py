@@ -1,0 +1,1 @@
+"""What both ends of a gRPC call share: the server, who may call it and how much, errors as statuses and back."""
