@@ -211,9 +211,7 @@ def peer_process(kind: str, python: Path, work: Path) -> Iterator[Callable[[int]
 def peer(kind: str, work: dict[str, Any]) -> int:
     """In the peer's environment: trains, a step for each line of stdin."""
     import torch
-    from datasets import Dataset
     from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, TrainerCallback
-    from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
     torch.set_num_threads(1)
 
@@ -229,60 +227,63 @@ def peer(kind: str, work: dict[str, Any]) -> int:
     tokenizer.pad_token, tokenizer.eos_token = "<pad>", "<eos>"
     tokenizer.add_special_tokens({"pad_token": tokenizer.convert_ids_to_tokens(0)})
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(2)
-    model = Qwen2ForCausalLM(Qwen2Config(**work["qwen2"]))
     steps = work["steps"]
-    shared = {
+    config = {
         "output_dir": tempfile.mkdtemp(), "max_steps": len(steps), "learning_rate": LEARNING_RATE, "use_cpu": True,
         "report_to": [], "save_strategy": "no", "logging_strategy": "no", "gradient_checkpointing": False,
         "bf16": False, "lr_scheduler_type": "constant", "optim": "adamw_torch_fused", "disable_tqdm": True,
         "shuffle_dataset": False,
     }  # fmt: skip
-    if kind == "sft":
-        config = SFTConfig(per_device_train_batch_size=SUPERVISED_BATCH, completion_only_loss=True, **shared)
-        rows = [
-            {"input_ids": prompt + response, "completion_mask": [0] * len(prompt) + [1] * len(response)}
-            for step in steps
-            for prompt, response, _ in step
-        ]
-        trainer: Any = SFTTrainer(
-            model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer, callbacks=[Turns()]
-        )
-    else:
-        config = GRPOConfig(
-            per_device_train_batch_size=MICRO_BATCH,
-            gradient_accumulation_steps=GROUPS * SAMPLES // MICRO_BATCH,
-            num_generations=SAMPLES,
-            max_completion_length=LONGEST,
-            beta=0.0,
-            temperature=1.0,
-            **shared,
-        )
-        turn = iter(steps)
-
-        def sampled(*_: Any) -> dict[str, Any]:
-            rows = next(turn)
-            logprobs = [[-5.7] * len(response) for _, response, _ in rows]
-            return {
-                "prompt_ids": [row[0] for row in rows],
-                "completion_ids": [row[1] for row in rows],
-                "logprobs": logprobs,
-                "given": [row[2] for row in rows],
-            }
-
-        def reward(completions: Any, given: list[float], **_: Any) -> list[float]:
-            return given
-
-        trainer = GRPOTrainer(
-            model,
-            reward_funcs=reward,
-            args=config,
-            train_dataset=Dataset.from_list([{"prompt": str(n)} for n in range(GROUPS)]),
-            processing_class=tokenizer,
-            rollout_func=sampled,
-            callbacks=[Turns()],
-        )
+    made = {"model": Qwen2ForCausalLM(Qwen2Config(**work["qwen2"])), "processing_class": tokenizer}
+    trainer = (supervised if kind == "sft" else grouped)(steps, config, made | {"callbacks": [Turns()]})
     trainer.train()
     return 0
+
+
+def supervised(steps: list[Any], config: dict[str, Any], made: dict[str, Any]) -> Any:
+    """TRL's SFTTrainer on `steps` of (prompt, response, reward)."""
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    rows = [
+        {"input_ids": prompt + response, "completion_mask": [0] * len(prompt) + [1] * len(response)}
+        for step in steps
+        for prompt, response, _ in step
+    ]
+    args = SFTConfig(per_device_train_batch_size=SUPERVISED_BATCH, completion_only_loss=True, **config)
+    return SFTTrainer(args=args, train_dataset=Dataset.from_list(rows), **made)
+
+
+def grouped(steps: list[Any], config: dict[str, Any], made: dict[str, Any]) -> Any:
+    """TRL's GRPOTrainer, given the samples and rewards of `steps` instead of its own."""
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
+
+    args = GRPOConfig(
+        per_device_train_batch_size=MICRO_BATCH,
+        gradient_accumulation_steps=GROUPS * SAMPLES // MICRO_BATCH,
+        num_generations=SAMPLES,
+        max_completion_length=LONGEST,
+        beta=0.0,
+        temperature=1.0,
+        **config,
+    )
+    turn = iter(steps)
+
+    def sampled(*_: Any) -> dict[str, Any]:
+        rows = next(turn)
+        return {
+            "prompt_ids": [row[0] for row in rows],
+            "completion_ids": [row[1] for row in rows],
+            "logprobs": [[-5.7] * len(response) for _, response, _ in rows],
+            "given": [row[2] for row in rows],
+        }
+
+    def reward(completions: Any, given: list[float], **_: Any) -> list[float]:
+        return given
+
+    prompts = Dataset.from_list([{"prompt": str(n)} for n in range(GROUPS)])
+    return GRPOTrainer(args=args, reward_funcs=reward, train_dataset=prompts, rollout_func=sampled, **made)
 
 
 def show(result: dict[str, Any]) -> None:

@@ -173,9 +173,8 @@ def updating(work: Work):
     config = Optimizer(learning_rate=1e-4)
 
     def learner(*, value_head: bool) -> Learner:
-        module = PolicyModel(
-            work.architecture, audio_patch, value_head=value_head, dtype=dtype, recompute=work.recompute
-        )
+        how = {"value_head": value_head, "dtype": dtype, "recompute": work.recompute}
+        module = PolicyModel(work.architecture, audio_patch, **how)
         for parameter in module.parameters():
             torch.nn.init.normal_(parameter, std=0.02)
         if work.freeze_encoder:

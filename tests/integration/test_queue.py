@@ -1,17 +1,11 @@
 """The queue's promises against a real Redis, for the blocking and the asyncio client alike."""
 
-import asyncio
 import inspect
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
 
-from earwitness.errors import InfrastructureError
 from earwitness.queue import (
     READY,
     ROLLOUTS,
@@ -26,86 +20,21 @@ from earwitness.queue import (
     StaleRunError,
     commands,
 )
-from earwitness.redis_server import RedisServer, connect, connect_async
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.queue_kit import (
+    IDLE_SECONDS,
+    RUN,
+    assert_consistent,
+    bring_to_ready,
+    client,
+    group,
+    queue,
+    server,
+    take_one,
+    task,
+)
 
-RUN = "job/0-train/1"
-CLAIM_IDLE_MS = 40
-IDLE_SECONDS = 0.06
-
-
-class Blocking:
-    """An AsyncQueue called like a Queue, so that both run the same tests."""
-
-    def __init__(self, url: str) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._client = self._loop.run_until_complete(connect_async(url))
-        self._queue = AsyncQueue(self._client, CLAIM_IDLE_MS)
-
-    def __getattr__(self, name: str):
-        method = getattr(self._queue, name)
-        return lambda *args, **kwargs: self._loop.run_until_complete(method(*args, **kwargs))
-
-    def close(self) -> None:
-        self._loop.run_until_complete(self._client.aclose())
-        self._loop.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with RedisServer("queue", tmp_path_factory.mktemp("queue")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server):
-    client = connect(server.url)
-    client.flushall()
-    yield client
-    client.close()
-
-
-@pytest.fixture(params=["sync", "async"])
-def queue(request, server, client):
-    if request.param == "sync":
-        yield Queue(client, CLAIM_IDLE_MS)
-        return
-    queue = Blocking(server.url)
-    yield queue
-    queue.close()
-
-
-def task(ordinal: int, run_id: str = RUN) -> trajectory_pb2.GroupTask:
-    return trajectory_pb2.GroupTask(run_id=run_id, ordinal=ordinal)
-
-
-def group(ordinal: int, run_id: str = RUN) -> trajectory_pb2.Group:
-    return trajectory_pb2.Group(task=task(ordinal, run_id))
-
-
-def take_one(queue, stream, consumer="worker"):
-    (taken,) = queue.take(stream, consumer, 1, 0)
-    return taken
-
-
-def bring_to_ready(queue, ordinal):
-    """Issues an ordinal and brings it to `ready`; returns its (message id, ordinal) there."""
-    assert queue.issue(task(ordinal))
-    for stream_from, stream_to in ((TASKS, ROLLOUTS), (ROLLOUTS, READY)):
-        taken = take_one(queue, stream_from)
-        assert queue.hand_off(stream_from, taken.message_id, group(ordinal), stream_to) == "ok"
-    return take_one(queue, READY, "trainer").message_id, ordinal
-
-
-def assert_consistent(queue, run_id=RUN):
-    """Each ordinal is in one state, the counts say the same, and a stream holds exactly what is in its state."""
-    ledger, counts = queue.ledger(run_id), queue.counts(run_id)
-    kinds = [state.split(":")[0] for state in ledger.values()]
-    for kind in ("issued", "rolled", "scored", "ready", "used", "dropped"):
-        assert getattr(counts, kind) == kinds.count(kind)
-    if queue.current_run() == run_id:
-        for lag in queue.lag():
-            assert lag.waiting + lag.pending == kinds.count(commands.STATE_OF[lag.stream]), lag
+__all__ = ["client", "queue", "server"]
 
 
 def test_both_clients_have_the_same_methods():
@@ -287,46 +216,6 @@ def test_silent_work_comes_before_new_work(queue):
     assert ordinals == [0, 1]
 
 
-@contextmanager
-def later(seconds: float, action: Callable[[], object]) -> Iterator[None]:
-    """The action on another thread; it has ended when the block has, and so cannot reach into the next test."""
-    timer = threading.Timer(seconds, action)
-    timer.start()
-    yield
-    timer.join()
-
-
-def test_a_blocking_take_wakes_when_work_arrives(queue, client):
-    Queue(client).open_run(RUN)
-    started = time.monotonic()
-    with later(0.2, lambda: Queue(client).issue(task(0))):
-        assert len(queue.take(TASKS, "w", 1, 3000)) == 1
-    assert time.monotonic() - started < 2
-    assert queue.take(TASKS, "w", 1, 100) == []
-
-
-@pytest.mark.parametrize("flushed", [False, True])
-def test_a_blocking_take_survives_a_new_run(queue, client, flushed):
-    """Opening a run empties the streams under the feet of those that wait on them; so does who empties the server."""
-    Queue(client).open_run("older")
-
-    def new_run() -> None:
-        if flushed:
-            client.flushall()
-        Queue(client).open_run(RUN)
-        time.sleep(0.1)
-        Queue(client).issue(task(0))
-
-    with later(0.1, new_run):
-        found = queue.take(TASKS, "w", 1, 3000) or queue.take(TASKS, "w", 1, 1000)
-    assert len(found) == 1
-
-
-def test_the_longest_block_ends_before_the_connection_counts_as_dead(queue):
-    queue.open_run(RUN)
-    assert queue.take(TASKS, "w", 1, 60_000) == []
-
-
 def test_a_payload_that_is_too_large_is_refused(queue, monkeypatch):
     monkeypatch.setattr(commands, "MAX_PAYLOAD_BYTES", 1000)
     queue.open_run(RUN)
@@ -354,39 +243,6 @@ def test_reading_before_any_run_finds_nothing(queue):
     assert queue.renew(ROLLOUTS, "w", ["1-1"]) == []
     queue.forget(READY, "w")
     assert (queue.counts(RUN), queue.ledger(RUN), queue.current_run()) == (Counts(), {}, "")
-
-
-def test_a_flushed_server_is_no_reason_to_fail(queue, client):
-    """Scripts and groups are gone, as after a restart without a disk."""
-    queue.open_run(RUN)
-    assert queue.issue(task(0))
-    client.flushall()
-    client.script_flush()
-    assert queue.take(TASKS, "w", 1, 10) == []
-    assert queue.hand_off(TASKS, "1-1", group(0), ROLLOUTS) == "stale"
-
-
-@pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
-def test_an_unreachable_redis_is_named_within_five_seconds(silent):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        if silent:
-            listener.listen()
-        for attempt in (connect, lambda url: asyncio.run(connect_async(url))):
-            started = time.monotonic()
-            with pytest.raises(InfrastructureError) as failure:
-                attempt(f"redis://:secret@127.0.0.1:{port}/0")
-            assert time.monotonic() - started < 5
-            assert f"127.0.0.1:{port}" in str(failure.value)
-            assert "secret" not in str(failure.value)
-
-
-def test_a_wrong_password_is_not_tried_again(server):
-    started = time.monotonic()
-    with pytest.raises(InfrastructureError, match="password"):
-        connect(f"redis://:wrong@127.0.0.1:{server.port}/0")
-    assert time.monotonic() - started < 1
 
 
 def test_an_older_run_of_a_job_is_not_opened_again(queue):

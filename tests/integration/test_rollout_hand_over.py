@@ -93,11 +93,10 @@ async def test_an_interrupt_loses_no_token_and_another_goes_on(setting: Setting)
     engine._interrupted = False
     await engine._llm.resume_generation()
     between = engine.tokens
-    again = []
-    for _ in range(2):
-        again.append(
-            await asyncio.gather(*[start(setting, n, begun=trajectories) for n, (_, trajectories) in enumerate(cut)])
-        )
+    again = [
+        await asyncio.gather(*[start(setting, n, begun=trajectories) for n, (_, trajectories) in enumerate(cut)])
+        for _ in range(2)
+    ]
     groups = again[0]
     for (prompt_ids, trajectories), (_, begun), (whole_ids, _) in zip(groups, cut, whole, strict=True):
         assert prompt_ids == whole_ids

@@ -1,0 +1,101 @@
+"""Waiting for work, for either client: it wakes, it survives what happens to the server, and its limits hold."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from earwitness.errors import InfrastructureError
+from earwitness.queue import (
+    ROLLOUTS,
+    TASKS,
+    Queue,
+)
+from earwitness.redis_server import connect, connect_async
+from tests.integration.queue_kit import (
+    RUN,
+    client,
+    group,
+    queue,
+    server,
+    task,
+)
+
+__all__ = ["client", "queue", "server"]
+
+
+@contextmanager
+def later(seconds: float, action: Callable[[], object]) -> Iterator[None]:
+    """The action on another thread; it has ended when the block has, and so cannot reach into the next test."""
+    timer = threading.Timer(seconds, action)
+    timer.start()
+    yield
+    timer.join()
+
+
+def test_a_blocking_take_wakes_when_work_arrives(queue, client):
+    Queue(client).open_run(RUN)
+    started = time.monotonic()
+    with later(0.2, lambda: Queue(client).issue(task(0))):
+        assert len(queue.take(TASKS, "w", 1, 3000)) == 1
+    assert time.monotonic() - started < 2
+    assert queue.take(TASKS, "w", 1, 100) == []
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_blocking_take_survives_a_new_run(queue, client, flushed):
+    """Opening a run empties the streams under the feet of those that wait on them; so does who empties the server."""
+    Queue(client).open_run("older")
+
+    def new_run() -> None:
+        if flushed:
+            client.flushall()
+        Queue(client).open_run(RUN)
+        time.sleep(0.1)
+        Queue(client).issue(task(0))
+
+    with later(0.1, new_run):
+        found = queue.take(TASKS, "w", 1, 3000) or queue.take(TASKS, "w", 1, 1000)
+    assert len(found) == 1
+
+
+def test_the_longest_block_ends_before_the_connection_counts_as_dead(queue):
+    queue.open_run(RUN)
+    assert queue.take(TASKS, "w", 1, 60_000) == []
+
+
+def test_a_flushed_server_is_no_reason_to_fail(queue, client):
+    """Scripts and groups are gone, as after a restart without a disk."""
+    queue.open_run(RUN)
+    assert queue.issue(task(0))
+    client.flushall()
+    client.script_flush()
+    assert queue.take(TASKS, "w", 1, 10) == []
+    assert queue.hand_off(TASKS, "1-1", group(0), ROLLOUTS) == "stale"
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
+def test_an_unreachable_redis_is_named_within_five_seconds(silent):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        if silent:
+            listener.listen()
+        for attempt in (connect, lambda url: asyncio.run(connect_async(url))):
+            started = time.monotonic()
+            with pytest.raises(InfrastructureError) as failure:
+                attempt(f"redis://:secret@127.0.0.1:{port}/0")
+            assert time.monotonic() - started < 5
+            assert f"127.0.0.1:{port}" in str(failure.value)
+            assert "secret" not in str(failure.value)
+
+
+def test_a_wrong_password_is_not_tried_again(server):
+    started = time.monotonic()
+    with pytest.raises(InfrastructureError, match="password"):
+        connect(f"redis://:wrong@127.0.0.1:{server.port}/0")
+    assert time.monotonic() - started < 1
