@@ -65,8 +65,12 @@ def write_groups(uri: str, groups: Iterable[wire.Group]) -> None:
 
 
 def read_groups(uri: str) -> Sequence[wire.Group]:
-    """The groups of `write_groups`."""
-    return [json_format.Parse(line, wire.Group()) for line in read_text(uri).splitlines() if line]
+    """The groups of `write_groups`. Fields that are no more are skipped, as on the wire."""
+    return [
+        json_format.Parse(line, wire.Group(), ignore_unknown_fields=True)
+        for line in read_text(uri).splitlines()
+        if line
+    ]
 
 
 def compact(group: wire.Group) -> wire.Group:

@@ -17,11 +17,11 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import grpc
 
@@ -250,6 +250,15 @@ class Mesh:
             if time.monotonic() - last_answer > patience:
                 raise ServerUnreachable(self.address, patience)
             time.sleep(RETRY_SECONDS)
+
+    def events(self, job_id: str) -> Sequence[jobs_pb2.Event]:
+        """A job's events so far. Raises UnknownJob."""
+        request = jobs_pb2.WatchJobRequest(job_id=job_id, until_now=True)
+
+        def read(request: Any, **how: Any) -> Sequence[jobs_pb2.Event]:
+            return [response.event for response in self._stub.WatchJob(request, **how)]
+
+        return cast(Sequence[jobs_pb2.Event], self._call(read, request, WATCH_SECONDS))
 
     def close(self) -> None:
         """Close the connection."""

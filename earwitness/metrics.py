@@ -35,6 +35,8 @@ METRICS = (
     Metric("supported_share", "supported", chart="Claims the waveform supports, and guesses", rank=6),
     Metric("surrogate_share", "surrogate", chart="Claims the waveform supports, and guesses", rank=7),
     Metric("truncated_share", "truncated", chart="Truncated answers"),
+    Metric("groups.all_right", "all right", chart="Groups whose answers are all alike"),
+    Metric("groups.all_wrong", "all wrong", chart="Groups whose answers are all alike"),
     Metric("kl", "kl", "nats", chart="KL and entropy", rank=9),
     Metric("entropy", "entropy", "nats", chart="KL and entropy"),
     Metric("loss.policy", "policy", chart="Policy and value loss", rank=2),
@@ -61,9 +63,23 @@ METRICS = (
     Metric("seconds.checkpoint", "save", "s"),
     Metric("seconds.publish.snapshot", "snapshot", "s"),
     Metric("seconds.publish.send", "send", "s"),
-    Metric("seconds.generate", "generate", "s"),
-    Metric("seconds.score", "score", "s"),
-    Metric("seconds.reference", "reference", "s"),
+    Metric("seconds.weights", "waits for weights", "s", chart="Seconds of a group"),
+    Metric("seconds.queue.rollout", "waits for a rollout worker", "s", chart="Seconds of a group"),
+    Metric("seconds.generate", "generate", "s", chart="Seconds of a group"),
+    Metric("seconds.generate.max", "longest generation", "s"),
+    Metric("seconds.queue.reward", "waits for a reward worker", "s", chart="Seconds of a group"),
+    Metric("seconds.score", "score", "s", chart="Seconds of a group"),
+    Metric("seconds.score.max", "longest scoring", "s"),
+    Metric("seconds.queue.reference", "waits for the reference", "s", chart="Seconds of a group"),
+    Metric("seconds.reference", "reference", "s", chart="Seconds of a group"),
+    Metric("seconds.reference.max", "longest reference", "s"),
+    Metric("seconds.queue.trainer", "waits for the trainer", "s", chart="Seconds of a group"),
+    Metric("work.rollout", "rollout works", "s"),
+    Metric("work.reward", "reward works", "s"),
+    Metric("work.reference", "reference works", "s"),
+    Metric("workers.rollout", "rollout workers"),
+    Metric("workers.reward", "reward workers"),
+    Metric("workers.reference", "reference workers"),
     Metric("publish.bytes", "published", "bytes"),
     Metric("publish.whole", "published whole"),
     Metric("checkpoint.seconds", "checkpoint", "s"),
@@ -75,11 +91,24 @@ BY_NAME = {metric.name: metric for metric in METRICS}
 PART = "part."
 """Begins the names of the figures of terms of the reward that have no name of their own above."""
 
+KIND = "kind."
+"""Begins the names of the shares of right answers to one kind of question."""
+
+CLAIMS = "claims."
+"""Begins the names of the numbers of claims of one family, which end with the verdict."""
+
+DROPPED = "dropped."
+"""Begins the names of the numbers of groups that were dropped for one reason."""
+
+BEGINNINGS = {PART: BY_NAME["reward.mean"].chart, KIND: "Right answers, by kind of question", CLAIMS: "", DROPPED: ""}
+"""Beginnings of names, each with the title of the chart of the report that draws such figures."""
+
 
 def metric_of(name: str) -> Metric | None:
     """A figure by its name; None for one that nobody is told how to read."""
-    if name.startswith(PART):
-        return Metric(name, name.removeprefix(PART).removesuffix(".mean"), chart=BY_NAME["reward.mean"].chart)
+    for beginning, chart in BEGINNINGS.items():
+        if name.startswith(beginning):
+            return Metric(name, name.removeprefix(beginning).removesuffix(".mean").replace("_", " "), chart=chart)
     return BY_NAME.get(name)
 
 
@@ -89,7 +118,9 @@ LINE = tuple(metric.name for metric in sorted(METRICS, key=lambda metric: metric
 
 def charts(names: Iterable[str]) -> dict[str, list[Metric]]:
     """The charts of a report on figures of these names: title -> what is drawn, in the order of the page."""
-    found: dict[str, list[Metric]] = {metric.chart: [] for metric in METRICS if metric.chart}
+    found: dict[str, list[Metric]] = {
+        title: [] for title in [*(m.chart for m in METRICS), *BEGINNINGS.values()] if title
+    }
     places = {metric.name: place for place, metric in enumerate(METRICS)}
     for name in sorted(names, key=lambda name: (places.get(name, len(places)), name)):
         metric = metric_of(name)

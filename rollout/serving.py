@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ LEASE_RENEWAL_SECONDS = 20.0
 """Pause between renewals of the lease on a version that is being fetched; it lasts 60 s."""
 NOT_READY_SECONDS = 0.2
 """Pause after a version could not be fetched: it was deleted under our hands, and a newer one is there or comes."""
+
+VERSIONS_REMEMBERED = 64
+"""Loads whose time is known: groups begin under one of the last few."""
 
 StartEngine = Callable[[EngineConfig], Awaitable[Engine]]
 
@@ -88,6 +92,8 @@ class Serving:
         self._config: EngineConfig | None = None
         self._target: Target | None = None
         self._looked = False
+        self._served: deque[tuple[int, float]] = deque(maxlen=VERSIONS_REMEMBERED)
+        """Versions of the current lineage in the order of their loading, each with when (seconds since the epoch)."""
         self._users = 0
         self._changed = asyncio.Condition()
 
@@ -104,6 +110,10 @@ class Serving:
             return 0
         served = self.engine.served if self.engine else None
         return target.weights[1] - (served.version if served and self._serves(0) else 0)
+
+    def able_at(self, min_version: int) -> float:
+        """When it first served at least this version, of those it remembers; seconds since the Unix epoch."""
+        return next((when for version, when in self._served if version >= min_version), 0.0)
 
     async def until_ready(self, seconds: float) -> None:
         """Returns once it is ready, or after `seconds`."""
@@ -234,6 +244,9 @@ class Serving:
             return
         self._pace.tried()
         self.load_seconds = time.perf_counter() - started
+        if self._served and self._served[-1][0] >= version:
+            self._served.clear()  # another lineage, or another engine
+        self._served.append((version, time.time()))
         self._log.info("weights loaded", lineage=lineage, version=version, seconds=round(self.load_seconds, 3))
         async with self._changed:
             self._changed.notify_all()

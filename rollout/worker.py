@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from earwitness.audio import AudioError
 from earwitness.errors import EarwitnessError, InfrastructureError, InputError
 from earwitness.log import Logger
-from earwitness.queue import ROLLOUTS, TASKS, AsyncQueue, PayloadTooLargeError
+from earwitness.queue import ROLLOUTS, TASKS, AsyncQueue, PayloadTooLargeError, arrival
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import BrokenEngineError
 from rollout.room import Room
@@ -156,8 +156,7 @@ class RolloutWorker:
         self._room.finished(group)
         group.task.ClearField("begun")
         outcome = await self._queue.hand_off(TASKS, message_id, group, ROLLOUTS)
-        seconds = round(group.generate_seconds, 3)
-        self._log.debug("group rolled", run=task.run_id, ordinal=task.ordinal, outcome=outcome, seconds=seconds)
+        self._log.debug("group rolled", run=task.run_id, ordinal=task.ordinal, outcome=outcome)
 
     async def _hand_back(self, message_id: str, group: trajectory_pb2.Group) -> None:
         task = group.task
@@ -174,7 +173,7 @@ class RolloutWorker:
 
     async def _generate(self, message_id: str, task: trajectory_pb2.GroupTask) -> trajectory_pb2.Group:
         async with self._serving.use(task.min_version, task.lineage) as engine:
-            started = time.perf_counter()
+            begun = time.time()
             self.flights[message_id].generating = True
             prompt_ids, trajectories = await engine.generate(
                 task.prompt,
@@ -188,8 +187,16 @@ class RolloutWorker:
                 prompt_token_ids=prompt_ids,
                 trajectories=trajectories,
                 worker=self._name,
-                generate_seconds=time.perf_counter() - started,
+                passages=[self._passage(message_id, task, begun)],
             )
+
+    def _passage(self, message_id: str, task: trajectory_pb2.GroupTask, begun: float) -> trajectory_pb2.Passage:
+        """The stay of a group that is generated now."""
+        arrived = arrival(message_id)
+        able = min(begun, max(arrived, self._serving.able_at(task.min_version)))
+        return trajectory_pb2.Passage(
+            station=ROLE, worker=self._name, arrived=arrived, able=able, begun=begun, ended=time.time()
+        )
 
     async def _renew(self) -> None:
         """Heartbeat: keeps others from claiming. What was claimed all the same is theirs."""

@@ -19,7 +19,7 @@ from earwitness.active import ActiveJob, read_active_async
 from earwitness.errors import ConflictError, InputError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, SCORED, AsyncQueue, Taken
-from earwitness.queue.working import leaving, settle_each
+from earwitness.queue.working import leaving, passed, settle_each
 from earwitness.redis_client import Patience, connect_async
 from earwitness.rpc.server import Settings, serve
 from earwitness.settings import number
@@ -109,21 +109,23 @@ async def _load(reference: Reference, job: ActiveJob, log: Logger) -> bool:
 
 async def _score_some(queue: AsyncQueue, reference: Reference, settings: Settings, log: Logger) -> None:
     batch = await queue.take(SCORED, settings.name, count=TAKE, block_ms=BLOCK_MS)
-    await settle_each(queue, SCORED, settings.name, log, batch, lambda taken: settle(queue, reference, taken, log))
+    await settle_each(
+        queue, SCORED, settings.name, log, batch, lambda taken: settle(queue, reference, settings.name, taken, log)
+    )
 
 
-async def settle(queue: AsyncQueue, reference: Reference, taken: Taken, log: Logger) -> None:
+async def settle(queue: AsyncQueue, reference: Reference, name: str, taken: Taken, log: Logger) -> None:
     """Score one group and hand it on, or drop its ordinal with the reason."""
     group = trajectory_pb2.Group.FromString(taken.data)
     task = group.task
-    started = time.perf_counter()
+    begun = time.time()
     try:
         await reference.score(group)
     except InputError as error:
         log.warning("group dropped", run=task.run_id, ordinal=task.ordinal, reason=str(error))
         await queue.drop(SCORED, taken.message_id, task.run_id, task.ordinal, f"reference: {error}")
         return
-    group.reference_seconds = time.perf_counter() - started
+    passed(group, "reference", name, taken, begun)
     await queue.hand_off(SCORED, taken.message_id, group, READY)
 
 

@@ -14,7 +14,7 @@ import grpc
 from earwitness.errors import InputError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, ROLLOUTS, SCORED, AsyncQueue, Taken
-from earwitness.queue.working import leaving, settle_each
+from earwitness.queue.working import leaving, passed, settle_each
 from earwitness.redis_client import Patience, connect_async
 from earwitness.rpc.server import serve
 from earwitness.settings import Settings
@@ -60,17 +60,22 @@ async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, l
             await queue.announce("reward", settings.name, {"state": "working", "groups": scored})
             batch = await queue.take(ROLLOUTS, settings.name, count=TAKE, block_ms=BLOCK_MS)
             await settle_each(
-                queue, ROLLOUTS, settings.name, log, batch, lambda taken: settle(queue, scoring, taken, log)
+                queue,
+                ROLLOUTS,
+                settings.name,
+                log,
+                batch,
+                lambda taken: settle(queue, scoring, settings.name, taken, log),
             )
             scored += len(batch)
 
 
-async def settle(queue: AsyncQueue, scoring: ScoringProcess, taken: Taken, log: Logger) -> None:
+async def settle(queue: AsyncQueue, scoring: ScoringProcess, name: str, taken: Taken, log: Logger) -> None:
     """Scores one group and hands it on, or drops its ordinal with the reason."""
     group = trajectory_pb2.Group.FromString(taken.data)
-    started = time.perf_counter()
+    begun = time.time()
     group = await scoring.score(group)
-    group.score_seconds = time.perf_counter() - started
+    passed(group, "reward", name, taken, begun)
     reason = remove_unverified(group) or filtered(group)
     task = group.task
     if reason:
@@ -79,7 +84,9 @@ async def settle(queue: AsyncQueue, scoring: ScoringProcess, taken: Taken, log: 
         return
     onward = SCORED if task.needs_reference else READY
     outcome = await queue.hand_off(ROLLOUTS, taken.message_id, group, onward)
-    log.debug("group scored", run=task.run_id, ordinal=task.ordinal, outcome=outcome, seconds=group.score_seconds)
+    log.debug(
+        "group scored", run=task.run_id, ordinal=task.ordinal, outcome=outcome, seconds=round(time.time() - begun, 3)
+    )
 
 
 def remove_unverified(group: trajectory_pb2.Group) -> str:

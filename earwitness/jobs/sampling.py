@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 
 from google.protobuf.message import DecodeError
 
@@ -19,6 +20,7 @@ from earwitness.jobs.changes import Published, RunClosed, Sampled
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.progress import TimeLeft
 from earwitness.jobs.tasks import Pass
+from earwitness.metrics import DROPPED
 from earwitness.queue import READY, StaleRunError
 from earwitness.recipe.stages.base import told
 from earwitness.wire.trainer.v1 import trainer_pb2
@@ -38,6 +40,9 @@ TELL_SECONDS = 1.0
 
 SILENT_SECONDS = 60.0
 """After so long without a result the job says what it waits for, and again each time."""
+
+REASON_CHARS = 60
+"""Of a reason in the name of a figure."""
 
 
 async def run_sampling(job: RunningJob, pass_: Pass, total: int) -> list[wire.Group]:
@@ -143,8 +148,16 @@ async def finish_run(job: RunningJob, run_id: str, *, trained: bool = False) -> 
     summary = {"used": used, **{f"dropped: {reason}": n for reason, n in reasons.items()}}
     message = f"{used} groups used, {sum(reasons.values())} dropped" + (f" ({told(reasons)})" if reasons else "")
     done = used + sum(reasons.values())
+    await job.tell("drop", message, outcomes(used, reasons), RunClosed(run_id, summary, None if trained else done))
+
+
+def outcomes(used: int, reasons: Mapping[str, int]) -> dict[str, float]:
+    """What became of a run's groups, as figures; of a reason what stands before its colon, the rest is of one group."""
     figures = {"groups.used": float(used), "groups.dropped": float(sum(reasons.values()))}
-    await job.tell("drop", message, figures, RunClosed(run_id, summary, None if trained else done))
+    for reason, count in reasons.items():
+        name = DROPPED + reason.partition(":")[0][:REASON_CHARS]
+        figures[name] = figures.get(name, 0.0) + count
+    return figures
 
 
 def drop_reasons(ledger: dict[int, str]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from earwitness.errors import JobFailed
 from earwitness.jobs.changes import StepTold, TrainerSeen, WentBack, apply
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.progress import TimeLeft
-from earwitness.jobs.sampling import SILENT_SECONDS, drop_reasons, finish_run, what_waits
+from earwitness.jobs.sampling import SILENT_SECONDS, drop_reasons, finish_run, outcomes, what_waits
 from earwitness.jobs.store import event
 from earwitness.jobs.tasks import pass_of
 from earwitness.queue import Counts
@@ -30,6 +30,9 @@ FUTILE_STARTS = 4
 
 BARREN_STEPS = 40
 """So many steps' worth of groups dropped in a row mean that no prompt is left to learn from."""
+
+FIRST_DROPS = 32
+"""So many dropped groups are told of, and then each time their number has doubled."""
 
 
 class Follower:
@@ -160,6 +163,7 @@ async def _issue(job: RunningJob, training: Reinforcement, asked: Asked, followe
     run_id, next_ordinal, known, total = "", 0, set[int](), 0
     fruit = (-1, 0)  # groups accepted and dropped when one was last accepted
     last_counts, last_change = Counts(), time.monotonic()
+    drops_to_tell = FIRST_DROPS
     while True:
         await asyncio.sleep(POLL_SECONDS / 2)
         status = follower.latest
@@ -200,6 +204,11 @@ async def _issue(job: RunningJob, training: Reinforcement, asked: Asked, followe
             last_change = time.monotonic()
             await job.tell("worker", f"no group moved for {SILENT_SECONDS:.0f} s: {await what_waits(job)}")
             await job.queue.recount(run_id)
+        if counts.dropped >= drops_to_tell:
+            drops_to_tell = 2 * counts.dropped
+            reasons = drop_reasons(await job.queue.ledger(run_id))
+            message = f"{counts.dropped} groups dropped so far: {told(reasons)}"
+            await job.tell("drop", message, outcomes(counts.used, reasons))
         if counts.accepted != fruit[0]:
             fruit = (counts.accepted, counts.dropped)
         barren = counts.dropped - fruit[1]

@@ -27,6 +27,7 @@ from earwitness.queue.values import (
     StaleRunError,
     Taken,
     Worker,
+    arrival,
 )
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "StaleRunError",
     "Taken",
     "Worker",
+    "arrival",
 ]

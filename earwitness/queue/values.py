@@ -20,6 +20,11 @@ class Taken(NamedTuple):
     """Serialised GroupTask (tasks) or Group (other streams)."""
 
 
+def arrival(message_id: str) -> float:
+    """When an entry came onto its stream, seconds since the Unix epoch by Redis's clock: identities begin with it."""
+    return int(message_id.split("-")[0]) / 1000
+
+
 @dataclass(frozen=True)
 class Counts:
     """How many ordinals of a run are in each state now; the sum is the number ever issued or pre-filled."""

@@ -6,12 +6,14 @@ Whatever one entry does to it, it goes on with the next: work that fails is deli
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
-from earwitness.queue import AsyncQueue, Taken
+from earwitness.queue import AsyncQueue, Taken, arrival
+from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 RENEWALS_PER_CLAIM = 4
 """Heartbeats within the time after which another worker may claim a task: two may be lost."""
@@ -56,6 +58,12 @@ async def settle_each(
             except Exception as error:  # whatever it is, it is this entry's
                 log.exception("work failed", error, stream=stream, message_id=taken.message_id)
                 await queue.fail(stream, name, taken.message_id, f"{type(error).__name__}: {error}")
+
+
+def passed(group: trajectory_pb2.Group, station: str, name: str, taken: Taken, begun: float) -> None:
+    """Notes a stay that ends now. `begun`: seconds since the Unix epoch."""
+    arrived = arrival(taken.message_id)
+    group.passages.add(station=station, worker=name, arrived=arrived, able=arrived, begun=begun, ended=time.time())
 
 
 @asynccontextmanager

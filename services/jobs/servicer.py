@@ -134,7 +134,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
                 yield wire.WatchJobResponse(event=event)
             if after < stored.sequence:
                 continue
-            if stored.record.state.ended:
+            if stored.record.state.ended or request.until_now:
                 return
             await asyncio.sleep(POLL_SECONDS)
 

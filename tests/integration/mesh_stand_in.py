@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
+from earwitness.queue.working import passed
 from earwitness.recipe.load import load_recipe
 from earwitness.redis_client import connect
 from earwitness.rpc.server import Settings, serve_in_thread
@@ -24,6 +25,7 @@ from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from trainer.rl.told import group_metrics
 
 THINK_END_ID = 7
 
@@ -111,9 +113,9 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
             self.status.reason = str(error)
             self.status.state = wire.PHASE_STATE_FAILED
 
-    def _step(self, **metrics):
+    def _step(self, metrics):
         step = self.status.step + 1
-        figures = [Metric(name=n.replace("__", "."), value=v) for n, v in metrics.items()]
+        figures = [Metric(name=name, value=value) for name, value in metrics.items()]
         self.metrics.append(wire.StepMetrics(step=step, metrics=figures))
         self.status.step = step
 
@@ -121,7 +123,7 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
         while self.status.step < self.status.steps:
             if self.stopping.wait(self.step_seconds):
                 raise Stopped
-            self._step(loss=3.0 / (self.status.step + 1), grad_norm=1.0)
+            self._step({"loss": 3.0 / (self.status.step + 1), "grad_norm": 1.0})
 
     def _train(self, stage):
         run_id = f"{self.status.job_id}/{self.status.stage_index}-train/{self.status.lineage}"
@@ -129,6 +131,7 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
         self.status.run_id = run_id
         while self.status.step < self.status.steps:
             taken, groups, stale = [], [], self.stale
+            waited = time.monotonic()
             while len(taken) < stage.groups_per_step:
                 if self.stopping.is_set():
                     raise Stopped
@@ -140,13 +143,15 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
                         continue
                     taken.append(entry)
                     groups.append(group)
+            told = {"seconds.wait": time.monotonic() - waited, "seconds.train": self.step_seconds}
+            told |= group_metrics(groups, self.status.version, [THINK_END_ID], time.time())
             if self.stopping.wait(self.step_seconds):
                 raise Stopped
             ordinals = [g.task.ordinal for g in groups]
             step = self.status.step + 1
             self.queue.use(run_id, step, [(t.message_id, o) for t, o in zip(taken, ordinals, strict=True)])
             self.used |= dict.fromkeys(ordinals, step)
-            self._step(reward__mean=0.5, logprob_gap__mean=1e-5, kl=0.0, think_tokens__mean=3.0)
+            self._step(told | {"logprob_gap.mean": 1e-5, "kl": 0.0})
             self.status.version += 1
             if step % 2 == 0:
                 self._save()
@@ -202,10 +207,13 @@ def work(url: str, stop: threading.Event, learned_from: int) -> None:
         for taken in queue.take(TASKS, "stand-in", 16, 100):
             task = trajectory_pb2.GroupTask.FromString(taken.data)
             stage = int(task.run_id.split("/")[1].split("-")[0])
+            begun = time.time()
             group = answer(task, learned=stage >= learned_from)
+            passed(group, "rollout", "stand-in", taken, begun)
             queue.hand_off(TASKS, taken.message_id, group, ROLLOUTS)
         for taken in queue.take(ROLLOUTS, "stand-in", 16, 10):
             group = trajectory_pb2.Group.FromString(taken.data)
+            passed(group, "reward", "stand-in", taken, time.time())
             right = sum(t.reward.correct for t in group.trajectories)
             if group.task.needs_spread and right in (0, len(group.trajectories)):
                 reason = "all correct" if right else "all wrong"

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from jobs_kit import Mesh, check_ledgers, jobs_mesh, numbered_without_gaps, whole_recipe
 
+from earwitness.explain import explain
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 
 pytestmark = pytest.mark.smoke
@@ -57,6 +58,15 @@ def test_a_whole_job_and_its_report(mesh: Mesh, recipe: dict) -> None:
     page = Path(job.output_uri, "report.html").read_text()
     assert page.count("<audio") == 12
     assert "<b>loud</b>" not in page and "<i>220</i>" not in page  # a model's text stays text
+    assert "Seconds of a group" in page and "Right answers, by kind of question" in page
+
+    told = explain(events)
+    assert told.seconds.keys() >= {"sft", "mgrd", "rl"}
+    (learned,) = (phase for phase in told.phases if phase.stage_type == "rl" and phase.name == "train")
+    assert learned.speed is not None and set(learned.speed.workers) == {"rollout", "reward"}
+    assert learned.groups["used"] == recipe["stages"][3]["steps"] * recipe["stages"][3]["groups_per_step"]
+    now = wire.WatchJobRequest(job_id=job_id, until_now=True)
+    assert [r.event for r in mesh.stub.WatchJob(now, timeout=20)] == events
 
 
 def test_submitting_twice_gives_one_job(mesh: Mesh, recipe: dict) -> None:

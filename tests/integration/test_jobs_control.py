@@ -33,6 +33,8 @@ def test_second_job_waits_and_cancel_leaves_nothing(mesh: Mesh, recipe: dict) ->
     mesh.start_rest("--step-seconds", "0.3")
     first, second, third = (mesh.submit(recipe).job.job_id for _ in range(3))
     mesh.until(first, "some steps", lambda j: j.stage_type == "sft" and j.step >= 2)
+    so_far = list(mesh.stub.WatchJob(wire.WatchJobRequest(job_id=first, until_now=True), timeout=20))
+    assert so_far[-1].event.sequence == len(so_far) and so_far[-1].event.job.step >= 2
     assert mesh.get(second).state == wire.JOB_STATE_QUEUED
 
     started = time.monotonic()

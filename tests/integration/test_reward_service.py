@@ -118,7 +118,9 @@ def test_groups_are_scored_filtered_and_handed_on(queue, clip, worker, tmp_path)
     group = trajectory_pb2.Group.FromString(ready.data)
     assert [t.reward.total for t in group.trajectories] == pytest.approx([1.0, 0.0 + 0.0])
     assert group.trajectories[1].reward.surrogate
-    assert group.score_seconds > 0
+    (stay,) = group.passages
+    assert (stay.station, stay.worker) == ("reward", "r1")
+    assert stay.arrived == stay.able <= stay.begun < stay.ended
     assert len(queue.take(SCORED, "test", count=10, block_ms=0)) == 1
 
     # The same through gRPC as through the queue and in this process.

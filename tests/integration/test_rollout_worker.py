@@ -178,7 +178,10 @@ def test_groups_come_back_whole(mesh: Mesh) -> None:
     for ordinal in range(12):
         mesh.issue(ordinal, [*mesh.clips, ""][ordinal % 7], samples=4)
     for ordinal, group in mesh.collect(12).items():
-        assert group.task.ordinal == ordinal and group.worker in mesh.workers and group.generate_seconds > 0
+        assert group.task.ordinal == ordinal and group.worker in mesh.workers
+        (stay,) = group.passages
+        assert (stay.station, stay.worker) == ("rollout", group.worker)
+        assert stay.arrived <= stay.able <= stay.begun < stay.ended
         assert [t.index for t in group.trajectories] == [0, 1, 2, 3]
         for t in group.trajectories:
             assert 0 < len(t.token_ids) == len(t.logprobs) == sum(s.tokens for s in t.versions)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earwitness.chat import think_length
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.batches import Row
@@ -89,35 +87,3 @@ def _check(name: str, trajectory: trajectory_pb2.Trajectory, needs_reference: bo
         raise InputError(f"{name}, versions", f"of {covered} tokens", f"one for each of {tokens} tokens")
     if not np.isfinite(trajectory.reward.total):
         raise NonFiniteError("reward", name)
-
-
-def group_metrics(groups: Sequence[trajectory_pb2.Group], version: int, think_end: Sequence[int]) -> dict[str, float]:
-    """What the groups of a step say of the policy and of the stations they passed.
-
-    `version`: of the policy that will learn from them; `think_end`: ids of what closes the think block.
-    Shares of nothing (no checkable claim) are 0.
-    """
-    trajectories = [t for group in groups for t in group.trajectories if not t.reward.drop_reason]
-    rewards = [t.reward for t in trajectories]
-    supported = sum(r.supported for r in rewards)
-    checked = supported + sum(r.contradicted for r in rewards)
-    parts = sorted({name for r in rewards for name in r.parts} - {"correct", "presence", "grounded"})  # told above
-    return {
-        "reward.mean": _mean([r.total for r in rewards]),
-        "correct.mean": _mean([r.correct for r in rewards]),
-        "reasoning.mean": _mean([r.reasoning for r in rewards]),
-        **{f"part.{name}.mean": _mean([r.parts[name] for r in rewards]) for name in parts},
-        "supported_share": supported / checked if checked else 0.0,
-        "surrogate_share": _mean([r.surrogate for r in rewards]),
-        "truncated_share": _mean([r.truncated for r in rewards]),
-        "think_tokens.mean": _mean([think_length(t.token_ids, think_end) for t in trajectories]),
-        "staleness.mean": _mean([version - t.versions[0].version for t in trajectories]),
-        "trajectories": len(trajectories),
-        "seconds.generate": _mean([group.generate_seconds for group in groups]),
-        "seconds.score": _mean([group.score_seconds for group in groups]),
-        "seconds.reference": _mean([group.reference_seconds for group in groups]),
-    }
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else 0.0

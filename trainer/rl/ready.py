@@ -18,7 +18,8 @@ from trainer.control import Wish
 from trainer.errors import NonFiniteError
 from trainer.ranks.agreement import agree
 from trainer.ranks.parallel import broadcast_bytes, is_rank_zero
-from trainer.rl.groups import Sample, group_metrics, samples_of, spans_of
+from trainer.rl.groups import Sample, samples_of, spans_of
+from trainer.rl.told import group_metrics
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -111,7 +112,7 @@ class ReadyGroups:
                 groups = [trajectory_pb2.Group.FromString(data) for data in _unpack(content)]
                 samples = [samples_of(group, **self._limits) for group in groups]
                 self._held.clear()
-                return samples, group_metrics(groups, version, self._think_end)
+                return samples, group_metrics(groups, version, self._think_end, time.time())
 
     def dropped(self) -> dict[int, str]:
         """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""

@@ -12,8 +12,8 @@ from earwitness import metrics
 from earwitness.jobs.report.cards import clips_section
 from earwitness.jobs.report.figures import Evaluation
 from earwitness.jobs.report.html import esc, number, percent, points, seconds, table, tile
-from earwitness.jobs.report.series import Steps, curve
 from earwitness.jobs.report.svg import line_chart
+from earwitness.series import Steps, curve
 
 StepsByPhase = Mapping[tuple[int, str, str], Steps]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from earwitness.jobs.report.series import Curve
+from earwitness.series import Curve
 
 WIDTH, HEIGHT = 460, 220
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 26
@@ -17,6 +17,9 @@ MOST_POINTS = 400
 
 FLAT = 1e-9
 """A curve that moves less than this, relative to its size, is drawn as constant."""
+
+COLOURS = 8
+"""Of the style sheet; more curves begin again."""
 
 SMOOTHED_FROM = 60
 """A curve with this many points gets a bold running mean over the raw values."""
@@ -49,7 +52,8 @@ def line_chart(series: Sequence[tuple[str, Curve]], unit: str = "") -> str:
         if x_low <= tick <= x_high and tick == int(tick):
             x, _ = place(tick, y_low)
             parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{label_of(tick)}</text>')
-    for index, (label, points) in enumerate(drawn):
+    for number, (label, points) in enumerate(drawn):
+        index = number % COLOURS
         smooth = len(points) >= SMOOTHED_FROM
         raw = " ".join(f"{a:.1f},{b:.1f}" for a, b in (place(*p) for p in _thin(points)))
         style = f"c{index} faint" if smooth else f"c{index}"
@@ -61,7 +65,7 @@ def line_chart(series: Sequence[tuple[str, Curve]], unit: str = "") -> str:
             a, b = place(*points[0])
             parts.append(f'<circle class="c{index}" cx="{a:.1f}" cy="{b:.1f}" r="3"/>')
     parts.append("</svg>")
-    legend = "".join(f'<span class="key k{i}">{escape(label)}</span>' for i, (label, _) in enumerate(drawn))
+    legend = "".join(f'<span class="key k{i % COLOURS}">{escape(label)}</span>' for i, (label, _) in enumerate(drawn))
     return "".join(parts) + f'<p class="legend">{legend}{f"<span>{escape(unit)}</span>" if unit else ""}</p>'
 
 

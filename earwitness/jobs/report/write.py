@@ -14,7 +14,7 @@ from earwitness.jobs.context import RunningJob
 from earwitness.jobs.preparing import think_end
 from earwitness.jobs.report.figures import Evaluation, figures
 from earwitness.jobs.report.page import render
-from earwitness.jobs.report.series import steps_of
+from earwitness.series import steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 INSTALL_VARIABLE = "EW_INSTALL_SECONDS_FILE"

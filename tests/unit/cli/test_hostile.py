@@ -18,6 +18,7 @@ ARGUMENTS = {
     "up": ["--state", "{}"], "down": ["--state", "{}"], "status": ["--state", "{}"],
     "doctor": ["--quick", "--state", "{}"], "scale": ["{}", "1"], "logs": ["{}", "--state", "{}"], "submit": ["{}"],
     "watch": ["{}"], "cancel": ["{}"], "pause": ["{}"], "resume": ["{}"], "list": ["--state", "{}"],
+    "explain": ["{}"],
     "validate": ["{}"], "plan": ["{}"], "listen": ["{}"], "score": ["{}", "{}"],
     "data": ["probe", "--count", "1", "--out", "{}"],
 }  # fmt: skip

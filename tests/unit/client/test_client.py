@@ -63,6 +63,11 @@ class Jobs(jobs_pb2_grpc.JobServiceServicer):
         context.abort_with_status(rpc_status.to_status(status))
 
     def WatchJob(self, request, context):
+        if request.until_now:
+            job = jobs_pb2.Job(job_id=request.job_id, state=jobs_pb2.JOB_STATE_RUNNING)
+            for sequence in range(1, 5):
+                yield jobs_pb2.WatchJobResponse(event=jobs_pb2.Event(sequence=sequence, job=job))
+            return
         self.watched_after.append(request.after_sequence)
         for sequence in range(request.after_sequence + 1, min(request.after_sequence + 3, 10) + 1):
             state = jobs_pb2.JOB_STATE_SUCCEEDED if sequence == 10 else jobs_pb2.JOB_STATE_RUNNING
@@ -212,3 +217,7 @@ def test_why_a_local_mesh_gave_up_is_said_at_once(
     with pytest.raises(MeshFailed, match="no kernels"):
         Mesh.connect(state=tmp_path)
     assert jobs.watched_after == [0]
+
+
+def test_events_so_far_end_although_the_job_runs(mesh: Mesh) -> None:
+    assert [event.sequence for event in mesh.events("small-1")] == [1, 2, 3, 4]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from earwitness.jobs.report.clips import choose
 from earwitness.jobs.report.figures import Evaluation, figures
 from earwitness.jobs.report.page import render
-from earwitness.jobs.report.series import curve, steps_of
 from earwitness.jobs.report.stats import paired_gain, wilson
 from earwitness.jobs.report.svg import line_chart, nice_ticks
+from earwitness.series import curve, steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire

@@ -105,6 +105,19 @@ async def test_tasks_are_taken_only_within_the_staleness_bound(mesh: FakeMesh, a
     assert mesh.engine.loads == [5, 8] and mesh.serving.ready
 
 
+async def test_it_knows_since_when_a_version_was_there(mesh: FakeMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([10.0, 20.0, 30.0])
+    monkeypatch.setattr(serving_module.time, "time", lambda: next(times))
+    assert mesh.serving.able_at(0) == 0.0
+    for version in (3, 5):
+        await mesh.look(version)
+        await mesh.step()
+    assert [mesh.serving.able_at(version) for version in (1, 3, 4, 5, 6)] == [10.0, 10.0, 20.0, 20.0, 0.0]
+    await mesh.look(4, "job/1")
+    await mesh.step()
+    assert [mesh.serving.able_at(version) for version in (3, 4, 5)] == [30.0, 30.0, 0.0]
+
+
 async def test_a_restored_trainers_lineage_counts_anew(mesh: FakeMesh) -> None:
     await mesh.look(9)
     await mesh.step()

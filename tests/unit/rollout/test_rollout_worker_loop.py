@@ -64,6 +64,9 @@ class FakeServing:
     async def use(self, min_version: int, lineage: str) -> AsyncIterator[FakeEngine]:
         yield self.engine
 
+    def able_at(self, min_version: int) -> float:
+        return 2.5
+
     async def until_ready(self, seconds: float) -> None:
         await asyncio.sleep(0.01)
 
@@ -162,6 +165,10 @@ async def test_every_task_ends_once_and_the_worker_leaves() -> None:
     await until(lambda: len(queue.done) == 9)
     await end(running)
     assert set(queue.done.values()) == {"rolled"} and queue.left and worker.state == "leaving"
+    for group in queue.groups:
+        (stay,) = group.passages
+        assert (stay.station, stay.worker) == ("rollout", "w")
+        assert stay.arrived == group.task.ordinal / 1000 < stay.able == 2.5 < stay.begun <= stay.ended
 
 
 async def test_no_more_groups_than_allowed_and_none_before_the_weights_are_there() -> None:

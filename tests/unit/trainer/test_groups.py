@@ -101,22 +101,3 @@ def test_reference_logprobs_are_asked_for_only_if_needed():
     for trajectory in needing.trajectories:
         trajectory.reference_logprobs.extend([-0.25, -0.5])
     assert samples_of(needing, **LIMITS)[0].reference_logprobs.tolist() == [-0.25, -0.5]
-
-
-def test_figures_of_groups():
-    from trainer.rl.groups import group_metrics
-
-    made = group()
-    first, second = made.trajectories
-    first.reward.supported, first.reward.contradicted, first.reward.surrogate = 3, 1, True
-    second.token_ids[1] = 99
-    first.versions[0].version, second.versions[0].version = 4, 6
-    made.generate_seconds = 2.0
-    figures = group_metrics([made], 6, think_end=[99])
-    assert figures["reward.mean"] == 0.5
-    assert figures["supported_share"] == 0.75
-    assert figures["surrogate_share"] == 0.5
-    assert figures["think_tokens.mean"] == 1.5
-    assert figures["staleness.mean"] == 1.0
-    assert figures["seconds.generate"] == 2.0
-    assert figures["trajectories"] == 2

@@ -231,19 +231,31 @@ class Trajectory(_message.Message):
     def __init__(self, index: _Optional[int] = ..., token_ids: _Optional[_Iterable[int]] = ..., logprobs: _Optional[_Iterable[float]] = ..., versions: _Optional[_Iterable[_Union[VersionSpan, _Mapping]]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., text: _Optional[str] = ..., reward: _Optional[_Union[Reward, _Mapping]] = ..., reference_logprobs: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Group(_message.Message):
-    __slots__ = ("task", "prompt_token_ids", "trajectories", "worker", "generate_seconds", "score_seconds", "reference_seconds")
+    __slots__ = ("task", "prompt_token_ids", "trajectories", "worker", "passages")
     TASK_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
     TRAJECTORIES_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
-    GENERATE_SECONDS_FIELD_NUMBER: _ClassVar[int]
-    SCORE_SECONDS_FIELD_NUMBER: _ClassVar[int]
-    REFERENCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PASSAGES_FIELD_NUMBER: _ClassVar[int]
     task: GroupTask
     prompt_token_ids: _containers.RepeatedScalarFieldContainer[int]
     trajectories: _containers.RepeatedCompositeFieldContainer[Trajectory]
     worker: str
-    generate_seconds: float
-    score_seconds: float
-    reference_seconds: float
-    def __init__(self, task: _Optional[_Union[GroupTask, _Mapping]] = ..., prompt_token_ids: _Optional[_Iterable[int]] = ..., trajectories: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., worker: _Optional[str] = ..., generate_seconds: _Optional[float] = ..., score_seconds: _Optional[float] = ..., reference_seconds: _Optional[float] = ...) -> None: ...
+    passages: _containers.RepeatedCompositeFieldContainer[Passage]
+    def __init__(self, task: _Optional[_Union[GroupTask, _Mapping]] = ..., prompt_token_ids: _Optional[_Iterable[int]] = ..., trajectories: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., worker: _Optional[str] = ..., passages: _Optional[_Iterable[_Union[Passage, _Mapping]]] = ...) -> None: ...
+
+class Passage(_message.Message):
+    __slots__ = ("station", "worker", "arrived", "able", "begun", "ended")
+    STATION_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    ARRIVED_FIELD_NUMBER: _ClassVar[int]
+    ABLE_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    station: str
+    worker: str
+    arrived: float
+    able: float
+    begun: float
+    ended: float
+    def __init__(self, station: _Optional[str] = ..., worker: _Optional[str] = ..., arrived: _Optional[float] = ..., able: _Optional[float] = ..., begun: _Optional[float] = ..., ended: _Optional[float] = ...) -> None: ...

@@ -1,0 +1,128 @@
+"""Where the time of an RL step goes, and what bounds it.
+
+A step of the trainer is: wait for groups, log-probs, updates, publish, save. Its groups spent their lives waiting for
+weights, for a rollout worker, being generated, waiting for a reward worker, and so on. What the trainer waits is booked
+on these stations in proportion to the groups' seconds there; a publication that waits for the one before is booked on
+the weight link. **The bound is the station with the most seconds of a step.**
+
+One more worker of n makes the station's seconds n / (n + 1) of what they are, at best: a single long generation is not
+cut by a second worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from earwitness.explain.window import RECENT_STEPS, Window
+from earwitness.series import Steps
+
+PARTS = ("wait", "logprob", "train", "publish", "checkpoint")
+"""Of a step: `seconds.<part>`."""
+
+TRAINER, WEIGHTS = "trainer", "weights"
+
+LIFE = {
+    WEIGHTS: ("seconds.weights",),
+    "rollout": ("seconds.queue.rollout", "seconds.generate"),
+    "reward": ("seconds.queue.reward", "seconds.score"),
+    "reference": ("seconds.queue.reference", "seconds.reference"),
+}
+"""What a group's seconds until the trainer may take it are booked on."""
+
+LONG_TAIL = 3.0
+"""The longest generation of a step is a tail if it takes so many times the mean."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Means over the newest steps. Seconds are of a step; shares in [0, 1]."""
+
+    steps: int
+    step_seconds: float
+    parts: dict[str, float]
+    """Share of each part of the step."""
+    stations: dict[str, float]
+    """Seconds that each station costs."""
+    bound: str
+    """The station that costs most."""
+    idle: dict[str, float]
+    """Share of their time that the trainer and the workers of each station have nothing to do."""
+    workers: dict[str, int]
+    gain: float
+    """How many times as fast it would be, at best, with one more of what bounds it (half of it, where that is one)."""
+    life: dict[str, float]
+    """A group's mean seconds at each station; `trainer`: ready, and not yet taken."""
+    staleness: float
+    tail: float
+    """Longest generation of a step by the mean one."""
+    weight_sync: dict[str, float]
+    """Of a version: seconds to send, bytes, share of versions that were whole."""
+
+    @property
+    def has_tail(self) -> bool:
+        """One generation is so much longer than the rest that a step may wait for it alone."""
+        return self.tail >= LONG_TAIL
+
+    @property
+    def words(self) -> str:
+        """The bound in one sentence."""
+        share = self.stations[self.bound] / self.step_seconds
+        if self.bound == TRAINER:
+            half = f"half of that would make it {self.gain:.1f} times as fast"
+            return f"the trainer itself takes {share:.0%} of a step; {half}"
+        wait = f"the trainer waits for {NAMES[self.bound]} {share:.0%} of the time"
+        if self.bound == WEIGHTS:
+            return f"{wait}; a link twice as fast gives at most {self.gain:.1f} times the speed"
+        return f"{wait}; one more, beside {self.workers[self.bound]}, gives at most {self.gain:.1f} times the speed"
+
+
+NAMES = {WEIGHTS: "weights to reach the workers", "rollout": "rollout workers", "reward": "reward workers",
+         "reference": "the reference"}  # fmt: skip
+
+
+def speed_of(steps: Steps) -> Speed | None:
+    """What bounds the newest steps; None of steps that wait for no groups.
+
+    The first step of a phase is left out if there are others: what starts up is not what runs.
+    """
+    newest = [step for step in sorted(steps) if "seconds.wait" in steps[step]][1:][-RECENT_STEPS:] or sorted(steps)[-1:]
+    seen = Window({step: steps[step] for step in newest})
+
+    def average(name: str) -> float:
+        return seen.total(name) / len(newest)
+
+    if not newest or "seconds.wait" not in steps[newest[-1]]:
+        return None
+    seconds = {part: average(f"seconds.{part}") for part in PARTS}
+    step = sum(seconds.values())
+    if step <= 0:
+        return None
+    life = {station: sum(average(name) for name in names) for station, names in LIFE.items()}
+    blocked = max(0.0, seconds["publish"] - average("seconds.publish.snapshot"))
+    share = {station: of / (sum(life.values()) or 1.0) for station, of in life.items()}
+    costs = {station: seconds["wait"] * share[station] for station in life}
+    costs[WEIGHTS] += blocked
+    costs[TRAINER] = step - blocked - (seconds["wait"] if any(life.values()) else 0.0)
+    bound = max(costs, key=lambda station: costs[station])
+    workers = {s: round(average(f"workers.{s}")) for s in LIFE if average(f"workers.{s}")}
+    saved = costs[bound] / (workers.get(bound, 1) + 1)
+    idle = {s: 1 - min(1.0, average(f"work.{s}") / (n * step)) for s, n in workers.items()}
+    mean_generation = average("seconds.generate")
+    return Speed(
+        steps=len(newest),
+        step_seconds=step,
+        parts={part: of / step for part, of in seconds.items()},
+        stations={station: of for station, of in costs.items() if of},
+        bound=bound,
+        idle={TRAINER: (seconds["wait"] + blocked) / step, **idle},
+        workers=workers,
+        gain=step / (step - saved),
+        life={**{s: of for s, of in life.items() if of}, TRAINER: average("seconds.queue.trainer")},
+        staleness=average("staleness.mean"),
+        tail=average("seconds.generate.max") / mean_generation if mean_generation else 0.0,
+        weight_sync={
+            "seconds": average("seconds.publish.send"),
+            "bytes": average("publish.bytes"),
+            "whole": average("publish.whole"),
+        },
+    )

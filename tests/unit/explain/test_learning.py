@@ -1,0 +1,116 @@
+"""Each trouble is found in a constructed run that has it, and nothing in one that learns."""
+
+import numpy as np
+import pytest
+
+from earwitness.explain import RULES, explain
+from earwitness.explain.learning import Seen, findings
+from earwitness.explain.window import Window
+from earwitness.series import Steps
+from earwitness.wire.jobs.v1 import jobs_pb2
+from earwitness.wire.metrics.v1.metrics_pb2 import Metric
+
+STEPS = 60
+
+HEALTHY = {
+    "correct.mean": (0.5, 0.8),
+    "groups.all_right": (0.05, 0.3),
+    "groups.all_wrong": (0.2, 0.05),
+    "think_tokens.mean": (40, 50),
+    "truncated_share": (0.02, 0.0),
+    "logprob_gap.mean": (1e-5, 2e-5),
+    "entropy": (0.8, 0.5),
+    "clip_share": (0.05, 0.05),
+    "kind.loudness": (0.5, 0.8),
+    "claims.pitch.supported": (8, 10),
+    "claims.pitch.contradicted": (5, 1),
+}
+"""Figures of a run that learns: first and last value."""
+
+
+def run(**ends: tuple[float, float]) -> Steps:
+    """Figures that go from one value to another, with a little noise."""
+    noise = np.random.default_rng(3)
+    figures = HEALTHY | {name.replace("__", "."): pair for name, pair in ends.items()}
+    return {
+        step + 1: {
+            name: (first + (last - first) * step / (STEPS - 1)) * (1 + 0.05 * noise.standard_normal())
+            for name, (first, last) in figures.items()
+        }
+        for step in range(STEPS)
+    }
+
+
+def found(steps: Steps, groups: dict[str, float] | None = None) -> list[str]:
+    return [finding.rule for finding in findings(Seen(Window(steps), groups or {}))]
+
+
+def test_a_run_that_learns_has_no_trouble() -> None:
+    assert found(run(), {"used": 700, "all correct": 100, "all wrong": 50}) == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "rule"),
+    [
+        ({"groups__all_wrong": (0.7, 0.8)}, "all_wrong"),
+        ({"groups__all_right": (0.4, 0.9)}, "all_right"),
+        ({"think_tokens__mean": (40, 4)}, "length_collapse"),
+        ({"logprob_gap__mean": (1e-5, 0.2)}, "logprob_gap"),
+        ({"logprob_gap__mean": (1e-3, 0.03)}, "logprob_gap"),
+        ({"entropy": (0.8, 0.02)}, "entropy_collapse"),
+        ({"truncated_share": (0.1, 0.5)}, "truncated"),
+        ({"clip_share": (0.1, 0.6)}, "clipped"),
+        ({"kind.timbre": (0.3, 0.3)}, "kinds_still"),
+        ({"claims__tempo.supported": (1, 1), "claims__tempo.contradicted": (4, 4)}, "claims_fail"),
+    ],
+)
+def test_trouble_is_found_and_nothing_else(ends: dict, rule: str) -> None:
+    assert found(run(**ends)) == [rule]
+
+
+@pytest.mark.parametrize(("reason", "rule"), [("all wrong", "all_wrong"), ("all correct", "all_right")])
+def test_groups_that_the_filter_dropped_count(reason: str, rule: str) -> None:
+    """Under dynamic filtering the trainer sees none of them."""
+    assert found(run(), {"used": 100, reason: 300}) == [rule]
+    assert found({}, {"used": 0, reason: 300}) == [rule]
+
+
+def test_a_kind_that_is_nearly_always_right_need_not_move() -> None:
+    assert found(run(**{"kind.timbre": (0.95, 0.95)})) == []
+
+
+def test_a_short_run_has_no_trend() -> None:
+    short = {step: figures for step, figures in run(think_tokens__mean=(40, 4)).items() if step % 10 == 0}
+    assert len(short) == 6 and found(short) == []
+
+
+def test_every_rule_says_what_it_looks_at() -> None:
+    assert all(rule.__doc__ for rule in RULES)
+
+
+def event(kind: str, step: int = 0, **figures: float) -> jobs_pb2.Event:
+    job = jobs_pb2.Job(job_id="small-1", stage_index=1, stage_type="rl", phase="train", step=step)
+    metrics = [Metric(name=name, value=value) for name, value in figures.items()]
+    return jobs_pb2.Event(kind=kind, metrics=metrics, job=job)
+
+
+def test_a_job_is_explained_from_its_events() -> None:
+    events = [event("stage", **{"seconds.sft": 12.0})]
+    events += [
+        event("step", step, **figures, **{"seconds.wait": 1.0, "seconds.train": 3.0}) for step, figures in run().items()
+    ]
+    events += [event("drop", **{"groups.used": 10, "groups.dropped": 32, "dropped.all wrong": 32})]
+    events += [event("drop", **{"groups.used": 20, "groups.dropped": 70, "dropped.all wrong": 70})]
+    told = explain(events)
+    (phase,) = told.phases
+    assert (told.job_id, told.seconds) == ("small-1", {"sft": 12.0})
+    assert (phase.stage_index, phase.name, phase.steps) == (1, "train", STEPS)
+    assert phase.groups == {"used": 20, "all wrong": 70}
+    assert phase.speed is not None and phase.speed.bound == "trainer"
+    assert [finding.rule for finding in phase.trouble] == ["all_wrong"]
+    assert phase.trouble[0].figures["share"] == pytest.approx(70 / 90)
+
+
+def test_a_job_that_has_not_begun_has_nothing_to_explain() -> None:
+    assert explain([event("state")]).phases == []
+    assert explain([]).phases == []

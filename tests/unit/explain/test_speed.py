@@ -1,0 +1,121 @@
+"""The bound of a mesh that is simulated in virtual time: a slow part is named, whatever the staleness."""
+
+import heapq
+from dataclasses import dataclass
+
+import pytest
+
+from earwitness.explain.speed import speed_of
+from earwitness.series import Steps
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+from trainer.rl.told import covered, stations
+
+GROUPS = 8
+STEPS = 30
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of each part; none bounds the others."""
+
+    workers: int = 4
+    generate: float = 1.0
+    score: float = 0.05
+    train: float = 1.0
+    send: float = 0.2
+    staleness: int = 0
+
+
+def simulated(pace: Pace) -> Steps:
+    """Workers that generate a group at a time, one reward worker, a trainer that publishes beside its next step."""
+    free = [(0.0, worker) for worker in range(pace.workers)]
+    scorer = trainer = sent = 0.0
+    served, stepped = {0: 0.0}, {0: 0.0}
+    steps: Steps = {}
+    for step in range(1, STEPS + 1):
+        version = max(0, step - 1 - pace.staleness)
+        groups = [wire.Group() for _ in range(GROUPS)]
+        for group in groups:
+            arrived = stepped[version]
+            able = max(arrived, served[version])
+            begun, worker = heapq.heappop(free)
+            begun = max(begun, able)
+            heapq.heappush(free, (begun + pace.generate, worker))
+            group.passages.add(station="rollout", worker=str(worker), arrived=arrived, able=able, begun=begun,
+                               ended=begun + pace.generate)  # fmt: skip
+        for group in sorted(groups, key=lambda g: g.passages[0].ended):
+            arrived = group.passages[0].ended
+            begun = max(scorer, arrived)
+            scorer = begun + pace.score
+            group.passages.add(station="reward", worker="r", arrived=arrived, able=arrived, begun=begun, ended=scorer)
+        taken = max(trainer, *(group.passages[-1].ended for group in groups))
+        done = taken + pace.train
+        blocked = max(0.0, sent - done)
+        sent = done + blocked + pace.send
+        steps[step] = {
+            "seconds.wait": taken - trainer,
+            "seconds.train": pace.train,
+            "seconds.publish": blocked,
+            "seconds.publish.send": pace.send,
+            **stations(groups, taken),
+        }
+        trainer = stepped[step] = done + blocked
+        served[step] = sent
+    return steps
+
+
+@pytest.mark.parametrize("staleness", [0, 2])
+@pytest.mark.parametrize(
+    ("slow", "bound"),
+    [
+        ({"workers": 1}, "rollout"),
+        ({"score": 1.0}, "reward"),
+        ({"train": 8.0}, "trainer"),
+        ({"send": 8.0}, "weights"),
+    ],
+)
+def test_what_is_slow_is_named(slow: dict, bound: str, staleness: int) -> None:
+    speed = speed_of(simulated(Pace(staleness=staleness, **slow)))
+    assert speed is not None
+    assert speed.bound == bound
+    assert sum(speed.parts.values()) == pytest.approx(1)
+    assert sum(speed.stations.values()) == pytest.approx(speed.step_seconds)
+    assert all(0 <= share <= 1 for share in speed.idle.values())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_promised_gain_is_not_missed_by_much(workers: int) -> None:
+    """What one more worker is said to give at best, it gives within the rounding to whole groups a worker."""
+    speed = speed_of(simulated(Pace(workers=workers)))
+    more = speed_of(simulated(Pace(workers=workers + 1)))
+    assert speed is not None and more is not None and speed.bound == "rollout"
+    gained = speed.step_seconds / more.step_seconds
+    assert 1 < gained <= speed.gain * 1.1
+    assert f"one more, beside {workers}, gives at most {speed.gain:.1f} times" in speed.words
+
+
+def test_idle_workers_are_seen() -> None:
+    slow_trainer = speed_of(simulated(Pace(train=8.0)))
+    assert slow_trainer is not None
+    assert slow_trainer.idle["rollout"] == pytest.approx(1 - 2.0 / slow_trainer.step_seconds, abs=0.01)
+    assert slow_trainer.idle["trainer"] < 0.3 < slow_trainer.idle["reward"]
+    assert slow_trainer.workers == {"rollout": 4, "reward": 1}
+
+
+def test_overlapping_work_counts_once() -> None:
+    assert covered([(0, 2), (1, 3), (5, 6)]) == 4
+    assert covered([(0, 9), (1, 2)]) == 9
+    assert covered([]) == 0
+
+
+def test_steps_without_groups_have_no_bound() -> None:
+    assert speed_of({}) is None
+    assert speed_of({1: {"loss": 1.0}, 2: {"loss": 0.5}}) is None
+
+
+def test_the_first_step_is_left_out_if_there_are_others() -> None:
+    steps = {1: {"seconds.wait": 100.0}, 2: {"seconds.wait": 1.0, "seconds.train": 3.0}}
+    speed = speed_of(steps)
+    assert speed is not None and speed.step_seconds == 4 and speed.bound == "trainer"
+    only = speed_of({1: steps[1]})
+    assert only is not None and only.step_seconds == 100

@@ -1,0 +1,106 @@
+"""What the groups of a step tell."""
+
+import pytest
+
+from earwitness.metrics import metric_of
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+from trainer.rl.told import MOST_KINDS, group_metrics
+
+NOW = 1000.0
+
+
+def group(kind: str, right: list[bool], claims: list[tuple[str, int]] = ()) -> wire.Group:
+    made = wire.Group(task=wire.GroupTask(prompt=wire.Prompt(kind=kind)))
+    for index, correct in enumerate(right):
+        trajectory = made.trajectories.add(index=index, token_ids=[7, 99, 8])
+        trajectory.versions.add(version=4 + 2 * index, tokens=3)
+        trajectory.reward.total, trajectory.reward.correct = float(index), correct
+        for family, verdict in claims:
+            trajectory.reward.claims.add(kind=family, verdict=verdict)
+            trajectory.reward.supported += verdict == wire.VERDICT_SUPPORTED
+            trajectory.reward.contradicted += verdict == wire.VERDICT_CONTRADICTED
+    made.passages.add(station="rollout", worker="a", arrived=980, able=983, begun=984, ended=990)
+    made.passages.add(station="reward", worker="b", arrived=990, able=990, begun=991, ended=993)
+    return made
+
+
+def told(*groups: wire.Group) -> dict[str, float]:
+    figures = group_metrics(groups, 6, [99], NOW)
+    assert all(metric_of(name) for name in figures)
+    return figures
+
+
+def test_figures_of_the_policy() -> None:
+    first = group("pitch", [True, False])
+    first.trajectories[0].reward.surrogate = True
+    first.trajectories[1].token_ids[1] = 98
+    figures = told(first)
+    assert figures["reward.mean"] == 0.5
+    assert figures["correct.mean"] == 0.5
+    assert figures["surrogate_share"] == 0.5
+    assert figures["think_tokens.mean"] == 2.0  # one is closed after a token, the other never
+    assert figures["staleness.mean"] == 1.0
+    assert figures["trajectories"] == 2
+    assert figures["supported_share"] == 0.0
+
+
+def test_groups_of_one_outcome_and_kinds() -> None:
+    figures = told(
+        group("pitch", [True, True]),
+        group("pitch", [False, True]),
+        group("tempo", [False, False]),
+        group("", [True, True]),
+    )
+    assert (figures["groups.all_right"], figures["groups.all_wrong"]) == (0.5, 0.25)
+    assert (figures["kind.pitch"], figures["kind.tempo"]) == (0.75, 0.0)
+    assert "kind." not in figures
+
+
+def test_what_was_dropped_does_not_count() -> None:
+    half = group("pitch", [True, False])
+    half.trajectories[1].reward.drop_reason = "verifier timed out"
+    figures = told(half)
+    assert (figures["groups.all_right"], figures["kind.pitch"], figures["trajectories"]) == (1.0, 1.0, 1)
+
+
+def test_kinds_with_figures_are_few() -> None:
+    often = [group("often", [True]), group("often", [False])]
+    many = [group(f"kind_{i}", [True]) for i in range(2 * MOST_KINDS)] + often
+    kinds = {name for name in told(*many) if name.startswith("kind.")}
+    assert len(kinds) == MOST_KINDS and "kind.often" in kinds
+
+
+def test_claims_are_counted_by_family() -> None:
+    verdicts = {
+        "pitch": [wire.VERDICT_SUPPORTED, wire.VERDICT_CONTRADICTED, wire.VERDICT_SUPPORTED],
+        "noise": [wire.VERDICT_NOT_CHECKABLE],
+    }
+    claims = [(family, verdict) for family, of in verdicts.items() for verdict in of]
+    figures = told(group("pitch", [True], claims))
+    assert (figures["claims.pitch.supported"], figures["claims.pitch.contradicted"]) == (2, 1)
+    assert not any(name.startswith("claims.noise") for name in figures)
+    assert figures["supported_share"] == pytest.approx(2 / 3)
+
+
+def test_a_group_s_seconds_add_up_to_its_life() -> None:
+    figures = told(group("pitch", [True]))
+    parts = ("seconds.weights", "seconds.queue.rollout", "seconds.generate", "seconds.queue.reward", "seconds.score",
+             "seconds.queue.trainer")  # fmt: skip
+    assert [figures[part] for part in parts] == [3, 1, 6, 1, 2, 7]
+    assert sum(figures[part] for part in parts) == NOW - 980
+
+
+def test_work_of_two_groups_at_once_is_that_of_one() -> None:
+    figures = told(group("pitch", [True]), group("pitch", [True]))
+    assert (figures["work.rollout"], figures["workers.rollout"]) == (6, 1)
+    other = group("pitch", [True])
+    other.passages[0].worker = "c"
+    figures = told(group("pitch", [True]), other)
+    assert (figures["work.rollout"], figures["workers.rollout"]) == (12, 2)
+    assert "work.reference" not in figures
+
+
+def test_groups_without_passages_have_no_seconds() -> None:
+    bare = group("pitch", [True])
+    del bare.passages[:]
+    assert not [name for name in told(bare) if name.startswith(("seconds.", "work."))]

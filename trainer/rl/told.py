@@ -1,0 +1,112 @@
+"""What the groups of a step say: of the policy, of the questions, and of the stations that they passed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from earwitness.chat import think_length
+from earwitness.metrics import CLAIMS, KIND, PART
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+WORK = {"rollout": "generate", "reward": "score", "reference": "reference"}
+"""What each station does with a group."""
+
+MOST_KINDS = 24
+"""Kinds of question with figures of their own in a step: those with the most groups."""
+
+
+def group_metrics(groups: Sequence[wire.Group], version: int, think_end: Sequence[int], now: float) -> dict[str, float]:
+    """The figures of a step's groups; shares of nothing (no checkable claim) are 0.
+
+    `version`: of the policy that will learn from them; `think_end`: ids of what closes the think block; `now`: seconds
+    since the Unix epoch.
+    """
+    trajectories = [t for group in groups for t in _kept(group)]
+    rewards = [t.reward for t in trajectories]
+    supported = sum(r.supported for r in rewards)
+    checked = supported + sum(r.contradicted for r in rewards)
+    parts = sorted({name for r in rewards for name in r.parts} - {"correct", "presence", "grounded"})  # told above
+    right = [_mean([t.reward.correct for t in kept]) for group in groups if (kept := _kept(group))]
+    return {
+        "reward.mean": _mean([r.total for r in rewards]),
+        "correct.mean": _mean([r.correct for r in rewards]),
+        "reasoning.mean": _mean([r.reasoning for r in rewards]),
+        **{f"{PART}{name}.mean": _mean([r.parts[name] for r in rewards]) for name in parts},
+        "supported_share": supported / checked if checked else 0.0,
+        "surrogate_share": _mean([r.surrogate for r in rewards]),
+        "truncated_share": _mean([r.truncated for r in rewards]),
+        "groups.all_right": _mean([share == 1 for share in right]),
+        "groups.all_wrong": _mean([share == 0 for share in right]),
+        "think_tokens.mean": _mean([think_length(t.token_ids, think_end) for t in trajectories]),
+        "staleness.mean": _mean([version - t.versions[0].version for t in trajectories]),
+        "trajectories": len(trajectories),
+        **_by_kind(groups),
+        **_claims(rewards),
+        **stations(groups, now),
+    }
+
+
+def stations(groups: Sequence[wire.Group], now: float) -> dict[str, float]:
+    """Mean seconds of a group from its issue until `now`, part by part; and what the workers of each station did.
+
+    `work.<station>`: seconds in which its workers had at least one of the groups in work, added up over the workers.
+    """
+    found: dict[str, float] = {}
+    for station, verb in WORK.items():
+        stays = [p for group in groups for p in group.passages if p.station == station]
+        if not stays:
+            continue
+        if station == "rollout":  # the others need no weights
+            found["seconds.weights"] = _mean([p.able - p.arrived for p in stays])
+        seconds = [p.ended - p.begun for p in stays]
+        found[f"seconds.queue.{station}"] = _mean([max(0.0, p.begun - p.able) for p in stays])
+        found[f"seconds.{verb}"] = _mean(seconds)
+        found[f"seconds.{verb}.max"] = max(seconds)
+        by_worker = defaultdict(list)
+        for stay in stays:
+            by_worker[stay.worker].append((stay.begun, stay.ended))
+        found[f"work.{station}"] = sum(covered(spans) for spans in by_worker.values())
+        found[f"workers.{station}"] = len(by_worker)
+    ready = [group.passages[-1].ended for group in groups if group.passages]
+    if ready:
+        found["seconds.queue.trainer"] = max(0.0, _mean([now - ended for ended in ready]))
+    return found
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Seconds that lie in at least one of the spans (begin, end)."""
+    total, reached = 0.0, -np.inf
+    for begin, end in sorted(spans):
+        total += max(0.0, end - max(begin, reached))
+        reached = max(reached, end)
+    return total
+
+
+def _by_kind(groups: Sequence[wire.Group]) -> dict[str, float]:
+    """Share of right answers by kind of question."""
+    right: defaultdict[str, list[bool]] = defaultdict(list)
+    for group in groups:
+        if group.task.prompt.kind:
+            right[group.task.prompt.kind] += [t.reward.correct for t in _kept(group)]
+    most = sorted(right, key=lambda kind: (-len(right[kind]), kind))[:MOST_KINDS]
+    return {f"{KIND}{kind}": _mean(right[kind]) for kind in sorted(most)}
+
+
+def _claims(rewards: Sequence[wire.Reward]) -> dict[str, float]:
+    """By family of claims, how many the waveform supported and contradicted."""
+    told = {wire.VERDICT_SUPPORTED: "supported", wire.VERDICT_CONTRADICTED: "contradicted"}
+    counts = Counter(
+        f"{CLAIMS}{claim.kind}.{told[claim.verdict]}" for r in rewards for claim in r.claims if claim.verdict in told
+    )
+    return {name: float(counts[name]) for name in sorted(counts)}
+
+
+def _kept(group: wire.Group) -> list[wire.Trajectory]:
+    return [t for t in group.trajectories if not t.reward.drop_reason]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0
