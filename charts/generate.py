@@ -26,7 +26,7 @@ DEFAULTS = "defaults"
 
 TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "number", "seq": "array", "map": "object"}
 
-QUANTITY = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?)?$"}
+QUANTITY = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(m|k|[KMGTPE]i|[MGTPE])?)?$"}
 """A Kubernetes quantity, never negative; "" where a value may be left out."""
 
 NAME = {
@@ -36,11 +36,36 @@ NAME = {
 }
 """The name of an object in Kubernetes (RFC 1123); "" where a value may be left out."""
 
+LABEL = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)"
+"""A value of a label, and a label's name after its prefix."""
+
+QUALIFIED = rf"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?{LABEL}$"
+"""Key of a label or an annotation."""
+
+OURS = r"^(app\.kubernetes\.io/(name|instance|component|version|part-of|managed-by)|helm\.sh/chart)$"
+"""Labels that the chart sets itself; its selectors stand on some of them."""
+
 AMOUNTS = {"type": "object", "additionalProperties": {"anyOf": [QUANTITY, {"type": "number", "minimum": 0}]}}
 
 DEFINITIONS: dict[str, Any] = {
     "quantity": QUANTITY,
     "name": NAME,
+    "key": {"type": "string", "pattern": "^[-._a-zA-Z0-9]{1,253}$"},
+    "labels": {
+        "type": "object",
+        "propertyNames": {"pattern": QUALIFIED, "not": {"pattern": OURS}},
+        "additionalProperties": {"type": ["string", "number", "boolean"], "pattern": rf"^{LABEL}?$"},
+    },
+    "annotations": {
+        "type": "object",
+        "propertyNames": {"pattern": QUALIFIED},
+        "additionalProperties": {"type": ["string", "number", "boolean"]},
+    },
+    "container": {
+        "type": "object",
+        "required": ["name", "image"],
+        "properties": {"name": {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}},
+    },
     "resources": {
         "type": "object",
         "properties": {"requests": AMOUNTS, "limits": AMOUNTS, "claims": {"type": "array"}},

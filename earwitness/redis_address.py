@@ -9,17 +9,21 @@ last `@` belongs to it. No error and no text of an address ever shows it.
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from earwitness.errors import InputError, shown
 
 SCHEMES = ("redis", "rediss", "unix")
 PORT = 6379
+BETWEEN = re.compile(rf",(?=\s*(?:(?:{'|'.join(SCHEMES)})://|,*\s*$))")
+"""Between two URLs of a list, or after the last."""
+
 PORTS = range(1, 2**16)
 DATABASES = range(2**31)
 """Redis takes a database's number as a C int."""
@@ -63,6 +67,20 @@ class RedisAddress:
             return {**login, "path": self.path}
         tls = {name: CHECKS[value] if name == "ssl_cert_reqs" else value for name, value in self.tls}
         return {**login, "host": self.host, "port": self.port, **tls}
+
+
+def with_password(url: str, password: str) -> str:
+    """The URL with that password, percent-encoded, where it names a user and no password of its own."""
+    scheme, separator, rest = url.partition("://")
+    user, at, where = rest.partition("@")
+    if not password or not at or set(user) & set(":/"):
+        return url
+    return f"{scheme}{separator}{user}:{quote(password, safe='', errors='surrogateescape')}@{where}"
+
+
+def several(text: str) -> tuple[str, ...]:
+    """The URLs of a list with commas between them; one within a URL, in its password say, is no end of it."""
+    return tuple(url.strip() for url in BETWEEN.split(text) if url.strip())
 
 
 def parse(url: str, name: str = "Redis URL") -> RedisAddress:

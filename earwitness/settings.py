@@ -11,7 +11,7 @@ from pathlib import Path
 
 from earwitness.errors import InputError, shown
 from earwitness.loopback import is_loopback
-from earwitness.redis_address import parse
+from earwitness.redis_address import parse, several, with_password
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,14 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read EW_* variables. Raises InputError naming the variable that is wrong."""
+        """Read EW_* variables; EW_REDIS_PASSWORD is put into URLs that name a user and no password.
+
+        Raises InputError naming the variable that is wrong.
+        """
+        password = environ.get("EW_REDIS_PASSWORD", "")
         settings = cls(
-            queue_url=environ.get("EW_QUEUE_URL", ""),
-            weights_urls=tuple(u.strip() for u in environ.get("EW_WEIGHTS_URLS", "").split(",") if u.strip()),
+            queue_url=with_password(environ.get("EW_QUEUE_URL", ""), password),
+            weights_urls=tuple(with_password(u, password) for u in several(environ.get("EW_WEIGHTS_URLS", ""))),
             weights_anchors=environ.get("EW_WEIGHTS_ANCHORS", ""),
             listen=environ.get("EW_LISTEN", "127.0.0.1:0"),
             trainer=environ.get("EW_TRAINER", ""),

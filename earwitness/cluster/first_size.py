@@ -1,78 +1,62 @@
-"""Gives a new mesh its first number of rollout workers, once, right after the install.
-
-`python -m earwitness.cluster.first_size`.
+"""Gives a new mesh its first number of rollout workers, once, when its jobs service begins.
 
 The chart renders no number of replicas, because then `kubectl scale` and the next upgrade would fight. This writes the
-scale subresource, as `kubectl scale` does, with the service account of the pod it runs in. EW_SCALE_NAMESPACE,
-EW_SCALE_DEPLOYMENT and EW_SCALE_REPLICAS say where and how many.
+scale subresource, as `kubectl scale` does, unless somebody has scaled already. Which Deployment has had its size stands
+in the queue Redis, by the identity that Kubernetes gives each: one that is installed anew gets its size anew.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import ssl
-import sys
-import urllib.error
-import urllib.request
-from pathlib import Path
+import asyncio
+from typing import Any
 
-from earwitness.errors import EarwitnessError, InfrastructureError, InputError, shown
-from earwitness.log import get_logger
-
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where Kubernetes mounts a pod's token and the API server's authority."""
-
-ANSWER_SECONDS = 20.0
-"""Longest wait for the API server; the Job around this tries again."""
+from earwitness.cluster.own_api import OwnApi
+from earwitness.errors import InfrastructureError
+from earwitness.log import Logger
 
 FIELD_MANAGER = "earwitness-first-size"
 """Who owns the field afterwards, so that `kubectl get --show-managed-fields` tells."""
 
+SIZED = "ew:first-size"
+"""Key in the queue Redis: uid of the Deployment that has had its first size."""
 
-def set_replicas(server: str, namespace: str, deployment: str, replicas: int, account: Path = ACCOUNT) -> None:
-    """Patch the scale of a Deployment. Raises InfrastructureError with what the API server said."""
-    url = f"{server}/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}/scale?fieldManager={FIELD_MANAGER}"
-    request = urllib.request.Request(
-        url,
-        data=json.dumps({"spec": {"replicas": replicas}}).encode(),
-        method="PATCH",
-        headers={
-            "Authorization": f"Bearer {(account / 'token').read_text().strip()}",
-            "Content-Type": "application/merge-patch+json",
-        },
-    )
-    trust = ssl.create_default_context(cafile=str(account / "ca.crt")) if server.startswith("https:") else None
-    try:
-        urllib.request.urlopen(request, timeout=ANSWER_SECONDS, context=trust).close()
-    except urllib.error.HTTPError as error:
-        said = error.read(2000).decode(errors="replace")
-        raise InfrastructureError(f"the scale of {deployment}", 0.0, f"{error.code}: {said}") from error
-    except OSError as error:
-        raise InfrastructureError(f"the API server {server}", ANSWER_SECONDS, str(error)) from error
+UNSCALED = 1
+"""Replicas of a Deployment that says none."""
+
+RETRY_SECONDS = 5.0
+"""The Deployment may be made a moment after this service; a right may be granted later."""
 
 
-def main() -> int:
-    """Entry point; returns the exit status."""
-    log = get_logger("first-size")
-    try:
-        replicas = os.environ.get("EW_SCALE_REPLICAS", "")
-        if not re.fullmatch(r"[0-9]{1,5}", replicas):
-            raise InputError("EW_SCALE_REPLICAS", f"{shown(replicas)} is not a number", "a whole number up to 99999")
-        host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
-        host = f"[{host}]" if ":" in host else host
-        deployment = os.environ["EW_SCALE_DEPLOYMENT"]
-        set_replicas(f"https://{host}:{port}", os.environ["EW_SCALE_NAMESPACE"], deployment, int(replicas))
-    except KeyError as error:
-        log.error("cannot run", reason=f"{error.args[0]} is not set")
-        return 1
-    except EarwitnessError as error:
-        log.error("cannot run", reason=str(error))
-        return 1
-    log.info("scaled", deployment=deployment, replicas=int(replicas))
-    return 0
+async def set_first_size(api: OwnApi, redis: Any, deployment: str, replicas: int, log: Logger) -> None:
+    """Returns when `deployment` has had its first size. `redis`: an asyncio client. Goes on trying while it may not."""
+    said = ""
+    while True:
+        try:
+            changed = await _try(api, redis, deployment, replicas)
+        except InfrastructureError as error:
+            if str(error) != said:
+                said = str(error)
+                log.warning("no first size yet", deployment=deployment, reason=said)
+            await asyncio.sleep(RETRY_SECONDS)
+            continue
+        if changed:
+            log.info("scaled", deployment=deployment, replicas=replicas)
+        return
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+async def _try(api: OwnApi, redis: Any, deployment: str, replicas: int) -> bool:
+    """True if the size was set, False if it is none of our business any more."""
+    path = f"apis/apps/v1//deployments/{deployment}/scale"
+    scale = await asyncio.to_thread(api.ask, "GET", path)
+    uid = scale["metadata"]["uid"]
+    if await redis.get(SIZED) == uid.encode():
+        return False
+    changed = scale["spec"].get("replicas", 0) == UNSCALED
+    if changed:
+        wanted = {
+            "metadata": {"resourceVersion": scale["metadata"]["resourceVersion"]},  # nobody has scaled since
+            "spec": {"replicas": replicas},
+        }
+        await asyncio.to_thread(api.ask, "PATCH", f"{path}?fieldManager={FIELD_MANAGER}", wanted)
+    await redis.set(SIZED, uid)
+    return changed

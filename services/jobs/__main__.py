@@ -7,6 +7,7 @@ import sys
 from prometheus_client import REGISTRY
 
 from earwitness.errors import InputError
+from earwitness.jobs.in_kubernetes import in_kubernetes
 from earwitness.jobs.mesh import MeshView
 from earwitness.jobs.mesh_metrics import MeshMetrics
 from earwitness.jobs.runner import Runner
@@ -38,7 +39,7 @@ async def run(settings: Settings) -> None:
             "jobs",
             settings,
             lambda s: jobs_pb2_grpc.add_JobServiceServicer_to_server(service, s),
-            [runner.run(), metrics.follow()],
+            [runner.run(), metrics.follow(), *in_kubernetes(redis, log)],
         )
     await redis.aclose()
 

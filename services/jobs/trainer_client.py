@@ -29,7 +29,14 @@ START_SECONDS = 60.0
 WORK_SECONDS = 1800.0
 """Deadline of calls that answer when work is done: make a model, load and publish weights, finish an update."""
 
-_ABSENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+_ABSENT = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+    # While pods are replaced, one with another token may still answer under the name.
+    grpc.StatusCode.UNAUTHENTICATED,
+)
+"""What a trainer that is not there, or not the one we know, answers with."""
 
 
 class TrainerClient:

@@ -13,6 +13,7 @@ import yaml
 from kubernetes.stream import stream
 
 from earwitness.cluster import Api, Pod, Release, find_release, pods_of
+from earwitness.cluster.release import COMPONENT
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "earwitness"
@@ -57,7 +58,16 @@ class Installed:
         self.namespace = namespace
         self.helm = helm.Config(kubeconfig_path=os.environ["KUBECONFIG"], namespace=namespace)
         self.installed_at = time.monotonic()
-        self.helm.install(CHART, NAME, values(), namespace=namespace)
+        self.install()
+
+    def install(self) -> None:
+        """`helm install`, also after an `uninstall`."""
+        self.helm.install(CHART, NAME, values(), namespace=self.namespace)
+
+    def uninstall(self) -> None:
+        """`helm uninstall`; returns when no pod is left."""
+        self.helm.uninstall(NAME, timeout=300, wait="watcher")
+        until("all pods to be gone", lambda: not self.api.core.list_namespaced_pod(self.namespace).items)
 
     @property
     def release(self) -> Release:
@@ -71,6 +81,11 @@ class Installed:
     def pods(self, component: str) -> list[Pod]:
         """Of one component, those on their way out too."""
         return pods_of(self.api, self.release, component)
+
+    def identities(self) -> dict[str, str]:
+        """Component of each pod that is to stay -> what Kubernetes knows it by; of several of one, any."""
+        found = self.api.core.list_namespaced_pod(self.namespace, label_selector=self.release.labels).items
+        return {p.metadata.labels[COMPONENT]: p.metadata.uid for p in found if p.metadata.deletion_timestamp is None}
 
     def wait_ready(self, component: str, count: int) -> list[Pod]:
         """The pods, once there are `count` and all are ready."""

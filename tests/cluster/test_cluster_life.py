@@ -6,9 +6,10 @@ import os
 import time
 from pathlib import Path
 
+import helm_python as helm
 import pytest
 import yaml
-from cluster_kit import NAME, ROOT, Installed, until
+from cluster_kit import NAME, ROOT, Installed, until, values
 
 from earwitness.client import TERMINAL, Mesh, state_name
 from earwitness.cluster import scale
@@ -20,6 +21,8 @@ FIRST_STEP_SECONDS = 180.0
 JOB_SECONDS = 3600.0
 RECIPE = Path(os.environ.get("EW_CLUSTER_RECIPE", ROOT / "tests/cluster/recipe.yaml"))
 
+COMPONENTS = ("queue", "weights", "jobs", "trainer", "rollout", "reward")
+
 pytestmark = pytest.mark.timeout(JOB_SECONDS + 600)
 
 
@@ -29,6 +32,11 @@ def job(mesh: Installed) -> str:
     mesh.wait_ready("jobs", 1)
     with Mesh.in_cluster(mesh.namespace) as client:
         return client.submit(RECIPE).job_id
+
+
+def all_ready(mesh: Installed) -> None:
+    for component in COMPONENTS:
+        mesh.wait_ready(component, 1)
 
 
 def stage(job: jobs_pb2.Job) -> str:
@@ -84,9 +92,47 @@ def test_an_upgrade_keeps_the_size_that_was_scaled(mesh: Installed, job: str) ->
     mesh.helm.rollback(NAME, version=1)
     assert mesh.size("rollout") == 2
     scale(mesh.api, mesh.release, "rollout", 1)
-    mesh.wait_ready("rollout", 1)
-    mesh.wait_ready("trainer", 1)
-    mesh.wait_ready("jobs", 1)
+    all_ready(mesh)
+
+
+def test_a_log_level_replaces_exactly_the_pods_that_read_it(mesh: Installed, job: str) -> None:
+    before = mesh.identities()
+    mesh.upgrade(reward={**values()["reward"], "logLevel": "debug"})
+    until("another reward pod", lambda: mesh.identities().get("reward", before["reward"]) != before["reward"])
+    all_ready(mesh)
+    after = mesh.identities()
+    assert {name for name in before if before[name] != after[name]} == {"reward"}
+
+
+def test_a_change_that_kubernetes_forbids_is_refused_and_touches_nothing(mesh: Installed, job: str) -> None:
+    before = mesh.identities()
+    with pytest.raises(helm.HelmError, match=r"queue\.persistence\.size cannot change"):
+        mesh.upgrade(queue={**values()["queue"], "persistence": {"size": "3Gi"}})
+    assert mesh.identities() == before
+
+
+def test_a_password_of_any_characters_opens_both_servers_in_the_middle_of_a_job(mesh: Installed, job: str) -> None:
+    words = {"token": "another-token", "redis-password": "a/b c@d:e#f%41'\"\\$(HOME)"}
+    mesh.api.core.create_namespaced_secret(mesh.namespace, {"metadata": {"name": "own"}, "stringData": words})
+    before = in_training(mesh, job, 1).step
+    mesh.upgrade(auth={"existingSecret": "own"})
+    all_ready(mesh)
+    in_training(mesh, job, before + 1)
+    for component in COMPONENTS:
+        for pod in mesh.pods(component):
+            log = mesh.api.core.read_namespaced_pod_log(pod.name, mesh.namespace)
+            assert words["redis-password"] not in log
+    mesh.upgrade()
+    all_ready(mesh)
+    mesh.api.core.delete_namespaced_secret("own", mesh.namespace)
+
+
+def test_a_mesh_that_is_installed_anew_goes_on_with_the_job(mesh: Installed, job: str) -> None:
+    before = in_training(mesh, job, 1).step
+    mesh.uninstall()
+    mesh.install()
+    all_ready(mesh)
+    in_training(mesh, job, before + 1)
 
 
 def test_the_job_succeeds_and_the_ledger_is_exact(mesh: Installed, job: str) -> None:
@@ -109,9 +155,8 @@ def test_helm_test_runs_a_job_through_every_service(mesh: Installed) -> None:
     mesh.helm.test(NAME, timeout=900)
 
 
-def test_uninstalling_leaves_nothing_but_the_claimed_volumes(mesh: Installed) -> None:
-    mesh.helm.uninstall(NAME, timeout=300, wait="watcher")
-    until("all pods to be gone", lambda: not mesh.api.core.list_namespaced_pod(mesh.namespace).items)
+def test_uninstalling_leaves_nothing_but_the_claimed_volumes_and_what_opens_them(mesh: Installed) -> None:
+    mesh.uninstall()
     core, apps = mesh.api.core, mesh.api.apps
     assert {c.metadata.name for c in core.list_namespaced_persistent_volume_claim(mesh.namespace).items} == {
         f"{NAME}-data",
@@ -137,4 +182,4 @@ def test_uninstalling_leaves_nothing_but_the_claimed_volumes(mesh: Installed) ->
         for a in core.list_namespaced_service_account(mesh.namespace).items
         if a.metadata.name != "default"
     ]
-    assert left == []
+    assert left == [f"{NAME}-auth"]

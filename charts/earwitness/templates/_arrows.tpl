@@ -26,7 +26,9 @@ weights: {6379: [trainer, rollout]}
 - weights
 {{- end }}
 - client
-{{- if and (gt (int .Values.rollout.initialReplicas) 1) (eq .Values.rollout.autoscaling.provider "none") }}
-- first-size
-{{- end }}
+{{- end -}}
+
+{{/* "true" if the jobs service sets the first number of rollout workers. Takes the root. */}}
+{{- define "ew.setsFirstSize" -}}
+{{- and (gt (int .Values.rollout.initialReplicas) 1) (eq .Values.rollout.autoscaling.provider "none") -}}
 {{- end -}}

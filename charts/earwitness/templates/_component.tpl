@@ -6,14 +6,7 @@
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ include "ew.serviceAccountName" . | quote }}
-  namespace: {{ .root.Release.Namespace | quote }}
-  labels:
-    {{- include "ew.labels" . | nindent 4 }}
-  {{- with .values.serviceAccount.annotations }}
-  annotations:
-    {{- include "ew.strings" . | nindent 4 }}
-  {{- end }}
+  {{- include "ew.metadata" (dict "root" .root "component" .component "name" (include "ew.serviceAccountName" .) "annotations" .values.serviceAccount.annotations) | nindent 2 }}
 automountServiceAccountToken: false
 {{- end }}
 {{- if .values.podDisruptionBudget.enabled }}

@@ -1,9 +1,14 @@
-{{/* Prefix of every name; room is left for the longest suffix. Some are names of Services, which begin with a letter and
-     hold no dot: what Kubernetes would refuse in the middle of an install is refused before it. */}}
+{{/* Prefix of every name. Some are names of Services, which begin with a letter and hold no dot, and the longest ending
+     needs room: what Kubernetes would refuse in the middle of an install is refused before it. Nothing is cut, or two
+     releases could come to one name. */}}
 {{- define "ew.fullname" -}}
-{{- $name := default .Release.Name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- $name := default .Release.Name .Values.fullnameOverride -}}
+{{- $what := ternary "fullnameOverride" "the release's name" (not (empty .Values.fullnameOverride)) -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
-{{- fail (printf "%s %q cannot begin the names of Services; expected a lower-case letter, then lower-case letters, digits and hyphens: set fullnameOverride" (ternary "fullnameOverride" "the release's name" (not (empty .Values.fullnameOverride))) $name) -}}
+{{- fail (printf "%s %q cannot begin the names of Services; expected a lower-case letter, then lower-case letters, digits and hyphens: set fullnameOverride" $what $name) -}}
+{{- end -}}
+{{- if gt (len $name) 40 -}}
+{{- fail (printf "%s %q has %d characters and leaves no room for the endings of names; expected at most 40: set fullnameOverride" $what $name (len $name)) -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .Release.Namespace) -}}
 {{- fail (printf "the namespace %q is no name of one; expected lower-case letters, digits and hyphens, at most 63" .Release.Namespace) -}}
@@ -25,17 +30,6 @@
 {{- toYaml $out -}}
 {{- end -}}
 
-{{/* YAML of a list of environment variables, whose values are strings. */}}
-{{- define "ew.variables" -}}
-{{- $out := list -}}
-{{- range . -}}
-{{- $variable := deepCopy . -}}
-{{- if hasKey . "value" -}}{{- $_ := set $variable "value" (include "ew.string" .value) -}}{{- end -}}
-{{- $out = append $out $variable -}}
-{{- end -}}
-{{- toYaml $out -}}
-{{- end -}}
-
 {{/* The immutable subset of the labels, for selectors. Takes (root, component). */}}
 {{- define "ew.selectorLabels" -}}
 app.kubernetes.io/name: earwitness
@@ -46,18 +40,29 @@ app.kubernetes.io/component: {{ .component }}
 {{/* Labels of an object. Takes (root, component). */}}
 {{- define "ew.labels" -}}
 {{ include "ew.selectorLabels" . }}
+{{- with .root.Values.commonLabels }}
+{{ include "ew.strings" . }}
+{{- end }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: earwitness
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name (.root.Chart.Version | replace "+" "_") }}
 {{- end -}}
 
-{{/* Name, namespace and labels of an object. Takes (root, component[, suffix]). */}}
+{{/* Name, namespace, labels and annotations of an object. Takes (root, component) and of what differs: name, or suffix
+     (its ending, the component's name otherwise), labels, annotations. */}}
 {{- define "ew.metadata" -}}
-name: {{ include "ew.fullname" .root }}-{{ default .component .suffix }}
+name: {{ default (printf "%s-%s" (include "ew.fullname" .root) (default .component .suffix)) .name | quote }}
 namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- include "ew.labels" . | nindent 2 }}
+  {{- with .labels }}
+  {{- include "ew.strings" . | nindent 2 }}
+  {{- end }}
+{{- with merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations }}
+annotations:
+  {{- include "ew.strings" . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{/* YAML of a map under which another is laid: maps are merged, everything else (false, 0, "" and lists too) replaces.

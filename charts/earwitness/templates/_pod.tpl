@@ -1,69 +1,58 @@
 {{/* The pod template of every component. Takes root, component, values (merged), and of what differs:
      command    list
      ports      map of name -> number
-     env        YAML list, before the values' own
+     env        YAML list, to which the values' own is added
      mounts, volumes   YAML lists, before the values' own
-     probes     map of startup, readiness, liveness -> YAML of the action; without it gRPC on the health port
+     probe      the action of all probes; without it gRPC on the health port
      artifacts  true: mounts the shared volume and works there
-     labels, annotations, podGroup, schedulerName   of the trainer's gang */}}
+     apiToken   true: mounts a token of the Kubernetes API
+     labels, annotations, podGroup, schedulerName   of the trainer's gang
+     A change of it replaces the pods, so nothing stands here that changes without them: no version of the chart. */}}
 {{- define "ew.pod" -}}
 {{- $values := .values -}}
 metadata:
   labels:
-    {{- include "ew.labels" . | nindent 4 }}
+    {{- include "ew.selectorLabels" . | nindent 4 }}
     {{- if hasKey .ports "metrics" }}
     earwitness.io/metrics: "true"
     {{- end }}
-    {{- with merge (dict) (default (dict) .labels) $values.podLabels }}
+    {{- with merge (dict) (default (dict) .labels) $values.podLabels .root.Values.commonLabels }}
     {{- include "ew.strings" . | nindent 4 }}
     {{- end }}
+  {{- with merge (dict) (default (dict) .annotations) $values.podAnnotations .root.Values.commonAnnotations }}
   annotations:
-    checksum/config: {{ include "ew.config" .root | sha256sum | quote }}
-    {{- with merge (dict) (default (dict) .annotations) $values.podAnnotations }}
     {{- include "ew.strings" . | nindent 4 }}
-    {{- end }}
+  {{- end }}
 spec:
   serviceAccountName: {{ include "ew.serviceAccountName" . | quote }}
-  automountServiceAccountToken: false
+  automountServiceAccountToken: {{ eq (toString .apiToken) "true" }}
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ int $values.terminationGracePeriodSeconds }}
-  {{- with .root.Values.imagePullSecrets }}
-  imagePullSecrets:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with default $values.schedulerName .schedulerName }}
-  schedulerName: {{ . | quote }}
-  {{- end }}
+  {{- include "ew.placement" . | nindent 2 }}
   {{- with .podGroup }}
   schedulingGroup: {podGroupName: {{ . | quote }}}
   {{- end }}
-  {{- with $values.priorityClassName }}
-  priorityClassName: {{ . | quote }}
+  {{- if $values.hostNetwork }}
+  hostNetwork: true
   {{- end }}
-  {{- with $values.runtimeClassName }}
-  runtimeClassName: {{ . | quote }}
+  {{- if $values.hostIPC }}
+  hostIPC: true
   {{- end }}
-  {{- with $values.nodeSelector }}
-  nodeSelector:
-    {{- include "ew.strings" . | nindent 4 }}
+  {{- with default (ternary "ClusterFirstWithHostNet" "" $values.hostNetwork) $values.dnsPolicy }}
+  dnsPolicy: {{ . | quote }}
   {{- end }}
-  {{- with $values.tolerations }}
-  tolerations:
+  {{- with $values.dnsConfig }}
+  dnsConfig:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with $values.affinity }}
-  affinity:
+  {{- with $values.gpu.claims }}
+  resourceClaims:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- if $values.topologySpreadConstraints }}
-  topologySpreadConstraints:
-    {{- $own := dict "labelSelector" (dict "matchLabels" (include "ew.selectorLabels" . | fromYaml)) }}
-    {{- range $values.topologySpreadConstraints }}
-    - {{ toYaml (merge (deepCopy .) $own) | nindent 6 | trim }}
-    {{- end }}
+  {{- with $values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
   {{- end }}
-  securityContext:
-    {{- toYaml $values.podSecurityContext | nindent 4 }}
   containers:
     - name: {{ .component }}
       image: {{ include "ew.image" . | quote }}
@@ -76,16 +65,12 @@ spec:
         {{- range $name, $number := .ports }}
         - {name: {{ $name }}, containerPort: {{ $number }}, protocol: TCP}
         {{- end }}
+      {{- with $values.envFrom }}
       envFrom:
-        - configMapRef: {name: {{ include "ew.fullname" .root }}-config}
-        {{- with $values.envFrom }}
         {{- toYaml . | nindent 8 }}
-        {{- end }}
+      {{- end }}
       env:
-        {{- .env | nindent 8 }}
-        {{- with $values.env }}
-        {{- include "ew.variables" . | nindent 8 }}
-        {{- end }}
+        {{- include "ew.variables" (dict "own" .env "more" $values.env) | nindent 8 }}
       {{- range $probe, $service := dict "startup" "" "readiness" .component "liveness" "" }}
       {{ $probe }}Probe:
         {{- toYaml (get $values.probes $probe) | nindent 8 }}
@@ -100,14 +85,7 @@ spec:
         preStop: {sleep: {seconds: {{ . }}}}
       {{- end }}
       resources:
-        {{- $resources := deepCopy $values.resources }}
-        {{- if $values.gpu.count }}
-        {{- range $kind := list "requests" "limits" }}
-        {{- $amounts := get $resources $kind | default dict }}
-        {{- $resources = set $resources $kind (set $amounts $values.gpu.resource (int $values.gpu.count)) }}
-        {{- end }}
-        {{- end }}
-        {{- toYaml $resources | nindent 8 }}
+        {{- include "ew.resources" $values | nindent 8 }}
       securityContext:
         {{- toYaml $values.securityContext | nindent 8 }}
       volumeMounts:
@@ -127,6 +105,9 @@ spec:
         {{- with $values.volumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
+    {{- with $values.sidecars }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   volumes:
     - name: scratch
       emptyDir: {sizeLimit: {{ $values.scratchSize | quote }}}
@@ -148,4 +129,62 @@ spec:
     {{- with $values.volumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end -}}
+
+{{/* What a pod's spec says of who may pull its image, where it may run and as whom. Takes root, component, values and,
+     for the gang, schedulerName. */}}
+{{- define "ew.placement" -}}
+{{- $values := .values -}}
+securityContext:
+  {{- toYaml $values.podSecurityContext | nindent 2 }}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with default $values.schedulerName .schedulerName }}
+schedulerName: {{ . | quote }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with $values.runtimeClassName }}
+runtimeClassName: {{ . | quote }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- include "ew.strings" . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if $values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- $own := dict "labelSelector" (dict "matchLabels" (include "ew.selectorLabels" . | fromYaml)) }}
+  {{- range $values.topologySpreadConstraints }}
+  - {{ toYaml (merge (deepCopy .) $own) | nindent 4 | trim }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* YAML of a container's resources with its GPUs: as an extended resource, or as claims of dynamic resource allocation.
+     Takes a component's values. */}}
+{{- define "ew.resources" -}}
+{{- $resources := dict -}}
+{{- range $kind := list "requests" "limits" -}}
+{{- $amounts := dict -}}
+{{- range $name, $amount := get $.resources $kind | default dict -}}
+{{- $_ := set $amounts $name (include "ew.string" $amount) -}}
+{{- end -}}
+{{- if $.gpu.count -}}{{- $_ := set $amounts $.gpu.resource (int $.gpu.count) -}}{{- end -}}
+{{- if $amounts -}}{{- $_ := set $resources $kind $amounts -}}{{- end -}}
+{{- end -}}
+{{- $claims := .resources.claims | default list -}}
+{{- range .gpu.claims -}}{{- $claims = append $claims (dict "name" .name) -}}{{- end -}}
+{{- if $claims -}}{{- $_ := set $resources "claims" $claims -}}{{- end -}}
+{{- toYaml $resources -}}
 {{- end -}}

@@ -27,15 +27,17 @@ io-threads {{ int .values.ioThreads }}
 {{- end }}
 {{- end -}}
 
-{{/* Starts the server. The password comes from the environment and never stands on a command line; the only user may
-     touch only our keys and may run neither admin nor dangerous commands. Nobody can be the default user, which is off,
+{{/* Starts the server. Of the password, which comes from the environment, only the digest is written down: a file of
+     users takes no blank, and an error of the server repeats its line. The only user may touch only our keys and may run
+     neither admin nor dangerous commands. Nobody can be the default user, which is off,
      but it keeps its rights: with them Redis reads back the transactions in its append-only file, and without them it
      leaves out every write of a script, silently. */}}
 {{- define "ew.redisStart" -}}
 set -eu
 umask 077
-printf 'user default off ~ew:* &ew:* +@all\nuser earwitness on >%s ~ew:* resetchannels &ew:* +@all -@admin -@dangerous +info\n' "$EW_REDIS_PASSWORD" >/tmp/users.acl
-unset EW_REDIS_PASSWORD
+digest=$(printf %s "$EW_REDIS_PASSWORD" | sha256sum)
+printf 'user default off ~ew:* &ew:* +@all\nuser earwitness on #%s ~ew:* resetchannels &ew:* +@all -@admin -@dangerous +info\n' "${digest%% *}" >/tmp/users.acl
+unset EW_REDIS_PASSWORD REDISCLI_AUTH
 exec valkey-server /etc/redis/redis.conf
 {{- end -}}
 

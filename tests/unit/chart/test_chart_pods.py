@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import helm_python as helm
 import pytest
+import yaml
 
 Object = dict[str, Any]
 Pods = Callable[[list[Object]], dict[str, Object]]
@@ -78,14 +81,40 @@ def test_pods_meet_pod_security_restricted(objects: list[Object], pods: Pods) ->
         assert kinds <= {"emptyDir", "persistentVolumeClaim", "configMap", "secret"}, name
 
 
-def test_only_the_first_size_hook_gets_a_token(objects: list[Object], pods: Pods, of_kind: OfKind) -> None:
+def test_only_a_jobs_service_with_something_to_do_there_gets_a_token(
+    objects: list[Object], pods: Pods, of_kind: OfKind
+) -> None:
     with_token = [name for name, pod in pods(objects).items() if pod["spec"]["automountServiceAccountToken"]]
-    assert with_token in ([], ["Job/ew-first-size"])
-    for role in of_kind(objects, "Role").values():
-        rule = {"resources": ["deployments/scale"], "resourceNames": ["ew-rollout"], "verbs": ["patch"]}
+    roles = of_kind(objects, "Role")
+    assert (with_token, set(roles)) in (([], set()), (["Deployment/ew-jobs"], {"ew-jobs"}))
+    assert set(of_kind(objects, "RoleBinding")) == set(roles)
+    for role in roles.values():
+        rule = {"resources": ["deployments/scale"], "resourceNames": ["ew-rollout"], "verbs": ["get", "patch"]}
         assert role["rules"] == [{"apiGroups": ["apps"], **rule}]
     assert not of_kind(objects, "ClusterRole", "ClusterRoleBinding")
     assert not any(o["automountServiceAccountToken"] for o in of_kind(objects, "ServiceAccount").values())
+
+
+def test_nothing_waits_for_an_image_during_an_install(objects: list[Object]) -> None:
+    hooks = [o["metadata"].get("annotations", {}).get("helm.sh/hook") for o in objects]
+    assert set(hooks) == {None, "test"}
+    assert not any(o["kind"] == "Job" for o in objects)
+
+
+def test_the_first_size_is_asked_for_where_nothing_else_sets_it(render: Callable, pods: Pods, of_kind: OfKind) -> None:
+    def asked(rollout: Object) -> tuple[Object, bool]:
+        objects = render({"rollout": rollout})
+        given = environment(pods(objects)["Deployment/ew-jobs"])
+        return {k: v for k, v in given.items() if "FIRST" in k}, bool(of_kind(objects, "Role"))
+
+    assert asked({"initialReplicas": 8}) == ({"EW_FIRST_SIZE_OF": "ew-rollout", "EW_FIRST_SIZE": "8"}, True)
+    assert asked({"initialReplicas": 1}) == ({}, False)
+    assert asked({"initialReplicas": 8, "autoscaling": {"provider": "keda"}}) == ({}, False)
+
+
+def environment(pod: Object) -> Object:
+    """Variables of the pod's own container that have a value."""
+    return {e["name"]: e["value"] for e in pod["spec"]["containers"][0]["env"] if "value" in e}
 
 
 def test_rollout_replicas_are_never_rendered(objects: list[Object], of_kind: OfKind) -> None:
@@ -207,7 +236,7 @@ def test_no_password_stands_in_a_manifest(objects: list[Object], pods: Pods) -> 
                 if re.search("TOKEN|PASSWORD|AUTH$", variable["name"]):
                     assert "secretKeyRef" in variable["valueFrom"]
                 elif "@" in variable.get("value", ""):
-                    assert all("$(EW_REDIS_PASSWORD)" in url for url in variable["value"].split(","))
+                    assert all(re.fullmatch("rediss?://earwitness@[^@]+", u) for u in variable["value"].split(","))
             assert_expands(container.get("env", []))
 
 
@@ -220,16 +249,16 @@ def assert_expands(environment: list[Object]) -> None:
         before.add(variable["name"])
 
 
-def test_programs_know_every_variable_they_get(objects: list[Object], pods: Pods, of_kind: OfKind) -> None:
+def test_programs_know_every_variable_they_get(objects: list[Object], pods: Pods) -> None:
     root = Path(__file__).parents[3]
     folders = [root / name for name in ("earwitness", "services", "trainer", "rollout", "reward")]
     sources = [path for folder in folders for path in folder.rglob("*.py")]
     known = set(re.findall(r"\bEW_[A-Z_]+\b", " ".join(p.read_text() for p in sources)))
     known |= {f"EW_TLS_{suffix}" for suffix in ("CERT", "KEY", "CA")}
-    known |= {"EW_REDIS_PASSWORD"}  # only stands for itself in URLs
-    given = set(of_kind(objects, "ConfigMap")["ew-config"]["data"])
-    given |= {v["name"] for pod in pods(objects).values() for c in pod["spec"]["containers"] for v in c.get("env", [])}
-    assert {name for name in given if name.startswith("EW_")} <= known
+    given = {v["name"] for pod in pods(objects).values() for c in pod["spec"]["containers"] for v in c.get("env", [])}
+    assert {name for name in given if name.startswith("EW_")} <= known | {
+        "EW_RUN"
+    }  # the last names a folder of `helm test`
 
 
 def test_programs_know_every_flag_they_get(objects: list[Object], pods: Pods) -> None:
@@ -242,7 +271,8 @@ def test_programs_know_every_flag_they_get(objects: list[Object], pods: Pods) ->
                 assert len(command) == 3, name
                 assert importlib.util.find_spec(command[2]), name
             elif command[0] == "earwitness":
-                assert command == ["earwitness", "submit", "/etc/earwitness/recipe.yaml", "--follow"], name
+                assert command[:4] == ["earwitness", "submit", "/etc/earwitness/recipe.yaml", "--follow"], name
+                assert command[4:] == ["--base", "/data/helm-test/$(EW_RUN)"], name
             else:
                 assert command == ["sh", "/etc/redis/start.sh"], name
 
@@ -259,18 +289,54 @@ def understood_by_torchrun(arguments: list[str]) -> None:
         assert given.rdzv_endpoint.startswith("ew-trainer-0.ew-trainer.mesh.svc:")
 
 
-def test_a_change_of_configuration_restarts_pods(render: Callable, pods: Pods) -> None:
-    def checksums(values: Object) -> dict[str, list[str]]:
-        return {
-            name: [v for k, v in pod["metadata"]["annotations"].items() if k.startswith("checksum/")]
-            for name, pod in pods(render(values)).items()
-            if runs_on(name)
-        }
+SERVICES = {"Deployment/ew-jobs", "Deployment/ew-rollout", "Deployment/ew-reward", "Deployment/ew-reference"}
+SERVICES |= {"StatefulSet/ew-trainer"}
+REDIS = {"StatefulSet/ew-queue", "StatefulSet/ew-weights"}
 
-    before, after = checksums({}), checksums({"logLevel": "debug"})
-    assert all(before[name] != after[name] for name in before)
-    after = checksums({"queue": {"appendFsync": "always"}})
-    assert {name for name in before if before[name] != after[name]} == {"StatefulSet/ew-queue"}
+
+@pytest.mark.parametrize(
+    ("changed", "replaced"),
+    [
+        ({"logLevel": "debug"}, SERVICES),
+        ({"jobs": {"logLevel": "debug"}}, {"Deployment/ew-jobs"}),
+        ({"claimIdleMilliseconds": 20_000}, SERVICES),
+        ({"queue": {"appendFsync": "always"}}, {"StatefulSet/ew-queue"}),
+        ({"weights": {"maxMemory": "128mb"}}, {"StatefulSet/ew-weights"}),
+        ({"rollout": {"groups": 8}}, {"Deployment/ew-rollout"}),
+        ({"rollout": {"initialReplicas": 2}}, {"Deployment/ew-jobs"}),
+        ({"reward": {"replicas": 3}}, set()),
+        ({"networkPolicy": {"enabled": False}, "metrics": {"alerts": {"enabled": True}}}, set()),
+        ({"commonLabels": {"team": "a"}}, SERVICES | REDIS),
+        ({"tls": {"enabled": True, "existingSecret": "mine"}}, SERVICES | REDIS),
+    ],
+)
+def test_a_change_replaces_exactly_the_pods_that_read_it(
+    changed: Object, replaced: set[str], render: Callable, pods: Pods
+) -> None:
+    before, after = pods(render({})), pods(render(changed))
+    assert {name for name in before if runs_on(name) and before[name] != after[name]} == replaced
+
+
+def test_a_version_of_the_chart_alone_replaces_no_pod(chart_path: Path, tmp_path: Path, pods: Pods) -> None:
+    shutil.copytree(chart_path, tmp_path / "chart")
+    about = tmp_path / "chart" / "Chart.yaml"
+    about.write_text(re.sub(r"(?m)^version: .*", "version: 9.9.9", about.read_text()))
+
+    def rendered(path: Path) -> dict[str, Object]:
+        with helm.Chart.load(path) as chart:
+            files = chart.render({}, name="ew", namespace="mesh")
+        return pods([o for n, t in files.items() if n.endswith(".yaml") for o in yaml.safe_load_all(t) if o])
+
+    before, after = rendered(chart_path), rendered(tmp_path / "chart")
+    assert {name for name in before if runs_on(name) and before[name] != after[name]} == set()
+
+
+def test_of_two_variables_with_one_name_a_person_s_stands(render: Callable, pods: Pods) -> None:
+    more = [{"name": "HOME", "value": "/data/home"}, {"name": "MINE", "value": 7}]
+    pod = pods(render({"trainer": {"env": more}}))["StatefulSet/ew-trainer"]
+    names = [e["name"] for e in pod["spec"]["containers"][0]["env"]]
+    assert len(names) == len(set(names))
+    assert environment(pod).items() >= {"HOME": "/data/home", "MINE": "7", "EW_LOG_LEVEL": "info"}.items()
 
 
 def test_false_and_zero_replace_what_defaults_say(render: Callable, pods: Pods, of_kind: OfKind) -> None:
@@ -301,10 +367,10 @@ def test_the_cpu_profile_fits_two_cores_and_six_gib(profile_of: Callable, render
     assert memory <= 6 * 2**30
 
 
-def test_claimed_volumes_outlive_the_release(render: Callable, of_kind: OfKind) -> None:
+def test_claimed_volumes_and_what_opens_them_outlive_the_release(render: Callable, of_kind: OfKind) -> None:
     objects = render({})
     kept = [o for o in objects if o["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"]
-    assert [o["kind"] for o in kept] == ["PersistentVolumeClaim"]
+    assert sorted(o["kind"] for o in kept) == ["PersistentVolumeClaim", "Secret"]
 
 
 @pytest.mark.parametrize("profile", ["gpu"], indirect=True)

@@ -27,8 +27,15 @@ Object = dict[str, Any]
 WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, section 1.3."""
 
+DISCOVERY = {
+    "/api/v1": {"PersistentVolumeClaim": "persistentvolumeclaims", "Secret": "secrets"},
+    "/apis/apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets"},
+}
+"""What Helm looks up before it looks at an object: the kinds of a group, with their resources."""
+
 LISTS = {
     "apis/apps/v1/deployments": "deployments.apps",
+    "apis/apps/v1/statefulsets": "statefulsets.apps",
     "api/v1/pods": "pods",
     "api/v1/persistentvolumeclaims": "persistentvolumeclaims",
     "apis/autoscaling/v2/horizontalpodautoscalers": "horizontalpodautoscalers.autoscaling",
@@ -42,6 +49,8 @@ class FakeKubernetes:
         self.objects: dict[str, list[Object]] = {resource: [] for resource in [*LISTS.values(), "secrets"]}
         self.forbidden: set[tuple[str, str]] = set()
         """(verb, resource) that are refused."""
+        self.anonymous = False
+        """True: nobody need log in. Helm shows no token where there is no TLS."""
         self.logs: dict[str, str] = {}
         """By pod."""
         self.listeners: dict[str, tuple[str, int]] = {}
@@ -103,8 +112,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         query = {k: v[0] for k, v in parse_qs(url.query).items()}
-        if self.headers["authorization"] != "Bearer secret":
+        if self.headers["authorization"] != "Bearer secret" and not self.cluster.anonymous:
             return self._refuse(401, "Unauthorized")
+        if url.path in DISCOVERY:
+            return self._discover(url.path)
         match = re.fullmatch(r"/(apis?/.*?v\d)/namespaces/([^/]+)/([^/]+)(?:/([^/]+)(?:/([^/]+))?)?", url.path)
         assert match, url.path
         group, namespace, kind, name, part = match.groups()
@@ -118,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif part == "scale" and self._allowed("get", f"{resource}/scale", namespace):
             self._answer(self._scale(name, namespace))
         elif name and part is None and self._allowed("get", f"{resource}/{name}", namespace):
-            found = [o for o in self.cluster.objects[resource] if o["metadata"]["name"] == name]
+            found = [o for o in self.cluster.objects[resource] if _is(o, name, namespace)]
             self._answer(found[0]) if found else self._refuse(404, f'{kind} "{name}" not found')
         return None
 
@@ -144,6 +155,14 @@ class _Handler(BaseHTTPRequestHandler):
             if o["metadata"]["namespace"] == namespace and wanted.items() <= o["metadata"].get("labels", {}).items()
         ]
         self._answer({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
+
+    def _discover(self, path: str) -> None:
+        resources = [
+            {"name": name, "kind": kind, "namespaced": True, "verbs": ["get", "list"], "singularName": kind.lower()}
+            for kind, name in DISCOVERY[path].items()
+        ]
+        group = path.removeprefix("/apis/").removeprefix("/api/")
+        self._answer({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group, "resources": resources})
 
     def _scale(self, name: str, namespace: str) -> Object:
         size = {"replicas": self.cluster.sizes[name]}
@@ -233,6 +252,10 @@ def _read_frame(read: Callable[[int], bytes]) -> bytes | None:
     mask = read(4)
     data = bytes(byte ^ mask[i % 4] for i, byte in enumerate(read(length)))
     return None if first & 0x0F == 0x8 else data
+
+
+def _is(found: Object, name: str, namespace: str) -> bool:
+    return (found["metadata"]["name"], found["metadata"]["namespace"]) == (name, namespace)
 
 
 def _now() -> str:

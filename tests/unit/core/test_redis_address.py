@@ -3,8 +3,9 @@
 import pytest
 
 from earwitness.errors import InputError
-from earwitness.redis_address import RedisAddress, parse
+from earwitness.redis_address import RedisAddress, parse, several, with_password
 from earwitness.redis_client import require_keeping
+from earwitness.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,32 @@ def test_what_is_no_address_is_refused_by_name_and_without_its_password(url: str
         parse(url, "EW_QUEUE_URL")
     assert str(refused.value).startswith("EW_QUEUE_URL: ")
     assert "hush" not in str(refused.value)
+
+
+HOSTILE = ["a/b", "a@b", "a:b", "a#b?c", "a b ", " ", "%41", "a,redis://h", "$(HOME)", "\n", "'\"\\", "é", "[::1]"]
+
+
+@pytest.mark.parametrize("password", HOSTILE)
+def test_a_password_that_stands_apart_may_hold_anything(password: str) -> None:
+    shards = "redis://u@a:1/0,redis://u@b:2/0"
+    settings = Settings.from_env(
+        {"EW_QUEUE_URL": "redis://u@h:1/0", "EW_WEIGHTS_URLS": shards, "EW_REDIS_PASSWORD": password}
+    )
+    found = [parse(url) for url in (settings.queue_url, *settings.weights_urls)]
+    assert [(a.host, a.port, a.username, a.password) for a in found] == [
+        (host, port, "u", password) for host, port in (("h", 1), ("a", 1), ("b", 2))
+    ]
+
+
+def test_a_url_with_a_password_or_without_a_user_keeps_what_it_says() -> None:
+    assert with_password("redis://u:own@h", "other") == "redis://u:own@h"
+    assert with_password("redis://h", "other") == "redis://h"
+    assert with_password("redis://u@h", "") == "redis://u@h"
+
+
+def test_a_comma_in_a_password_does_not_end_a_url() -> None:
+    assert several(" redis://:a,b@h , rediss://u:x,,y@k,") == ("redis://:a,b@h", "rediss://u:x,,y@k")
+    assert several("") == ()
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])

@@ -1,0 +1,140 @@
+{{/* What a schema cannot say: values that contradict each other, and upgrades that Kubernetes forbids, are refused before
+     anything is made, with a sentence. */}}
+
+{{/* A Kubernetes quantity, or a Redis size, as a number of its base unit. */}}
+{{- define "ew.amount" -}}
+{{- $text := include "ew.string" . -}}
+{{- $number := regexFind "^[0-9.]+" $text -}}
+{{- $units := dict "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "mb" 1048576.0 "gb" 1073741824.0
+      "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
+{{- mulf (float64 $number) (get $units (trimPrefix $number $text) | default 1.0) -}}
+{{- end -}}
+
+{{/* Fails unless a < b (or a <= b). Takes a, b (quantities), equal, say. */}}
+{{- define "ew.below" -}}
+{{- $a := include "ew.amount" .a | float64 -}}
+{{- $b := include "ew.amount" .b | float64 -}}
+{{- if or (gt $a $b) (and (eq $a $b) (not .equal)) }}{{ fail .say }}{{ end -}}
+{{- end -}}
+
+{{/* Values of one component. Takes root, component, values. */}}
+{{- define "ew.checkComponent" -}}
+{{- $name := .component -}}
+{{- $values := .values -}}
+{{- $limits := $values.resources.limits | default dict -}}
+{{- $requests := $values.resources.requests | default dict -}}
+{{- if le (int $values.terminationGracePeriodSeconds) (int $values.preStopSeconds) -}}
+{{- fail (printf "%s.terminationGracePeriodSeconds (%d) must be above preStopSeconds (%d): the pod would be killed before it is told to end" $name (int $values.terminationGracePeriodSeconds) (int $values.preStopSeconds)) -}}
+{{- end -}}
+{{- range $resource, $amount := $requests -}}
+{{- if hasKey $limits $resource -}}
+{{- $limit := get $limits $resource -}}
+{{- include "ew.below" (dict "a" $amount "b" $limit "equal" true "say" (printf "%s.resources.requests.%s (%s) is above limits.%s (%s)" $name $resource (include "ew.string" $amount) $resource (include "ew.string" $limit))) -}}
+{{- end -}}
+{{- end -}}
+{{- range $kind, $amounts := dict "limits" $limits "requests" $requests -}}
+{{- with get $amounts "memory" -}}
+{{- include "ew.below" (dict "a" "16Mi" "b" . "equal" true "say" (printf "%s.resources.%s.memory: %s without a unit are bytes, too few for any program; expected 512Mi or the like" $name $kind (include "ew.string" .))) -}}
+{{- end -}}
+{{- end -}}
+{{- with get $limits "memory" -}}
+{{- if $values.shmSize -}}
+{{- include "ew.below" (dict "a" $values.shmSize "b" . "say" (printf "%s.shmSize (%s) must be below resources.limits.memory (%s), of which it is a part" $name $values.shmSize (include "ew.string" .))) -}}
+{{- end -}}
+{{- if hasKey $values "maxMemory" -}}
+{{- include "ew.below" (dict "a" $values.maxMemory "b" . "say" (printf "%s.maxMemory (%s) must be below resources.limits.memory (%s), or the server is killed before it refuses a write" $name $values.maxMemory (include "ew.string" .))) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.gpu.count $values.gpu.claims -}}
+{{- fail (printf "%s.gpu has both count and claims; expected one of the two" $name) -}}
+{{- end -}}
+{{- $containers := list $name -}}
+{{- range concat $values.initContainers $values.sidecars -}}
+{{- if has .name $containers }}{{ fail (printf "%s: two containers are called %q" $name .name) }}{{ end -}}
+{{- $containers = append $containers .name -}}
+{{- end -}}
+{{- $volumes := list "scratch" "data" "tls" "shm" "config" "queue" -}}
+{{- range $values.volumes -}}
+{{- if has .name $volumes }}{{ fail (printf "%s.volumes: %q is there already; expected another name" $name .name) }}{{ end -}}
+{{- $volumes = append $volumes .name -}}
+{{- end -}}
+{{- $paths := list "/tmp" .root.Values.storage.mountPath "/etc/earwitness/tls" -}}
+{{- if $values.shmSize }}{{- $paths = append $paths "/dev/shm" -}}{{ end -}}
+{{- range $values.volumeMounts -}}
+{{- if not (has .name $volumes) }}{{ fail (printf "%s.volumeMounts: there is no volume %q; expected one of %s.volumes" $name .name $name) }}{{ end -}}
+{{- if has .mountPath $paths }}{{ fail (printf "%s.volumeMounts: something is mounted at %s already" $name .mountPath) }}{{ end -}}
+{{- $paths = append $paths .mountPath -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Values that belong together. Takes the root. */}}
+{{- define "ew.checkValues" -}}
+{{- $root := . -}}
+{{- range $name := without (include "ew.components" . | fromYamlArray) "client" -}}
+{{- $values := include "ew.values" (dict "root" $root "component" $name) | fromYaml -}}
+{{- include "ew.checkComponent" (dict "root" $root "component" $name "values" $values) -}}
+{{- $gpus := int $values.gpu.count -}}
+{{- if and (eq $name "trainer") $gpus (ne $gpus (int $values.ranksPerNode)) -}}
+{{- fail (printf "trainer.gpu.count (%d) and trainer.ranksPerNode (%d) differ; expected one process for each GPU" $gpus (int $values.ranksPerNode)) -}}
+{{- end -}}
+{{- if eq $name "rollout" -}}
+{{- if and $gpus (ne $gpus (int $values.tensorParallel)) -}}
+{{- fail (printf "rollout.gpu.count (%d) and rollout.tensorParallel (%d) differ; expected as many GPUs as share each layer" $gpus (int $values.tensorParallel)) -}}
+{{- end -}}
+{{- if le (int $values.terminationGracePeriodSeconds) (int (add $values.graceSeconds $values.preStopSeconds)) -}}
+{{- fail "rollout.terminationGracePeriodSeconds must be above graceSeconds + preStopSeconds, or groups are cut off instead of handed back" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.rollout.autoscaling -}}
+{{- if ne .provider "none" -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) -}}
+{{- fail (printf "rollout.autoscaling.minReplicas (%d) is above maxReplicas (%d)" (int .minReplicas) (int .maxReplicas)) -}}
+{{- end -}}
+{{- if and (eq .provider "hpa") (eq (int .minReplicas) 0) -}}
+{{- fail "rollout.autoscaling.minReplicas is 0, which only keda can do; expected 1 or more with hpa" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if regexMatch "^/((bin|boot|dev|etc|lib|lib64|opt/earwitness|proc|sbin|sys|tmp|usr)(/|$)|(opt|run|var)$)" .Values.storage.mountPath -}}
+{{- fail (printf "storage.mountPath %s would hide what the image or the system keeps there; expected a folder of its own, /data for example" .Values.storage.mountPath) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What is there already and cannot become what the values say. Takes the root. Without a cluster nothing is there. */}}
+{{- define "ew.checkPresent" -}}
+{{- $name := include "ew.fullname" . -}}
+{{- $ns := .Release.Namespace -}}
+{{- range dig "items" list (lookup "apps/v1" "Deployment" $ns "") -}}
+{{- $labels := .metadata.labels | default dict -}}
+{{- if and (eq (get $labels "app.kubernetes.io/name") "earwitness") (eq (get $labels "app.kubernetes.io/instance") $.Release.Name) (eq (get $labels "app.kubernetes.io/component") "jobs") (ne .metadata.name (printf "%s-jobs" $name)) -}}
+{{- fail (printf "fullnameOverride: the names of release %s begin with %q; with %q it would start again on empty volumes. Set fullnameOverride to %q, or install another release" $.Release.Name (trimSuffix "-jobs" .metadata.name) $name (trimSuffix "-jobs" .metadata.name)) -}}
+{{- end -}}
+{{- end -}}
+{{- $way := "docs/kubernetes.md, \"Changes that Kubernetes forbids\", has the way" -}}
+{{- if .Values.queue.enabled -}}
+{{- $wanted := .Values.queue.persistence -}}
+{{- range dig "spec" "volumeClaimTemplates" list (lookup "apps/v1" "StatefulSet" $ns (printf "%s-queue" $name)) -}}
+{{- $size := .spec.resources.requests.storage -}}
+{{- if ne (include "ew.amount" $size) (include "ew.amount" $wanted.size) -}}
+{{- fail (printf "queue.persistence.size cannot change from %s to %s: Kubernetes does not let a StatefulSet change its claims; %s" $size $wanted.size $way) -}}
+{{- end -}}
+{{- if ne (.spec.storageClassName | default "") $wanted.storageClassName -}}
+{{- fail (printf "queue.persistence.storageClassName cannot change from %q to %q: Kubernetes does not let a StatefulSet change its claims; %s" (.spec.storageClassName | default "") $wanted.storageClassName $way) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if not .Values.storage.existingClaim -}}
+{{- $wanted := .Values.storage -}}
+{{- with get (lookup "v1" "PersistentVolumeClaim" $ns (printf "%s-data" $name)) "spec" -}}
+{{- $size := .resources.requests.storage -}}
+{{- include "ew.below" (dict "a" $size "b" $wanted.size "equal" true "say" (printf "storage.size cannot shrink from %s to %s; %s" $size $wanted.size $way)) -}}
+{{- if and $wanted.storageClassName (ne (.storageClassName | default "") $wanted.storageClassName) -}}
+{{- fail (printf "storage.storageClassName cannot change from %q to %q for the claim that is there; %s" (.storageClassName | default "") $wanted.storageClassName $way) -}}
+{{- end -}}
+{{- if ne (toJson (sortAlpha .accessModes)) (toJson (sortAlpha $wanted.accessModes)) -}}
+{{- fail (printf "storage.accessModes cannot change from %s to %s for the claim that is there; %s" (join ", " .accessModes) (join ", " $wanted.accessModes) $way) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
