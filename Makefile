@@ -21,7 +21,7 @@ PYTHON := $(VENV)/bin/python
 EARWITNESS := $(VENV)/bin/earwitness
 RECIPE := recipes/quickstart.yaml
 PYTEST_OPTIONS :=
-SOURCES := .ci earwitness listener models trainer rollout reward services tests benchmarks protos docs charts
+SOURCES := .ci earwitness listener models trainer rollout reward services serving tests benchmarks protos docs charts
 
 # The first of these that is there builds the images; IMAGE_OPTIONS go to it as they are (--build-arg BASE=... for another base).
 CONTAINER_BUILDER := $(firstword $(foreach tool,docker podman buildah,$(if $(shell command -v $(tool) 2>/dev/null),$(tool))))

@@ -15,7 +15,8 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -99,7 +100,7 @@ class RolloutEngine:
         else:
             params = self._params(sampling, sample_seed(sampling.seed, ordinal), len(encoded.token_ids))
             params.n = sampling.samples
-            output = await self._run(self._prompt(encoded), params, prompt.id)
+            output = await self._run(encoded, params, prompt.id)
             prompt_ids = list(output.prompt_token_ids or [])
             trajectories = [self._trajectory(sample, params.stop_token_ids) for sample in output.outputs]
         self.tokens += sum(len(t.token_ids) for t in trajectories) - sum(len(t.token_ids) for t in begun)
@@ -119,7 +120,7 @@ class RolloutEngine:
             seed = sample_seed(sampling.seed, ordinal, old.index, len(old.token_ids))
             params = self._params(sampling, seed, len(encoded.token_ids), len(old.token_ids))
             longer = replace(encoded, token_ids=[*encoded.token_ids, *old.token_ids])
-            output = await self._run(self._prompt(longer), params, prompt_id)
+            output = await self._run(longer, params, prompt_id)
             (sample,) = output.outputs
             sample.index = old.index
             prompt_ids = list(output.prompt_token_ids or [])
@@ -227,21 +228,31 @@ class RolloutEngine:
             prompt["multi_modal_uuids"] = {"audio": [f"{encoded.clip_id}:{salt}"]}
         return prompt
 
-    async def _run(self, prompt: dict[str, Any], params: SamplingParams, prompt_id: str) -> RequestOutput:
-        final: RequestOutput | None = None
+    async def stream(
+        self, encoded: EncodedPrompt, params: SamplingParams, prompt_id: str
+    ) -> AsyncGenerator[RequestOutput, None]:
+        """What vLLM says of one prompt, as it comes; closing the generator aborts the generation. Errors are those of
+        `generate`."""
         request_id = f"{prompt_id}-{next(self._requests)}"
         self._running.add(request_id)
         try:
             if self._interrupted:  # a paused vLLM would keep it waiting
                 raise asyncio.CancelledError
-            async for output in self._llm.generate(prompt, params, request_id):
-                final = output
+            async with aclosing(self._llm.generate(self._prompt(encoded), params, request_id)) as outputs:
+                async for output in outputs:
+                    yield output
         except (VLLMClientError, ValueError) as error:  # how vLLM and its processors refuse a request
             raise InputError(f"prompt {prompt_id}", str(error), "a prompt that the model can take") from error
         except EngineDeadError as error:
             raise BrokenEngineError(f"the engine died while it generated for prompt {prompt_id}") from error
         finally:
             self._running.discard(request_id)
+
+    async def _run(self, encoded: EncodedPrompt, params: SamplingParams, prompt_id: str) -> RequestOutput:
+        final: RequestOutput | None = None
+        async with aclosing(self.stream(encoded, params, prompt_id)) as outputs:
+            async for output in outputs:
+                final = output
         if final is None:
             raise BrokenEngineError(f"the engine ended the request of prompt {prompt_id} without an answer")
         return final

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
 
 from earwitness.audio import read_audio, silence
 from earwitness.chat import render_prompt
@@ -50,8 +51,13 @@ class PromptCodec:
         Raises AudioError if the clip cannot be used.
         """
         if not prompt.audio_uri:
+            return self.encode_heard(prompt, None)
+        return self.encode_heard(prompt, silence() if without_audio else read_audio(prompt.audio_uri))
+
+    def encode_heard(self, prompt: trajectory_pb2.Prompt, samples: NDArray[np.float32] | None) -> EncodedPrompt:
+        """As `encode`, of a clip `[samples]` that has been read, or of none."""
+        if samples is None:
             return EncodedPrompt(self._ids(render_prompt(prompt, 0, self._layout)), None, "")
-        samples = silence() if without_audio else read_audio(prompt.audio_uri)
         clip_id = xxhash.xxh3_128_hexdigest(samples.tobytes())
         return EncodedPrompt(self._ids(render_prompt(prompt, 1, self._layout)), samples, clip_id)
 
@@ -71,6 +77,11 @@ class PromptCodec:
             token_ids = token_ids[:-1]
         text: str = self._tokenizer.decode(token_ids, skip_special_tokens=False)
         return text
+
+    def pieces(self) -> Callable[[int], str]:
+        """Text as its tokens come: what each adds, nothing while a character is not whole."""
+        stream = DecodeStream(skip_special_tokens=False)
+        return lambda token_id: stream.step(self._tokenizer, token_id) or ""
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

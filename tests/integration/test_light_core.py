@@ -50,7 +50,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, sources)
-    for name in ("earwitness", "listener", "trainer", "rollout", "reward", "services"):
+    for name in ("earwitness", "listener", "trainer", "rollout", "reward", "services", "serving"):
         shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
     base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     made = run(base if base.exists() else sys.executable, "-m", "venv", folder / "venv", cwd=folder)

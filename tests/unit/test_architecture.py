@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "trainer": {"trainer", "listener", "earwitness"},
     "rollout": {"rollout", "listener", "earwitness"},
     "reward": {"reward", "earwitness"},
+    "serving": {"serving", "rollout", "reward", "listener", "earwitness"},
     "services": {"services", "trainer", "rollout", "reward", "listener", "earwitness"},
 }
 """Packages, and those that each may know."""

@@ -19,7 +19,8 @@ ARGUMENTS = {
     "doctor": ["--quick", "--state", "{}"], "scale": ["{}", "1"], "logs": ["{}", "--state", "{}"], "submit": ["{}"],
     "watch": ["{}"], "cancel": ["{}"], "pause": ["{}"], "resume": ["{}"], "list": ["--state", "{}"],
     "explain": ["{}"],
-    "validate": ["{}"], "plan": ["{}"], "listen": ["{}"], "score": ["{}", "{}"],
+    "validate": ["{}"], "plan": ["{}"], "listen": ["{}"], "score": ["{}", "{}"], "serve": ["{}"],
+    "ask": ["{}", "how high?"],
     "data": ["probe", "--count", "1", "--out", "{}"],
 }  # fmt: skip
 """What each command is given; {} is the hostile word. All end before anything is started."""

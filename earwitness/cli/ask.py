@@ -1,0 +1,113 @@
+"""The command `ask`: one question about one clip, to a server of `earwitness serve`."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from earwitness.audio import decode_audio, read_clip
+from earwitness.cli.terminal import out, shows_errors
+from earwitness.errors import InfrastructureError, InputError
+from earwitness.loopback import is_loopback
+
+SERVER = "http://127.0.0.1:8000"
+SILENT_SECONDS = 120.0
+"""Longest wait for the next piece: a big model reads a long prompt first."""
+EVENT = "data: "
+"""Begins a line of the stream."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(ask)
+
+
+@shows_errors
+def ask(
+    clip: Annotated[str, typer.Argument(help="Audio file or URI.")],
+    question: Annotated[str, typer.Argument(help="What to ask about it.")],
+    server: Annotated[str, typer.Option(envvar="EW_SERVER", help="Where `earwitness serve` is.")] = SERVER,
+    token: Annotated[str, typer.Option(envvar="EW_TOKEN", help="Its bearer token.")] = "",
+    temperature: Annotated[float, typer.Option(help="0: the likeliest answer.", min=0, max=2)] = 0.0,
+) -> None:
+    """Ask a served checkpoint about a clip: its reasoning as it comes, then the answer.
+
+    Example:
+
+        earwitness ask clip.wav "Does the pitch rise or fall?"
+    """
+    try:
+        httpx = importlib.import_module("httpx")
+    except ModuleNotFoundError as error:
+        raise InputError("ask", f"package {error.name!r} is missing", "pip install 'earwitness[serving]'") from error
+    data = read_clip(clip)
+    decode_audio(data, clip)  # what is wrong with it is said before anything is sent
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    direct = is_loopback(urlsplit(server).hostname or "")  # then never through a proxy
+    with httpx.Client(base_url=server, headers=headers, timeout=SILENT_SECONDS, trust_env=not direct) as client:
+        try:
+            model = _checked(client.get("/v1/models"))["data"][0]["id"]
+            _show(_events(client, asked(model, data, question, temperature)))
+        except httpx.HTTPError as error:
+            words = f"{error} ({type(error).__name__}); is `earwitness serve` running?"
+            raise InfrastructureError(server, 0.0, words) from error
+
+
+def asked(model: str, data: bytes, question: str, temperature: float) -> dict[str, Any]:
+    """The request: a question about the audio file `data`."""
+    audio = {"data": base64.b64encode(data).decode(), "format": "wav"}
+    content = [{"type": "input_audio", "input_audio": audio}, {"type": "text", "text": question}]
+    return {
+        "model": model,
+        "messages": [{"role": "user", "content": content}],
+        "stream": True,
+        "temperature": temperature,
+    }
+
+
+def _events(client: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The chunks of the answer. Raises InfrastructureError for an answer that ends in an error."""
+    with client.stream("POST", "/v1/chat/completions", json=request) as response:
+        if response.status_code != 200:
+            response.read()
+            _checked(response)
+        for line in response.iter_lines():
+            if line.startswith(EVENT) and line != f"{EVENT}[DONE]":
+                yield _refuse_error(json.loads(line.removeprefix(EVENT)))
+
+
+def _show(events: Iterator[dict[str, Any]]) -> None:
+    answering = False
+    for event in events:
+        for choice in event["choices"]:
+            delta = choice["delta"]
+            out.print(delta.get("reasoning_content", ""), style="dim", end="")
+            if delta.get("content"):
+                out.print("" if answering else "\n\n", delta["content"], sep="", end="")
+                answering = True
+            if choice["finish_reason"] == "length":
+                out.print("\n(cut off: no room for more tokens)", style="yellow", end="")
+        out.file.flush()
+    out.print()
+
+
+def _checked(response: Any) -> dict[str, Any]:
+    """A whole answer of the server. Raises InfrastructureError for one that is none."""
+    try:
+        return _refuse_error(response.json())
+    except ValueError as error:
+        raise InfrastructureError(str(response.url), 0.0, f"status {response.status_code}, no JSON") from error
+
+
+def _refuse_error(value: dict[str, Any]) -> dict[str, Any]:
+    if error := value.get("error"):
+        if error.get("type") == "invalid_request_error":
+            raise InputError(error.get("param") or "request", error["message"], "what the message says")
+        raise InfrastructureError("an answer", 0.0, error["message"])
+    return value

@@ -1,0 +1,46 @@
+"""The command `serve`: a checkpoint behind OpenAI's vocabulary."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earwitness.cli.terminal import err, shows_errors
+from earwitness.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(serve)
+
+
+@shows_errors
+def serve(
+    checkpoint: Annotated[Path, typer.Argument(help="Hugging Face directory.")] = Path("models/listener"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 lets the system choose.", min=0, max=65_535)] = 8000,
+    token: Annotated[str, typer.Option(envvar="EW_TOKEN", help="Bearer token that callers must show.")] = "",
+    tls_cert: Annotated[str, typer.Option(help="Certificate chain (PEM).")] = "",
+    tls_key: Annotated[str, typer.Option(help="Private key (PEM).")] = "",
+    audio_host: Annotated[list[str], typer.Option(help="Host that clips may be fetched from; may be repeated.")] = [],  # noqa: B006
+    running: Annotated[int, typer.Option(help="Most requests at a time.", min=1, max=1024)] = 64,
+) -> None:
+    """Talk to a checkpoint: an OpenAI-compatible server that streams reasoning and answer apart.
+
+    Examples:
+
+        earwitness serve
+
+        earwitness serve runs/mine/checkpoints/2-rl/step-100/hf --host 0.0.0.0 --token SECRET
+    """
+    try:
+        settings = importlib.import_module("serving.settings")
+        program = importlib.import_module("serving.program")
+    except ModuleNotFoundError as error:
+        raise InputError("serve", f"package {error.name!r} is missing", "pip install 'earwitness[cpu]'") from error
+    program.main(
+        settings.Settings(checkpoint, host, port, token, tls_cert, tls_key, tuple(audio_host), running), console=err
+    )

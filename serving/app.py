@@ -1,0 +1,104 @@
+"""The server: its paths, and what stands before them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from earwitness.errors import EarwitnessError, InfrastructureError
+from earwitness.log import Logger
+from serving.chat.endpoint import complete
+from serving.errors import RefusedError, refusal
+from serving.figures import ANSWERS
+from serving.guard import Guard
+from serving.settings import Settings
+from serving.talk import Talker
+
+
+class Server:
+    """One model behind HTTP. `talker` is None until the model has been loaded."""
+
+    def __init__(self, settings: Settings, log: Logger) -> None:
+        self.settings = settings
+        self.talker: Talker | None = None
+        self._log = log
+        self._began = time.time()
+
+    def app(self) -> ASGIApp:
+        """As ASGI."""
+        routes = [
+            Route("/health", self._health, methods=["GET"]),
+            Route("/metrics", self._metrics, methods=["GET"]),
+            Route("/v1/models", self._models, methods=["GET"]),
+            Route("/v1/models/{name}", self._model, methods=["GET"]),
+            Route("/v1/chat/completions", self._answered(self._complete), methods=["POST"]),
+        ]
+        handlers = {HTTPException: self._no_such, Exception: self._failed}
+        return Guard(Starlette(routes=routes, exception_handlers=handlers), self.settings)  # type: ignore[arg-type]
+
+    def ready(self) -> Talker:
+        """The talker. Raises InfrastructureError while it is loading, BrokenEngineError once it has died."""
+        if self.talker is None:
+            raise InfrastructureError("the model to load", time.time() - self._began, "come back in a few seconds")
+        self.talker.check()
+        return self.talker
+
+    async def _complete(self, request: Request) -> Response:
+        return await complete(request, self.settings, self.ready())
+
+    def _answered(self, handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """Errors become answers, and all are counted."""
+
+        async def answered(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except (EarwitnessError, TimeoutError, ValueError) as error:  # pydantic's are ValueErrors
+                refused = refusal(error)
+                if refused.status == 500:
+                    raise
+                response = refused.response()
+            ANSWERS.labels(request.url.path, str(response.status_code)).inc()
+            return response
+
+        return answered
+
+    async def _health(self, request: Request) -> Response:
+        try:
+            self.ready()
+        except EarwitnessError as error:
+            return refusal(error).response()
+        return JSONResponse({"status": "ok", "model": self.settings.name})
+
+    async def _metrics(self, request: Request) -> Response:
+        return Response(await asyncio.to_thread(generate_latest), media_type=CONTENT_TYPE_LATEST)
+
+    async def _models(self, request: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [self._described()]})
+
+    async def _model(self, request: Request) -> Response:
+        if request.path_params["name"] != self.settings.name:
+            return RefusedError(404, f"there is no model but {self.settings.name!r}", "model_not_found").response()
+        return JSONResponse(self._described())
+
+    def _described(self) -> dict[str, object]:
+        created = int(self._began)
+        length = self.settings.max_length()
+        return {"id": self.settings.name, "object": "model", "created": created, "owned_by": "earwitness",
+                "max_model_len": length}  # fmt: skip
+
+    async def _no_such(self, request: Request, error: HTTPException) -> Response:
+        what = f"{request.method} {request.url.path}: {error.detail}"
+        return RefusedError(error.status_code, what, "not_found" if error.status_code == 404 else "refused").response()
+
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        self._log.exception("request failed", error, path=request.url.path)
+        return refusal(error).response()

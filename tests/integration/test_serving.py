@@ -1,0 +1,155 @@
+"""`earwitness serve` with the shipped listener in vLLM, asked by OpenAI's own client."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from earwitness.chat import question_text
+from earwitness.manifest import read_manifest
+from earwitness.probe import write_split
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.process_kit import wait_for
+
+openai = pytest.importorskip("openai")
+pytestmark = pytest.mark.timeout(600)
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "a secret of this test"
+
+
+@dataclass
+class Served:
+    """A server of its own process."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def client(self, token: str = TOKEN) -> Any:
+        """OpenAI's."""
+        return openai.OpenAI(
+            base_url=f"{self.address}/v1", api_key=token, max_retries=0, http_client=httpx.Client(trust_env=False)
+        )
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    log = tmp_path_factory.mktemp("serve") / "log"
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "earwitness", "serve", "models/listener", "--port", "0"],
+            cwd=ROOT, stdout=written, stderr=written,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "EW_TOKEN": TOKEN},
+        )  # fmt: skip
+    try:
+
+        def ready() -> str:
+            assert process.poll() is None, log.read_text()
+            found = re.search(r"ready: (http://127\.0\.0\.1:\d+)", log.read_text())
+            return found[1] if found else ""
+
+        yield Served(wait_for("the server to be ready", ready), process, log)
+    finally:
+        below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        _, alive = psutil.wait_procs(below, 60)
+        assert process.returncode == 0, log.read_text()
+        assert alive == []
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> trajectory_pb2.Prompt:
+    """A question of a kind that the listener always answers rightly, about a clip that no recipe uses."""
+    manifest = write_split(str(tmp_path_factory.mktemp("clips")), 1, 4242, "eval")
+    (example,) = read_manifest(manifest)
+    assert example.prompt.kind == "pitch_direction"
+    return example.prompt
+
+
+def messages(asked: trajectory_pb2.Prompt) -> list[dict[str, Any]]:
+    audio = {"data": base64.b64encode(Path(asked.audio_uri).read_bytes()).decode(), "format": "flac"}
+    content = [{"type": "input_audio", "input_audio": audio}, {"type": "text", "text": question_text(asked)}]
+    return [{"role": "user", "content": content}]
+
+
+def test_openais_client_asks_about_a_clip(served: Served, asked: trajectory_pb2.Prompt) -> None:
+    client = served.client()
+    (model,) = client.models.list().data
+    whole = client.chat.completions.create(model=model.id, messages=messages(asked))
+    message = whole.choices[0].message
+    assert message.content == asked.answer and "Hz" in message.reasoning_content
+    used = whole.usage
+    assert used.completion_tokens > used.completion_tokens_details.reasoning_tokens > 0
+    stream = client.chat.completions.create(
+        model=model.id, messages=messages(asked), stream=True, stream_options={"include_usage": True}
+    )
+    events = list(stream)
+    deltas = [event.choices[0].delta for event in events if event.choices]
+    assert "".join(delta.content or "" for delta in deltas) == message.content
+    said = [delta.reasoning_content for delta in deltas if getattr(delta, "reasoning_content", None)]
+    assert "".join(said) == message.reasoning_content and len(said) > 5
+    assert events[-1].usage == used
+
+
+def test_it_answers_many_at_a_time_and_ends_what_nobody_waits_for(served: Served, asked: trajectory_pb2.Prompt) -> None:
+    client = served.client()
+    for _ in range(3):
+        with client.chat.completions.create(model="listener", messages=messages(asked), stream=True) as stream:
+            next(iter(stream))  # and goes away
+    asking = [client.chat.completions.create(model="listener", messages=messages(asked), stream=True) for _ in range(8)]
+    answers = ["".join(e.choices[0].delta.content or "" for e in stream if e.choices) for stream in asking]
+    assert answers == [asked.answer] * 8
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+
+    def idle() -> bool:
+        shown = httpx.get(f"{served.address}/metrics", headers=headers, trust_env=False).text
+        return "ew_serve_running 0.0" in shown
+
+    wait_for("nothing to be answered any more", idle)
+
+
+def test_refusals_are_openais_errors(served: Served, asked: trajectory_pb2.Prompt) -> None:
+    with pytest.raises(openai.AuthenticationError):
+        served.client("wrong").models.list()
+    with pytest.raises(openai.NotFoundError):
+        served.client().chat.completions.create(model="other", messages=messages(asked))
+    with pytest.raises(openai.BadRequestError) as refused:
+        long = [{"role": "user", "content": "tone " * 2_000}]
+        served.client().chat.completions.create(model="listener", messages=long)
+    assert refused.value.param == "messages" and "256" in str(refused.value)
+
+
+def test_the_command_asks_in_the_terminal(served: Served, asked: trajectory_pb2.Prompt) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "earwitness",
+        "ask",
+        asked.audio_uri,
+        question_text(asked),
+        "--server",
+        served.address,
+    ]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "EW_TOKEN": TOKEN}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    reasoning, answer = done.stdout.strip().rsplit("\n\n", 1)
+    assert "Hz" in reasoning and answer.splitlines()[0] == asked.answer
+    wrong = subprocess.run(
+        command, cwd=ROOT, env=env | {"EW_TOKEN": "wrong"}, capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 1 and "token" in wrong.stderr and "Traceback" not in wrong.stderr
