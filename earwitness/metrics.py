@@ -112,6 +112,54 @@ def metric_of(name: str) -> Metric | None:
     return BY_NAME.get(name)
 
 
+@dataclass(frozen=True)
+class Series:
+    """Figures of one name that a service shows to Prometheus."""
+
+    name: str
+    """Its unit is its last word, where it has one."""
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+SERIES = (
+    Series("ew_queue_up", "1 if the queue Redis answers"),
+    Series("ew_queue_waiting", "Entries of a stream that nobody has taken", ("stream",)),
+    Series("ew_queue_pending", "Entries of a stream that a worker holds", ("stream",)),
+    Series("ew_queue_oldest_seconds", "Age of the oldest entry of a stream", ("stream",)),
+    Series("ew_queue_dead_letters", "Tasks given up because each try lost its worker"),
+    Series("ew_worker_version", "Weight version that a worker serves", ("role", "worker")),
+    Series("ew_job_state", "1 for the job that the mesh works on", ("job_id", "state")),
+    Series("ew_job_stage", "Index of the running job's stage"),
+    Series("ew_job_step", "Steps done in the running job's phase"),
+    Series("ew_job_steps", "Steps of the running job's phase; 0 while unknown"),
+    Series("ew_job_still_seconds", "Seconds since the running job last got on"),
+    Series("ew_weights_published_version", "Newest weight version of the running job"),
+    Series("ew_rpc_calls", "gRPC calls by method and status", ("method", "code")),
+    Series("ew_rpc_seconds", "Seconds a gRPC call took", ("method",)),
+    Series("ew_trainer_figure", "Figures of the last step, by the names above", ("name",)),
+    Series("ew_trainer_step", "Steps done in the phase"),
+    Series("ew_reward_retried", "Trajectories scored a second time because something broke"),
+    Series("ew_reward_dropped", "Trajectories that could not be scored twice"),
+    Series("ew_rollout_tokens", "Tokens generated since the engine started"),
+    Series("ew_rollout_version", "Weight version in use; 0 before the first"),
+    Series("ew_rollout_behind", "Versions that the weights in use are behind the newest"),
+    Series("ew_rollout_groups", "Groups in flight"),
+    Series("ew_rollout_dropped", "Prompts that could not be generated from"),
+    Series("ew_rollout_handed_back", "Tokens handed back for others to go on from"),
+    Series("ew_rollout_weight_load_seconds", "Time to fetch and load the newest version"),
+    Series("ew_rollout_weight_fetch_seconds", "Of that, fetching and verifying beside the generation"),
+    Series("ew_rollout_weight_pause_seconds", "Of that, loading while generation stands still"),
+    Series("ew_rollout_weight_fetched_bytes", "Bytes fetched for the newest version"),
+)
+
+
+def series(name: str) -> tuple[str, str, tuple[str, ...]]:
+    """Name, help and labels of the series `ew_<name>`, as prometheus_client's metrics take them."""
+    (found,) = (one for one in SERIES if one.name == f"ew_{name}")
+    return found.name, found.help, found.labels
+
+
 LINE = tuple(metric.name for metric in sorted(METRICS, key=lambda metric: metric.rank) if metric.rank)
 """Names of the figures worth a place in the live line, most wanted first; terms of the reward come behind them."""
 

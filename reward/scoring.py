@@ -13,6 +13,7 @@ from types import TracebackType
 from prometheus_client import Counter
 
 from earwitness.log import Logger
+from earwitness.metrics import series
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.judge import EndpointJudge, JudgeSettings
 from reward.score import dropped, score_group
@@ -36,8 +37,8 @@ def score_bytes(data: bytes, judge: JudgeSettings | None = None) -> bytes:
     return group.SerializeToString()
 
 
-RETRIED = Counter("ew_reward_retried", "Trajectories scored a second time because something broke")
-DROPPED = Counter("ew_reward_dropped", "Trajectories that could not be scored twice")
+RETRIED = Counter(*series("reward_retried"))
+DROPPED = Counter(*series("reward_dropped"))
 
 
 class ScorerError(Exception):

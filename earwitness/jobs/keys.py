@@ -1,6 +1,8 @@
-"""Keys of the jobs service in the queue Redis."""
+"""Keys of the jobs service in the queue Redis, and the scripts on them (lua/)."""
 
 from __future__ import annotations
+
+from importlib.resources import files
 
 REQUESTS = "ew:jobs:requests"
 """Hash of request id -> job id."""
@@ -31,3 +33,8 @@ def events(job_id: str) -> str:
 def results(run_id: str) -> str:
     """Hash of ordinal -> Group of a sampling pass, until it is written to its file."""
     return f"ew:results:{run_id}"
+
+
+def script(name: str) -> str:
+    """Source of lua/<name>.lua."""
+    return (files("earwitness.jobs") / "lua" / f"{name}.lua").read_text()

@@ -20,26 +20,6 @@ LEASE_SECONDS = 6.0
 RENEW_SECONDS = 1.5
 """Several renewals may fail before the lease ends."""
 
-_ACQUIRE = """
--- KEYS: leader   ARGV: holder, lease ms, "name/"
-local held = redis.call('GET', KEYS[1])
-if held and string.sub(held, 1, #ARGV[3]) ~= ARGV[3] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-
-_RENEW = """
--- KEYS: leader   ARGV: holder, lease ms
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-
-_RELEASE = """
--- KEYS: leader   ARGV: holder
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-"""
-
 
 class Leadership:
     """One process's claim to lead."""
@@ -47,9 +27,9 @@ class Leadership:
     def __init__(self, redis: redis.asyncio.Redis, name: str) -> None:
         self.holder = f"{name}/{uuid.uuid4().hex}"
         self._name = f"{name}/"
-        self._acquire = redis.register_script(_ACQUIRE)
-        self._renew = redis.register_script(_RENEW)
-        self._release = redis.register_script(_RELEASE)
+        self._acquire = redis.register_script(keys.script("lead"))
+        self._renew = redis.register_script(keys.script("keep_lead"))
+        self._release = redis.register_script(keys.script("leave_lead"))
 
     async def acquire(self) -> None:
         """Return once this process leads.

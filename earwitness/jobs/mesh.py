@@ -7,6 +7,7 @@ from typing import Any
 
 import redis.asyncio
 
+from earwitness.jobs import keys
 from earwitness.jobs.store import JobStore
 from earwitness.queue import DEAD, AsyncQueue
 from earwitness.queue import Worker as Announced
@@ -16,18 +17,6 @@ from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 
 PREFIX = "ew:"
 
-_AGES = """
--- KEYS: streams. Milliseconds that the oldest entry of each has been there; 0 if it is empty. An entry's id begins with
--- its time, and its payload, which may be megabytes, stays here.
-local now = redis.call('TIME')
-local ages = {}
-for i, stream in ipairs(KEYS) do
-  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-  ages[i] = first and now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(string.match(first[1], '^%d+')) or 0
-end
-return ages
-"""
-
 
 class MeshView:
     """Reads presence, streams and the running job."""
@@ -36,7 +25,7 @@ class MeshView:
         self._store = store
         self._queue = queue
         self._redis = redis
-        self._ages: Any = redis.register_script(_AGES)
+        self._ages: Any = redis.register_script(keys.script("ages"))
 
     async def describe(self) -> wire.GetMeshResponse:
         """The mesh now."""

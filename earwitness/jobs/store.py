@@ -51,56 +51,6 @@ class StoredJob:
     """Number of events so far."""
 
 
-_SUBMIT = """
--- KEYS: requests, job, queue, index, events   ARGV: request id, job id, record, recipe, event, time
-local known = redis.call('HGET', KEYS[1], ARGV[1])
-if known then return known end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('HSET', KEYS[2], 'record', ARGV[3], 'recipe', ARGV[4], 'wish', '', 'sequence', 1)
-redis.call('XADD', KEYS[5], '1-0', 'event', ARGV[5])
-redis.call('ZADD', KEYS[4], ARGV[6], ARGV[2])
-redis.call('RPUSH', KEYS[3], ARGV[2])
-return ARGV[2]
-"""
-
-_COMMIT = """
--- KEYS: leader, job, events, running   ARGV: holder, sequence before, record, job id if it has ended, events...
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-local before = tonumber(ARGV[2])
-if tonumber(redis.call('HGET', KEYS[2], 'sequence')) == before then
-  for i = 5, #ARGV do redis.call('XADD', KEYS[3], (before + i - 4) .. '-0', 'event', ARGV[i]) end
-  redis.call('HSET', KEYS[2], 'record', ARGV[3], 'sequence', before + #ARGV - 4)
-end
-if ARGV[4] ~= '' and redis.call('GET', KEYS[4]) == ARGV[4] then redis.call('DEL', KEYS[4]) end
-return tonumber(redis.call('HGET', KEYS[2], 'sequence'))
-"""
-
-_TAKE = """
--- KEYS: leader, queue, running   ARGV: holder
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-local running = redis.call('GET', KEYS[3])
-if running then return running end
-local job = redis.call('LPOP', KEYS[2])
-if job then redis.call('SET', KEYS[3], job) end
-return job
-"""
-
-_CANCEL_WAITING = """
--- KEYS: queue, job, events   ARGV: job id, record, event
-if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-local sequence = redis.call('HINCRBY', KEYS[2], 'sequence', 1)
-redis.call('HSET', KEYS[2], 'record', ARGV[2], 'wish', 'cancel')
-redis.call('XADD', KEYS[3], sequence .. '-0', 'event', ARGV[3])
-return 1
-"""
-
-_WISH = """
--- KEYS: job   ARGV: wish. A wish to cancel is final.
-if redis.call('HGET', KEYS[1], 'wish') ~= 'cancel' then redis.call('HSET', KEYS[1], 'wish', ARGV[1]) end
-return 1
-"""
-
-
 def event(record: JobRecord, kind: str, message: str, metrics: dict[str, float] | None = None) -> jobs_pb2.Event:
     """An event of now; its sequence number is given when it is read."""
     figures = [Metric(name=n, value=v) for n, v in (metrics or {}).items()]
@@ -112,11 +62,11 @@ class JobStore:
 
     def __init__(self, redis: redis.asyncio.Redis) -> None:
         self._redis: Any = redis  # its types also allow for decoded replies, which our connections never give
-        self._submit = self._redis.register_script(_SUBMIT)
-        self._commit = self._redis.register_script(_COMMIT)
-        self._take = self._redis.register_script(_TAKE)
-        self._cancel_waiting = self._redis.register_script(_CANCEL_WAITING)
-        self._wish = self._redis.register_script(_WISH)
+        self._submit = self._redis.register_script(keys.script("submit"))
+        self._commit = self._redis.register_script(keys.script("commit"))
+        self._take = self._redis.register_script(keys.script("take"))
+        self._cancel_waiting = self._redis.register_script(keys.script("cancel_waiting"))
+        self._wish = self._redis.register_script(keys.script("wish"))
 
     async def find_request(self, request_id: str) -> JobRecord | None:
         """The job that a request id was submitted as."""

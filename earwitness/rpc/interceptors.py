@@ -15,14 +15,15 @@ import grpc
 from prometheus_client import Counter, Histogram
 
 from earwitness.log import Logger
+from earwitness.metrics import series
 from earwitness.rpc.limits import Callers, reader
 from earwitness.rpc.status import code_of, message_of, trailing_details
 
 HEALTH = "/grpc.health.v1.Health/"
 """Answers without a token: probes of an orchestrator cannot carry one, and it tells nothing."""
 
-CALLS = Counter("ew_rpc_calls", "gRPC calls by method and status", ["method", "code"])
-SECONDS = Histogram("ew_rpc_seconds", "Seconds a gRPC call took", ["method"])
+CALLS = Counter(*series("rpc_calls"))
+SECONDS = Histogram(*series("rpc_seconds"))
 
 
 def may_call(details: grpc.HandlerCallDetails, token: str) -> bool:

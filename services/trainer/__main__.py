@@ -14,6 +14,7 @@ from prometheus_client import Gauge
 
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger, get_logger
+from earwitness.metrics import series
 from earwitness.queue import Queue
 from earwitness.redis_client import connect
 from earwitness.rpc.server import serve_health, serve_in_thread
@@ -36,8 +37,8 @@ ANNOUNCE_SECONDS = 5.0
 QUIT = b"quit"
 """Rank 0's word at the end. No phase request serialises to it: it is not valid protobuf."""
 
-FIGURE = Gauge("ew_trainer_figure", "Figures of the last step", ["name"])
-STEP = Gauge("ew_trainer_step", "Steps done in the phase")
+FIGURE = Gauge(*series("trainer_figure"))
+STEP = Gauge(*series("trainer_step"))
 
 
 def main() -> int:

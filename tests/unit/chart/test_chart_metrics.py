@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from earwitness.metrics import BY_NAME
+from earwitness.metrics import BY_NAME, SERIES
 
 Object = dict[str, Any]
 
@@ -55,6 +55,12 @@ def exported() -> dict[str, set[str]]:
     run = subprocess.run([sys.executable, "-c", EXPORT], capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     return {name: labels_of(labels) for name, labels in SAMPLE.findall(run.stdout)}
+
+
+def test_what_is_exported_is_what_the_table_of_metrics_says(exported: dict[str, set[str]]) -> None:
+    kinds = re.compile(r"_(total|created|bucket|count|sum)$")
+    found = {kinds.sub("", name): labels - {"le"} for name, labels in exported.items()}
+    assert found == {series.name: set(series.labels) for series in SERIES}
 
 
 @pytest.fixture
