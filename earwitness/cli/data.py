@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from earwitness.cli.terminal import err, out, shows_errors
+from earwitness.cli.data_check import check, referee
+from earwitness.cli.terminal import err, out, progress, shows_errors
 from earwitness.errors import InputError, shown
 
 SHOWN_REASONS = 8
@@ -26,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Import, check and write data.")
     group.callback()(_group)
     group.command("import")(import_)
+    group.command()(check)
     group.command()(probe)
     app.add_typer(group, name="data")
 
@@ -114,22 +114,3 @@ def probe(
         str(folder), count, seed, split, surrogate_share, lambda done, total: err.print(f"{done} of {total} clips")
     )
     out.print(written)
-
-
-def referee() -> Callable[[Any], str | None]:
-    """What says that a reference fails its own verifier: found by name, for the verifiers stand above the core."""
-    import importlib
-
-    found: Callable[[Any], str | None] = importlib.import_module("reward.reference").reference_problem
-    return found
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr while it is a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
