@@ -107,6 +107,9 @@ class Quantity(StrEnum):
     """Syllables a second, of the clip."""
     DECAY = "reverberation time"
     """Seconds for a fall by 60 dB (RT60); in a comparison MORE is more reverberant."""
+    NUMBER = "number of sounds"
+    DENSITY = "density of sounds"
+    """Sounds a second."""
 
 
 class Counted(StrEnum):
@@ -202,6 +205,7 @@ class Pace:
 
     fast: bool
     speech: bool
+    part: Part = None
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,36 @@
-"""How many sounds there are."""
+"""How many sounds there are, and which of two clips has more of them."""
 
 from __future__ import annotations
 
-from reward.families.base import BOUND_SECONDS, Counts, Family, Finding, events_in_words
-from reward.families.stretches import onsets_in
-from reward.measure import Measurement
-from reward.statements import Count, Counted, Span
+from collections.abc import Callable
+
+from reward.families.base import (
+    BOUND_SECONDS,
+    Compared,
+    Counts,
+    Family,
+    Finding,
+    Number,
+    Scene,
+    events_in_words,
+    share_of,
+)
+from reward.families.joined import joined
+from reward.families.stretches import events_in, onsets_in
+from reward.measure import Event, Measurement
+from reward.statements import Comparison, Count, Counted, Quantity, Relation, Span
+
+ALIKE = 0.2
+"""Densities that differ by less are alike: what ends a clip, and with it its length, is not sure."""
+NOT_SURE = "which sounds are of which clip is not sure"
 
 
 def _count(claim: Count, measurement: Measurement) -> Finding:
-    if isinstance(claim.part, Span):
-        counts = onsets_in(measurement, claim.part, BOUND_SECONDS)
+    part = joined(measurement, claim.part) if isinstance(claim.part, int) else claim.part
+    if isinstance(claim.part, int) and part is None:
+        return Finding(None, NOT_SURE)
+    if isinstance(part, Span):
+        counts = onsets_in(measurement, part, BOUND_SECONDS)
         return Finding(claim.value in counts, events_in_words(max(counts)))
     count = len(measurement.events)
     if count == 1 and measurement.events[0].notes:  # "three tones" may be those of a chord
@@ -21,4 +41,44 @@ def _count(claim: Count, measurement: Measurement) -> Finding:
     return Finding(claim.value == count, events_in_words(count))
 
 
-FAMILY = Family("count", counts={Counted.EVENTS: Counts(("event", "events"), _count)})
+def _density(events: list[Event]) -> float:
+    """Sounds a second, from the first one's onset to the last one's end."""
+    return len(events) / (events[-1].end - events[0].start) if events else 0.0
+
+
+def _comparing(measure: Callable[[list[Event]], float], step: float) -> Callable[[Comparison, Measurement], Finding]:
+    def check(claim: Comparison, measurement: Measurement) -> Finding:
+        clips = [joined(measurement, part) if isinstance(part, int) else None for part in (claim.part, claim.other)]
+        if clips[0] is None or clips[1] is None or measurement.doubtful:
+            return Finding(None, NOT_SURE)
+        here, there = (measure(events_in(measurement, clip)) for clip in clips if clip is not None)
+        relation = Relation.MORE if here > there else Relation.LESS
+        if abs(here - there) <= step * max(here, there):
+            relation = Relation.SAME
+        return Finding(claim.relation is relation, f"{here:.3g} and {there:.3g}")
+
+    return check
+
+
+def _number(scene: Scene) -> list[float] | None:
+    return [float(len(scene.events))]
+
+
+def _densities(scene: Scene) -> list[float] | None:
+    return [_density(scene.events)]
+
+
+FAMILY = Family(
+    "count",
+    numbers={
+        Quantity.NUMBER: Number(_number, share_of(0.0), "sounds"),
+        Quantity.DENSITY: Number(_densities, share_of(ALIKE), "sounds/s"),
+    },
+    compared={
+        Quantity.NUMBER: Compared(
+            ("more", "fewer", "as many"), check=_comparing(lambda events: float(len(events)), 0.0)
+        ),
+        Quantity.DENSITY: Compared(("denser", "sparser", "as dense"), check=_comparing(_density, ALIKE)),
+    },
+    counts={Counted.EVENTS: Counts(("event", "events"), _count)},
+)

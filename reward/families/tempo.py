@@ -74,6 +74,8 @@ def on_pace(value: float, scale: tuple[float, float], fast: bool, unit: str) -> 
 
 def _check_pace(claim: Pace, measurement: Measurement) -> Finding:
     rhythm, beat = measurement.rhythm, measurement.beat
+    if claim.part is not None:
+        return Finding(None, "the tempo of one of two clips is not measured")
     if beat is not None and beat.strength >= SURE:
         return on_pace(beat.bpm, FAST_BPM, claim.fast, "BPM")
     if rhythm is None:

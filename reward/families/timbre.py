@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reward.families.base import (
+    Compared,
     Counts,
     Family,
     Finding,
@@ -108,6 +109,7 @@ def _count(claim: Count, measurement: Measurement) -> Finding:
 FAMILY = Family(
     "timbre",
     numbers={Quantity.PARTIAL: Number(_partials, share_of(PARTIAL), "Hz")},
+    compared={Quantity.PARTIAL: Compared(("richer in partials", "poorer in partials", "as rich in partials"))},
     qualities={
         **{name: _wave(name) for name in ("sine", "triangle", "square", "sawtooth")},
         "odd": Quality("odd partials only", _of_one_tone(_odd)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from reward.parse.lexicon.cues import NOT_SOUNDS
 from reward.parse.lexicon.units import APPROXIMATIONS, BACKGROUND, NOT_A_COUNTED_ADJECTIVE
 from reward.parse.meanings import Compares, Edge, EdgeWord, Meaning, Ordinal, Spot, Topic, Word
 from reward.parse.words import Item
@@ -11,11 +12,29 @@ from reward.statements import Part, Quantity, Span
 
 THAN_REACH = 4
 """Items between a comparative and what it compares with: "louder in level than the second"."""
+_ENDS = (Word.CLAUSE, Word.NEGATION, Word.THAN)
+_NO_SOUNDS = frozenset({
+    "answer", "decision", "check", "thought", "thoughts", "thing", "time", "step", "choice", "verdict", "response",
+    "output", "impression", "glance", "listen", "conclusion", "nature",
+})  # fmt: skip
+"""After "first" and "final": no sound."""
+_SOUNDINGS = frozenset({"quality", "timbre", "voice", "clip", "recording", "audio", "melody", "phrase"})
+_HEARD = frozenset({
+    "hear", "heard", "there", "there's", "has", "contains", "are", "counted", "count", "counting", "that's", "with",
+    "sounds", "plays", "got", "is", "detect", "notice",
+})  # fmt: skip
+"""Before a number of things: they are heard."""
+HEARD_REACH = 3
+"""Items between such a word and the number."""
+_KINDS = frozenset({"distinct", "individual", "separate", "discrete", "single", "sound", "short", "of", "the"})
+_COMPARED = frozenset({"compared", "relative", "similar", "contrast", "next", "comparison", "identical", "opposed"})
 _JOINS = frozenset({"and", "but", ",", "while"})
 SPAN_REACH = 5
 """Items between a comparative and the time it names: "louder in level after about 1.2 s"."""
 EVENT_REACH = 4
 """Items between "single" and what is: "a single, clear, musical note"."""
+EACH_REACH = 5
+"""Items between "each" and what each is."""
 EDGE_REACH = 5
 """Items between "ends" and when."""
 _TO_A_TIME = APPROXIMATIONS | {"at", "right", "after", "the", "or", "precisely", "slightly", "somewhere", "shortly"}
@@ -55,6 +74,16 @@ class Around:
                 return None
             if isinstance(item.meaning, Ordinal):
                 return item.meaning.part
+        return None
+
+    def part_ahead(self, position: int) -> int | None:
+        """The sound of "no noise in the first": it follows the quality at `position`."""
+        if self.word(position + 1) not in ("in", "of", "on"):
+            return None
+        for ahead in (2, 3):
+            meaning = self.meaning(position + ahead)
+            if isinstance(meaning, Ordinal):
+                return meaning.part
         return None
 
     def spot_ahead(self, position: int) -> Span | None:
@@ -115,13 +144,104 @@ class Around:
             position -= 1
         return self.meaning(position - 1) in (Word.UNEQUAL, Word.THAN)
 
-    def event_ahead(self, position: int) -> int | None:
+    def event_ahead(self, position: int, through: tuple[str, ...] = ()) -> int | None:
         """Position of the event named after `position`, adjectives between: "a single, sustained note"."""
         for index in range(position + 1, min(position + 2 + EVENT_REACH, len(self.items))):
             item = self.items[index]
             if item.meaning in (Word.EVENT, Word.PULSES):
                 return index
+            if item.word in through:
+                continue  # "a low hum or rumbling sound"
             if item.number is not None or item.word in NOT_A_COUNTED_ADJECTIVE or isinstance(item.meaning, Ordinal):
+                return None
+        return None
+
+    def sounding_ahead(self, position: int) -> int | None:
+        """Position of "quality" in "a low, resonant quality" after `position`."""
+        for index in range(position + 1, min(position + 5, len(self.items))):
+            if self.word(index) in _SOUNDINGS:
+                return index
+            if self.word(index) in NOT_A_COUNTED_ADJECTIVE:
+                return None
+        return None
+
+    def is_adverb(self, position: int) -> bool:
+        """True for the ordinal of "first, I listen", "speech first, then", "the final answer", "than the first": it is
+        not what is spoken of."""
+        after, before = self.word(position + 1), self.word(position - 1)
+        item = self.items[position]
+        alone = item.end - item.start == len(item.word)  # not "clip B"
+        if after in _NO_SOUNDS or (alone and after == "," and (position == 0 or self.word(position + 2) == "then")):
+            return True
+        if before == "the":
+            before, position = self.word(position - 2), position - 1
+        if before == "to":
+            return self.word(position - 2) in _COMPARED
+        return before in ("as", "unlike")
+
+    def is_of_number(self, position: int) -> bool:
+        """True for "100 is slow": of a number, not of the clip."""
+        item = self.items[position - 2] if position > 1 else None
+        return item is not None and item.number is not None and not item.unit and self.word(position - 1) == "is"
+
+    def is_added(self, position: int) -> bool:
+        """True for the numbers of "1 s (the first note) + 0.5 s (a pause)": parts of a sum."""
+        if self.word(position - 1) == "+" or self.word(position + 1) == "+":
+            return True
+        closed = next((i for i in range(position + 1, position + 7) if self.word(i) == ")"), None)
+        return self.word(position + 1) == "(" and closed is not None and self.word(closed + 1) == "+"
+
+    def is_sum(self, position: int) -> bool:
+        """True for the last number of "in total 1 s + 0.5 s = 1.5 s"."""
+        return self.word(position - 1) == "=" and any(item.word == "total" for item in self.items)
+
+    def is_heard(self, position: int) -> bool:
+        """True if what is counted at `position` is said to be heard: "I hear two", "there are two", "it has two"."""
+        return any(item.word in _HEARD for item in self.items[max(0, position - HEARD_REACH) : position])
+
+    def is_said_to_be(self, position: int) -> bool:
+        """True for the number of "it is about 2 seconds": what it is of was asked before."""
+        index = position - 1
+        while index >= 0 and self.items[index].word in APPROXIMATIONS:
+            index -= 1
+        return self.word(index) in ("is", "it's", "be", "was", "that's") and index >= 0
+
+    def is_repeated(self, position: int) -> bool:
+        """True for "one note repeated", which is more than one."""
+        return self.word(position + 1) in ("repeated", "repeating", "repeatedly") or self.word(position + 1) == "over"
+
+    def of_each(self, position: int) -> bool:
+        """True for "each bark is a single sound": that counts no sounds of the clip."""
+        return any(item.word in ("each", "every") for item in self.items[max(0, position - EACH_REACH) : position])
+
+    def sounds_ahead(self, position: int) -> int | None:
+        """Position of the sounds, in the plural, named after `position`: events, or any noun that is heard."""
+        for index in range(position + 1, min(position + 2 + EVENT_REACH, len(self.items))):
+            item = self.items[index]
+            if item.meaning in (Word.EVENT, Word.PULSES):
+                return index if item.word.endswith("s") else None
+            if item.meaning is None and item.word.endswith("s") and item.word.isalpha() and len(item.word) > 3:
+                return index if item.word not in NOT_SOUNDS else None
+            if item.number is not None or item.word in NOT_A_COUNTED_ADJECTIVE or item.meaning in _ENDS:
+                return None
+        return None
+
+    def events_ahead(self, position: int) -> bool:
+        """True for "more sounds" and "more separate sound events" at `position`."""
+        for index in range(position + 1, min(position + 4, len(self.items))):
+            if self.meaning(index) in (Word.EVENT, Word.PULSES) and self.word(index).endswith("s"):
+                return True
+            if self.word(index) not in _KINDS:
+                return False
+        return False
+
+    def topic_ahead(self, position: int) -> Quantity | None:
+        """The quantity that the adjective at `position` is said of: "a consistent, moderate volume"."""
+        for index in range(position + 1, min(position + 5, len(self.items))):
+            if self.topic(index) is not None:
+                return self.topic(index)
+            of = index == position + 1 and self.word(index) in ("in", "of")  # "variation in pitch"
+            if self.meaning(index) is not None or (self.word(index) in NOT_A_COUNTED_ADJECTIVE and not of):
                 return None
         return None
 

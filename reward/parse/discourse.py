@@ -23,13 +23,13 @@ _TASK = frozenset({
     "user", "user's", "question", "question's", "questions", "choice", "choices", "answers", "problem", "problem's",
     "instruction", "instructions", "task", "threshold", "thresholds", "criterion", "criteria", "cutoff", "option",
     "options", "whether", "asks", "asked", "asking", "determine", "classify", "decide", "respond", "prompt", "wants",
-    "they", "they're", "they've", "specified", "scenario", "dataset", "quiz", "puzzle", "explanation", "explanations",
+    "specified", "scenario", "dataset", "quiz", "puzzle", "explanation", "explanations",
     "condition", "defined", "definition", "mentioned", "mentions", "reply", "specifies", "transcript", "transcription",
-    "instructed", "requirement", "answer", "we're", "statement",
+    "instructed", "requirement", "answer", "we're", "statement", "enter",
 })  # fmt: skip
 _WORLD = frozenset({
     "otherwise", "common", "usually", "typically", "typical", "often", "generally", "normally", "sometimes", "commonly",
-    "refers", "refer", "relates", "corresponds", "correspond", "known", "human", "humans", "recall", "remember",
+    "refers", "refer", "relates", "corresponds", "correspond", "known", "humans", "recall", "remember",
     "theory", "equals", "tends", "tend", "depends", "example", "instance", "considered", "characteristic", "associated",
     "happens", "describes", "songs", "genres", "people", "standard", "imagine", "suppose", "hypothetical",
     "hypothetically", "midi",
@@ -39,16 +39,23 @@ _METHOD = frozenset({
     "recheck", "replay", "calculate", "verify",
 })  # fmt: skip
 _OTHER = _TASK | _WORLD | _METHOD
-_PAIRS = frozenset({
-    ("figure", "out"), ("need", "to"), ("is", "when"), ("one", "that"), ("for", "example"), ("in", "music"),
-    ("in", "general"), ("lot", "of"), ("can", "be"), ("can", "vary"), ("can", "have"), ("can", "sound"),
-    ("can", "also"), ("can", "go"), ("can", "last"), ("in", "many"), ("in", "some"), ("such", "as"), ("which", "one"),
-    ("which", "clip"), ("which", "of"), ("which", "segment"), ("which", "part"), ("which", "sound"), ("which", "audio"),
-    ("which", "recording"), ("going", "to"), ("the", "key"), ("going", "for"), ("each", "measure"), ("many", "cases"),
-    ("some", "cases"), ("is", "defined"),
-})  # fmt: skip
+_TASK_OR_WORLD = _TASK | _WORLD
+_ORDINALS = frozenset({"first", "second"})
+_ASIDES = (
+    "figure out,need to,is when,one that,for example,in music,in general,can be,can vary,can have,can sound,"
+    "can also,can go,can last,in many,in some,such as,which one,which clip,which of,which segment,which part,"
+    "which sound,which audio,which recording,going to,the key,going for,each measure,many cases,some cases,"
+    "is defined,human hearing,anything above,anything over,anything below,anything under,anything faster,"
+    "anything slower,anything higher,anything lower,human ear,the human,they want,they mean,they said,they say,"
+    "they ask,they're asking,they need,they gave,they provided,they think,they might,they expect,"
+    "they're looking,they refer,they've given,they just,they're testing"
+)
+_PAIRS = frozenset(tuple(pair.split()) for pair in _ASIDES.split(","))
+"""Two words that clauses of the task, of the world and of the method are made of."""
 _MEANS = frozenset({"means", "mean", "indicates", "indicate", "implies", "imply", "suggests", "suggest", "involves"})
 """Of a general subject: "a slower tempo means fewer beats"; after "which" or "this" a conclusion about the clip."""
+_CONCLUDES = frozenset({"which", "this", "that", "meaning", "no", "", "would", "might", "could"})
+_THIS = frozenset({"the", "this", "that", "its", "these", "there's"})
 _HEARING = frozenset({"heard", "made", "discerned", "counted", "distinguished", "perceived", "noticed", "i", "we"})
 """With "can": what can be heard is heard here, what can be loud is loud elsewhere."""
 _POINTING = frozenset({
@@ -62,7 +69,7 @@ _DETERMINERS = frozenset({
     "the", "these", "those", "its", "both", "this", "that", "it", "there", "i", "we", "his", "her", "their", "here",
     "all", "some", "several", "two", "three", "four", "five",
 })  # fmt: skip
-GENERAL_REACH = 14
+GENERAL_REACH = 20
 """Tokens in which a general statement says what such things do."""
 SHORT_CLAUSE = 5
 """Words of a clause that only sets the frame of the next: "typically," "in music,"."""
@@ -72,6 +79,7 @@ def foreign(tokens: list[Item]) -> list[tuple[int, int]]:
     """The stretches of a sentence, in characters, that do not say what is heard in the clip."""
     stretches: list[tuple[int, int]] = []
     begin, count, away, length = 0, len(tokens), _begins_generally(tokens), 0
+    method = False
     while begin < count:
         joint = tokens[begin].word if begin or tokens[0].word in _JOINTS else ""
         end = begin + 1
@@ -80,7 +88,10 @@ def foreign(tokens: list[Item]) -> list[tuple[int, int]]:
         clause = [token.word for token in tokens[begin + (joint != "") : end]]
         if clause:
             if _speaks_of_others(clause, joint):
+                method = not away and _METHOD.isdisjoint(clause) is False and _TASK_OR_WORLD.isdisjoint(clause)
                 away = True
+            elif away and method and clause[0] in _DETERMINERS | _ORDINALS:
+                away = False
             elif away and begin and length > SHORT_CLAUSE:
                 away = not _returns(joint, clause[0])
             length = len(clause)
@@ -99,11 +110,16 @@ def _speaks_of_others(clause: list[str], joint: str) -> bool:
     before = joint
     for word in clause:
         if word in _MEANS:
-            return before not in ("which", "this", "that", "meaning", "no", "")
+            return not _concludes(clause, before)
         if (before, word) in _PAIRS and not (before == "can" and not _HEARING.isdisjoint(clause)):
             return True
         before = word
     return False
+
+
+def _concludes(clause: list[str], before: str) -> bool:
+    """True if "suggests" after `before` says what follows in this clip: "which suggests", "the echo indicates"."""
+    return before in _CONCLUDES or clause[0] in _THIS
 
 
 def _returns(joint: str, first: str) -> bool:
@@ -116,6 +132,8 @@ def _returns(joint: str, first: str) -> bool:
 def _begins_generally(tokens: list[Item]) -> bool:
     """True for "crows make ..." and "dull sounds have ...": a bare plural and what such things do."""
     words = [token.word for token in tokens[:GENERAL_REACH]]
+    if words[:3] == ["a", "lot", "of"] or words[:2] == ["lots", "of"]:
+        return True
     while words and words[0] in _OPENERS:
         words = words[1:]
     if words[:1] in (["a"], ["an"]):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.parse.aloud import counted_aloud
+from reward.parse.asked import MAX_QUESTION_CHARS, NOTHING_ASKED, Asked, asked_by
 from reward.parse.claim import Claim
+from reward.parse.clips import Clips
 from reward.parse.discourse import foreign
 from reward.parse.found import Found, with_turns, without_alternatives
 from reward.parse.items import items_of
@@ -23,22 +26,25 @@ _INTERROGATIVES = frozenset({
 """A sentence that begins so is a question, also without its mark."""
 _SPEAKERS = frozenset({"i", "we", "you", "can"})
 """After "what" or "how": "what I hear is" begins a statement."""
+_INSTRUCTIONS = frozenset({
+    "enter", "answer", "reply", "respond", "choose", "select", "indicate", "consider", "classify", "judge", "determine",
+    "decide", "describe", "identify", "label", "pick", "say", "write", "give", "output", "return", "state", "if",
+})  # fmt: skip
+_ORDERS = _INSTRUCTIONS - {"say", "state", "if", "describe", "write"}
+"""A sentence of the trace that begins so repeats an instruction."""
+_LETTER = r"[\"'(]?\b[A-Ha-h]\b[\"')]?:? {0,2}(?:for|if|means|is|=|refers|when) "
+_ANSWERS = re.compile(rf"{_LETTER}[^.\n]{{1,60}}?{_LETTER}[^.,;\n]{{0,40}}")
+"""What each letter stands for: "'A' for bright or 'B' for dark"."""
+_WONDERS = frozenset({"maybe", "perhaps"})
+_BEFORE_ASKING = frozenset({",", "but", "so", "and", "or"})
 _CHOICE_LINE = re.compile(r"^[ \t]*\(?[A-Ha-h][.):][ \t]+[^\n]{0,300}$", re.MULTILINE)
 """A choice copied with its letter."""
 _INLINE_CHOICES = re.compile(r"\([A-Ha-h]\)[^\n()]{0,200}(?:\([A-Ha-h]\)[^\n().]{0,200})+")
 """Choices copied in a row: "(A) rises (B) falls"."""
-_CLIPS = re.compile(r"\b(?:clips|segments|recordings|excerpts|parts|audios|one|stimulus|part|segment|clip)\b")
-MAX_QUESTION_CHARS = 2_000
-_PARTS = frozenset({"part", "section", "sound", "portion", "half"})
-_ORDINALS = frozenset({"first", "second"})
-_LETTERS = {"a": "first", "b": "second"}
-_VERBS = frozenset({"is", "has", "sounds", "seems", "was", "had", "feels"})
 _TAKEN_BACK = frozenset({
     ("wait", "no"), ("no", "wait"), ("actually", "no"), ("no", "actually"), ("scratch", "that"), ("hmm", "no"),
     ("sorry", "no"), ("no", "that's"), ("oh", "no"), ("no", "sorry"),
 })  # fmt: skip
-_OF_BOTH = frozenset({"both", "either", "neither", "each", "two", "them", "they", "other", "another"})
-"""In a sentence with these the clip named last is not what is spoken of."""
 _PRONOUNS = frozenset({"it", "its", "this", "that"})
 """A sentence that begins so goes on about the part of the one before."""
 
@@ -49,37 +55,37 @@ def extract_claims(reasoning: str, prompt: trajectory_pb2.Prompt) -> list[Claim]
     Questions, copied choices, quotations, alternatives ("rises or falls") and what the question itself presupposes
     ("which of the two tones") are none.
     """
-    return claims_in(reasoning, presupposed(prompt.question), of_two_clips(prompt.question))
+    return claims_in(reasoning, presupposed(prompt.question), asked_by(prompt.question))
 
 
-def of_two_clips(question: str) -> bool:
-    """True if a question is about two clips, one after the other: what is said goes on about the one named last."""
-    return _CLIPS.search(question[:MAX_QUESTION_CHARS].lower()) is not None and "first" in question
-
-
-def claims_in(text: str, known: frozenset[Statement] = frozenset(), two_clips: bool = False) -> list[Claim]:
-    """Claims of `text` except those in `known`."""
+def claims_in(text: str, known: frozenset[Statement] = frozenset(), asked: Asked = NOTHING_ASKED) -> list[Claim]:
+    """Claims of `text`, given what was asked, except those in `known`."""
     # As long as before: positions in the text must stay.
     text = _CHOICE_LINE.sub(_blank, text[:MAX_TRACE_CHARS])
-    if "(" in text and not two_clips:  # there "the first (A) ... the second (B)" are the clips
+    text = _ANSWERS.sub(_blank, text)
+    if "(" in text and not asked.two_clips:  # there "the first (A) ... the second (B)" are the clips
         text = _INLINE_CHOICES.sub(_blank, text)
     text, parts = sentences(text)
     claims: list[Claim] = []
     part: Part = None
+    clips = Clips() if asked.two_clips else None
     last = 0  # of the claims of the sentence before
-    for sentence in parts:
-        if _is_question(sentence):
+    for sentence in map(_stated, parts):
+        if _is_question(sentence) or sentence.tokens[0].word in _ORDERS:
             continue
-        if two_clips:
-            name_clips(sentence.tokens)
-        going_on = two_clips and not any(token.word in _OF_BOTH for token in sentence.tokens)
-        carried = part if going_on or sentence.tokens[0].word in _PRONOUNS else None
-        reader = Reader(items_of(sentence.tokens), carried)
+        carried = part if sentence.tokens[0].word in _PRONOUNS else None
+        if clips is not None:
+            clips.name(sentence.tokens)
+            carried = clips.carried(sentence.tokens, part)
+        reader = Reader(items_of(sentence.tokens), carried, asked)
         found = reader.read()
-        part = reader.focus.part
+        if clips is not None:
+            clips.note(sentence.tokens, carried)
+        part = reader.focus.part if carried == part or reader.focus.part is not None or clips is None else part
         if _takes_back(sentence.tokens):
             claims[last:] = [claim._replace(uncertain=True) for claim in claims[last:]]
         found = heard(found, sentence.tokens)
+        found += counted_aloud(reader.items, text, part if clips is not None else None, reader.uncertain)
         if len(found) > 1:
             found = with_turns(without_alternatives(found, reader.items), reader.items)
         last = len(claims) if found else last
@@ -95,26 +101,20 @@ def claims_in(text: str, known: frozenset[Statement] = frozenset(), two_clips: b
 
 def presupposed(question: str) -> frozenset[Statement]:
     """Statements that the question makes: of an interrogative sentence only the counts it takes for granted."""
-    _, parts = sentences(question)
+    _, parts = sentences(question[:MAX_QUESTION_CHARS])
     known: set[Statement] = set()
     for sentence in parts:
         found = _read(sentence)
-        stated = [] if _is_question(sentence) else heard(found, sentence.tokens)
+        stated = [] if _is_question(sentence) or _instructs(sentence) else heard(found, sentence.tokens)
         known |= {f.statement for f in found if isinstance(f.statement, Count)}
         known |= {f.statement for f in stated if not f.uncertain}  # "determine if it is bright" presupposes nothing
     # "of the two tones" also says that there are two where they are spoken of in other words.
     return frozenset(known | {Count(s.value) for s in known if isinstance(s, Count) and s.of is Counted.EVENTS})
 
 
-def name_clips(tokens: list[Item]) -> None:
-    """Where two clips are compared, "the first part", "sound B" and "A is" stand for them: says so in `tokens`."""
-    for index, token in enumerate(tokens):
-        before = tokens[index - 1].word if index else ""
-        after = tokens[index + 1].word if index + 1 < len(tokens) else ""
-        if token.word in _PARTS and (before in _ORDINALS or after in _LETTERS):
-            tokens[index] = token._replace(word="clip")
-        elif token.word in _LETTERS and after in _VERBS and before != "clip":
-            tokens[index] = token._replace(word=_LETTERS[token.word])
+def _instructs(sentence: Sentence) -> bool:
+    """True for "enter 'A' for bright, 'B' for dark": it names what may be answered, and says nothing of the clip."""
+    return any(token.word in _INSTRUCTIONS for token in sentence.tokens[:3])
 
 
 def _takes_back(tokens: list[Item]) -> bool:
@@ -133,10 +133,24 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match.group(0))
 
 
+def _stated(sentence: Sentence) -> Sentence:
+    """What a question says before it asks: "the first is longer, but is it louder?"."""
+    if not sentence.question:
+        return sentence
+    tokens = sentence.tokens
+    for index in range(len(tokens) - 1, 2, -1):
+        asks = tokens[index].word in _INTERROGATIVES or tokens[index].word in _WONDERS
+        if asks and tokens[index - 1].word in _BEFORE_ASKING:
+            return Sentence(tokens[: index - 1], False)
+    return sentence
+
+
 def _is_question(sentence: Sentence) -> bool:
     if sentence.question:
         return True
     words = [token.word for token in sentence.tokens[:2]]
+    if words[:1] == ["when"] and (len(words) < 2 or words[1] not in _INTERROGATIVES):
+        return False  # "when the bell rings, ..."
     return words[0] in _INTERROGATIVES and not (len(words) > 1 and words[1] in _SPEAKERS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reward.parse.asked import Asked
 from reward.parse.meanings import Counts, Edge, Moves, Topic, Word
 from reward.parse.words import Item
 from reward.statements import Part, Quantity, Span
@@ -37,6 +38,10 @@ class Focus:
     """Gaps, tempo or pulses are spoken of."""
     moving: bool = False
     """A change is spoken of."""
+    lasting: bool = False
+    """The question is how long something is."""
+    clips: bool = False
+    """Its parts are two joined clips, not sounds."""
     speech: bool = False
     """Somebody speaks."""
 
@@ -51,9 +56,9 @@ class Focus:
         self.pattern, self.edge_verb = False, None
 
 
-def focus_of(items: list[Item], part: Part) -> Focus:
+def focus_of(items: list[Item], part: Part, asked: Asked) -> Focus:
     """The focus at the beginning of a sentence that goes on about `part`."""
-    focus = Focus(part)
+    focus = Focus(part, clips=asked.two_clips, timing=asked.rhythm, lasting=asked.length)
     for item in items:
         meaning = item.meaning
         if meaning is None:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from reward.parse.meanings import Word
 from reward.parse.words import Item
-from reward.statements import Change, Relation, Statement, Turn
+from reward.statements import Change, Not, Relation, Statement, Turn, Value
 
+NEAR = 0.2
+"""Two values with "or" between them that differ by less are one, hedged."""
 _TURNS = frozenset({"then", "before", "and", "afterwards", "later", "again"})
 """Between two changes of one thing: the second comes after the first."""
 
@@ -32,9 +34,18 @@ def without_alternatives(found: list[Found], items: list[Item]) -> list[Found]:
         a, b = found[here], found[there]
         if a.statement == b.statement:
             continue  # "some echo or reverb"
+        if isinstance(a.statement, Value) and isinstance(b.statement, Value) and _near(a.statement, b.statement):
+            dropped.add(there)
+            continue  # "2.3 or 2.4 seconds"
+        if isinstance(a.statement, Not) and isinstance(b.statement, Not):
+            continue  # "neither echo nor hiss"
         if type(a.statement) is type(b.statement) and any(a.start <= j <= b.end for j in joints):
             dropped |= {here, there}
     return [f for index, f in enumerate(found) if index not in dropped]
+
+
+def _near(one: Value, other: Value) -> bool:
+    return one.quantity is other.quantity and abs(one.value - other.value) <= NEAR * max(one.value, other.value)
 
 
 def with_turns(found: list[Found], items: list[Item]) -> list[Found]:

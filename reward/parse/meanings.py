@@ -93,6 +93,13 @@ class Sounds:
 
 
 @dataclass(frozen=True)
+class Attributive:
+    """ "low", "short": a quality only of a sound that is named after it ("a low, humming note")."""
+
+    what: str
+
+
+@dataclass(frozen=True)
 class Place:
     """ "on the left", "from left to right"."""
 
@@ -105,6 +112,8 @@ class Evenness:
 
     even: bool
     timing_only: bool
+    quantity: Quantity | None = None
+    """What is even or not, where the word says it ("wobbles"); else what is spoken of."""
 
 
 class Word(StrEnum):
@@ -125,6 +134,11 @@ class Word(StrEnum):
     UNEQUAL = "unequal"
     """An inequality before a number: "above"."""
     SINGLE = "single"
+    MORE = "more"
+    FEWER = "fewer"
+    """Of sounds that are named after it."""
+    MANY = "many"
+    """More than one, however many."""
     SPEECH = "speech"
     """Somebody speaks: a pace is one of syllables."""
     TOGETHER = "together"
@@ -134,5 +148,18 @@ class Word(StrEnum):
 
 
 Meaning = (
-    Ordinal | Spot | Counts | PaceWord | Recurs | Topic | EdgeWord | Moves | Compares | Sounds | Place | Evenness | Word
+    Ordinal
+    | Spot
+    | Counts
+    | PaceWord
+    | Recurs
+    | Topic
+    | EdgeWord
+    | Moves
+    | Compares
+    | Sounds
+    | Attributive
+    | Place
+    | Evenness
+    | Word
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from reward.parse.around import Around
 from reward.parse.focus import Focus
+from reward.parse.lexicon.cues import NOT_SOUNDS
 from reward.parse.lexicon.units import NOT_A_COUNTED_ADJECTIVE
 from reward.parse.meanings import Compares, Counts, Edge, Ordinal, Recurs, Spot, Topic, Word
 from reward.parse.words import Item
-from reward.statements import BEGINNING, ENDING, Count, Counted, Quantity, Span, Value
+from reward.statements import BEGINNING, ENDING, Count, Counted, Part, Quantity, Span, Value
 
 COUNT_REACH = 4
 """Items between a count and its noun: "three short, clear, even beeps"."""
@@ -55,8 +56,10 @@ def value_at(around: Around, focus: Focus, position: int, item: Item) -> Value |
             return None
     if item.unit == "st":
         return _range(around, focus, position, item)
-    if around.is_amount(position) or around.is_bound(position):
+    if around.is_amount(position) or around.is_bound(position) or around.is_added(position):
         return None
+    if item.unit == "s" and around.is_sum(position):
+        return Value(Quantity.CLIP, None, item.number or 0.0)
     edge = _edge_of(around, focus, position, item)
     quantity: Quantity | None = None
     if item.unit == "Hz" and focus.topic in _HERTZ:
@@ -80,6 +83,13 @@ def value_at(around: Around, focus: Focus, position: int, item: Item) -> Value |
     elif quantity is Quantity.PAUSE:
         part = focus.pause
     return Value(quantity, part, item.number or 0.0)
+
+
+def counted_in(focus: Focus) -> Part:
+    """Where sounds are counted: in a stretch, or in the clip of two that is spoken of."""
+    if focus.clips:
+        return focus.part if isinstance(focus.part, int) else focus.spot
+    return focus.spot if focus.clause_part is None else None
 
 
 def count_at(around: Around, focus: Focus, position: int, item: Item) -> tuple[Count, int] | None:
@@ -118,8 +128,10 @@ def count_at(around: Around, focus: Focus, position: int, item: Item) -> tuple[C
     if not counted:
         return None
     part = focus.where if of in (Counted.NOTES, Counted.PARTIALS) else None
-    if of is Counted.EVENTS and focus.clause_part is None:
-        part = focus.spot or around.spot_ahead(last)
+    if of is Counted.EVENTS:
+        if around.of_each(position) or (number == 1 and around.is_repeated(last)):
+            return None
+        part = counted_in(focus) or (around.spot_ahead(last) if focus.clause_part is None else None)
     return Count(int(number), of, part), last
 
 
@@ -137,6 +149,8 @@ def _repeats_follow(around: Around, position: int) -> bool:
 
 def _noun(around: Around, position: int) -> tuple[Counted, int] | None:
     """What is counted by the number at `position`, and where it is named."""
+    if around.word(position + 1) == ",":
+        return None  # "the kick on 1 and 3, a snare"
     for index in range(position + 1, min(position + 2 + COUNT_REACH, len(around.items))):
         meaning, item = around.meaning(index), around.items[index]
         if meaning in (Word.EVENT, Word.PULSES):
@@ -147,8 +161,10 @@ def _noun(around: Around, position: int) -> tuple[Counted, int] | None:
             return (Counted.PAUSES if meaning.quantity is Quantity.PAUSE else Counted.PARTIALS), index
         if item.number is not None or item.word in NOT_A_COUNTED_ADJECTIVE:
             return None
-        if around.word(index - 1) in _SEPARATE and item.word.endswith("s") and item.meaning is None:
-            return Counted.EVENTS, index  # "four separate barks"
+        if item.meaning is None and item.word.endswith("s") and len(item.word) > 3 and item.word.isalpha():
+            heard = any(around.word(between) in _SEPARATE for between in range(position + 1, index))
+            heard = heard or around.is_heard(position)
+            return (Counted.EVENTS, index) if heard and item.word not in NOT_SOUNDS else None  # "four separate barks"
     return None
 
 
@@ -194,6 +210,8 @@ def _range(around: Around, focus: Focus, position: int, item: Item) -> Value | N
 
 def _time(around: Around, focus: Focus, position: int, edge: Edge | None) -> Quantity | None:
     """What a number of seconds speaks of."""
+    if focus.topic is None and focus.lasting and edge is None and around.is_said_to_be(position):
+        return Quantity.CLIP if focus.clip else Quantity.DURATION  # "so it is 2.3 seconds", asked how long it is
     after = around.topic(position + 1)
     before = around.word_before(position)
     if around.word(position + 1) in ("mark", "in") or before in ("at", "after", "before"):

@@ -24,13 +24,14 @@ _TOKEN = re.compile(
     r"|(?P<clock>(?<![\w:.])\d{1,2}:\d\d(?:\.\d{1,3})?(?![\w:]))"
     r"|(?P<number>(?:(?<![\w.)])[-+])?(?:\d{1,3}(?:,\d{3}){1,2}(?!\d)|\d{1,9})(?:\.\d{1,6})?)"
     r"|(?P<end>[.!?;\n])"
-    r"|(?P<mark>[,:()–—-]))",
+    r"|(?P<mark>[,:()–—+=-]))",
 )
 _new = tuple.__new__
 """Half the cost of calling Item, for the words of every trace."""
 _STRAIGHT = str.maketrans({"’": "'", "−": "-", "–": "-", "—": ",", "“": '"', "”": '"', "\u00a0": " "})
 _QUOTED = re.compile(r'"[^"\n]{0,200}"')
 _SINGLE_QUOTED = re.compile(r"'(?<!\w')[^'\n]{1,200}'(?!\w)")
+_ENDS = frozenset(".!?")
 _VALUES = {**{word: float(value) for word, value in SMALL.items()}, **{w: float(v) for w, v in TENS.items()}}
 _VALUES |= {"twice": 2.0, "thrice": 3.0}
 
@@ -67,7 +68,9 @@ def sentences(text: str) -> tuple[str, Iterator[Sentence]]:
 
 
 def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
+    """As many spaces; a sentence that ends in the quotation ends there."""
+    blank = " " * len(match[0])
+    return blank[:-1] + "." if match[0][-2:-1] in _ENDS else blank
 
 
 def _sentences(text: str) -> Iterator[Sentence]:

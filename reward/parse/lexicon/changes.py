@@ -73,8 +73,12 @@ _NOUNS = "pitched|pitch|frequency|note|tone"
 add(Compares(Quantity.PITCH, MORE), f"higher,higher in pitch,higher {_NOUNS}")
 add(Compares(Quantity.PITCH, LESS), f"lower,deeper,lower|deeper in pitch,lower|deeper {_NOUNS}")
 _VOLUME = "volume|loudness|amplitude|level"
-add(Compares(Quantity.LEVEL, MORE), f"louder,stronger,higher|greater|more {_VOLUME}")
-add(Compares(Quantity.LEVEL, LESS), f"quieter,softer,weaker,fainter,lower|less {_VOLUME}")
+_FORCE = "prominent|powerful|forceful|energetic|intense|intensity|force|punch|power|volume"
+add(
+    Compares(Quantity.LEVEL, MORE),
+    f"louder,stronger,higher|greater|more {_VOLUME},more {_FORCE},stands|stand out more,hits|strikes harder,harder",
+)
+add(Compares(Quantity.LEVEL, LESS), f"quieter,softer,weaker,fainter,lower|less {_VOLUME},less {_FORCE},gentler")
 add(Compares(Quantity.DURATION, MORE), "longer,lasts|last longer")
 add(Compares(Quantity.DURATION, LESS), "shorter,briefer")
 _BRIGHT, _DULL = "bright|crisp|tinny|luminous|brilliant|shrill|piercing", "muffled|dull|dark|warm|mellow|muted"
@@ -92,22 +96,32 @@ _HISS = "noise|hiss|static|interference"
 _LEVELS = "level|levels|floor"
 add(
     Compares(Quantity.HARMONICITY, LESS),
-    f"noisier,hissier,higher {_HISS} {_LEVELS},lower signal to noise,more {_HISS},more background {_HISS}",
+    f"noisier,hissier,less clean,higher {_HISS} {_LEVELS},lower signal to noise,more {_HISS},more background {_HISS}",
 )
 add(
     Compares(Quantity.HARMONICITY, MORE),
-    f"less noisy,lower {_HISS} {_LEVELS},higher signal to noise,less {_HISS},less background {_HISS}",
+    f"cleaner,less noisy,lower {_HISS} {_LEVELS},higher signal to noise,less {_HISS},less background {_HISS}",
 )
 add(Compares(Quantity.TEMPO, MORE), "faster tempo|pace|rhythm|beat|speed,at a faster tempo|pace|speed")
 add(Compares(Quantity.TEMPO, LESS), "slower tempo|pace|rhythm|beat|speed,at a slower tempo|pace|speed")
 add(Compares(Quantity.TEMPO, SAME), "the same tempo|pace|speed,same tempo|pace|speed,equally fast|slow")
 add(Compares(Quantity.DURATION, SAME), "equally long,same|equal|identical length|duration,as long as")
 
+add(Compares(Quantity.NUMBER, MORE), "a higher|greater number,higher count")
+add(Compares(Quantity.NUMBER, LESS), "a lower|smaller number,lower count")
+_OVERTONES = "harmonics|overtones|partials|harmonic content"
+add(
+    Compares(Quantity.PARTIAL, MORE),
+    f"richer,fuller,more {_OVERTONES},more harmonic overtones|content|richness,more complex,more rich",
+)
+add(Compares(Quantity.PARTIAL, LESS), f"purer,simpler,thinner,fewer {_OVERTONES},less complex|rich,more pure")
+add(Compares(Quantity.DENSITY, MORE), "denser,busier,more dense|densely|crowded|packed,higher|greater density")
+add(Compares(Quantity.DENSITY, LESS), "sparser,more sparse|spaced,less dense|crowded|busy,lower density")
 add(PaceWord(True), "fast,quick,quickly,rapid,rapidly,swift,brisk,upbeat,fast paced,medium fast")
 add(PaceWord(False), "slow,slowly,sluggish,leisurely")
 add(
     Recurs(True),
     "repeats,repeat,repeated,repeating,recurs,recur,recurring,"
-    "pattern|phrase|melody|rhythm|beat|sequence|it loops,looping,repeats|repeat itself,is|are repeated",
+    "pattern|phrase|melody|rhythm|beat|sequence|it loops,looping,repetitive,repeats|repeat itself,is|are repeated",
 )
 add(Recurs(False), "is|are played|heard|sounded,is to be heard,comes back|again,plays,occurs,comes")

@@ -25,7 +25,7 @@ add(Topic(Quantity.PEAK), "peak,peaks,peaking,peak level|amplitude|levels")
 
 add(
     Word.EVENT,
-    "beep,beeps,tone,tones,sound,sounds,event,events,burst,bursts,note,notes,blip,blips,chirp,chirps,ping,"
+    "instances,occurrences,beep,beeps,tone,tones,sound,sounds,event,events,burst,bursts,note,notes,blip,blips,chirp,chirps,ping,"
     "pings,bang,bangs,bleep,bleeps",
 )
 add(
@@ -39,7 +39,7 @@ add(
     Word.NEGATION,
     "not,never,isn't,doesn't,don't,aren't,wasn't,weren't,cannot,can't,didn't,neither,nor,without,no,"
     "rather than,instead of,unlike,hardly,far from,anything but,by no means,fails|fail to,no longer,"
-    "lacks,lack,nothing,none",
+    "lacks,lack,nothing,none,absence of",
 )
 add(
     Word.UNCERTAIN,
@@ -59,6 +59,9 @@ add(
     "above,below,over,under,at least,at most,more than,less than,within",
 )
 add(Word.SINGLE, "single,lone,solitary")
+add(Word.MORE, "more")
+add(Word.FEWER, "fewer")
+add(Word.MANY, "multiple,several,many,numerous,a lot of,lots of,plenty of")
 
 add(Counts(Counted.SYLLABLES), "syllable,syllables")
 add(
@@ -69,5 +72,8 @@ add(
 add(Word.SPEECH, "speech,speaker,talker,voice,speaks,speak,speaking,talks,talk,talking,utterance,spoken,speaking rate")
 add(Word.TOGETHER, "at once,together,simultaneously,at the same time,in parallel")
 add(Word.FILLER, "in the end,from start to finish,from beginning to end,from the beginning to the end,to|until the end")
-add(Word.FILLER, "a shorter|longer time,lower|higher quality|velocity,deep bass,each|every|water drop")
+add(
+    Word.FILLER,
+    "harder to,even if|though,a shorter|longer time,lower|higher quality|velocity,deep bass,each|every|water drop",
+)
 add(Word.FILLER, "i'd|would say|put|call|describe|estimate|place|judge|locate")

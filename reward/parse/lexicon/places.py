@@ -7,7 +7,14 @@ from reward.parse.meanings import Edge, EdgeWord, Ordinal, Place, Spot
 from reward.statements import BEGINNING, ENDING, Span
 
 for _number, _words in enumerate(
-    ("first,1st,former,opening,initial", "second,2nd,latter", "third,3rd", "fourth,4th", "fifth,5th", "sixth,6th"),
+    (
+        "first,first's,1st,former,opening,initial",
+        "second,second's,2nd,latter",
+        "third,3rd",
+        "fourth,4th",
+        "fifth,5th",
+        "sixth,6th",
+    ),
     start=1,
 ):
     add(Ordinal(_number), _words)
@@ -41,7 +48,8 @@ for _where in ("left", "right"):
 add(
     Place("middle"),
     "is|are|sits|stays|comes|heard|placed|panned in|from|to the middle|center|centre,"
-    "centered,centred,equally loud on both,equal in both channels",
+    "centered,centred,equally loud on both,equal in both channels,mono track|recording|audio|signal|file,is|in mono,"
+    "monaural,no|without stereo information|separation|image|spread|width,no|without any stereo information|separation",
 )
 add(Place("rightward"), "left to right,the left to the right")
 add(Place("leftward"), "right to left,the right to the left")

@@ -8,21 +8,24 @@ from reward.statements import Quantity, Relation
 
 _WET = "reverb|reverberation|echo|echoes|reverberance"
 _MUCH = "much|significant|noticeable|obvious|audible|clear|strong|heavy|added|artificial|discernible|real"
+_SPACE = "spatial|room|ambient"
 _ROOM = "room|hall|space|chamber|cathedral|church|cave|auditorium|environment"
 
 add(
     Sounds("reverberant"),
     "reverb,reverberation,reverberations,reverberant,reverberates,echo,echoes,echoing,echoey,echoed,reverby,"
     f"large|big|huge|vast|spacious|larger|bigger {_ROOM},sense of space|spaciousness,bounce|bounces|bouncing around,"
-    "bouncing off,bounces off,bounce off,reverberating",
+    "bouncing off,bounces off,bounce off,reverberating,sound|it|voice|note|tone lingers,lingering sound|sounds,"
+    "hollow quality|sound,cavernous,in|into a hall|cathedral|church|cave|stairwell|tunnel|auditorium",
 )
 add(
     Sounds("dry"),
     f"dry,anechoic,no|without|minimal {_WET},no|without any {_WET},no|without {_MUCH} {_WET},"
     f"no|without any {_MUCH} {_WET},"
     f"little|hardly|barely {_WET},very|too little {_WET},little|no to no {_WET},free of|from {_WET},lacks|lack {_WET},"
-    f"lacks|lack any {_WET},lack of {_WET},"
-    f"dead room,small|smaller room|space,without|not much {_WET},not much of an echo,close miked,acoustically dead",
+    f"lacks|lack any {_WET},lack of {_WET},no|without|without any {_SPACE} effects|effect|ambience|reflections,"
+    "dead room,small|smaller room|space,without|not much of an echo,close miked,acoustically dead,"
+    f"without|not much {_WET}",
 )
 add(
     Compares(Quantity.DECAY, Relation.MORE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reward.parse.lexicon.table import add
-from reward.parse.meanings import Counts, Evenness, Sounds, Topic
+from reward.parse.meanings import Attributive, Counts, Evenness, Sounds, Topic
 from reward.statements import Counted, Quantity
 
 _PARTIALS = "harmonic|harmonics|partial|partials|overtone|overtones"
@@ -11,7 +11,7 @@ _PARTIALS = "harmonic|harmonics|partial|partials|overtone|overtones"
 add(Topic(Quantity.PARTIAL), "harmonic,harmonics,partial,partials,overtone,overtones")
 add(
     Sounds("sine"),
-    "sine,sinusoid,sinusoidal,pure tone,pure sine,pure sinusoid,single|one|lone partial|harmonic,"
+    "simple tone,sine,sinusoid,sinusoidal,pure tone,pure sine,pure sinusoid,single|one|lone partial|harmonic,"
     "only|just one|a partial|harmonic,only|just a single partial|harmonic,only the fundamental,"
     "just the fundamental,no|without overtones,no|without harmonics,"
     f"no|without higher|upper|further {_PARTIALS},no|without other|audible {_PARTIALS}",
@@ -19,7 +19,7 @@ add(
 # Qualities, on the scales that their families state.
 add(
     Sounds("bright"),
-    "bright,brilliant,piercing,shrill,crisp,tinny,luminous,sparkling,brittle,treble heavy,"
+    "bright,sharp,shimmering,shimmery,brilliant,piercing,shrill,crisp,tinny,luminous,sparkling,brittle,treble heavy,"
     "presence|energy|content in the higher|high|upper end|range|frequencies,"
     "strong|prominent|emphasized high frequencies|treble",
 )
@@ -29,22 +29,24 @@ add(
     "muted,darkness,dullness,warmth,bass heavy,boomy,"
     "lacks|lack high|higher frequencies,no|few|little high frequencies|treble",
 )
-_ONE = "sound|note|tone|burst|pop|click|clip"
 add(
     Sounds("short"),
-    f"is|are|was|were|very|quite|relatively short|brief|abrupt,a short|brief|abrupt|quick {_ONE},staccato,clipped,"
-    f"abrupt {_ONE}",
+    "is|are|was|were|very|quite|relatively short|brief|abrupt,staccato,clipped",
 )
-add(Sounds("long"), f"is|are|was|were|very|quite|relatively long,a long {_ONE}")
+add(Sounds("long"), "is|are|was|were|very|quite|relatively long")
+add(Attributive("rich"), "rich")
+add(Attributive("low"), "low")
+add(Attributive("high"), "high")
+add(Attributive("short"), "short,brief,abrupt")
 add(Sounds("long"), "sustained,prolonged,long held,drawn out,lingering")
 add(
     Sounds("high"),
-    "high pitched,high in pitch,high register|range,high tone|note|pitch|frequency,higher|upper register|range,"
+    "high pitched,high in pitch,high register|range,high pitch|frequency,higher|upper register|range,"
     "in the high|higher|upper end|octave,soprano range",
 )
 add(
     Sounds("low"),
-    "low pitched,low in pitch,low register|range,low tone|note|pitch|frequency,deep,lower register|range,"
+    "low pitched,low in pitch,low register|range,low pitch|frequency,deep,lower register|range,"
     "in the low|lower|bass end|octave,bass range|register",
 )
 add(Sounds("square"), "square,square wave,square like")
@@ -77,17 +79,24 @@ add(
     "equally spaced,uniformly spaced,metronomic",
 )
 add(Evenness(False, False), "irregular,irregularly,uneven,unevenly,erratic,erratically,unevenly spaced,unsteady")
-add(Evenness(True, True), "even,uniform,equal,consistent,constant")
+add(Evenness(True, True), "even,uniform,equal,consistent,constant,steady")
+add(Evenness(True, False), "rhythmic,rhythmically,clockwork")
+_WAVERS = "wobble|wobbles|wobbling|wavers|wavering|warbles|warbling|warbly|wobbly|vibrato|tremulous"
+add(Evenness(False, True, Quantity.PITCH), f"{_WAVERS},pitch|frequency modulation|wobble|wobbling,modulates in pitch")
+add(Evenness(False, True, Quantity.LEVEL), "tremolo,amplitude modulation,pulsates in volume|loudness")
+add(Evenness(False, True), "fluctuates,fluctuating,fluctuate,unstable,variation,variations,variable,changes a lot")
+add(Evenness(True, True), "stable,no|without|little variation,not much variation,no|without any|much variation")
 add(Evenness(False, True), "vary,varies,varying,varied,unequal,random,randomly,inconsistent,different")
 
 add(
     Sounds("rich"),
-    f"rich tone|timbre|harmonics,full rich sound,"
+    f"rich tone|timbre|harmonics|sound|quality|texture,full rich sound,rich and full|resonant|complex,"
+    "a lot of harmonic content|overtones|harmonics,rich resonant|full|warm|complex|deep,complex timbre,"
     f"multiple|complex {_PARTIALS},rich in {_PARTIALS},many|strong|numerous {_PARTIALS},rich overtones,rich spectrum",
 )
-add(Sounds("soft"), "soft,softly,quiet,quietly,faint,faintly")
-add(Sounds("loud"), "loud,loudly,loud noise|noises")
-_NOISES = "noise|hiss|static|interference"
+add(Sounds("soft"), "low volume,soft,softly,quiet,quietly,faint,faintly")
+add(Sounds("loud"), "high volume,loud,loudly,loud noise|noises")
+_NOISES = "noise|hiss|static"
 add(
     Sounds("noisy"),
     "with|is|has some noise|hiss|static,audible noise|hiss|static,noise floor,"
@@ -95,7 +104,7 @@ add(
 )
 add(Sounds("noisy"), "high frequency hiss|noise|static")
 add(Sounds("bright"), "high frequency content|energy|quality")
-add(Sounds("clean"), "clean,noise free,without|no distortion,without|no any distortion")
+add(Sounds("clean"), "clean,noise free,without|no|minimal distortion,without|no any distortion")
 for _noise in (_NOISES, f"background {_NOISES}"):
     add(
         Sounds("noisy"),

@@ -1,0 +1,93 @@
+"""Which of two joined clips is spoken of: by name, by letter, by what was heard in it, or because it came next."""
+
+from __future__ import annotations
+
+from reward.parse.lexicon import MEANINGS
+from reward.parse.words import Item
+from reward.statements import Part
+
+_PARTS = frozenset({"part", "section", "sound", "portion", "half"})
+_ORDINALS = frozenset({"first", "second"})
+_LETTERS = {"a": "first", "b": "second"}
+_OWNERS = {"a's": "first", "b's": "second"}
+_VERBS = frozenset({"is", "has", "sounds", "seems", "was", "had", "feels", "does", "doesn't", "isn't", "appears"})
+_IN = frozenset({"in", "for", "than", "of", "while", "sound", "clip", "segment", "option"})
+_END = frozenset({"", ",", ")", "and", "but", "while"})
+_OF_BOTH = frozenset({"both", "either", "neither", "two", "them", "other", "another"})
+"""In a sentence with these the clip named last is not what is spoken of."""
+_NEXT = frozenset({"then", "after", "next", "afterwards", "afterward", "followed", "later"})
+"""A sentence that begins so goes on from the first clip to the second."""
+_AGAIN = frozenset({"listening", "i", "let", "again", "user", "question", "let's", "maybe", "wait"})
+"""Unless it says that somebody listens again."""
+_SUBJECT_VERBS = _VERBS | {"are", "have", "were", "sound", "seem", "feel", "had", "lasts", "starts", "ends"}
+_BEGINS = frozenset({"", ",", "and", "but", "so", "while"})
+MAX_NOUNS = 64
+"""Nouns that are remembered."""
+LEAST_NOUN = 4
+"""Letters."""
+
+
+class Clips:
+    """What has been said of two joined clips so far: the one named last, and what was heard in which."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, int] = {}
+        """A noun, without its s, and its clip; 0 for both."""
+
+    def carried(self, tokens: list[Item], part: Part) -> Part:
+        """The clip that a sentence is about before it names one; `part` is where the sentence before left off."""
+        words = [token.word for token in tokens]
+        if not _OF_BOTH.isdisjoint(words):
+            return None
+        moved = part == 1 and not _NEXT.isdisjoint(words[:2]) and _ORDINALS.isdisjoint(words)
+        return 2 if moved and _AGAIN.isdisjoint(words) else part
+
+    def name(self, tokens: list[Item]) -> None:
+        """Puts the ordinal in for what stands for a clip in `tokens`: "the first part", "sound B", "A is", "the bells
+        are" once bells were heard in one of them."""
+        count = len(tokens)
+        for index, token in enumerate(tokens):
+            word = token.word
+            before = tokens[index - 1].word if index else ""
+            after = tokens[index + 1].word if index + 1 < count else ""
+            if word in _PARTS and (before in _ORDINALS or after in _LETTERS):
+                tokens[index] = token._replace(word="clip")
+            elif word in _OWNERS:
+                tokens[index] = token._replace(word=_OWNERS[word])
+            elif word in _LETTERS and before not in ("clip", "segment") and self._is_letter(word, before, after):
+                tokens[index] = token._replace(word=_LETTERS[word])
+            elif word == "the" and self._heard and index + 2 < count and tokens[index + 2].word in _SUBJECT_VERBS:
+                self._point(tokens, index, after)
+            elif after in _SUBJECT_VERBS and word.endswith("s") and before in _BEGINS and self._heard:
+                self._point(tokens, index, word)
+
+    def note(self, tokens: list[Item], part: Part) -> None:
+        """Remembers the nouns of a sentence that began with `part`, or with the clips that it names."""
+        if len(self._heard) >= MAX_NOUNS:
+            return
+        clip = part if isinstance(part, int) else 0
+        for index, token in enumerate(tokens):
+            word = token.word
+            if word in _ORDINALS:
+                clip = 1 if word == "first" else 2
+            elif clip and len(word) >= LEAST_NOUN and word.isalpha() and (word,) not in MEANINGS:
+                noun = _stem(word)
+                if self._heard.setdefault(noun, clip) != clip and tokens[index - 1].word != "the":
+                    self._heard[noun] = 0
+
+    def _point(self, tokens: list[Item], index: int, noun: str) -> None:
+        """Puts the ordinal of the clip that `noun` was heard in at `index`."""
+        clip = self._heard.get(_stem(noun), 0)
+        if clip:
+            tokens[index] = tokens[index]._replace(word=("first", "second")[clip - 1])
+
+    @staticmethod
+    def _is_letter(word: str, before: str, after: str) -> bool:
+        if after in _VERBS:
+            return word == "b" or before not in ("such", "is", "has", "with")
+        return before in _IN and after in _END
+
+
+def _stem(word: str) -> str:
+    """A noun without its ending: barks and barking are one thing."""
+    return word.removesuffix("ing").rstrip("s")

@@ -1,0 +1,104 @@
+"""When something starts and ends: clock times, seconds after "starts" and "ends", and both ends at once."""
+
+from __future__ import annotations
+
+from reward.parse.aloud import listed_times
+from reward.parse.around import Around
+from reward.parse.focus import Focus
+from reward.parse.lexicon.units import APPROXIMATIONS
+from reward.parse.meanings import Edge, Word
+from reward.parse.words import Item
+from reward.statements import Part, Quantity, Span, Value
+
+Times = tuple[list[tuple[Value, int]], int | None]
+"""Values with their positions, and the last position used; None: the number says neither start nor end."""
+
+_EDGES = {Edge.START: Quantity.ONSET, Edge.END: Quantity.OFFSET}
+_FROM = ("from", "between")
+_TO = ("-", "to", "until", "through", "and")
+_SPAN_WORDS = frozenset({"is", "are", "was", "plays", "spans", "runs", "occurs", "lasts", "goes", "sounds", "happens"})
+"""Before "0 to 3 seconds" without a colon: the subject's two ends."""
+_SHOWS = frozenset({"there", "there's", "i", "we", "you", "it's", "it"})
+"""After "from 0:02 to 0:04,": what is heard then."""
+
+
+def times_at(around: Around, focus: Focus, position: int, item: Item) -> Times:
+    """What the time at `position` says of start and end."""
+    part = focus.part if isinstance(focus.part, int) else None
+    then = _second(around, position)
+    if then is not None:
+        return _both(around, focus, part, position, then)
+    edge = around.edge_before(position)
+    if edge is None and ":" in item.word and _of_a_sound(around, position):
+        number = _number_of(around, focus, position)
+        value = Value(Quantity.ONSET, number, item.number or 0.0)
+        listed = listed_times(around.items, position, number)
+        return [(value, position), *listed], listed[-1][1] if listed else position
+    clock = ":" in item.word
+    at = "at" in (around.word_before(position), around.word(position - 1))
+    if clock and edge is None and at and (focus.clause_part is not None or _shows(around, position)):
+        edge = Edge.START  # "the first note is at 0:02", "at 0:02, there is a bell"
+    if clock and edge is None:
+        return [], position  # a time of nothing said
+    if edge not in (Edge.START, Edge.END):
+        return [], None
+    if focus.topic in (Quantity.GAP, Quantity.PITCH) or (focus.timing and not clock):
+        return [], None
+    quantity = Quantity.CLIP if focus.clip and edge is Edge.END and part is None else _EDGES[edge]
+    value = Value(quantity, None if quantity is Quantity.CLIP else part, item.number or 0.0)
+    return [(value, position)], position
+
+
+def _both(around: Around, focus: Focus, part: Part, position: int, then: int) -> Times:
+    """The two ends of "00:02-00:04"; of "from 0:02 to 0:04, the pitch rises" only the stretch is noted."""
+    first, second = around.items[position].number or 0.0, around.items[then].number or 0.0
+    if second <= first:
+        return [], then
+    if around.word(position - 1) in _FROM and around.word(then + 1) == "," and not _shows(around, then):
+        focus.spot = Span(first, second)
+        return [], then
+    ends = [(Value(Quantity.ONSET, part, first), position), (Value(Quantity.OFFSET, part, second), then)]
+    return ends, then
+
+
+def _second(around: Around, position: int) -> int | None:
+    """Position of the second time of a pair that names two ends; None if there is none."""
+    items, item, index = around.items, around.items[position], position + 1
+    if around.word(index) not in _TO:
+        return None
+    index += 1
+    while index < len(items) and items[index].word in APPROXIMATIONS:
+        index += 1
+    if index >= len(items) or items[index].number is None:
+        return None
+    if ":" in item.word or ":" in items[index].word:
+        return index if ":" in item.word and ":" in items[index].word else None
+    from_zero = item.number == 0 and items[index].unit == "s" and items[position + 1].word == "-"
+    return index if from_zero and around.word_before(position) in _SPAN_WORDS | {"from"} else None
+
+
+def _of_a_sound(around: Around, position: int) -> bool:
+    """True for "a beep at 0:03" and "another one around 0:04"."""
+    index = position - 1
+    while index >= 0 and (around.items[index].word in APPROXIMATIONS or around.items[index].word in ("at", "right")):
+        index -= 1
+    if index == position - 1:
+        return False
+    if around.word(index) == "one":
+        index -= 1
+    return around.word(index) == "another" or around.meaning(index) in (Word.EVENT, Word.PULSES)
+
+
+def _number_of(around: Around, focus: Focus, position: int) -> Part:
+    """Which sound begins at the time at `position`: the one that is spoken of, or the next after "another"."""
+    part = focus.part if isinstance(focus.part, int) else None
+    another = any(item.word == "another" for item in around.items[max(0, position - 4) : position])
+    if another and not focus.clips:
+        focus.part = part = None if part is None else part + 1
+    return part
+
+
+def _shows(around: Around, position: int) -> bool:
+    """True if after the time at `position` it is said what is there: ", there's a bell"."""
+    following = [around.word(position + ahead) for ahead in (1, 2)]
+    return following[0] in _SHOWS or (following[0] == "," and following[1] in _SHOWS)
