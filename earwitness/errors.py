@@ -13,6 +13,9 @@ from dataclasses import dataclass
 SHOWN_CHARS = 120
 """Most characters of a wrong value that an error repeats: enough to recognise it, short enough for a terminal."""
 
+LEAST_WAITED = 0.05
+"""Seconds below which nobody was waited for."""
+
 MAX_PROBLEMS = 100
 """Most mistakes of one document that an error keeps: it also travels in a gRPC status."""
 
@@ -48,7 +51,8 @@ class InfrastructureError(EarwitnessError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"waited {self.seconds:.1f} s for {self.waited_for}: {self.detail}"
+        waited = f"waited {self.seconds:.1f} s for " if self.seconds >= LEAST_WAITED else ""
+        return f"{waited}{self.waited_for}: {self.detail}"
 
 
 class NotFoundError(EarwitnessError):

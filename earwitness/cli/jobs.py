@@ -12,6 +12,7 @@ from earwitness.cli.figures import clock
 from earwitness.cli.terminal import err, out
 from earwitness.cli.where import Where, finds_mesh
 from earwitness.client import Mesh, state_name
+from earwitness.errors import NotFoundError
 
 JobId = Annotated[str, typer.Argument(help="Id of the job, as `earwitness list` shows it.")]
 
@@ -62,15 +63,29 @@ def submit(
 
 
 @finds_mesh
-def watch(job_id: JobId, *, where: Where) -> None:
+def watch(
+    job_id: Annotated[str | None, typer.Argument(help="Id of the job; without one, that of the running job.")] = None,
+    *,
+    where: Where,
+) -> None:
     """Show a job from its start until it ends.
 
-    Example:
+    Examples:
+
+        earwitness watch
 
         earwitness watch quickstart-1a2b3c
     """
     with where.connect() as mesh:
-        _follow(mesh, job_id)
+        _follow(mesh, job_id or _running(mesh))
+
+
+def _running(mesh: Mesh) -> str:
+    """Id of the job that the mesh works on."""
+    seen = mesh.mesh()
+    if not seen.HasField("active"):
+        raise NotFoundError("no job is running; `earwitness list` shows those that were")
+    return seen.active.job_id
 
 
 @finds_mesh

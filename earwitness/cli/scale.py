@@ -20,7 +20,7 @@ MOST = 10_000
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(scale)
+    app.command(context_settings={"ignore_unknown_options": True})(scale)  # -1 is a number, not an option
 
 
 @finds_mesh

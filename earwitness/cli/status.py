@@ -8,10 +8,10 @@ import typer
 from rich.table import Column, Table
 
 from earwitness.cli.figures import clock
-from earwitness.cli.terminal import out
+from earwitness.cli.terminal import err, out
 from earwitness.cli.where import Where, finds_mesh
 from earwitness.client import Mesh, state_name
-from earwitness.cluster import pods_of
+from earwitness.cluster import Api, Forbidden, Release, explained, parts_of, pods_of
 from earwitness.local import control
 from earwitness.local.state import read_state
 from earwitness.wire.jobs.v1 import jobs_pb2
@@ -34,12 +34,8 @@ def status(*, where: Where) -> None:
     """
     if where.in_cluster:
         api, release = where.find()
-        table = _table(f"release {release.name} in {release.namespace}", "pod", "ready", "state", "restarts", "image",
-                       "node", "age")  # fmt: skip
-        for pod in pods_of(api, release):
-            table.add_row(pod.name, "yes" if pod.ready else "no", pod.state, str(pod.restarts), pod.version, pod.node,
-                          clock(pod.age_seconds))  # fmt: skip
-        out.print(table)
+        _show_pods(api, release)
+        _show_lacking(api, release)
         with Mesh.of_release(api, release, token=where.token) as mesh:
             _show(mesh.mesh())
         return
@@ -47,6 +43,35 @@ def status(*, where: Where) -> None:
         _show_processes(where.state)
     with where.connect() as mesh:
         _show(mesh.mesh())
+
+
+def _show_pods(api: Api, release: Release) -> None:
+    table = _table(f"release {release.name} in {release.namespace}", "pod", "ready", "state", "restarts", "image",
+                   "node", "age")  # fmt: skip
+    pods = pods_of(api, release)
+    for pod in pods:
+        table.add_row(pod.name, "yes" if pod.ready else "no", pod.state, str(pod.restarts), pod.version, pod.node,
+                      clock(pod.age_seconds))  # fmt: skip
+    out.print(table)
+    for pod in pods:
+        if pod.message and not pod.ready:
+            out.print(f"{pod.name} is {pod.said}")
+
+
+def _show_lacking(api: Api, release: Release) -> None:
+    """What the release is to have and has not, with the reason. Whoever may not see it is told so."""
+    try:
+        parts = parts_of(api, release)
+        table = _table("wanted", "service", "wanted", "there", "ready")
+        for part in parts:
+            table.add_row(part.name, str(part.wanted), str(part.there), str(part.ready))
+        out.print(table)
+        for part in explained(api, release, parts):
+            why = part.warning
+            said = f": {why.reason} {clock(why.age_seconds)} ago, {why.message}" if why else ""
+            out.print(f"{part.name} lacks {part.wanted - part.ready} of {part.wanted}{said}")
+    except Forbidden as error:
+        err.print(f"why something is missing cannot be seen: {error}")
 
 
 def _show_processes(folder: Path) -> None:

@@ -6,6 +6,7 @@ Needs the package `kubernetes` (extra `cluster`), which is imported when a clust
 from earwitness.cluster.api import Api, ClusterError, Forbidden, NoCluster
 from earwitness.cluster.forward import Forward
 from earwitness.cluster.logs import log_lines
+from earwitness.cluster.parts import Part, explained, parts_of
 from earwitness.cluster.pods import Pod, pods_of
 from earwitness.cluster.release import NoRelease, Release, SeveralReleases, find_release
 from earwitness.cluster.scale import Scaled, scale
@@ -17,12 +18,15 @@ __all__ = [
     "Forward",
     "NoCluster",
     "NoRelease",
+    "Part",
     "Pod",
     "Release",
     "Scaled",
     "SeveralReleases",
+    "explained",
     "find_release",
     "log_lines",
+    "parts_of",
     "pods_of",
     "scale",
 ]

@@ -68,7 +68,7 @@ def jobs_pod(api: Api, release: Release) -> str:
     pods = pods_of(api, release, "jobs")
     ready = [pod.name for pod in pods if pod.ready]
     if not ready:
-        states = ", ".join(f"{pod.name} is {pod.state}" for pod in pods) or "there is none"
+        states = ", ".join(f"{pod.name} is {pod.said}" for pod in pods) or "there is none"
         raise InfrastructureError(f"a ready pod of the jobs service of {release.name}", 0.0, states)
     return ready[0]
 

@@ -26,6 +26,13 @@ class Pod:
     age_seconds: float
     version: str
     """Of the image: its tag or digest."""
+    message: str = ""
+    """What Kubernetes says of a pod that does not run: which node lacks what, which Secret is missing."""
+
+    @property
+    def said(self) -> str:
+        """State and message."""
+        return f"{self.state}: {self.message}" if self.message else self.state
 
 
 def pods_of(api: Api, release: Release, component: str = "") -> list[Pod]:
@@ -39,12 +46,14 @@ def pods_of(api: Api, release: Release, component: str = "") -> list[Pod]:
 
 def _read(pod: Any, now: datetime) -> Pod:
     containers = pod.status.container_statuses or []
+    state, message = _state(pod, containers)
     image = pod.spec.containers[0].image
     return Pod(
         name=pod.metadata.name,
         component=pod.metadata.labels.get(COMPONENT, ""),
         ready=bool(containers) and all(c.ready for c in containers) and pod.metadata.deletion_timestamp is None,
-        state=_state(pod, containers),
+        state=state,
+        message=" ".join((message or "").split()),
         restarts=sum(c.restart_count for c in containers),
         node=pod.spec.node_name or "",
         age_seconds=(now - pod.metadata.creation_timestamp).total_seconds(),
@@ -52,14 +61,15 @@ def _read(pod: Any, now: datetime) -> Pod:
     )
 
 
-def _state(pod: Any, containers: Iterable[Any]) -> str:
+def _state(pod: Any, containers: Iterable[Any]) -> tuple[str, str | None]:
+    """The state, and what is said about it."""
     if pod.metadata.deletion_timestamp is not None:
-        return "Terminating"
-    for container in containers:
+        return "Terminating", None
+    for container in [*(pod.status.init_container_statuses or []), *containers]:
         for state in (container.state.waiting, container.state.terminated):
-            if state is not None and state.reason:
-                return str(state.reason)
+            if state is not None and state.reason and state.reason != "Completed":
+                return str(state.reason), state.message
     for condition in pod.status.conditions or []:
         if condition.type == "PodScheduled" and condition.status == "False":
-            return str(condition.reason)
-    return str(pod.status.phase)
+            return str(condition.reason), condition.message
+    return str(pod.status.phase), pod.status.message

@@ -26,7 +26,7 @@ def pods(api: Api, release: Release) -> Finding:
     if not found:
         return Finding("pods", f"release {release.name} has none", "what `kubectl get events` names, quotas first")
     if late:
-        states = ", ".join(f"{pod.name} is {pod.state}" for pod in late)
+        states = ", ".join(f"{pod.name} is {pod.said}" for pod in late)
         return Finding("pods", states, f"what `earwitness logs {late[0].component} -n {release.namespace}` says")
     return Finding("pods", f"{len(found)} ready")
 

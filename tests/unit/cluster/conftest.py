@@ -30,21 +30,35 @@ class Jobs(jobs_pb2_grpc.JobServiceServicer):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.active: jobs_pb2.Job | None = None
 
     def GetMesh(self, request: Any, context: grpc.ServicerContext) -> jobs_pb2.GetMeshResponse:
         if ("authorization", "Bearer word") not in context.invocation_metadata():
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
-        return jobs_pb2.GetMeshResponse(workers=[jobs_pb2.Worker(name=self.name, role="jobs")])
+        return jobs_pb2.GetMeshResponse(workers=[jobs_pb2.Worker(name=self.name, role="jobs")], active=self.active)
+
+    def WatchJob(self, request: Any, context: grpc.ServicerContext) -> Iterator[jobs_pb2.WatchJobResponse]:
+        yield jobs_pb2.WatchJobResponse(event=jobs_pb2.Event(sequence=1, message="the end", job=self._job(request)))
+
+    def GetJob(self, request: Any, context: grpc.ServicerContext) -> jobs_pb2.GetJobResponse:
+        return jobs_pb2.GetJobResponse(job=self._job(request))
+
+    @staticmethod
+    def _job(request: Any) -> jobs_pb2.Job:
+        return jobs_pb2.Job(
+            job_id=request.job_id, state=jobs_pb2.JOB_STATE_SUCCEEDED, output_uri=f"of {request.job_id}"
+        )
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[str], tuple[grpc.Server, int]]]:
-    """Starts a jobs service on a free port."""
+def serve() -> Iterator[Callable[..., tuple[grpc.Server, int]]]:
+    """Starts a jobs service on a free port, at work on a job of some id or on none."""
     servers = []
 
-    def start(name: str) -> tuple[grpc.Server, int]:
-        server = grpc.server(ThreadPoolExecutor(2))
-        jobs_pb2_grpc.add_JobServiceServicer_to_server(Jobs(name), server)
+    def start(name: str, active: str = "") -> tuple[grpc.Server, int]:
+        server, jobs = grpc.server(ThreadPoolExecutor(2)), Jobs(name)
+        jobs.active = jobs_pb2.Job(job_id=active, state=jobs_pb2.JOB_STATE_RUNNING) if active else None
+        jobs_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         servers.append(server)
@@ -71,7 +85,9 @@ def install() -> Callable[..., list[dict[str, Any]]]:
 def cluster(install: Callable[..., list[dict[str, Any]]]) -> Iterator[FakeKubernetes]:
     """Release `ew` in namespace `mesh`."""
     fake = FakeKubernetes()
-    fake.objects["deployments.apps"] = [o for o in install("ew", "mesh") if o["kind"] == "Deployment"]
+    for o in install("ew", "mesh"):
+        if o["kind"] in ("Deployment", "StatefulSet"):
+            fake.objects[f"{o['kind'].lower()}s.apps"].append(o)
     token = base64.b64encode(b"word").decode()
     fake.objects["secrets"].append({"metadata": {"name": "ew-auth", "namespace": "mesh"}, "data": {"token": token}})
     fake.sizes["ew-rollout"] = 1

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ LISTS = {
     "apis/apps/v1/deployments": "deployments.apps",
     "apis/apps/v1/statefulsets": "statefulsets.apps",
     "api/v1/pods": "pods",
+    "api/v1/events": "events",
     "api/v1/persistentvolumeclaims": "persistentvolumeclaims",
     "apis/autoscaling/v2/horizontalpodautoscalers": "horizontalpodautoscalers.autoscaling",
 }
@@ -91,6 +92,16 @@ class FakeKubernetes:
             }
         )
 
+    def add_event(self, about: str, reason: str, message: str, seconds_ago: float, kind: str = "Warning") -> None:
+        """About an object of some name."""
+        metadata = {"name": f"{about}.{len(self.objects['events'])}", "namespace": "mesh"}
+        self.objects["events"].append(
+            {
+                "metadata": metadata, "type": kind, "reason": reason, "message": message,
+                "involvedObject": {"name": about}, "lastTimestamp": _now(-seconds_ago),
+            }
+        )  # fmt: skip
+
     def remove_pod(self, name: str) -> None:
         self.objects["pods"] = [p for p in self.objects["pods"] if p["metadata"]["name"] != name]
 
@@ -121,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         group, namespace, kind, name, part = match.groups()
         resource = LISTS.get(f"{group}/{kind}", kind)
         if name is None and self._allowed("list", resource, namespace):
-            self._list(resource, namespace, query.get("labelSelector", ""))
+            self._list(resource, namespace, query.get("labelSelector", ""), query.get("fieldSelector", ""))
         elif part == "portforward" and self._allowed("create", "pods/portforward", namespace):
             self._forward(name)
         elif part == "log" and self._allowed("get", "pods/log", namespace):
@@ -147,12 +158,14 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    def _list(self, resource: str, namespace: str, selector: str) -> None:
-        wanted = dict(term.split("=") for term in unquote(selector).split(",") if term)
+    def _list(self, resource: str, namespace: str, selector: str, fields: str) -> None:
+        wanted = dict(pairs(selector))
         items = [
             o
             for o in self.cluster.objects[resource]
-            if o["metadata"]["namespace"] == namespace and wanted.items() <= o["metadata"].get("labels", {}).items()
+            if o["metadata"]["namespace"] == namespace
+            and wanted.items() <= o["metadata"].get("labels", {}).items()
+            and all(str(o[name]) == value for name, value in pairs(fields))
         ]
         self._answer({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
 
@@ -254,9 +267,13 @@ def _read_frame(read: Callable[[int], bytes]) -> bytes | None:
     return None if first & 0x0F == 0x8 else data
 
 
+def pairs(selector: str) -> list[tuple[str, str]]:
+    return [(key, value) for key, _, value in (term.partition("=") for term in unquote(selector).split(",") if term)]
+
+
 def _is(found: Object, name: str, namespace: str) -> bool:
     return (found["metadata"]["name"], found["metadata"]["namespace"]) == (name, namespace)
 
 
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _now(seconds: float = 0) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")

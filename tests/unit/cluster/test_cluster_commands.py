@@ -41,7 +41,7 @@ def test_scale_changes_the_deployment_s_scale(cluster: FakeKubernetes) -> None:
     ],
 )
 def test_scale_refuses_what_would_not_last(cluster: FakeKubernetes, role: str, count: str, said: str) -> None:
-    result = RUN.invoke(app, ["scale", "-n", "mesh", role, "--", count])
+    result = RUN.invoke(app, ["scale", "-n", "mesh", role, count])
     assert result.exit_code == 1
     assert said in result.output
     assert len(result.output.splitlines()) == 1
@@ -81,6 +81,35 @@ def test_logs_show_each_line_with_its_pod(cluster: FakeKubernetes, labels: Calla
     result = RUN.invoke(app, ["logs", "rewards", "-n", "mesh"])
     assert result.exit_code == 1
     assert "expected jobs, rollout" in result.output
+
+
+@pytest.fixture
+def running(cluster: FakeKubernetes, labels: Callable, serve: Callable) -> Callable[[str], None]:
+    """A jobs service at work on a job of some id, or on none."""
+
+    def start(active: str) -> None:
+        _, port = serve("jobs", active)
+        cluster.add_pod("ew-jobs-a", "mesh", labels("jobs"))
+        cluster.listeners["ew-jobs-a"] = ("127.0.0.1", port)
+
+    return start
+
+
+@pytest.mark.parametrize(("given", "shown"), [([], "of the-running-one"), (["another"], "of another")])
+def test_watch_takes_the_running_job_unless_one_is_named(running: Callable, given: list[str], shown: str) -> None:
+    running("the-running-one")
+    result = RUN.invoke(app, ["watch", *given, "-n", "mesh"])
+    assert result.exit_code == 0, result.output
+    assert shown in result.output
+
+
+def test_watch_says_that_nothing_runs(running: Callable) -> None:
+    running("")
+    result = RUN.invoke(app, ["watch", "-n", "mesh"])
+    assert (result.exit_code, result.output) == (
+        1,
+        "error: no job is running; `earwitness list` shows those that were\n",
+    )
 
 
 def test_status_shows_pods_and_the_mesh(cluster: FakeKubernetes, labels: Callable, serve: Callable) -> None:
