@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 Steps = dict[int, dict[str, float]]
 """Figures by step."""
+
+StepsByPhase = Mapping[tuple[int, str, str], Steps]
+"""Steps by (stage index, stage type, phase)."""
 
 Curve = list[tuple[float, float]]
 """(step, value), by step."""

@@ -22,6 +22,8 @@ COMMANDS = {
     "resume": ("jobs", "Let a paused job go on."),
     "list": ("jobs", "List jobs, newest first."),
     "explain": ("explain", "Say why a job is slow, and why it does not learn."),
+    "compare": ("compare", "Compare jobs that have ended: accuracy over the same clips, settings, curves."),
+    "reproduce": ("compare", "Run the job of a report again, and compare."),
     "validate": ("validate", "Check a recipe, and name every mistake: where, what is wrong, what would be right."),
     "plan": ("plan", "Show the layouts of a trainer that fit, with memory by part and speed; or what makes one fit."),
     "listen": ("listen", "Measure a recording, and check what is claimed about it."),

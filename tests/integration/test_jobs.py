@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from jobs_kit import Mesh, check_ledgers, jobs_mesh, numbered_without_gaps, whole_recipe
 
+from earwitness.cli.commands import app
 from earwitness.explain import explain
+from earwitness.jobs.report.compare import read_run
+from earwitness.series import steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 
 pytestmark = pytest.mark.smoke
@@ -60,6 +64,11 @@ def test_a_whole_job_and_its_report(mesh: Mesh, recipe: dict) -> None:
     assert "<b>loud</b>" not in page and "<i>220</i>" not in page  # a model's text stays text
     assert "Seconds of a group" in page and "Right answers, by kind of question" in page
 
+    again = read_run(job.output_uri)
+    assert again.steps == steps_of(events)
+    assert again.report["provenance"]["data"].keys() == recipe["data"].keys()
+    _reproduced(mesh, job.output_uri)
+
     told = explain(events)
     assert told.seconds.keys() >= {"sft", "mgrd", "rl"}
     (learned,) = (phase for phase in told.phases if phase.stage_type == "rl" and phase.name == "train")
@@ -67,6 +76,20 @@ def test_a_whole_job_and_its_report(mesh: Mesh, recipe: dict) -> None:
     assert learned.groups["used"] == recipe["stages"][3]["steps"] * recipe["stages"][3]["groups_per_step"]
     now = wire.WatchJobRequest(job_id=job_id, until_now=True)
     assert [r.event for r in mesh.stub.WatchJob(now, timeout=20)] == events
+
+
+def _reproduced(mesh: Mesh, folder: str) -> None:
+    """The same recipe on stand-ins that answer as before: another job, and no difference."""
+    address = ["--address", f"127.0.0.1:{mesh.jobs_port}"]
+    page = Path(folder).parent / "compare.html"
+    done = CliRunner().invoke(app, ["reproduce", f"{folder}/report.json", "--json", "--page", str(page), *address])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    (old, new), (differences,) = found["jobs"], found["differences"].values()
+    assert old["job_id"] != new["job_id"] and old["provenance"] == new["provenance"] and found["settings"] == {}
+    assert {row["kind"]: row["n"] for row in differences} == {"all": 24, "kind_0": 8, "kind_1": 8, "kind_2": 8}
+    assert all(row["gain"] == row["low"] == row["high"] == 0 for row in differences)
+    assert new["job_id"] in page.read_text() and page.read_text().count("<audio") == 12
 
 
 def test_submitting_twice_gives_one_job(mesh: Mesh, recipe: dict) -> None:

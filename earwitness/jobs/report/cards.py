@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from earwitness.chat import split_response
 from earwitness.jobs.report.clips import choose, player
 from earwitness.jobs.report.figures import Evaluation
@@ -17,10 +19,19 @@ VERDICTS = {
 
 def clips_section(cold_start: Evaluation | None, final: Evaluation | None) -> str:
     """A dozen clips with both policies' first samples."""
-    if final is None:
-        return ""
-    before = {g.task.prompt.id: g for g in cold_start.groups} if cold_start else {}
-    cards = "".join(_card(group, before.get(group.task.prompt.id)) for group in choose(final.groups))
+    sides = [("cold start", cold_start.groups if cold_start else []), ("final", final.groups if final else [])]
+    return side_by_side(sides)
+
+
+def side_by_side(policies: Sequence[tuple[str, Sequence[wire.Group]]]) -> str:
+    """A dozen clips of the last policy, with the first sample of each that was asked the same. By name, groups."""
+    *earlier, (last, groups) = policies
+    before = [(who, {g.task.prompt.id: g for g in of}) for who, of in earlier]
+    cards = ""
+    for group in choose(groups):
+        prompt = group.task.prompt
+        sides = [(who, of[prompt.id]) for who, of in before if prompt.id in of and of[prompt.id].trajectories]
+        cards += _card(prompt, [_side(who, of, "") for who, of in sides] + [_side(last, group, " now")])
     note = (
         "The first clips of every kind, whatever came out. Listen, then read: claims that the waveform supports are "
         "green, those it contradicts red, guesses from the words amber."
@@ -28,12 +39,9 @@ def clips_section(cold_start: Evaluation | None, final: Evaluation | None) -> st
     return f"<h2>Listen</h2><p>{note}</p>{cards}" if cards else ""
 
 
-def _card(after: wire.Group, before: wire.Group | None) -> str:
-    prompt = after.task.prompt
+def _card(prompt: wire.Prompt, sides: Sequence[str]) -> str:
     choices = "".join(f'<li class="{"right" if c == prompt.answer else ""}">{esc(c)}</li>' for c in prompt.choices)
     right = f'<ul class="choices">{choices}</ul>' if choices else f"<p>Right answer: {esc(prompt.answer)}</p>"
-    sides = [_side("cold start", before, "")] if before and before.trajectories else []
-    sides.append(_side("final", after, " now"))
     return (
         f'<article class="card clip"><div class="top"><div>{player(prompt.audio_uri)}</div>'
         f'<div><p class="kind">{esc(prompt.kind.replace("_", " "))}</p><p class="question">{esc(prompt.question)}</p>'

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import xxhash
+
 from earwitness.chat import think_length
 from earwitness.jobs.report.stats import paired_gain, wilson
 from earwitness.recipe.stages import STAGES
@@ -24,6 +26,8 @@ class Evaluation:
     groups: Sequence[wire.Group]
     think_end: Sequence[int]
     """Token ids of the end of the think block."""
+    file: str = ""
+    """Of its groups, below the job's folder."""
 
     @property
     def trajectories(self) -> list[wire.Trajectory]:
@@ -37,6 +41,12 @@ class Evaluation:
             for g in self.groups
             if g.trajectories and (kind is None or g.task.prompt.kind == kind)
         }
+
+    def outcomes(self) -> dict[str, tuple[str, float]]:
+        """Kind and share of correct samples of each prompt, by an identity that means the same in every job."""
+        shares = self.correct_by_prompt()
+        prompts = [group.task.prompt for group in self.groups if group.trajectories]
+        return {identity(prompt): (prompt.kind, shares[prompt.id]) for prompt in prompts}
 
     def accuracy(self, kind: str | None = None) -> float | None:
         """Mean over prompts of the share of correct samples."""
@@ -66,6 +76,12 @@ class Evaluation:
                 given = given_answer(prompt, trajectory)
                 table.setdefault(prompt.answer, Counter())[given] += 1
         return tables
+
+
+def identity(prompt: wire.Prompt) -> str:
+    """A prompt's id and what is asked: manifests of other data may use the same ids."""
+    asked = "\x1f".join([prompt.question, *prompt.choices, prompt.answer])
+    return f"{prompt.id}#{xxhash.xxh3_64_hexdigest(asked.encode())}"
 
 
 def given_answer(prompt: wire.Prompt, trajectory: wire.Trajectory) -> str:
@@ -118,6 +134,7 @@ def figures(
             "total": total_seconds + (install_seconds or 0.0),
         },
         "kinds": _kinds(dict(passes)),
+        "prompts": {name: e.outcomes() if e else None for name, e in both},
     }
 
 

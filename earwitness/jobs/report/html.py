@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 
 
 def esc(text: object) -> str:
     """Text as HTML, safe in elements and in quoted attributes."""
     return escape(str(text), quote=True)
+
+
+def document(title: str, body: str) -> str:
+    """A whole page with the report's style. No script, no network: it may be opened anywhere."""
+    css = files("earwitness.jobs.report").joinpath("page.css").read_text(encoding="utf-8")
+    policy = "default-src 'none'; style-src 'unsafe-inline'; media-src data:; img-src data:"
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{esc(title)} · Earwitness</title><style>{css}</style></head>"
+        f"<body><main>{body}</main></body></html>\n"
+    )
 
 
 def percent(share: float | None) -> str:

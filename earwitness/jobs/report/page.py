@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 import yaml
@@ -11,11 +10,9 @@ import yaml
 from earwitness import metrics
 from earwitness.jobs.report.cards import clips_section
 from earwitness.jobs.report.figures import Evaluation
-from earwitness.jobs.report.html import esc, number, percent, points, seconds, table, tile
+from earwitness.jobs.report.html import document, esc, number, percent, points, seconds, table, tile
 from earwitness.jobs.report.svg import line_chart
-from earwitness.series import Steps, curve
-
-StepsByPhase = Mapping[tuple[int, str, str], Steps]
+from earwitness.series import StepsByPhase, curve
 
 
 def render(
@@ -26,7 +23,6 @@ def render(
     final: Evaluation | None,
 ) -> str:
     """The page, from what report.json holds, the curves and the samples."""
-    css = files("earwitness.jobs.report").joinpath("page.css").read_text(encoding="utf-8")
     job = report["job"]
     body = "".join(
         [
@@ -39,18 +35,11 @@ def render(
             _curves(steps),
             _time(report),
             _ledger(report),
+            _provenance(report["provenance"]),
             _config(report),
         ]
     )
-    # No script, no network: a report may be opened anywhere.
-    policy = "default-src 'none'; style-src 'unsafe-inline'; media-src data:; img-src data:"
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{esc(job['name'])} · Earwitness</title><style>{css}</style></head>"
-        f"<body><main>{body}</main></body></html>\n"
-    )
+    return document(job["name"], body)
 
 
 def _headline(report: Mapping[str, Any]) -> str:
@@ -192,6 +181,22 @@ def _ledger(report: Mapping[str, Any]) -> str:
     rows = [[esc(run), esc(what), str(n)] for run, counts in report["ledger"].items() for what, n in counts.items()]
     note = "Every ordinal of every pass was used once, or dropped for a reason."
     return f"<h2>Ledger</h2><p>{note}</p>{table(['Run', 'Outcome', 'Groups'], rows, right_from=2)}" if rows else ""
+
+
+def _provenance(found: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    machine = found["machine"]
+    rows = [
+        ["commit", esc(found["commit"] or "unknown")],
+        ["versions", esc(versions)],
+        [
+            "machine of the jobs service",
+            esc(f"{machine['processor']}, {machine['cores']} cores; GPUs: {machine['gpus']}"),
+        ],
+        *([f"data {esc(name)}", f"SHA-256 {esc(of or 'unknown')}"] for name, of in found["data"].items()),
+    ]
+    note = "With the recipe below, enough to run it again: <code>earwitness reproduce FOLDER</code>."
+    return f"<h2>Made with</h2><p>{note}</p>{table(['', ''], rows, right_from=2)}"
 
 
 def _config(report: Mapping[str, Any]) -> str:

@@ -12,8 +12,10 @@ from typing import Any
 from earwitness import artifacts
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.preparing import think_end
+from earwitness.jobs.report.compare import REPORT, STEPS, steps_to
 from earwitness.jobs.report.figures import Evaluation, figures
 from earwitness.jobs.report.page import render
+from earwitness.jobs.report.provenance import provenance
 from earwitness.series import steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 
@@ -60,7 +62,9 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     report: dict[str, Any] = {
         **figures(cold_start, final, silent[-1] if silent else None, taken, record.seconds, _install_seconds(), total),
         "evaluations": {e.name: e.accuracy() for e in sounding},
+        "samples": {"cold_start": cold_start.file if cold_start else "", "final": final.file if final else ""},
         "ledger": record.ledgers,
+        "provenance": provenance(job.recipe.data),
         "job": {
             "job_id": record.job_id,
             "name": record.name,
@@ -70,7 +74,8 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
         },
         "config": job.submitted_recipe.model_dump(mode="json"),
     }
-    artifacts.write_json(record.path("report.json"), report)
+    artifacts.write_json(record.path(REPORT), report)
+    artifacts.write_text(record.path(STEPS), steps_to(steps))
     artifacts.write_text(record.path("report.html"), render(report, steps, sounding, cold_start, final))
 
 
@@ -81,8 +86,9 @@ def _evaluations(job: RunningJob) -> list[tuple[Evaluation, bool]]:
     for phase in job.phases:
         stage = job.recipe.stages[phase.stage_index]
         if phase.stage_type and (name := stage.evaluation(phase.name)):
-            groups = artifacts.read_groups(job.record.path("samples", f"{phase.slug}.jsonl"))
-            found.append((Evaluation(name, groups, end), stage.controls(phase.name)))
+            file = f"samples/{phase.slug}.jsonl"
+            groups = artifacts.read_groups(job.record.path(file))
+            found.append((Evaluation(name, groups, end, file), stage.controls(phase.name)))
     return found
 
 

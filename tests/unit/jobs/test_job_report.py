@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from earwitness.jobs.report.clips import choose
 from earwitness.jobs.report.figures import Evaluation, figures
 from earwitness.jobs.report.page import render
+from earwitness.jobs.report.provenance import provenance
 from earwitness.jobs.report.stats import paired_gain, wilson
 from earwitness.jobs.report.svg import line_chart, nice_ticks
 from earwitness.series import curve, steps_of
@@ -42,6 +43,7 @@ def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
     return {
         **figures(cold_start, final, None, [{"logprob_gap.mean": 1e-4}], {"sft": 2.0, "prepare": 1.0}, 60.0, 10.0),
         "ledger": {"run": {"used": 3}}, "job": {"job_id": "j", "name": "n"}, "config": {"name": "n"},
+        "provenance": provenance({}),
     }  # fmt: skip
 
 
