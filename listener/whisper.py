@@ -5,6 +5,9 @@ Masks keep each clip's output equal to running it alone.
 
 from __future__ import annotations
 
+import math
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -14,17 +17,20 @@ from listener.lengths import within
 
 NORM_EPS = 1e-5
 """torch's default, which Whisper uses."""
+POSITION_PERIOD = 10_000.0
+"""Longest wavelength of Whisper's sinusoids over 2 pi."""
 
 
 class Encoder(nn.Module):
     """Two convolutions, positions, pre-norm blocks, pooling by two: 100 mel frames/s to 25 Hz."""
 
-    def __init__(self, dims: AudioDims, attend: Attend) -> None:
+    def __init__(self, dims: AudioDims, attend: Attend, positions: nn.Module | None = None) -> None:
+        """`positions`: has the positional embedding as its `weight`, if checkpoints have not."""
         super().__init__()
         self.dims = dims
         self.conv1 = nn.Conv1d(dims.n_mels, dims.size, KERNEL, padding=1)
         self.conv2 = nn.Conv1d(dims.size, dims.size, KERNEL, stride=STRIDE, padding=1)
-        self.positional_embedding = nn.Embedding(dims.positions, dims.size)
+        self.positional_embedding = positions or nn.Embedding(dims.positions, dims.size)
         self.positional_embedding.requires_grad_(dims.learned_positions)
         self.blocks = nn.ModuleList(Block(dims, attend) for _ in range(dims.layers))
         self.avg_pooler = nn.AvgPool1d(STRIDE, stride=STRIDE)
@@ -71,3 +77,26 @@ class Block(nn.Module):
         """[clips, length, size] to the same; `keys` [clips, length] says which positions may be attended to."""
         x = x + self.attn(self.attn_ln(x), keys)
         return x + self.mlp(self.mlp_ln(x))
+
+
+class Projector(nn.Module):
+    """Projects to the decoder's width."""
+
+    def __init__(self, size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(size, hidden_size)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[clips, length, size] to [clips, length, hidden] and the lengths as they are."""
+        return self.linear(x), lengths
+
+
+def sinusoids(positions: int, channels: int) -> Tensor:
+    """Whisper's positional embedding: first half of the channels sines, second half cosines. [positions, channels]"""
+    half = channels // 2
+    rates = torch.exp(-math.log(POSITION_PERIOD) / max(half - 1, 1) * torch.arange(half, dtype=torch.float32))
+    angles = torch.arange(positions, dtype=torch.float32)[:, None] * rates[None, :]
+    table = torch.zeros(positions, channels, dtype=torch.float32)
+    table[:, :half] = angles.sin()
+    table[:, half : 2 * half] = angles.cos()
+    return table

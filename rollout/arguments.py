@@ -12,9 +12,10 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 
 from earwitness.errors import InputError
 from earwitness.local.gpus import VISIBLE
+from rollout.config import as_ours
 from rollout.contract import BLOCK_TOKENS, EngineConfig
 from rollout.parent import WORKER_PID
-from rollout.plugin import ARCHITECTURE, WEIGHT_BACKEND
+from rollout.plugin import WEIGHT_BACKEND
 
 MAX_SEQUENCES = 256
 """Most trajectories that are generated at a time."""
@@ -57,7 +58,7 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
     on_gpu = torch.cuda.is_available()
     options: dict[str, Any] = {
         "model": config.model_dir,
-        "hf_overrides": {"architectures": [ARCHITECTURE]},
+        "hf_overrides": as_ours,
         "dtype": config.dtype,
         "max_model_len": config.max_model_len,
         "tensor_parallel_size": config.tensor_parallel,

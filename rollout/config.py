@@ -1,4 +1,4 @@
-"""Hugging Face configs of families that transformers does not know, without their remote code."""
+"""Checkpoints' configs as vLLM shall read them, without remote code of families that transformers does not know."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from typing import Any
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, Qwen2Config
 
 from earwitness.families.registry import FAMILIES
+
+ARCHITECTURE = "EarwitnessAudioModel"
+"""What vLLM calls our model, whatever the checkpoint's family. It has models of its own for some families, which take
+nothing but 3,000 mel frames from transformers' processor: ours goes by another name."""
+
+
+def as_ours(config: PreTrainedConfig) -> PreTrainedConfig:
+    """The config of any family as our model's. Positions become plain: their components are equal (`plain_rope`)."""
+    config.update({"architectures": [ARCHITECTURE]})
+    (getattr(config.get_text_config(), "rope_parameters", None) or {}).pop("mrope_section", None)
+    return config
 
 
 class AudioModelConfig(PreTrainedConfig):

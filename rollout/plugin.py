@@ -10,13 +10,10 @@ from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
 from vllm.model_executor.models import ModelRegistry
 
 from earwitness.families.registry import FAMILIES
-from rollout.config import register_configs
+from rollout.config import ARCHITECTURE, register_configs
 from rollout.model.audio_model import AudioModel
 from rollout.parent import end_with_worker
 
-ARCHITECTURE = "EarwitnessAudioModel"
-"""What vLLM calls our model, whatever the checkpoint's family. It has models of its own for some families, which take
-nothing but 3,000 mel frames from transformers' processor: ours goes by another name."""
 WEIGHT_BACKEND = "redis"
 """Name of our weight engine in `WeightTransferConfig.backend`."""
 

@@ -39,7 +39,9 @@ def read_architecture(model_dir: str | Path) -> Architecture:
     path = Path(model_dir)
     config = Section.of_file(path if path.suffix == ".json" else path / "config.json")
     family = family_of_config(config)
-    config.refuse_unsupported()
+    if family.inside is not None:
+        config = config.section(family.inside)
+    config.refuse_unsupported(family.unread)
     return Architecture(family, *family.read(config))
 
 

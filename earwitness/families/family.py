@@ -55,6 +55,12 @@ class Family:
     """Shape of every weight of the listener, by our name, before a decoder of that width."""
     names: Names = OURS
     """What its checkpoints call a weight."""
+    inside: str | None = None
+    """The object of `config.json` that describes the model; None: the whole."""
+    unread: Sequence[str] = ()
+    """Fields that its class writes into the objects inside and does not read there."""
+    beside: Sequence[str] = ()
+    """Files of parts that travel through untouched, which look like weights in another format."""
 
 
 def clip_tokens(family: Family, frames: int, clip: str) -> int:

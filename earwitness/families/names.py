@@ -16,6 +16,8 @@ class Names:
     """Of names, ours and theirs; `#` is a layer's number. The first that fits holds; none: theirs is ours."""
     saved: tuple[str, str] | None = None
     """How transformers writes a part of a name that is published otherwise: as it saves it, as it is published."""
+    others: tuple[str, ...] = ()
+    """Beginnings of the names of parts that are neither trained nor rolled out."""
 
     def published(self, ours: str) -> str:
         """What published checkpoints call the weight that we call `ours`."""
@@ -24,6 +26,10 @@ class Names:
     def ours(self, stored: str) -> str:
         """What we call the weight that a checkpoint, published or saved by transformers, calls `stored`."""
         return _renamed(stored.replace(*self.saved, 1) if self.saved else stored, self._ours)
+
+    def passes(self, stored: str) -> bool:
+        """Whether the weight belongs to a part that travels through untouched."""
+        return stored.startswith(self.others)
 
     @cached_property
     def _theirs(self) -> list[tuple[re.Pattern[str], str]]:

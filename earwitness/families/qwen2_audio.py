@@ -8,7 +8,14 @@ from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import THINK, Family, Layout
 from earwitness.families.names import Names
 from earwitness.families.reading import Section, read_decoder
-from earwitness.families.whisper import encoded, encoder_shapes
+from earwitness.families.whisper import (
+    ENCODER_DEFAULTS,
+    block_names,
+    encoded,
+    encoder_shapes,
+    projector_shapes,
+    read_encoder,
+)
 
 LAYOUT = Layout(
     opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
@@ -39,28 +46,12 @@ TEXT_DEFAULTS: dict[str, Any] = {
     "rope_theta": 10_000.0,
 }
 """transformers' Qwen2Config: the published config names only what differs (not even its width)."""
-ENCODER_DEFAULTS: dict[str, Any] = {
-    "num_mel_bins": 128,
-    "encoder_layers": 32,
-    "encoder_attention_heads": 20,
-    "encoder_ffn_dim": 5120,
-    "d_model": 1280,
-    "max_source_positions": 1500,
-}
-"""transformers' Qwen2AudioEncoderConfig."""
 
 NAMES = Names(
     beginnings=(
         ("encoder.positional_embedding.", "audio_tower.embed_positions."),
         ("encoder.after_norm.", "audio_tower.layer_norm."),
-        ("encoder.blocks.#.attn.query.", "audio_tower.layers.#.self_attn.q_proj."),
-        ("encoder.blocks.#.attn.key.", "audio_tower.layers.#.self_attn.k_proj."),
-        ("encoder.blocks.#.attn.value.", "audio_tower.layers.#.self_attn.v_proj."),
-        ("encoder.blocks.#.attn.out.", "audio_tower.layers.#.self_attn.out_proj."),
-        ("encoder.blocks.#.attn_ln.", "audio_tower.layers.#.self_attn_layer_norm."),
-        ("encoder.blocks.#.mlp.0.", "audio_tower.layers.#.fc1."),
-        ("encoder.blocks.#.mlp.2.", "audio_tower.layers.#.fc2."),
-        ("encoder.blocks.#.mlp_ln.", "audio_tower.layers.#.final_layer_norm."),
+        *block_names("audio_tower."),
         ("encoder.", "audio_tower."),
         ("adapter.", "multi_modal_projector."),
         ("model.", "language_model.model."),
@@ -81,27 +72,13 @@ def audio_tokens(frames: int) -> int:
 
 def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
     """Shapes of encoder and projector."""
-    return {**encoder_shapes(dims), "adapter.linear.weight": (hidden, dims.size), "adapter.linear.bias": (hidden,)}
+    return {**encoder_shapes(dims), **projector_shapes(dims, hidden)}
 
 
 def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     """As `Family.read`."""
     decoder = read_decoder(config.section("text_config", TEXT_DEFAULTS))
-    audio = config.section("audio_config", ENCODER_DEFAULTS)
-    audio.only("activation_function", "gelu")
-    dims = AudioDims(
-        n_mels=audio.count("num_mel_bins"),
-        positions=audio.count("max_source_positions"),
-        size=audio.count("d_model"),
-        heads=audio.count("encoder_attention_heads"),
-        layers=audio.count("encoder_layers"),
-        mlp_size=audio.count("encoder_ffn_dim"),
-        adapter_size=None,
-        trailing_frames=TRAILING_FRAMES,
-        learned_positions=False,  # Whisper's sinusoids, which stay as they are
-    )
-    audio.divides("encoder_attention_heads", "d_model")
-    return decoder, dims
+    return decoder, read_encoder(config.section("audio_config", ENCODER_DEFAULTS), TRAILING_FRAMES)
 
 
 QWEN2_AUDIO = Family(

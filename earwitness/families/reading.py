@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from earwitness.families.dims import DecoderDims
 
 UNSUPPORTED: dict[str, Any] = {
     "tie_word_embeddings": False,
-    "rope_scaling": None,
     "use_sliding_window": False,
     "use_mrope": False,
     "use_qk_norm": False,
@@ -84,6 +83,16 @@ class Section:
         """Refuses any other value of a field that is there."""
         self.refuse_other(key, self.fields.get(key, only), only)
 
+    def plain_rope(self, key: str) -> None:
+        """Refuses scaled positions. Those in three components (time, height, width) are plain ones without a picture:
+        a token of text or sound has the same number in all three."""
+        said = self.fields.get(key)
+        plain = isinstance(said, dict) and all(
+            name in ("rope_theta", "mrope_section") or kind in ("default", "mrope") for name, kind in said.items()
+        )
+        if said not in NONE_SAID and not plain:
+            self.refuse_other(key, said, None)
+
     def divides(self, key: str, of: str) -> None:
         """Refuses heads that do not share a width evenly."""
         if self.count(of) % self.count(key):
@@ -94,11 +103,13 @@ class Section:
         if value != only:
             raise InputError(f"{self.path}: {key}", f"{shown(value)} is not supported", json.dumps(only))
 
-    def refuse_unsupported(self) -> None:
-        """Refuses what the code does not do, said here or in an object inside."""
-        for fields in (self.fields, *(value for value in self.fields.values() if isinstance(value, dict))):
+    def refuse_unsupported(self, unread: Collection[str] = ()) -> None:
+        """Refuses what the code does not do, said here or, but for what is `unread` there, in an object inside."""
+        inside = [value for value in self.fields.values() if isinstance(value, dict)]
+        for fields in (self.fields, *inside):
+            Section(self.path, fields).plain_rope("rope_scaling")
             for key, only in UNSUPPORTED.items():
-                value = fields.get(key, only)
+                value = only if fields is not self.fields and key in unread else fields.get(key, only)
                 if value is not None and not (only in NONE_SAID and value in NONE_SAID):
                     self.refuse_other(key, value, only)
 
@@ -125,7 +136,7 @@ def read_decoder(text: Section) -> DecoderDims:
     if dims.hidden_size % heads or heads % dims.kv_heads:
         fit = "kv heads dividing heads dividing hidden_size"
         raise InputError(f"{text.path}: num_attention_heads", "does not divide", fit)
-    text.refuse_other("rope_parameters", rope.get("rope_type", "default"), "default")
+    text.plain_rope("rope_parameters")
     text.only("hidden_act", "silu")
     if fields.get("layer_types") is not None:
         text.only("layer_types", ["full_attention"] * dims.layers)

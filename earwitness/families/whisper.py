@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims
+from earwitness.families.reading import Section
 
 MLP_RATIO = 4
 """Width of Whisper's MLP over its own width, where a config does not name it."""
+ENCODER_DEFAULTS: dict[str, Any] = {
+    "num_mel_bins": 128,
+    "encoder_layers": 32,
+    "encoder_attention_heads": 20,
+    "encoder_ffn_dim": 5120,
+    "d_model": 1280,
+    "max_source_positions": 1500,
+}
+"""What transformers' encoders of this make take where a config does not name it."""
 
 
 def encoder_shapes(dims: AudioDims) -> dict[str, tuple[int, ...]]:
@@ -32,6 +44,43 @@ def encoder_shapes(dims: AudioDims) -> dict[str, tuple[int, ...]]:
             shapes[f"{block}.{norm}.weight"] = shapes[f"{block}.{norm}.bias"] = (size,)
     shapes["encoder.after_norm.weight"] = shapes["encoder.after_norm.bias"] = (size,)
     return shapes
+
+
+def projector_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of one linear layer to a decoder of that width."""
+    return {"adapter.linear.weight": (hidden, dims.size), "adapter.linear.bias": (hidden,)}
+
+
+def block_names(tower: str) -> tuple[tuple[str, str], ...]:
+    """Names of the blocks' weights, as `Names.beginnings`, in checkpoints of transformers' encoders under `tower`."""
+    theirs = {
+        "attn.query.": "self_attn.q_proj.",
+        "attn.key.": "self_attn.k_proj.",
+        "attn.value.": "self_attn.v_proj.",
+        "attn.out.": "self_attn.out_proj.",
+        "attn_ln.": "self_attn_layer_norm.",
+        "mlp.0.": "fc1.",
+        "mlp.2.": "fc2.",
+        "mlp_ln.": "final_layer_norm.",
+    }
+    return tuple((f"encoder.blocks.#.{ours}", f"{tower}layers.#.{name}") for ours, name in theirs.items())
+
+
+def read_encoder(audio: Section, trailing_frames: int) -> AudioDims:
+    """Dimensions from the `audio_config` of transformers' encoders, whose sinusoids stay as they are."""
+    audio.only("activation_function", "gelu")
+    audio.divides("encoder_attention_heads", "d_model")
+    return AudioDims(
+        n_mels=audio.count("num_mel_bins"),
+        positions=audio.count("max_source_positions"),
+        size=audio.count("d_model"),
+        heads=audio.count("encoder_attention_heads"),
+        layers=audio.count("encoder_layers"),
+        mlp_size=audio.count("encoder_ffn_dim"),
+        adapter_size=None,
+        trailing_frames=trailing_frames,
+        learned_positions=False,
+    )
 
 
 def encoded(frames: int) -> int:

@@ -29,7 +29,7 @@ class AudioModel(nn.Module, SupportsMultiModal):
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         super().__init__()
         self.config = vllm_config.model_config.hf_config
-        text = self.config.text_config
+        text = self.config.get_text_config()
         architecture = read_architecture(vllm_config.model_config.model)
         self._family = architecture.family
         with self._mark_tower_model(vllm_config, "audio"):
@@ -66,7 +66,9 @@ class AudioModel(nn.Module, SupportsMultiModal):
 
     def load_weights(self, weights: Iterable[tuple[str, torch.Tensor]]) -> set[str]:
         """Loads by Hugging Face names; gives the names of the parameters that were filled."""
-        return AutoWeightsLoader(self).load_weights((self.our_name(name), tensor) for name, tensor in weights)
+        passes = self._family.names.passes
+        ours = ((self.our_name(name), tensor) for name, tensor in weights if not passes(name))
+        return AutoWeightsLoader(self).load_weights(ours)
 
     def our_name(self, stored: str) -> str:
         """What the weight that a checkpoint calls `stored` is called in here, before vLLM fuses it with others."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import torch
@@ -63,13 +63,15 @@ def load_weights(module: nn.Module, model_dir: str | Path) -> None:
 
 
 def stored_tensors(model_dir: Path) -> Iterator[tuple[str, Tensor]]:
-    """Yields (published name, tensor) of everything in a directory, one at a time, in the type it has there."""
+    """Yields (published name, tensor) of the model in a directory, one at a time, in the type it has there."""
     family = family_of(model_dir)
     directory = Directory.read(model_dir)
     if directory.damaged:
         raise WeightsError(str(model_dir), {"damaged": directory.damaged})
     for file in directory.files:
         for name, stored in file.tensors.items():
+            if family.names.passes(name):
+                continue
             whole = torch.empty(stored.shape, dtype=DTYPES[stored.dtype])
             flat = whole.view(stored.shape[0], -1)
             for first, block in stored.read(file.path, (0, stored.shape[0]), None):
@@ -98,8 +100,8 @@ def export_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 def save_pretrained(module: nn.Module, source_dir: str | Path, out_dir: str | Path) -> None:
     """Writes a Hugging Face directory: `source_dir`'s files with `module`'s weights. Every rank calls it.
 
-    Names, types, shapes and the split into files are the source's; a critic's value head stands in the last file in the
-    place of lm_head. `out_dir` appears whole or not at all; what was there is replaced.
+    Names, types, shapes, the split into files and parts that are not trained are the source's; a critic's value head
+    stands in the last file in the place of lm_head. `out_dir` appears whole or not at all; what was there is replaced.
     """
     policy = unwrap(module)
     tensors = export_tensors(policy)
@@ -112,7 +114,7 @@ def save_pretrained(module: nn.Module, source_dir: str | Path, out_dir: str | Pa
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _copy_beside(Path(source_dir), partial)
+        _copy_beside(Path(source_dir), partial, policy.architecture.family.beside)
         _write(policy, tensors, Path(source_dir), partial)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
@@ -127,19 +129,22 @@ def _write(policy: PolicyModel, tensors: Iterator[tuple[str, Tensor]], source_di
         raise WeightsError(str(source_dir), {"damaged": directory.damaged})
     family = policy.architecture.family
     expected = full_shapes(policy.architecture, value_head=policy.value_head)
-    heads = dict.fromkeys(VALUE_HEAD, "F32") if policy.value_head else {}
+    heads = {name: ("F32", expected[name]) for name in VALUE_HEAD} if policy.value_head else {}
     files: list[WeightFileWriter] = []
     writers: dict[str, tuple[WeightFileWriter, str]] = {}
     places: dict[str, str] = {}
-    for file in directory.files:
-        kept = {n: s.dtype for n, s in file.tensors.items() if _published(family, n) in expected}
-        if file is directory.files[-1]:
-            kept = {**heads, **kept}
-        layout = {n: (dtype, expected[_published(family, n)]) for n, dtype in kept.items()}
-        files.append(WeightFileWriter(out / file.path.name, layout, file.metadata))
-        writers.update({_published(family, name): (files[-1], name) for name in layout})
-        places.update(dict.fromkeys(layout, file.path.name))
     try:
+        for file in directory.files:
+            passing = {n: s for n, s in file.tensors.items() if family.names.passes(n)}
+            kept = {n: s for n, s in file.tensors.items() if n in passing or _published(family, n) in expected}
+            layout = {n: (s.dtype, expected.get(_published(family, n), s.shape)) for n, s in kept.items()}
+            if file is directory.files[-1]:
+                layout = {**heads, **layout}
+            files.append(WeightFileWriter(out / file.path.name, layout, file.metadata))
+            for name, stored in passing.items():
+                files[-1].copy(name, file.path, stored)
+            writers.update({_published(family, name): (files[-1], name) for name in layout.keys() - passing.keys()})
+            places.update(dict.fromkeys(layout, file.path.name))
         for published, tensor in tensors:
             writer, name = writers[published]
             writer.write(name, tensor)
@@ -162,9 +167,10 @@ def _write_index(source: Path, out: Path, places: dict[str, str]) -> None:
         out.write_text(json.dumps({"metadata": {}, "weight_map": places}, indent=2) + "\n", encoding="utf-8")
 
 
-def _copy_beside(source_dir: Path, out: Path) -> None:
+def _copy_beside(source_dir: Path, out: Path, passing: Collection[str]) -> None:
     for file in sorted(source_dir.iterdir()):
-        if file.is_file() and file.name != INDEX and not file.name.endswith(WEIGHTS) and file.name[0] != ".":
+        beside = file.name in passing or not file.name.endswith(WEIGHTS)
+        if file.is_file() and file.name != INDEX and beside and file.name[0] != ".":
             shutil.copyfile(file, out / file.name)
 
 
@@ -210,6 +216,8 @@ def _checked(policy: PolicyModel, model_dir: Path) -> dict[str, tuple[Path, Stor
     twice: list[str] = []
     for file in directory.files:
         for name, stored in file.tensors.items():
+            if policy.architecture.family.names.passes(name):
+                continue
             published = _published(policy.architecture.family, name)
             if published in where:
                 twice.append(published)

@@ -18,6 +18,7 @@ from earwitness.families.registry import MADE
 from earwitness.families.toy import TOKENS, toy_files
 from earwitness.families.whisper import MLP_RATIO
 from earwitness.recipe.schema import ToyModel
+from listener.whisper import sinusoids
 
 INIT_STD = 0.02
 """Standard deviation of the decoder's matrices, as in GPT-2 and Qwen2."""
@@ -32,8 +33,6 @@ FILE_MODE = 0o644
 POSITION_SCALE = 0.1
 """Of the encoder's sinusoids at the start: at Whisper's full size they drown what the convolutions hear, and a fresh
 encoder learns nothing for hundreds of updates."""
-POSITION_PERIOD = 10_000.0
-"""Longest wavelength of the encoder's sinusoids over 2 pi, as in Whisper."""
 
 
 def make_toy(out_dir: str, toy: ToyModel, texts: Iterable[str], seed: int) -> None:
@@ -122,17 +121,6 @@ def random_weights(architecture: Architecture, seed: int) -> dict[str, torch.Ten
             std = residual_std if module.endswith(("o_proj", "down_proj")) else INIT_STD
             weights[name] = torch.empty(shape).normal_(0.0, std, generator=generator)
     return weights
-
-
-def sinusoids(positions: int, channels: int) -> torch.Tensor:
-    """Whisper's positional embedding: first half of the channels sines, second half cosines. [positions, channels]"""
-    half = channels // 2
-    rates = torch.exp(-math.log(POSITION_PERIOD) / max(half - 1, 1) * torch.arange(half))
-    angles = torch.arange(positions)[:, None] * rates[None, :]
-    table = torch.zeros(positions, channels)
-    table[:, :half] = angles.sin()
-    table[:, half : 2 * half] = angles.cos()
-    return table
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -29,7 +29,10 @@ MAX_HEADER_BYTES = 100 << 20
 """The limit of the safetensors library; more is a damaged file."""
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """Types that a weight may have."""
-_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+ITEM_BYTES = {name: dtype.itemsize for name, dtype in DTYPES.items()} | {
+    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
+}  # fmt: skip
+"""Types that a tensor may have, with those of parts that are only copied."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +154,11 @@ class WeightFileWriter:
         header: dict[str, Any] = {} if metadata is None else {"__metadata__": metadata}
         end = 0
         for name, (dtype, shape) in tensors.items():
-            start, end = end, end + math.prod(shape) * DTYPES[dtype].itemsize
+            start, end = end, end + math.prod(shape) * ITEM_BYTES[dtype]
             header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
         content = header_bytes(json.dumps(header, separators=(",", ":"), ensure_ascii=False))
         self._places = {name: len(content) + header[name]["data_offsets"][0] for name in tensors}
-        self._dtypes = {name: DTYPES[dtype] for name, (dtype, _) in tensors.items()}
+        self._dtypes = {name: dtype for name, (dtype, _) in tensors.items()}
         self.waiting = set(tensors)
         """Names that have not been written."""
         self._file = path.open("wb", buffering=0)
@@ -164,8 +167,18 @@ class WeightFileWriter:
 
     def write(self, name: str, tensor: Tensor) -> None:
         """Writes one tensor, in the type that the header says."""
-        whole = tensor.detach().to(device="cpu", dtype=self._dtypes[name]).contiguous()
+        whole = tensor.detach().to(device="cpu", dtype=DTYPES[self._dtypes[name]]).contiguous()
         _write(self._file.fileno(), memoryview(whole.flatten().view(torch.uint8).numpy()), self._places[name])
+        self.waiting.discard(name)
+
+    def copy(self, name: str, file: Path, stored: Stored) -> None:
+        """Copies one tensor's bytes from another file."""
+        with file.open("rb", buffering=0) as opened:
+            for start in range(stored.start, stored.end, BLOCK_BYTES):
+                content = bytearray(min(BLOCK_BYTES, stored.end - start))
+                opened.seek(start)
+                _fill(opened, content, file)
+                _write(self._file.fileno(), content, self._places[name] + start - stored.start)
         self.waiting.discard(name)
 
     def close(self) -> None:
@@ -177,7 +190,7 @@ class WeightFileWriter:
 def _stored(entry: Any, base: int) -> Stored:
     start, end = (int(offset) for offset in entry["data_offsets"])
     stored = Stored(str(entry["dtype"]), tuple(int(n) for n in entry["shape"]), base + start, base + end)
-    if stored.dtype in DTYPES and end - start != math.prod(stored.shape) * DTYPES[stored.dtype].itemsize:
+    if stored.dtype in ITEM_BYTES and end - start != math.prod(stored.shape) * ITEM_BYTES[stored.dtype]:
         raise ValueError(f"{stored.dtype} {list(stored.shape)} in {end - start} bytes")
     return stored
 
