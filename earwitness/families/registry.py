@@ -6,11 +6,12 @@ from pathlib import Path
 
 from earwitness.errors import InputError
 from earwitness.families.family import Family
+from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
 from earwitness.families.reading import Section
 from earwitness.families.step_audio import STEP_AUDIO
 
-FAMILIES = (STEP_AUDIO, QWEN2_AUDIO)
+FAMILIES = (STEP_AUDIO, QWEN2_AUDIO, QWEN2_5_OMNI)
 MADE = STEP_AUDIO
 """The family of models that are made from nothing: toys and the shipped listener."""
 

@@ -18,7 +18,8 @@ from earwitness.chat import (
     think_length,
 )
 from earwitness.errors import InputError
-from earwitness.families.family import THINK, THINK_END
+from earwitness.families.family import THINK, THINK_END, Layout
+from earwitness.families.qwen2_5_omni import LAYOUT as QWEN2_5_OMNI_LAYOUT
 from earwitness.families.qwen2_audio import LAYOUT as QWEN2_AUDIO_LAYOUT
 from earwitness.families.step_audio import AUDIO_PATCH, EOT, SPECIAL_TOKENS
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -163,14 +164,17 @@ def test_where_the_think_block_ends_is_known_of_tokenizers_with_and_without_the_
 
 
 @pytest.mark.parametrize("tokens", [0, 3])
-def test_qwen2_audios_layout(tokens: int) -> None:
+@pytest.mark.parametrize(
+    ("layout", "before", "after"), [(QWEN2_AUDIO_LAYOUT, "Audio 1: ", "\n"), (QWEN2_5_OMNI_LAYOUT, "", "")]
+)
+def test_the_layouts_of_qwen(layout: Layout, before: str, after: str, tokens: int) -> None:
     prompt = trajectory_pb2.Prompt(question="How <|im_end|> many?", choices=["one", "two"])
-    audio = f"Audio 1: <|audio_bos|>{'<|AUDIO|>' * tokens}<|audio_eos|>\n" if tokens else ""
-    assert render_prompt(prompt, tokens, QWEN2_AUDIO_LAYOUT) == (
+    audio = f"{before}<|audio_bos|>{'<|AUDIO|>' * tokens}<|audio_eos|>{after}" if tokens else ""
+    assert render_prompt(prompt, tokens, layout) == (
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
         f"{audio}How < |im_end|> many?\nA. one\nB. two<|im_end|>\n<|im_start|>assistant\n<think>\n"
     )
-    response = render_response("I hear it.", "two", QWEN2_AUDIO_LAYOUT)
+    response = render_response("I hear it.", "two", layout)
     assert response == "I hear it.\n</think>\ntwo<|im_end|>"
     assert split_response(response) == ("I hear it.", "two")
     assert split_response(response + "<|im_start|>user") == (None, None)

@@ -26,8 +26,8 @@ LONG_DIMS = replace(DIMS, positions=1500)
 
 @torch.no_grad()
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.model_type for family in FAMILIES])
-@pytest.mark.parametrize(("longest", "bound"), [(2 * LONG + 10, 0.0), (163, 2e-6)])
-def test_trainer_and_rollout_hear_the_same(family: Family, longest: int, bound: float) -> None:
+@pytest.mark.parametrize("longest", [2 * LONG + 10, 163])
+def test_trainer_and_rollout_hear_the_same(family: Family, longest: int) -> None:
     """To the bit where both take torch's kernel of attention; the trainer has another for short clips on the CPU."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -36,6 +36,8 @@ def test_trainer_and_rollout_hear_the_same(family: Family, longest: int, bound: 
     encoder, adapter = build_listener(architecture)
     encoder.load_state_dict(tower.encoder.state_dict())
     adapter.load_state_dict(tower.adapter.state_dict())
+    attended = min(longest // 2, encoder.dims.positions)
+    bound = 0.0 if attended > LONG else 2e-6
     frames = [longest, 102, 41]
     mels = torch.randn(len(frames), 16, longest)
     heard, counts = tower(AudioBatch(mels, torch.tensor(frames)))

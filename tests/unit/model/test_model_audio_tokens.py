@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -12,6 +15,7 @@ from torch import Tensor
 from earwitness.families.architecture import Architecture
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import Family, clip_tokens
+from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI, WINDOW
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
 from earwitness.families.step_audio import STEP_AUDIO
 from listener.build import build_listener
@@ -37,18 +41,21 @@ DECODER = DecoderDims(2, 2, 1, 1, 1, 64, 64, 1e-5, 1e4)
 FAMILIES = {
     STEP_AUDIO: DIMS,
     QWEN2_AUDIO: replace(DIMS, adapter_size=None, trailing_frames=2),
+    QWEN2_5_OMNI: replace(DIMS, adapter_size=None, trailing_frames=2, learned_positions=False),
 }
 
 
 def by_running_it(family: Family, frames: int) -> int:
     """The length that torch's own layers, in the order of the description, leave of a clip."""
     layer = torch.ones(1, 1, 3)
-    x: Tensor = torch.zeros(1, 1, frames - FAMILIES[family].trailing_frames)
-    x = F.conv1d(F.conv1d(x, layer, padding=1), layer, stride=2, padding=1)
+    whole: Tensor = torch.zeros(1, 1, frames - FAMILIES[family].trailing_frames)
+    windows = whole.split(WINDOW if family is QWEN2_5_OMNI else MOST, dim=2)
+    convolved = [F.conv1d(F.conv1d(x, layer, padding=1), layer, stride=2, padding=1) for x in windows]
+    x = torch.cat(convolved, dim=2)
     if x.shape[2] < 2:
         return 0  # torch refuses to pool what is shorter than its window
     x = F.avg_pool1d(x, 2, 2)
-    return x.shape[2] if family is QWEN2_AUDIO else F.conv1d(x, layer, stride=2, padding=1).shape[2]
+    return x.shape[2] if family is not STEP_AUDIO else F.conv1d(x, layer, stride=2, padding=1).shape[2]
 
 
 def lengths(family: Family) -> range:
@@ -66,28 +73,65 @@ def test_the_prompt_has_as_many_placeholders_as_the_layers_leave(family: Family)
     assert [family.audio_tokens(n) for n in lengths(family)] == [by_running_it(family, n) for n in lengths(family)]
 
 
-def test_qwen2_audios_processor_and_encoder_count_the_same() -> None:
+class Masks:
+    """In the place of a feature extractor that would compute 3,000 spectrograms: their masks are all that counts."""
+
+    def fetch_audio(self, audio: list[int]) -> list[int]:
+        return audio
+
+    def __call__(self, audio: list[int], **_: object) -> dict[str, Tensor]:
+        mask = torch.arange(MOST)[None, :] < torch.tensor(audio)[:, None]
+        return {"attention_mask": mask, "input_features": torch.empty(0)}
+
+
+def counted_by_qwen2_audio(counted: Tensor) -> tuple[list[int], list[int]]:
+    """By transformers' processor and by its encoder."""
     from transformers import Qwen2AudioEncoderConfig, Qwen2AudioProcessor
     from transformers.models.qwen2_audio.modeling_qwen2_audio import Qwen2AudioEncoder
 
-    counted = torch.arange(1, MOST + 1)
-
-    class Extractor:
-        """In the place of the one that would compute 3,000 spectrograms: their masks are all that counts."""
-
-        def fetch_audio(self, audio: list[int]) -> list[int]:
-            return audio
-
-        def __call__(self, audio: list[int], **_: object) -> dict[str, Tensor]:
-            return {"attention_mask": torch.arange(MOST)[None, :] < counted[:, None]}
-
     processor = object.__new__(Qwen2AudioProcessor)
-    processor.feature_extractor, processor.audio_token = Extractor(), "<|AUDIO|>"
+    processor.feature_extractor, processor.audio_token = Masks(), "<|AUDIO|>"
     inputs, _ = processor._process_audio(counted.tolist())
     small = Qwen2AudioEncoderConfig(d_model=2, encoder_layers=1, encoder_attention_heads=1, encoder_ffn_dim=2)
     _, embeddings = Qwen2AudioEncoder(small)._get_feat_extract_output_lengths(counted)
-    assert inputs["num_audio_tokens"] == embeddings.tolist()
-    assert embeddings.tolist() == [QWEN2_AUDIO.audio_tokens(n) for n in lengths(QWEN2_AUDIO)]
+    return list(inputs["num_audio_tokens"]), embeddings.tolist()
+
+
+def counted_by_qwen2_5_omni(counted: Tensor) -> tuple[list[int], list[int]]:
+    """The same."""
+    from transformers import BatchEncoding, Qwen2_5OmniProcessor
+    from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
+
+    class Texts:
+        init_kwargs: ClassVar[dict[str, object]] = {}
+
+        def __call__(self, text: list[str], **_: object) -> BatchEncoding:
+            return BatchEncoding({"placeholders": [len(one) for one in text]})
+
+    class Processor(Qwen2_5OmniProcessor):
+        def __init__(self) -> None:
+            self.feature_extractor, self.tokenizer = Masks(), Texts()
+            self.audio_token, self.image_token, self.video_token = "a", "i", "v"
+            self.image_processor = self.video_processor = SimpleNamespace(merge_size=2)
+
+        def _merge_kwargs(self, *_: object, **__: object) -> dict[str, dict[str, object]]:
+            videos = {"seconds_per_chunk": 2.0, "position_id_per_seconds": 25, "use_audio_in_video": False}
+            return {"videos_kwargs": videos, "audio_kwargs": {}, "text_kwargs": {}}
+
+    processed = Processor()(text=["a"] * len(counted), audio=counted.tolist())
+    encoder = object.__new__(Qwen2_5OmniAudioEncoder)
+    return processed["placeholders"], encoder._get_feat_extract_output_lengths(counted)[1].tolist()
+
+
+@pytest.mark.parametrize(
+    ("family", "count"), [(QWEN2_AUDIO, counted_by_qwen2_audio), (QWEN2_5_OMNI, counted_by_qwen2_5_omni)]
+)
+def test_transformers_processor_and_encoder_count_the_same(
+    family: Family, count: Callable[[Tensor], tuple[list[int], list[int]]]
+) -> None:
+    placeholders, embeddings = count(torch.arange(1, MOST + 1))
+    assert placeholders == embeddings
+    assert embeddings == [family.audio_tokens(n) for n in lengths(family)]
 
 
 @torch.no_grad()

@@ -177,6 +177,8 @@ def test_one_error_names_all_that_is_wrong(toy_dir: Path, tmp_path: Path) -> Non
         ({"text_config": None}, "text_config"),
         ({"text_config": {"hidden_size": "x"}}, "hidden_size"),
         ({"text_config": {"rope_scaling": {"type": "yarn"}}}, "rope_scaling"),
+        ({"text_config": {"rope_scaling": {"type": "mrope", "mrope_section": [1], "factor": 2}}}, "rope_scaling"),
+        ({"text_config": {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4}}}, "rope_parameters"),
         ({"tie_word_embeddings": True}, "tie_word_embeddings"),
         ({"text_config": {"tie_word_embeddings": True}}, "tie_word_embeddings"),
         ({"rope_scaling": {"type": "linear", "factor": 2}}, "rope_scaling"),

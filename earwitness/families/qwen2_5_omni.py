@@ -1,0 +1,110 @@
+"""Qwen2.5-Omni: the thinker of Qwen2.5-Omni-3B and -7B (https://arxiv.org/abs/2503.20215).
+
+Trained and rolled out is what hears and writes: the audio encoder and the decoder. What sees (`visual`) and speaks
+(`talker`, `token2wav`) travels through untouched. Its decoder's positions have three components (time, height, width),
+which differ for pictures alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from earwitness.families.dims import AudioDims, DecoderDims
+from earwitness.families.family import THINK, Family, Layout
+from earwitness.families.names import Names
+from earwitness.families.reading import Section, read_decoder
+from earwitness.families.whisper import (
+    ENCODER_DEFAULTS,
+    block_names,
+    encoded,
+    encoder_shapes,
+    projector_shapes,
+    read_encoder,
+)
+
+LAYOUT = Layout(
+    opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+    audio_start="<|audio_bos|>",
+    audio_patch="<|AUDIO|>",
+    audio_end="<|audio_eos|>",
+    audio_first=True,
+    end_of_turn="<|im_end|>",
+    assistant=f"\n<|im_start|>assistant\n{THINK}\n",
+)
+"""Its chat template. Its tokenizer has no think tokens: the tags are plain text, several ids each."""
+
+SPECIAL_TOKENS = ("<|im_start|>", LAYOUT.end_of_turn, LAYOUT.audio_patch)
+
+TRAILING_FRAMES = 2
+"""`logmel` pads clips so that they have two frames more than their length asks for. This encoder sees none of them."""
+HALF_WINDOW = 100
+"""`n_window` of the published configs."""
+WINDOW = 2 * HALF_WINDOW
+"""Mel frames that the encoder hears by themselves: 2 s. It convolves and attends within a window, whose positions begin
+at 0; the last one is as long as what is left."""
+
+TEXT_DEFAULTS: dict[str, Any] = {
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "vocab_size": 152064,
+    "max_position_embeddings": 32768,
+    "rms_norm_eps": 1e-6,
+    "rope_theta": 1e6,
+}
+"""transformers' Qwen2_5OmniTextConfig."""
+
+NAMES = Names(
+    beginnings=(
+        ("encoder.after_norm.", "thinker.audio_tower.ln_post."),
+        *block_names("thinker.audio_tower."),
+        ("encoder.", "thinker.audio_tower."),
+        ("adapter.linear.", "thinker.audio_tower.proj."),
+        ("model.", "thinker.model."),
+        ("lm_head.", "thinker.lm_head."),
+    ),
+    # the embedding of audio marks is in checkpoints and never read: prompts hold the tokenizer's own
+    others=("talker.", "token2wav.", "thinker.visual.", "thinker.audio_tower.audio_bos_eos_token."),
+)
+
+
+def audio_tokens(frames: int) -> int:
+    """Audio tokens that the encoder makes of `frames` mel frames, the trailing ones among them: 25 a second.
+
+    Windows change nothing: a whole one has an even number of positions. This is transformers'
+    `_get_feat_extract_output_lengths` of the frames that count.
+    """
+    return encoded(max(frames - TRAILING_FRAMES, 0))
+
+
+def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of encoder and projector; positions are computed."""
+    shapes = {**encoder_shapes(dims), **projector_shapes(dims, hidden)}
+    del shapes["encoder.positional_embedding.weight"]
+    return shapes
+
+
+def read(config: Section) -> tuple[DecoderDims, AudioDims]:
+    """As `Family.read`."""
+    decoder = read_decoder(config.section("text_config", TEXT_DEFAULTS))
+    audio = config.section("audio_config", ENCODER_DEFAULTS)
+    for key, only in (("n_window", HALF_WINDOW), ("output_dim", decoder.hidden_size)):
+        audio.only(key, only)
+    return decoder, read_encoder(audio, TRAILING_FRAMES)
+
+
+QWEN2_5_OMNI = Family(
+    model_type="qwen2_5_omni",
+    architecture="Qwen2_5OmniForConditionalGeneration",
+    layout=LAYOUT,
+    special_tokens=SPECIAL_TOKENS,
+    audio_tokens=audio_tokens,
+    read=read,
+    listener_shapes=listener_shapes,
+    names=NAMES,
+    inside="thinker_config",
+    unread=("tie_word_embeddings",),  # the thinker's own decides
+    beside=("spk_dict.pt",),  # the talker's voices
+)
