@@ -60,8 +60,8 @@ NAMES = Names(
     beginnings=(
         ("encoder.after_norm.", "thinker.audio_tower.ln_post."),
         *block_names("thinker.audio_tower."),
-        ("encoder.", "thinker.audio_tower."),
         ("adapter.linear.", "thinker.audio_tower.proj."),
+        ("encoder.", "thinker.audio_tower."),
         ("model.", "thinker.model."),
         ("lm_head.", "thinker.lm_head."),
     ),

@@ -178,7 +178,7 @@ class WeightFileWriter:
                 content = bytearray(min(BLOCK_BYTES, stored.end - start))
                 opened.seek(start)
                 _fill(opened, content, file)
-                _write(self._file.fileno(), content, self._places[name] + start - stored.start)
+                _write(self._file.fileno(), memoryview(content), self._places[name] + start - stored.start)
         self.waiting.discard(name)
 
     def close(self) -> None:

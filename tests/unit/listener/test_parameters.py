@@ -32,6 +32,15 @@ def test_parameters_are_called_as_the_family_says(config: Path) -> None:
 
 
 @pytest.mark.parametrize("config", sorted(PUBLISHED.glob("*.json")), ids=lambda config: config.stem)
+def test_every_published_name_leads_back_to_ours(config: Path) -> None:
+    architecture = read_architecture(config)
+    names = architecture.family.names
+    for ours in architecture.weight_shapes():
+        assert names.ours(names.published(ours)) == ours
+        assert not names.passes(names.published(ours))
+
+
+@pytest.mark.parametrize("config", sorted(PUBLISHED.glob("*.json")), ids=lambda config: config.stem)
 def test_fixed_positions_do_not_learn(config: Path) -> None:
     architecture = read_architecture(config)
     with torch.device("meta"):

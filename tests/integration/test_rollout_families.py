@@ -1,0 +1,83 @@
+"""Checkpoints of other families on a real vLLM: log-probs are the trainer's, with clips as long as they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from earwitness.audio import read_audio
+from earwitness.errors import InputError
+from earwitness.families.family import Family
+from earwitness.logmel import frames
+from earwitness.redis_server import RedisServer
+from earwitness.weights import WeightPublisher
+from rollout.contract import EngineConfig
+from rollout.engine import RolloutEngine
+from tests.integration.family_toys import CONFIGS, LONGEST, TOKENS, make_toy_of
+from tests.integration.rollout_toy import TEXTS, make_clips, prompt, sampling, trainer_logprobs, weight_tensors
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
+
+LINEAGE = "job/0"
+GAP_BOUND = 1e-3
+"""Mean |rollout - trainer log-prob| in fp32."""
+
+
+@dataclass
+class Setting:
+    """A running engine, and what it is fed with."""
+
+    engine: RolloutEngine
+    family: Family
+    model_dir: Path
+    clips: list[str]
+
+
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="module", params=CONFIGS, ids=[family.model_type for family in CONFIGS]
+)
+async def setting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Setting]:
+    family: Family = request.param
+    folder = tmp_path_factory.mktemp(family.model_type)
+    model_dir = make_toy_of(family, folder / "toy", TEXTS * 20)
+    with RedisServer("weights", folder / "redis") as redis:
+        WeightPublisher([redis.url], LINEAGE).publish_anchor(1, weight_tensors(model_dir))
+        config = EngineConfig(str(model_dir), weight_urls=(redis.url,), max_model_len=LONGEST)
+        engine = await RolloutEngine.start(config)
+        try:
+            await engine.serve(LINEAGE, 1)
+            yield Setting(engine, family, model_dir, make_clips(folder))
+        finally:
+            engine.stop()
+
+
+async def test_logprobs_are_the_trainers_and_clips_have_their_tokens(setting: Setting, tmp_path: Path) -> None:
+    asked = [*setting.clips[1:], ""]  # the first is too short for a token
+    groups = await asyncio.gather(
+        *[setting.engine.generate(prompt(i, clip), sampling(), ordinal=i) for i, clip in enumerate(asked)]
+    )
+    rows, found = [], []
+    for clip, (prompt_ids, trajectories) in zip(asked, groups, strict=True):
+        expected = setting.family.audio_tokens(frames(len(read_audio(clip)))) if clip else 0
+        assert prompt_ids.count(TOKENS.index(setting.family.layout.audio_patch)) == expected
+        for trajectory in trajectories:
+            tokens = [*prompt_ids, *trajectory.token_ids]
+            rows.append({"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": clip, "temperature": 0.7})
+            found.extend(trajectory.logprobs)
+    wanted = [p for row in trainer_logprobs(setting.model_dir, rows, tmp_path) for p in row]
+    gaps = np.abs(np.array(wanted) - np.array(found))
+    print(f"log-prob gap: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
+    assert np.std(found) > 0.1, "a flat distribution would hide mistakes"
+    assert gaps.mean() <= GAP_BOUND
+
+
+async def test_a_clip_without_a_single_token_is_refused(setting: Setting) -> None:
+    with pytest.raises(InputError, match="too short for an audio token"):
+        await setting.engine.generate(prompt(0, setting.clips[0]), sampling(), ordinal=0)
+    setting.engine.check()
