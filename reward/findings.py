@@ -83,11 +83,16 @@ def _summary(measurement: Measurement) -> str:
 
 
 def _claims_table(grounding: Grounding) -> Table:
-    table = Table("claim", "about", "verdict", "claimed", "measured", title="What is claimed")
+    table = Table("claim", "about", "verdict", "by chance", "claimed", "measured", title="What is claimed")
     for claim in grounding.claims:
-        table.add_row(Text(clean(claim.text)), claim.kind, _VERDICTS[claim.verdict], claim.claimed, claim.measured)
+        chance = f"{claim.chance:.0%}"
+        table.add_row(
+            Text(clean(claim.text)), claim.kind, _VERDICTS[claim.verdict], chance, claim.claimed, claim.measured
+        )
     checkable = grounding.supported + grounding.contradicted
     table.caption = (
-        f"{grounding.supported} of {checkable} checkable claims supported" if checkable else "nothing to check"
+        f"{grounding.supported} of {checkable} checkable claims supported; beyond chance {grounding.earned:.2f}"
+        if checkable
+        else "nothing to check"
     )
     return table

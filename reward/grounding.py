@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -12,6 +13,9 @@ from reward.parse import extract_claims
 from reward.parse.claim import Claim
 from reward.statements import Change, Comparison, Count, Not, Statement, Value
 from reward.verify import as_message, check
+
+LEAST_EVIDENCE = 1.0
+"""A trace of less than one number's worth cannot earn everything: a single "it rises" is half a guess."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,8 @@ class Grounding:
     """Distinct claims that the waveform supports."""
     contradicted: int = 0
     """Distinct claims that the waveform contradicts."""
-
-    @property
-    def share(self) -> float:
-        """supported / (supported + contradicted), in [0, 1]; 0 without checkable claims."""
-        checkable = self.supported + self.contradicted
-        return self.supported / checkable if checkable else 0.0
+    earned: float = 0.0
+    """What was heard and could not have been guessed, in [0, 1]."""
 
 
 def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Measurement) -> Grounding:
@@ -57,12 +57,33 @@ def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Mea
         elif not any(_same_value(claim, finding, distinct[n], findings[n]) for n in supported):
             supported.append(index)
     messages = [as_message(claim, finding) for claim, finding in zip(distinct, findings, strict=True)]
+    contradicted = [n for n, m in enumerate(messages) if m.verdict == trajectory_pb2.VERDICT_CONTRADICTED]
     return Grounding(
         claims=messages,
         distinct=distinct,
         supported=len(supported),
-        contradicted=sum(message.verdict == trajectory_pb2.VERDICT_CONTRADICTED for message in messages),
+        contradicted=len(contradicted),
+        earned=_earned(distinct, messages, supported, contradicted),
     )
+
+
+def _earned(
+    distinct: list[Claim], messages: list[trajectory_pb2.Claim], supported: list[int], contradicted: list[int]
+) -> float:
+    """sum(s - p) / max(1, sum(1 - p)) over the claims with a verdict; 0 if that is less.
+
+    s is 1 for a supported claim, p how likely a blind guess in its place would have been supported: on average guesses
+    add nothing. Of k values said of one thing, one is right with probability 1 - (1 - p)^k.
+    """
+    gained, possible = 0.0, 0.0
+    said = Counter((c.statement.quantity, c.statement.part) for c in distinct if isinstance(c.statement, Value))
+    for index in (*supported, *contradicted):
+        statement, chance = distinct[index].statement, messages[index].chance
+        if isinstance(statement, Value):
+            chance = 1 - (1 - chance) ** said[statement.quantity, statement.part]
+        gained += (index in supported) - chance
+        possible += 1 - chance
+    return max(0.0, gained / max(LEAST_EVIDENCE, possible))
 
 
 def _same_value(claim: Claim, finding: Finding, other: Claim, others: Finding) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.alternatives import alternatives
 from reward.describe import describe
 from reward.families import COMPARED, COUNTS, MOVES, NUMBERS, QUALITIES, own_of
-from reward.families.base import Finding, Scene, no_such_part, parts
+from reward.families.base import Finding, parts, weights_of
 from reward.families.comparing import check_comparison
-from reward.families.stretches import section
-from reward.measure import Event, Measurement
+from reward.families.said import MOST_COUNTED, share_of_counts
+from reward.families.values import check_value
+from reward.measure import Measurement
 from reward.parse.claim import Claim
 from reward.statements import (
     Change,
@@ -22,7 +25,6 @@ from reward.statements import (
     Regular,
     Repeats,
     Side,
-    Span,
     Statement,
     Timbre,
     Turn,
@@ -32,6 +34,8 @@ from reward.statements import (
 SUPPORTED = trajectory_pb2.VERDICT_SUPPORTED
 CONTRADICTED = trajectory_pb2.VERDICT_CONTRADICTED
 NOT_CHECKABLE = trajectory_pb2.VERDICT_NOT_CHECKABLE
+NEARLY = 0.8
+"""Share of what sounds that is so where all of it is said to be."""
 
 
 def as_message(claim: Claim, finding: Finding) -> trajectory_pb2.Claim:
@@ -46,16 +50,35 @@ def as_message(claim: Claim, finding: Finding) -> trajectory_pb2.Claim:
         verdict=verdict,
         claimed=describe(claim.statement) + (" (perhaps)" if claim.uncertain else ""),
         measured=finding.measured,
+        chance=finding.chance or 0.0,
     )
 
 
 def check(statement: Statement, measurement: Measurement) -> Finding:
-    """Checks one statement, as its family does. What is said of the n-th sound is contradicted only if it is sure which
-    that is."""
+    """Checks one statement, as its family does, and says how likely a blind guess would have been supported."""
+    finding = _judged(statement, measurement)
+    return finding if finding.chance is not None else replace(finding, chance=_chance(statement, measurement))
+
+
+def _judged(statement: Statement, measurement: Measurement) -> Finding:
+    """What is said of the n-th sound is contradicted only if it is sure which that is."""
     finding = _check(statement, measurement)
     if finding.holds is False and measurement.doubtful and _of_one_sound(statement):
-        return Finding(None, f"{finding.measured}; which sound is meant is not sure", finding.matched)
+        return replace(finding, holds=None, measured=f"{finding.measured}; which sound is meant is not sure")
     return finding
+
+
+def _chance(statement: Statement, measurement: Measurement) -> float:
+    """Share of blind guesses of this form that the clip supports."""
+    if isinstance(statement, Value):
+        return 0.0  # there is nothing of the kind
+    if isinstance(statement, Not):
+        return 1.0 - _chance(statement.statement, measurement)
+    if isinstance(statement, Count):
+        counts = range(1, MOST_COUNTED + 1)
+        return share_of_counts(k for k in counts if _judged(replace(statement, value=k), measurement).holds)
+    guesses = alternatives(statement)
+    return sum(_judged(guess, measurement).holds is True for guess in guesses) / len(guesses)
 
 
 def _of_one_sound(statement: Statement) -> bool:
@@ -67,12 +90,12 @@ def _of_one_sound(statement: Statement) -> bool:
 def _check(statement: Statement, measurement: Measurement) -> Finding:
     match statement:
         case Not(inner):
-            finding = check(inner, measurement)
+            finding = _judged(inner, measurement)
             return Finding(None if finding.holds is None else not finding.holds, finding.measured)
         case Count():
             return COUNTS[statement.of].check(statement, measurement)
         case Value():
-            return _check_value(statement, measurement)
+            return check_value(statement, NUMBERS[statement.quantity], measurement)
         case Comparison():
             return check_comparison(statement, COMPARED[statement.quantity], measurement)
         case Change():
@@ -89,34 +112,8 @@ def _check(statement: Statement, measurement: Measurement) -> Finding:
     assert_never(statement)
 
 
-def _check_value(claim: Value, measurement: Measurement) -> Finding:
-    number = NUMBERS[claim.quantity]
-    events = parts(measurement, claim.part)
-    if claim.part is not None and not events and number.of_events:
-        return no_such_part(measurement)
-    found = _candidates(claim, events, measurement)
-    if found is None:
-        return Finding(None, "cannot be measured here")
-    if not found:
-        return Finding(False, number.none)
-    near = min(found, key=lambda value: abs(value - claim.value))
-    words = ", ".join(number.show(value) for value in sorted(set(found))[:6])
-    if number.holds is not None:
-        return Finding(number.holds(near, claim.value, measurement), words, near)
-    return Finding(abs(near - claim.value) <= number.tolerance(claim.value), words, near)
-
-
-def _candidates(claim: Value, events: list[Event], measurement: Measurement) -> list[float] | None:
-    """Measured values that a number may stand for; of a stretch also its own, by the contour."""
-    number = NUMBERS[claim.quantity]
-    if isinstance(claim.part, Span) and number.of_stretch is not None:
-        own = number.of_stretch(section(measurement, claim.part))
-        return ([] if own is None else [own]) + (number.found(Scene(None, events, measurement)) or [])
-    return number.found(Scene(claim.part, events, measurement))
-
-
 def _check_quality(claim: Timbre, measurement: Measurement) -> Finding:
-    """Whether every event of the part is so; the first that is not, or cannot be told, decides."""
+    """Whether a sound is so, or nearly all of what sounds; where some is and some is not, it cannot be told."""
     quality = QUALITIES[claim.what]
     if quality.of_part is not None:
         return quality.of_part(claim.part, measurement)
@@ -126,5 +123,10 @@ def _check_quality(claim: Timbre, measurement: Measurement) -> Finding:
     if quality.check is None:
         return Finding(None, f"no scale for {claim.what}")
     pitched = [event for event in events if event.pitch is not None]
-    answers = [quality.check(event) for event in (pitched if quality.of_pitched and pitched else events)]
-    return Finding(*next((answer for answer in answers if answer[0] is not True), answers[0]))
+    chosen = pitched if quality.of_pitched and pitched else events
+    answers = [quality.check(event) for event in chosen]
+    weights = weights_of(chosen)
+    for holds, words in answers:
+        if sum(w for w, answer in zip(weights, answers, strict=True) if answer[0] is holds) >= NEARLY * sum(weights):
+            return Finding(holds, words)
+    return Finding(None, f"{answers[0][1]}; not all alike")

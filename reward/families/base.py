@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reward.families.said import AMOUNTS, SECONDS, Said
 from reward.families.stretches import Section, events_in
 from reward.measure import Event, Measurement
 from reward.statements import Change, Comparison, Count, Counted, Part, Quantity, Relation, Span, Statement, Turn
@@ -14,7 +15,7 @@ from reward.statements import Change, Comparison, Count, Counted, Part, Quantity
 SEMITONE = 12.0
 """Semitones in an octave."""
 BORDER = 0.3
-"""Around a step, this share of it on either side is open: there both "more" and "the same" are right."""
+"""Around a step, this share of it on either side is open: there neither "more" nor "the same" can be told."""
 BOUND_SECONDS = 0.06
 """A time that parts two stretches ("after 1.2 s") is meant to a tenth of a second."""
 DURATION = 0.2
@@ -27,6 +28,9 @@ GAP = 0.15
 """Gaps between onsets are heard more exactly than lengths; traces round them to 0.01-0.05 s."""
 GAP_SECONDS = 0.025
 """Least tolerance of a gap, seconds: two onsets of 10 ms error, and rounding."""
+
+DOMINANT = 0.67
+"""A sound with so much of the energy of a clip is what is meant unless another is named."""
 
 _DIGITS = {"Hz": 0, "semitones": 1, "dB": 0, "BPM": 0, "dBFS": 1, "LUFS": 1, "syllables/s": 1}
 """Decimals of a value, which its error allows, by unit; two of all others."""
@@ -43,6 +47,8 @@ class Finding:
     measured: str
     matched: float | None = None
     """The measured value that a claimed one was compared with."""
+    chance: float | None = None
+    """Share of blind guesses that this clip would have supported; None: that of the statement's alternatives."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,23 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What a quantity is in a piece of what sounds: one event, one pause."""
+
+    values: Sequence[float]
+    """In its unit, each for as much of the piece as the others."""
+    weight: float
+    """How much of the whole it is: seconds."""
+    at_once: bool = False
+    """Whether all values are there all the time: the notes of a chord."""
+
+
+@dataclass(frozen=True)
 class Number:
     """A quantity of which traces state values."""
 
     found: Callable[[Scene], list[float] | None]
-    """Candidates in its unit; [] if the clip has none (pitch of noise), None if it cannot be told."""
+    """What a value may stand for, in its unit; [] if the clip has none (pitch of noise), None if it cannot be told."""
     tolerance: Callable[[float], float]
     """How far the measured value may be from the claimed one, in its unit."""
     unit: str = "s"
@@ -69,8 +87,14 @@ class Number:
     """Its value in a stretch as a whole, beside those of the events in it."""
     of_events: bool = True
     """Whether its parts are events; those of pauses are not."""
-    holds: Callable[[float, float, Measurement], bool | None] | None = None
-    """(nearest measured, claimed, all measured) -> verdict, where the tolerance alone does not decide."""
+    refuted: Callable[[float, float, Measurement], bool] | None = None
+    """(nearest measured or NaN, claimed, all measured) -> whether a value that does not fit is contradicted; always."""
+    pieces: Callable[[Scene], list[Piece]] | None = None
+    """Of what has no part or is a stretch: it holds if it does for most of the pieces. None: `found` alone decides."""
+    perhaps: Callable[[Scene], list[float]] | None = None
+    """Further values that may be meant without being named: near them it is neither supported nor contradicted."""
+    said: Said | None = SECONDS
+    """None: any time of the clip."""
     axis: str = ""
     """Panel of the picture that draws it: pitch, level, or none."""
 
@@ -97,6 +121,8 @@ class Compared:
     amount_unit: str = ""
     amount_tolerance: float = math.inf
     """How far "8 dB louder" may be off, on the scale."""
+    amount_said: Said = AMOUNTS
+    """Amounts that models say."""
     check: Callable[[Comparison, Measurement], Finding] | None = None
     """Checks all comparisons of it, where parts are not events."""
 
@@ -122,6 +148,8 @@ class Quality:
     """Only of events with a pitch, if there are any: the consonants of a high voice have none."""
     of_part: Callable[[Part, Measurement], Finding] | None = None
     """Checks a part as a whole, in place of each of its events."""
+    others: tuple[str, ...] = ()
+    """What else may be said in its place: "dull" for "bright". None: it may be denied."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +171,8 @@ class Own:
     """Without the part."""
     excludes: bool = False
     """Whether two different ones cannot both hold."""
+    others: Callable[[Any], Sequence[Statement]] = lambda statement: ()
+    """What else may be said in its place. None: it may be denied."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +201,23 @@ def parts(measurement: Measurement, part: Part) -> list[Event]:
     return events[part - 1 : part]
 
 
+def pieces_of(each: Callable[[Event], Sequence[float]]) -> Callable[[Scene], list[Piece]]:
+    """The pieces of a quantity that every event has as a whole."""
+
+    def found(scene: Scene) -> list[Piece]:
+        return [Piece(each(e), w) for e, w in zip(scene.events, weights_of(scene.events), strict=True)]
+
+    return found
+
+
+def weights_of(events: list[Event]) -> list[float]:
+    """How much of what sounds each of `events` is: by its length, unless one has most of the energy."""
+    energies = [event.duration * 10 ** (event.level / 10) for event in events]
+    if energies and max(energies) >= DOMINANT * sum(energies):
+        return energies
+    return [event.duration for event in events]
+
+
 def no_such_part(measurement: Measurement) -> Finding:
     """The finding on a sound that there is not."""
     return Finding(False, events_in_words(len(measurement.events)) if measurement.events else "silence")
@@ -181,14 +228,12 @@ def events_in_words(count: int) -> str:
     return f"{count} event{'' if count == 1 else 's'}"
 
 
-def holding(difference: float, step: float) -> set[Relation]:
-    """The relations that may be said of a difference, given the least one that counts; near it two may."""
-    relations = set()
-    if abs(difference) < step * (1 + BORDER):
-        relations.add(Relation.SAME)
-    if abs(difference) > step * (1 - BORDER):
-        relations.add(Relation.MORE if difference > 0 else Relation.LESS)
-    return relations
+def holds_of(relation: Relation, difference: float, step: float) -> bool | None:
+    """Whether `relation` is right of a difference, given the least one that counts; None if it is near that."""
+    way = Relation.MORE if difference > 0 else Relation.LESS
+    if abs(abs(difference) / step - 1) < BORDER:
+        return None if relation in (Relation.SAME, way) else False
+    return relation is (way if abs(difference) > step else Relation.SAME)
 
 
 def on_scale(value: float, scale: tuple[float, float], upper: bool) -> bool | None:

@@ -11,13 +11,15 @@ from reward.families.base import (
     Moves,
     Number,
     Quality,
-    holding,
+    holds_of,
     no_such_part,
     octaves,
     on_scale,
     parts,
+    pieces_of,
     share_of,
 )
+from reward.families.said import Said
 from reward.families.stretches import ends_of, within
 from reward.families.timbre import OVERTONES
 from reward.measure import Event, Measurement
@@ -29,6 +31,14 @@ CENTROID_STEP_OCTAVES = 0.2
 """Two sounds whose centroids differ by less than 15 % are equally bright."""
 BRIGHT_HZ = (1_500.0, 2_200.0)
 """Scale of brightness: bright from the second on, dull up to the first, in between neither can be told."""
+
+
+HERTZ = Said(300.0, 6_000.0)
+"""Centroids and bandwidths that models say."""
+
+
+def _centroid(event: Event) -> list[float]:
+    return [event.centroid] if event.centroid > 0 else []
 
 
 def _check_bright(event: Event) -> tuple[bool | None, str]:
@@ -52,7 +62,7 @@ def _check_change(claim: Change, measurement: Measurement) -> Finding:
         return Finding(None, "too short")
     step = math.log2(ends[1] / ends[0])
     words = f"centroid {ends[0]:.0f} to {ends[1]:.0f} Hz"
-    return Finding(claim.relation in holding(step, CENTROID_STEP_OCTAVES), words)
+    return Finding(holds_of(claim.relation, step, CENTROID_STEP_OCTAVES), words)
 
 
 FAMILY = Family(
@@ -60,10 +70,11 @@ FAMILY = Family(
     numbers={
         Quantity.CENTROID: Number(
             lambda scene: [e.centroid for e in scene.events if e.centroid > 0], share_of(CENTROID), "Hz",
-            of_stretch=lambda stretch: stretch.centroid,
+            of_stretch=lambda stretch: stretch.centroid, said=HERTZ, pieces=pieces_of(_centroid),
         ),
         Quantity.BANDWIDTH: Number(
-            lambda scene: [e.bandwidth for e in scene.events if e.bandwidth > 0], share_of(CENTROID), "Hz"
+            lambda scene: [e.bandwidth for e in scene.events if e.bandwidth > 0], share_of(CENTROID), "Hz",
+            said=HERTZ, pieces=pieces_of(lambda event: [event.bandwidth]),
         ),
     },
     compared={
@@ -73,5 +84,7 @@ FAMILY = Family(
         )
     },
     moves={Quantity.CENTROID: Moves(("gets brighter", "gets duller", "keeps its brightness"), _check_change)},
-    qualities={"bright": Quality("bright", _check_bright), "dull": Quality("dull", _check_dull)},
+    qualities={"bright": Quality("bright", _check_bright, others=("dull",)),
+        "dull": Quality("dull", _check_dull, others=("bright",)),
+   },
 )  # fmt: skip

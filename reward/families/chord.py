@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reward.families.base import Counts, Family, Finding, Quality, no_such_part, parts
+from reward.families.base import Counts, Family, Finding, Quality, no_such_part, parts, weights_of
+from reward.families.said import MOST
 from reward.families.timbre import waveform
 from reward.measure import Event, Measurement
 from reward.statements import Count, Counted
@@ -17,7 +18,9 @@ def _count(claim: Count, measurement: Measurement) -> Finding:
     if not events:
         return no_such_part(measurement)
     words = ", ".join(f"{_notes(e)} at once" for e in events[:6])
-    return Finding(any(_notes(e) == claim.value for e in events), words)
+    weights = weights_of(events)
+    share = sum(w for w, e in zip(weights, events, strict=True) if _notes(e) == claim.value) / sum(weights)
+    return Finding(True if share >= MOST else None if share else False, words)
 
 
 FAMILY = Family(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from reward.families.base import Compared, Finding, holding, no_such_part, parts
+from reward.families.base import Compared, Finding, holds_of, no_such_part, parts
+from reward.families.said import MOST_BY_CHANCE, WRONG
 from reward.families.stretches import section
 from reward.measure import Measurement
 from reward.statements import Comparison, Quantity, Relation, Span
+
+WAYS = 2
+"""Of a difference that is said with its amount, the direction is a guess too."""
 
 
 def check_comparison(claim: Comparison, how: Compared, measurement: Measurement) -> Finding:
@@ -44,8 +48,12 @@ def compare(claim: Comparison, how: Compared, here: float | None, there: list[fl
     if here is None or None in there:
         return Finding(False, how.none)
     differences = [here - value for value in there if value is not None]
-    holds = all(claim.relation in holding(difference, how.step) for difference in differences)
-    if claim.amount is not None and claim.relation is not Relation.SAME:
-        holds = holds and abs(abs(differences[0]) - abs(claim.amount)) <= how.amount_tolerance
+    answers = [holds_of(claim.relation, difference, how.step) for difference in differences]
+    holds = False if False in answers else None if None in answers else True
     words = ", ".join(f"{difference * how.shown:+.3g} {how.unit}" for difference in differences[:6])
-    return Finding(holds, words)
+    if holds is not True or claim.amount is None or claim.relation is Relation.SAME:
+        return Finding(holds, words)
+    size, width = abs(differences[0]), how.amount_tolerance
+    chance = how.amount_said.share(size - width, size + width) / WAYS
+    fit, off = min(1.0, MOST_BY_CHANCE / max(chance, 1e-9)), abs(size - abs(claim.amount))
+    return Finding(True if off <= fit * width else False if off > WRONG * width else None, words, None, fit * chance)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from reward.families.base import DURATION, DURATION_STEP, Compared, Family, Number, Quality, of_time
+from reward.families.base import DURATION, DURATION_STEP, Compared, Family, Number, Quality, of_time, pieces_of
+from reward.families.said import Said
 from reward.statements import Quantity
 
 CLIP_SECONDS = 0.1
@@ -13,9 +14,12 @@ CLIP_SECONDS = 0.1
 FAMILY = Family(
     "duration",
     numbers={
-        Quantity.DURATION: Number(lambda scene: [e.duration for e in scene.events], of_time),
+        Quantity.DURATION: Number(
+            lambda scene: [e.duration for e in scene.events], of_time, pieces=pieces_of(lambda e: [e.duration])
+        ),
         Quantity.CLIP: Number(
-            lambda scene: [scene.measurement.duration], lambda claimed: max(DURATION * claimed, CLIP_SECONDS)
+            lambda scene: [scene.measurement.duration], lambda claimed: max(DURATION * claimed, CLIP_SECONDS),
+            said=Said(1.0, 30.0),
         ),
     },
     compared={
@@ -25,5 +29,5 @@ FAMILY = Family(
             shown=100.0, amount_unit="s",
         )
     },
-    qualities={"short": Quality("short"), "long": Quality("long")},
+    qualities={"short": Quality("short", others=("long",)), "long": Quality("long", others=("short",))},
 )  # fmt: skip

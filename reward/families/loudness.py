@@ -10,11 +10,13 @@ from reward.families.base import (
     Number,
     Quality,
     constant,
-    holding,
+    holds_of,
     on_scale,
+    pieces_of,
     present,
 )
 from reward.families.course import Course
+from reward.families.said import Said
 from reward.measure import Event
 from reward.statements import Quantity, Relation
 
@@ -28,19 +30,21 @@ FADE_STEP_DB = 3.0
 """A sound whose last quarter is within this of its first neither swells nor fades: tones with body ripple by 2 dB."""
 LOUDNESS_LU = 2.0
 """Integrated loudness: twice the just noticeable difference; filters and gates of meters differ by less."""
+DECIBELS = Said(-50.0, 0.0, by_ratio=False)
+"""Levels that models say."""
 LOUD_DBFS = (-38.0, -24.0)
 """Scale of loudness: soft up to the first, loud from the second on. Recordings of speech lie between, near -30 dBFS."""
 
 
 def _judge(relation: Relation, begin: float, end: float) -> Finding:
-    return Finding(relation in holding(end - begin, FADE_STEP_DB), f"{begin:.1f} to {end:.1f} dBFS")
+    return Finding(holds_of(relation, end - begin, FADE_STEP_DB), f"{begin:.1f} to {end:.1f} dBFS")
 
 
 def _on_scale(upper: bool) -> Quality:
     def check(event: Event) -> tuple[bool | None, str]:
         return on_scale(event.level, LOUD_DBFS, upper), f"{event.level:.1f} dBFS"
 
-    return Quality("loud" if upper else "soft", check)
+    return Quality("loud" if upper else "soft", check, others=("soft" if upper else "loud",))
 
 
 _COURSE = Course(
@@ -58,12 +62,13 @@ FAMILY = Family(
     numbers={
         Quantity.LEVEL: Number(
             lambda scene: [e.level for e in scene.events], constant(LEVEL_DB), "dBFS",
-            of_stretch=lambda stretch: stretch.level, axis="level",
+            of_stretch=lambda stretch: stretch.level, axis="level", said=DECIBELS,
+            pieces=pieces_of(lambda event: [event.level]),
         ),
         Quantity.LOUDNESS: Number(
-            lambda scene: present([scene.measurement.loudness]) or None, constant(LOUDNESS_LU), "LUFS"
+            lambda scene: present([scene.measurement.loudness]) or None, constant(LOUDNESS_LU), "LUFS", said=DECIBELS
         ),
-        Quantity.PEAK: Number(lambda scene: [scene.measurement.peak], constant(LEVEL_DB), "dBFS"),
+        Quantity.PEAK: Number(lambda scene: [scene.measurement.peak], constant(LEVEL_DB), "dBFS", said=DECIBELS),
     },
     compared={
         Quantity.LEVEL: Compared(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from reward.families.base import Compared, Family, Number, Quality, constant, on_scale
+from reward.families.base import Compared, Family, Number, Quality, constant, on_scale, pieces_of
+from reward.families.said import Said
 from reward.families.timbre import Answer, waveform
 from reward.measure import Event
 from reward.statements import Quantity
@@ -36,22 +37,26 @@ def _clear(upper: bool, words: str) -> Quality:
         clarity = 1.0 if event.notes else event.harmonicity
         return on_scale(clarity, CLEAR, upper), f"periodic to {clarity:.0%}"
 
-    return Quality(words, check, of_pitched=upper)
+    return Quality(words, check, of_pitched=upper, others=("noisy" if upper else "clean",))
 
 
 FAMILY = Family(
     "noisiness",
     numbers={
         Quantity.HARMONICITY: Number(
-            lambda scene: [_harmonics_to_noise(e.harmonicity) for e in scene.events], constant(HARMONICITY_DB), "dB"
+            lambda scene: [_harmonics_to_noise(e.harmonicity) for e in scene.events],
+            constant(HARMONICITY_DB),
+            "dB",
+            said=Said(0.0, 40.0, by_ratio=False),
+            pieces=pieces_of(lambda event: [_harmonics_to_noise(event.harmonicity)]),
         )
     },
     compared={Quantity.HARMONICITY: Compared(("less noisy", "noisier", "as noisy"))},
     qualities={
-        "noise": Quality("noise", lambda event: (event.wave == "noise", waveform(event))),
+        "noise": Quality("noise", lambda event: (event.wave == "noise", waveform(event)), others=("pitched",)),
         "noisy": _clear(False, "noisy"),
         "clean": _clear(True, "free of noise"),
-        "unpitched": Quality("no pitch", _unpitched),
-        "pitched": Quality("a clear pitch", _pitched),
+        "unpitched": Quality("no pitch", _unpitched, others=("pitched",)),
+        "pitched": Quality("a clear pitch", _pitched, others=("unpitched",)),
     },
 )

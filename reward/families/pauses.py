@@ -12,6 +12,7 @@ from reward.families.base import (
     Family,
     Finding,
     Number,
+    Piece,
     Quality,
     Scene,
     events_in_words,
@@ -56,7 +57,10 @@ def _compare(claim: Comparison, measurement: Measurement) -> Finding:
 def _count(claim: Count, measurement: Measurement) -> Finding:
     sure = sum(pause >= PAUSE_SECONDS[1] for pause in measurement.pauses)
     most = sum(pause >= PAUSE_SECONDS[0] for pause in measurement.pauses)
-    return Finding(sure <= claim.value <= most, f"{sure} pauses" if sure == most else f"{sure} to {most} pauses")
+    words = f"{sure} pauses" if sure == most else f"{sure} to {most} pauses"
+    if sure < most and sure <= claim.value <= most:
+        return Finding(None, words)
+    return Finding(claim.value == sure, words)
 
 
 def _silent(part: Part, measurement: Measurement) -> Finding:
@@ -76,7 +80,9 @@ COMPARED = Compared(
 FAMILY = Family(
     "pauses",
     numbers={
-        Quantity.PAUSE: Number(_lengths, of_time, of_events=False),
+        Quantity.PAUSE: Number(
+            _lengths, of_time, of_events=False, pieces=lambda scene: [Piece([p], p) for p in _lengths(scene)]
+        ),
         Quantity.LEAD: Number(_lead, of_time),
         Quantity.TRAIL: Number(_trail, of_time),
     },

@@ -13,18 +13,21 @@ from reward.families.base import (
     Finding,
     Moves,
     Number,
+    Piece,
     Quality,
     Scene,
     constant,
-    holding,
+    holds_of,
     on_scale,
     present,
     share_of,
+    weights_of,
 )
 from reward.families.course import Course
+from reward.families.said import Said
 from reward.families.stretches import within
 from reward.measure import Event
-from reward.statements import Quantity, Relation
+from reward.statements import Quantity, Relation, Span
 
 PITCH = 0.06
 """A semitone: whoever says "about 440 Hz" names the right note. Trained ears do better, the measurement too (2 %)."""
@@ -37,6 +40,10 @@ RANGE_SEMITONES = 1.5
 HIGH_HZ = (250.0, 500.0)
 """Scale of pitch: low up to the first (B3), high from the second on (B4, above most speech), in between neither."""
 NONE = "no pitch"
+HERTZ = Said(80.0, 1_000.0)
+"""Pitches that models say."""
+PLACES = np.linspace(0.05, 0.95, 10)
+"""Shares of a sound at which its F0 stands for a tenth of it."""
 
 
 def pitches(event: Event) -> list[float]:
@@ -47,6 +54,19 @@ def pitches(event: Event) -> list[float]:
     ends = present(list(_ends(event)))
     glides = bool(ends) and max(ends) / min(ends) > 2 ** (GLIDE_STEP_SEMITONES / SEMITONE)
     return present([event.pitch]) + (ends if glides else [])
+
+
+def _pieces(scene: Scene) -> list[Piece]:
+    """The course of F0 in each event, and the notes of chords."""
+    start, end = scene.part.seconds(scene.measurement.duration) if isinstance(scene.part, Span) else (0.0, math.inf)
+    found = []
+    for event, weight in zip(scene.events, weights_of(scene.events), strict=True):
+        if event.notes:
+            found.append(Piece(event.notes, weight, at_once=True))
+        elif event.pitch is not None:
+            frames = within(scene.measurement.pitch, [event], start, end)
+            found.append(Piece(np.quantile(frames, PLACES).tolist() if len(frames) else [event.pitch], weight))
+    return found
 
 
 def _ends(event: Event) -> tuple[float | None, float | None]:
@@ -69,7 +89,7 @@ def _extreme(place: int) -> Number:
         extremes = _extremes(scene)
         return [extremes[place]] if extremes else []
 
-    return Number(found, share_of(PITCH), "Hz", NONE, axis="pitch")
+    return Number(found, share_of(PITCH), "Hz", NONE, axis="pitch", said=HERTZ)
 
 
 def _range(scene: Scene) -> list[float]:
@@ -83,7 +103,7 @@ def _semitones(hertz: float | None) -> float | None:
 
 def _judge(relation: Relation, low: float, high: float) -> Finding:
     step = SEMITONE * math.log2(high / low)
-    return Finding(relation in holding(step, GLIDE_STEP_SEMITONES), f"{low:.0f} to {high:.0f} Hz")
+    return Finding(holds_of(relation, step, GLIDE_STEP_SEMITONES), f"{low:.0f} to {high:.0f} Hz")
 
 
 def _on_scale(upper: bool) -> Quality:
@@ -92,7 +112,9 @@ def _on_scale(upper: bool) -> Quality:
             return False, NONE
         return on_scale(event.pitch, HIGH_HZ, upper), f"{event.pitch:.0f} Hz"
 
-    return Quality("high-pitched" if upper else "low-pitched", check, of_pitched=True)
+    return Quality(
+        "high-pitched" if upper else "low-pitched", check, of_pitched=True, others=("low" if upper else "high",)
+    )
 
 
 _COURSE = Course(
@@ -110,17 +132,22 @@ FAMILY = Family(
     numbers={
         Quantity.PITCH: Number(
             lambda scene: [pitch for event in scene.events for pitch in pitches(event)],
-            share_of(PITCH), "Hz", NONE, of_stretch=lambda stretch: stretch.pitch, axis="pitch",
+            share_of(PITCH), "Hz", NONE, of_stretch=lambda stretch: stretch.pitch, axis="pitch", said=HERTZ,
+            pieces=_pieces, perhaps=lambda scene: [p for e in scene.events for p in present(list(_ends(e)))],
         ),
         Quantity.PITCH_START: Number(
-            lambda scene: present([e.pitch_start for e in scene.events[:1]]), share_of(PITCH), "Hz", NONE, axis="pitch"
+            lambda scene: present([e.pitch_start for e in scene.events[:1]]), share_of(PITCH), "Hz", NONE, axis="pitch",
+            said=HERTZ,
         ),
         Quantity.PITCH_END: Number(
-            lambda scene: present([e.pitch_end for e in scene.events[-1:]]), share_of(PITCH), "Hz", NONE, axis="pitch"
+            lambda scene: present([e.pitch_end for e in scene.events[-1:]]), share_of(PITCH), "Hz", NONE, axis="pitch",
+            said=HERTZ,
         ),
         Quantity.PITCH_LOWEST: _extreme(0),
         Quantity.PITCH_HIGHEST: _extreme(1),
-        Quantity.PITCH_RANGE: Number(_range, constant(RANGE_SEMITONES), "semitones", NONE),
+        Quantity.PITCH_RANGE: Number(
+            _range, constant(RANGE_SEMITONES), "semitones", NONE, said=Said(1.0, 24.0, by_ratio=False)
+        ),
     },
     compared={
         Quantity.PITCH: Compared(

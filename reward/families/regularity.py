@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reward.families.base import Family, Finding, Own, holding
+from reward.families.base import Family, Finding, Own, holds_of
 from reward.measure import Measurement
 from reward.statements import Regular, Relation
 
@@ -24,8 +24,7 @@ def _check(claim: Regular, measurement: Measurement) -> Finding:
         return Finding(None, f"perhaps a beat of {beat.bpm:.0f} BPM")
     if rhythm is None or len(rhythm.gaps) < 2:
         return Finding(None, "too few events for a rhythm")
-    possible = holding(rhythm.variation, REGULAR_VARIATION)
-    holds = (Relation.SAME if claim.even else Relation.MORE) in possible
+    holds = holds_of(Relation.SAME if claim.even else Relation.MORE, rhythm.variation, REGULAR_VARIATION)
     return Finding(holds, f"gaps {min(rhythm.gaps):.2f} to {max(rhythm.gaps):.2f} s, vary by {rhythm.variation:.0%}")
 
 
@@ -36,5 +35,6 @@ FAMILY = Family(
         check=_check,
         describe=lambda claim: "even gaps" if claim.even else "uneven gaps",
         excludes=True,
+        others=lambda claim: [Regular(not claim.even)],
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reward.families.base import Compared, Family, Finding, Number, Quality, Scene, on_scale, share_of
+from reward.families.said import Said
 from reward.measure import Measurement
 from reward.statements import Part, Quantity
 
@@ -11,25 +12,25 @@ ROOM = (0.3, 0.5)
 rooms for 0.2 to 0.4), stairs, halls and churches from 0.5 to several."""
 TIME = 0.25
 """Of a reverberation time: the measurement's error of 20 % and the least difference that is heard, 5 %."""
+SAID = Said(0.1, 10.0)
+"""Reverberation times that models say."""
 UNTOLD = "no tail that tells the room"
 
 
 def _known(scene: Scene) -> list[float] | None:
-    """The time; the bound that dry sounds set to it; None where neither is told."""
+    """The time; none of dry sounds; None where it is not told."""
     room = scene.measurement.reverberation
     if room.seconds is not None:
         return [room.seconds]
-    return [room.fastest] if room.fastest is not None and room.fastest <= ROOM[0] else None
+    return [] if room.fastest is not None and room.fastest <= ROOM[0] else None
 
 
-def _within(nearest: float, claimed: float, measurement: Measurement) -> bool | None:
-    room = measurement.reverberation
-    if room.seconds is None:  # dry: any short time may be meant, and no long one
-        return False if claimed >= ROOM[1] else None
-    return abs(nearest - claimed) <= TIME * claimed
+def _refuted(_: float, claimed: float, measurement: Measurement) -> bool:
+    """Of dry sounds any short time may be meant, and no long one."""
+    return measurement.reverberation.seconds is not None or claimed >= ROOM[1]
 
 
-def _room(reverberant: bool, words: str) -> Quality:
+def _room(reverberant: bool, words: str, other: str) -> Quality:
     def check(part: Part, measurement: Measurement) -> Finding:
         room = measurement.reverberation
         if room.seconds is not None:
@@ -38,12 +39,12 @@ def _room(reverberant: bool, words: str) -> Quality:
             return Finding(not reverberant, f"sounds that fall as if by 60 dB in {room.fastest:.1f} s")
         return Finding(None, UNTOLD)
 
-    return Quality(words, of_part=check)
+    return Quality(words, of_part=check, others=(other,))
 
 
 FAMILY = Family(
     "reverberation",
-    numbers={Quantity.DECAY: Number(_known, share_of(TIME), holds=_within)},
+    numbers={Quantity.DECAY: Number(_known, share_of(TIME), none="dry", refuted=_refuted, said=SAID)},
     compared={Quantity.DECAY: Compared(("more reverberant", "drier", "as reverberant"))},
-    qualities={"reverberant": _room(True, "reverberant"), "dry": _room(False, "dry")},
+    qualities={"reverberant": _room(True, "reverberant", "dry"), "dry": _room(False, "dry", "reverberant")},
 )

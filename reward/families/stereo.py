@@ -51,5 +51,6 @@ FAMILY = Family(
         is_mine=lambda statement: isinstance(statement, Side),
         check=_check,
         describe=lambda claim: _WORDS[claim.where],
+        others=lambda claim: [Side(where, claim.part) for where in _WORDS if where != claim.where],
     ),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from reward.families.base import Compared, Family, Finding, Moves, Number, Own, Scene, holding, share_of
+from reward.families.base import Compared, Family, Finding, Moves, Number, Own, Scene, holds_of, share_of
 from reward.families.regularity import REGULAR_VARIATION
+from reward.families.said import Said
 from reward.families.timing import gaps_of
 from reward.measure import Measurement
 from reward.statements import Change, Pace, Quantity, Relation
@@ -24,6 +25,8 @@ SURE = 0.6
 """Strength of a beat that leaves no doubt: drum machines have 0.75 to 0.9, loops of many parts 0.25 to 0.9."""
 HEARD = 0.4
 """Least strength of a beat."""
+MINUTES = Said(60.0, 180.0, by_ratio=False)
+"""Tempos that models say, beats a minute."""
 WEAK = 0.5
 """A period of so much of the beat's strength, or less, is none."""
 
@@ -40,15 +43,13 @@ def _beats(scene: Scene) -> list[float] | None:
     return found or None
 
 
-def _is_tempo(near: float, claimed: float, measurement: Measurement) -> bool | None:
+def _refuted(near: float, claimed: float, measurement: Measurement) -> bool:
     """Contradicted only where a beat is sure, and nothing of the claimed period, its half or its double is in it."""
-    if abs(near - claimed) <= TEMPO * claimed:
-        return True
     beat, rhythm = measurement.beat, measurement.rhythm
     if beat is None or beat.strength < SURE:
-        return False if rhythm is not None and rhythm.variation < REGULAR_VARIATION else None
+        return rhythm is not None and rhythm.variation < REGULAR_VARIATION
     claimed_strength = max(beat.strength_at(claimed * factor) for factor in (0.5, 1.0, 2.0))
-    return False if claimed_strength < WEAK * beat.strength else None
+    return claimed_strength < WEAK * beat.strength
 
 
 def _check_change(claim: Change, measurement: Measurement) -> Finding:
@@ -58,11 +59,9 @@ def _check_change(claim: Change, measurement: Measurement) -> Finding:
     if rhythm is None or len(rhythm.gaps) < 2:
         return Finding(None, "too few events for a tempo")
     words = f"gaps {rhythm.gaps[0]:.2f} to {rhythm.gaps[-1]:.2f} s"
-    possible = holding(-rhythm.change, TEMPO_STEP_OCTAVES)
-    if rhythm.scatter > max(STRAIGHT * abs(rhythm.change), TEMPO_STEP_OCTAVES):
-        possible = set()  # neither a change nor a steady pace: irregular
-        words = f"irregular gaps, {min(rhythm.gaps):.2f} to {max(rhythm.gaps):.2f} s"
-    return Finding(claim.relation in possible, words)
+    if rhythm.scatter > max(STRAIGHT * abs(rhythm.change), TEMPO_STEP_OCTAVES):  # neither a change nor a steady pace
+        return Finding(False, f"irregular gaps, {min(rhythm.gaps):.2f} to {max(rhythm.gaps):.2f} s")
+    return Finding(holds_of(claim.relation, -rhythm.change, TEMPO_STEP_OCTAVES), words)
 
 
 def on_pace(value: float, scale: tuple[float, float], fast: bool, unit: str) -> Finding:
@@ -85,7 +84,7 @@ def _check_pace(claim: Pace, measurement: Measurement) -> Finding:
 
 FAMILY = Family(
     "tempo",
-    numbers={Quantity.TEMPO: Number(_beats, share_of(TEMPO), "BPM", holds=_is_tempo)},
+    numbers={Quantity.TEMPO: Number(_beats, share_of(TEMPO), "BPM", refuted=_refuted, said=MINUTES)},
     compared={Quantity.TEMPO: Compared(("faster", "slower", "as fast"))},
     moves={Quantity.TEMPO: Moves(("speeds up", "slows down", "keeps its pace"), _check_change)},
     own=Own(
@@ -93,5 +92,6 @@ FAMILY = Family(
         check=_check_pace,
         describe=lambda claim: f"{'fast' if claim.fast else 'slow'} tempo",
         excludes=True,
+        others=lambda claim: [Pace(not claim.fast, False)],
     ),
 )

@@ -17,6 +17,7 @@ from reward.families.base import (
     parts,
     share_of,
 )
+from reward.families.said import Said
 from reward.measure import Event, Measurement
 from reward.statements import Count, Counted, Quantity
 
@@ -32,8 +33,12 @@ PARTIAL = 0.04
 """Frequency of a partial: below half the distance of neighbours up to the 12th."""
 PARTIAL_DB = (20.0, 36.0)
 """Partials down to the first count in any case, below the second in none: masking by the strongest ends in between."""
+BORDERLINE = 1
+"""Partials of which it may be open whether they are heard, where their number holds."""
 BROAD_HZ = (400.0, 1_500.0)
 """Scale of bandwidth: narrow up to the first (a critical band and a half around 1 kHz), broad from the second on."""
+
+WAVES = ("sine", "triangle", "square", "sawtooth")
 
 Answer = tuple[bool | None, str]
 
@@ -75,14 +80,15 @@ def _rich(event: Event, overtones: float) -> bool | None:
 
 
 def _wave(name: str) -> Quality:
-    return Quality(f"{name} wave", _of_one_tone(lambda event, overtones: event.wave == name))
+    others = tuple(other for other in WAVES if other != name)
+    return Quality(f"{name} wave", _of_one_tone(lambda event, overtones: event.wave == name), others=others)
 
 
 def _wide(upper: bool) -> Quality:
     def check(event: Event) -> Answer:
         return on_scale(event.bandwidth, BROAD_HZ, upper), f"bandwidth {event.bandwidth:.0f} Hz"
 
-    return Quality("broadband" if upper else "narrowband", check)
+    return Quality("broadband" if upper else "narrowband", check, others=("narrow" if upper else "broad",))
 
 
 def _partials(scene: Scene) -> list[float] | None:
@@ -94,26 +100,29 @@ def _partials(scene: Scene) -> list[float] | None:
 
 
 def _count(claim: Count, measurement: Measurement) -> Finding:
-    """Where what is counted has no sharp border, every count within it holds."""
+    """Where what is counted has no sharp border, no count within it can be told."""
     events = parts(measurement, claim.part)
     if not events:
         return no_such_part(measurement)
     known = [event.partials for event in events if event.partials]
     if not known:
         return Finding(None, "no partials to count")
-    ranges = [tuple(sum(level >= -least for level in levels) for least in PARTIAL_DB) for levels in known]
-    holds = any(few <= claim.value <= many for few, many in ranges)
-    return Finding(holds, ", ".join(f"{few} to {many} partials" for few, many in ranges[:3]))
+    few, many = (
+        f(sum(level >= -least for level in levels) for levels in known)
+        for f, least in zip((min, max), PARTIAL_DB, strict=True)
+    )
+    holds = few <= claim.value <= many
+    return Finding(None if holds and many - few > BORDERLINE else holds, f"{few} to {many} partials")
 
 
 FAMILY = Family(
     "timbre",
-    numbers={Quantity.PARTIAL: Number(_partials, share_of(PARTIAL), "Hz")},
+    numbers={Quantity.PARTIAL: Number(_partials, share_of(PARTIAL), "Hz", said=Said(100.0, 8_000.0))},
     compared={Quantity.PARTIAL: Compared(("richer in partials", "poorer in partials", "as rich in partials"))},
     qualities={
-        **{name: _wave(name) for name in ("sine", "triangle", "square", "sawtooth")},
-        "odd": Quality("odd partials only", _of_one_tone(_odd)),
-        "all": Quality("odd and even partials", _of_one_tone(_all)),
+        **{name: _wave(name) for name in WAVES},
+        "odd": Quality("odd partials only", _of_one_tone(_odd), others=("all",)),
+        "all": Quality("odd and even partials", _of_one_tone(_all), others=("odd",)),
         "rich": Quality("many partials", _of_one_tone(_rich)),
         "broad": _wide(True),
         "narrow": _wide(False),

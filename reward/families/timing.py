@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from reward.families.base import Family, Number, Scene, constant, of_gap
+from reward.measure import Event
 from reward.statements import Quantity
 
 ONSET_SECONDS = 0.1
@@ -26,19 +27,33 @@ def _gap(pick: Callable[[Sequence[float]], float]) -> Number:
 
 
 def _mean_gap(scene: Scene) -> list[float] | None:
-    gaps, events = gaps_of(scene), scene.measurement.events
-    if not gaps:
-        return None
-    # Between two sounds "the gap" may also be the silence; in a train it is from onset to onset.
-    return [sum(gaps) / len(gaps)] if len(gaps) > 1 else [gaps[0], events[1].start - events[0].end]
+    gaps = gaps_of(scene)
+    return [sum(gaps) / len(gaps)] if gaps else None
+
+
+def _between(scene: Scene) -> list[float]:
+    """Between two sounds "the gap" may also be the silence; in a train it is from onset to onset."""
+    events = scene.measurement.events
+    return [events[1].start - events[0].end] if len(events) == 2 else gaps_of(scene)
+
+
+def _where(pick: Callable[[Event], float], place: int) -> Number:
+    """When a sound begins or ends; of no sound in particular it is said of all that sounds."""
+
+    def found(scene: Scene) -> list[float]:
+        if scene.part is None and scene.events:
+            return [pick(scene.events[place])]
+        return [pick(event) for event in scene.events]
+
+    return Number(found, constant(ONSET_SECONDS), perhaps=lambda scene: [pick(e) for e in scene.events], said=None)
 
 
 FAMILY = Family(
     "timing",
     numbers={
-        Quantity.ONSET: Number(lambda scene: [e.start for e in scene.events], constant(ONSET_SECONDS)),
-        Quantity.OFFSET: Number(lambda scene: [e.end for e in scene.events], constant(ONSET_SECONDS)),
-        Quantity.GAP: Number(_mean_gap, of_gap),
+        Quantity.ONSET: _where(lambda event: event.start, 0),
+        Quantity.OFFSET: _where(lambda event: event.end, -1),
+        Quantity.GAP: Number(_mean_gap, of_gap, perhaps=_between),
         Quantity.GAP_FIRST: _gap(lambda gaps: gaps[0]),
         Quantity.GAP_LAST: _gap(lambda gaps: gaps[-1]),
         Quantity.GAP_SHORTEST: _gap(min),

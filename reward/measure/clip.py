@@ -27,7 +27,7 @@ def measure(samples: Samples, balance: Balance | None = None) -> Measurement:
     """
     duration = len(samples) / SAMPLE_RATE
     peak = 20 * float(np.log10(max(float(np.max(np.abs(samples), initial=0.0)), 1e-6)))
-    samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
+    samples = np.pad(samples - samples.mean(), (0, max(0, SHORTEST - len(samples))))  # an offset is no sound
     levels = measure_levels(samples)
     pitch = measure_pitch(samples)
     flux = measure_flux(samples)

@@ -9,7 +9,7 @@ import numpy as np
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.chord import SHORTEST_SECONDS, notes_at_once
 from reward.measure.facts import Contour, Event, Frames, Samples
-from reward.measure.level import Levels, find_stretches, rms_db
+from reward.measure.level import SILENT_DB, Levels, find_stretches, rms_db
 from reward.measure.pitch import is_glide, split_at_jumps, stray_ends, wanders
 from reward.measure.spectrum import (
     NO_OVERTONES,
@@ -20,6 +20,8 @@ from reward.measure.spectrum import (
     periodicity,
 )
 
+FILLED_DB = 6.0
+"""A background less than this below a sound is that sound."""
 EDGE_SECONDS = 0.006
 """Left out at both ends of an event, where it fades in and out."""
 VOICED_SHARE = 0.6
@@ -99,7 +101,7 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
     inner = samples[int((start + trim) * SAMPLE_RATE) : int((end - trim) * SAMPLE_RATE)]
     quarter = max(1, len(inner) // 4)
     # Where one sound fills the clip, the "background" is that sound.
-    quiet = min(levels.background, rms_db(inner, -120.0) - 6.0)
+    quiet = levels.background if levels.background < rms_db(inner, SILENT_DB) - FILLED_DB else SILENT_DB
     f0, times = _voiced(pitch, start + trim, end - trim)
     repeats = periodicity(inner, f0) if len(f0) else 0.0
     pitched = len(f0) > 0 and repeats >= PERIODIC

@@ -46,8 +46,8 @@ class Levels:
 
 
 def measure_levels(samples: Samples) -> Levels:
-    """Level frames of `samples`, DC taken out."""
-    power = np.square(samples - samples.mean(), dtype=np.float64)
+    """Level frames of `samples`."""
+    power = np.square(samples, dtype=np.float64)
     half = WINDOW // 2
     total = np.concatenate([np.zeros(1), np.cumsum(np.pad(power, half))])
     starts = np.arange(0, len(samples), HOP)

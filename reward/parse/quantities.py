@@ -76,6 +76,8 @@ def value_at(around: Around, focus: Focus, position: int, item: Item) -> Value |
     if quantity is None:
         return None
     part = focus.where if quantity in _OF_PARTS else None
+    if part is None and quantity in _OF_PARTS and around.word(position + 1) == "the":
+        part = around.ordinal_ahead(position) if around.word(position + 3) not in ("half", "part") else None
     if isinstance(part, Span) and quantity in (Quantity.PITCH_START, Quantity.PITCH_END):
         part = None if part in _SPOT_EDGES else part
     if quantity in (Quantity.ONSET, Quantity.OFFSET):

@@ -1,4 +1,4 @@
-"""Presence, scaled by the share of checkable claims that the waveform supports."""
+"""Presence, scaled by how much of its checkable claims the waveform supports beyond what a blind guess would have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MIN_CLAIMS = 1
 
 def _value(scored: Scored) -> float:
     checkable = scored.grounding.supported + scored.grounding.contradicted
-    return scored.grounding.share if scored.well_formed and checkable >= MIN_CLAIMS else 0.0
+    return scored.grounding.earned if scored.well_formed and checkable >= MIN_CLAIMS else 0.0
 
 
 TERM = Term("grounded", _value)

@@ -75,11 +75,13 @@ def test_formula(make_group):
     assert [r.total for r in rewards(make_group(*texts, term=PRESENCE))] == pytest.approx([1.0, 0.2, 0.8, 0.0])
 
 
-def test_grounded_scales_presence_by_the_supported_share(make_group):
+def test_grounded_scales_presence_by_what_is_supported_beyond_chance(make_group):
     half = "The first tone is near 440 Hz and the second is near 900 Hz.\n</think>\nsecond"
     (reward,) = rewards(make_group(half))
-    assert reward.reasoning == pytest.approx(0.5)
-    assert reward.total == pytest.approx(0.9)
+    one, two = (claim.chance for claim in reward.claims)
+    assert reward.reasoning == pytest.approx((1 - one - two) / (2 - one - two))
+    assert 0.45 < reward.reasoning < 0.5
+    assert reward.total == pytest.approx(0.8 + 0.2 * reward.reasoning)
 
 
 def test_a_rule_of_weights_is_the_rule_of_older_messages(make_group):
@@ -156,6 +158,9 @@ def test_order_and_company_change_nothing(make_group):
 
 
 CHEATS = {
+    "every onset": " ".join(f"A tone starts at {n / 10:.1f} s." for n in range(14)),
+    "typical values": "The pitch is about 440 Hz, the tempo is 120 BPM, the level is -20 dB. I hear three sounds.",
+    "what every clip has": "There is silence at some point. It has a beginning and an end. The volume varies a little.",
     "guessing": "Questions like this usually mean the second, so I would guess the second.",
     "word stuffing": "pitch timbre loudness harmonics spectral centroid rhythm tempo onset decay resonance",
     "number stuffing": " ".join(f"The first tone is near {hz} Hz." for hz in range(100, 2000, 100)),
@@ -198,7 +203,8 @@ def test_cheating_earns_less_than_an_honest_short_trace(make_group, name):
 
 @pytest.mark.parametrize(
     "name", ["word stuffing", "acoustic words", "copied question", "what no microphone hears", "doubts", "denials",
-             "restated premise", "sides of a mono clip", "questions", "quoted truths", "hypotheses", "both choices"],
+             "restated premise", "what every clip has", "sides of a mono clip", "questions",
+             "quoted truths", "hypotheses", "both choices"],
 )  # fmt: skip
 def test_what_states_nothing_that_can_be_checked_earns_nothing(make_group, name):
     (cheat,) = rewards(make_group(f"{CHEATS[name]}\n</think>\nsecond", question="Which of the two tones is higher?"))
@@ -217,12 +223,13 @@ def test_contradicting_oneself_counts_against(make_group):
     assert (reward.supported, reward.contradicted) == (1, 1)
 
 
-def test_near_a_border_only_one_of_two_exclusive_claims_is_earned(clips):
+def test_near_a_border_neither_of_two_exclusive_claims_can_be_told(clips):
     rng = np.random.default_rng(5)
     clip = clips.mix([(0.1, clips.tone(np.geomspace(300, 319, 12_800), 0.8), -20.0)], 1.1, 40.0, rng)
-    found = check_claims("The pitch rises. The pitch stays level.", trajectory_pb2.Prompt(), measure(clip))
-    assert (found.supported, found.contradicted) == (1, 1)
-    assert "contradicts an earlier claim" in found.claims[1].measured
+    said = "The pitch rises. The pitch stays level. The pitch falls."
+    found = check_claims(said, trajectory_pb2.Prompt(), measure(clip))
+    assert (found.supported, found.contradicted) == (0, 1)
+    assert found.claims[2].verdict == CONTRADICTED
 
 
 @pytest.mark.parametrize(

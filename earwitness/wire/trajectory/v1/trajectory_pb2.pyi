@@ -144,18 +144,20 @@ class GroupTask(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., lineage: _Optional[str] = ...) -> None: ...
 
 class Claim(_message.Message):
-    __slots__ = ("text", "kind", "verdict", "claimed", "measured")
+    __slots__ = ("text", "kind", "verdict", "claimed", "measured", "chance")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     CLAIMED_FIELD_NUMBER: _ClassVar[int]
     MEASURED_FIELD_NUMBER: _ClassVar[int]
+    CHANCE_FIELD_NUMBER: _ClassVar[int]
     text: str
     kind: str
     verdict: Verdict
     claimed: str
     measured: str
-    def __init__(self, text: _Optional[str] = ..., kind: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., claimed: _Optional[str] = ..., measured: _Optional[str] = ...) -> None: ...
+    chance: float
+    def __init__(self, text: _Optional[str] = ..., kind: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., claimed: _Optional[str] = ..., measured: _Optional[str] = ..., chance: _Optional[float] = ...) -> None: ...
 
 class Reward(_message.Message):
     __slots__ = ("total", "correct", "well_formed", "truncated", "reasoning", "supported", "contradicted", "surrogate", "surrogate_phrase", "coherent", "claims", "answer", "drop_reason", "denial", "denial_phrase", "parts")
