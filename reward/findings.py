@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from earwitness.coverage import coverage
 from earwitness.printable import clean
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.families import NUMBERS
@@ -31,6 +32,8 @@ def print_findings(data: bytes, samples: Samples, reasoning: str, plot: str | No
     console.print(_summary(measurement))
     if reasoning.strip():
         console.print(_claims_table(grounding))
+        if grounding.unread:
+            console.print(_unread_table(grounding))
         denial, phrase = denial_phrase(reasoning), surrogate_phrase(reasoning)
         if denial:
             console.print(f"denies hearing: {denial!r}", style="red", markup=False)
@@ -95,4 +98,13 @@ def _claims_table(grounding: Grounding) -> Table:
         if checkable
         else "nothing to check"
     )
+    return table
+
+
+def _unread_table(grounding: Grounding) -> Table:
+    table = Table("words", "why no verdict", title="What was not read")
+    for unread in grounding.unread:
+        table.add_row(Text(clean(unread.text)), Text(clean(unread.why)))
+    share = coverage(grounding.claims, len(grounding.unread))
+    table.caption = f"{share:.0%} of what is said of the sound has a verdict" if share is not None else None
     return table

@@ -9,7 +9,7 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.families import NUMBERS, own_of
 from reward.families.base import Finding
 from reward.measure import Measurement
-from reward.parse import extract_claims
+from reward.parse import read_trace
 from reward.parse.claim import Claim
 from reward.statements import Change, Comparison, Count, Not, Statement, Value
 from reward.verify import as_message, check
@@ -32,6 +32,8 @@ class Grounding:
     """Distinct claims that the waveform contradicts."""
     earned: float = 0.0
     """What was heard and could not have been guessed, in [0, 1]."""
+    unread: list[trajectory_pb2.Unread] = field(default_factory=list)
+    """What is said of the sound in words that no claim was read from, with why."""
 
 
 def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Measurement) -> Grounding:
@@ -44,7 +46,8 @@ def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Mea
     one that is wrong counts against.
     """
     distinct: list[Claim] = []
-    for claim in extract_claims(reasoning, prompt):
+    reading = read_trace(reasoning, prompt)
+    for claim in reading.claims:
         if not any(_same(claim.statement, earlier.statement) for earlier in distinct):
             distinct.append(claim)
     findings = [check(claim.statement, measurement) for claim in distinct]
@@ -64,6 +67,7 @@ def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Mea
         supported=len(supported),
         contradicted=len(contradicted),
         earned=_earned(distinct, messages, supported, contradicted),
+        unread=[trajectory_pb2.Unread(text=unread.text, why=unread.why) for unread in reading.unread],
     )
 
 

@@ -102,6 +102,7 @@ def score(
         claims=grounding.claims,
         answer=verified.answer,
         parts=parts,
+        unread=grounding.unread,
     )
 
 

@@ -1,5 +1,5 @@
 """From the text of a trace to typed claims about the sound."""
 
-from reward.parse.extract import extract_claims
+from reward.parse.extract import Reading, extract_claims, read_trace
 
-__all__ = ["extract_claims"]
+__all__ = ["Reading", "extract_claims", "read_trace"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.parse.aloud import counted_aloud
@@ -13,6 +14,7 @@ from reward.parse.discourse import foreign
 from reward.parse.found import Found, with_turns, without_alternatives
 from reward.parse.items import items_of
 from reward.parse.reader import Reader
+from reward.parse.unread import MAX_UNREAD, Unread, unread_in
 from reward.parse.words import MAX_TRACE_CHARS, Item, Sentence, sentences
 from reward.statements import Count, Counted, Part, Statement
 
@@ -49,6 +51,15 @@ _PRONOUNS = frozenset({"it", "its", "this", "that"})
 """A sentence that begins so goes on about the part of the one before."""
 
 
+@dataclass
+class Reading:
+    """What was read of a trace, in the order in which it was said."""
+
+    claims: list[Claim] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    """Statements about the sound, said as heard, that no claim was read from."""
+
+
 def extract_claims(reasoning: str, prompt: trajectory_pb2.Prompt) -> list[Claim]:
     """Claims of `reasoning` about the sound.
 
@@ -58,15 +69,20 @@ def extract_claims(reasoning: str, prompt: trajectory_pb2.Prompt) -> list[Claim]
     return claims_in(reasoning, presupposed(prompt.question), asked_by(prompt.question))
 
 
+def read_trace(reasoning: str, prompt: trajectory_pb2.Prompt) -> Reading:
+    """Claims of `reasoning`, and what it says of the sound in words that were not read."""
+    return _reading(reasoning, presupposed(prompt.question), asked_by(prompt.question))
+
+
 def claims_in(text: str, known: frozenset[Statement] = frozenset(), asked: Asked = NOTHING_ASKED) -> list[Claim]:
     """Claims of `text`, given what was asked, except those in `known`."""
-    # As long as before: positions in the text must stay.
-    text = _CHOICE_LINE.sub(_blank, text[:MAX_TRACE_CHARS])
-    text = _ANSWERS.sub(_blank, text)
-    if "(" in text and not asked.two_clips:  # there "the first (A) ... the second (B)" are the clips
-        text = _INLINE_CHOICES.sub(_blank, text)
-    text, parts = sentences(text)
-    claims: list[Claim] = []
+    return _reading(text, known, asked).claims
+
+
+def _reading(text: str, known: frozenset[Statement], asked: Asked) -> Reading:
+    text, parts = sentences(_without_choices(text[:MAX_TRACE_CHARS], asked))
+    reading = Reading()
+    claims = reading.claims
     part: Part = None
     clips = Clips() if asked.two_clips else None
     last = 0  # of the claims of the sentence before
@@ -84,7 +100,11 @@ def claims_in(text: str, known: frozenset[Statement] = frozenset(), asked: Asked
         part = reader.focus.part if carried == part or reader.focus.part is not None or clips is None else part
         if _takes_back(sentence.tokens):
             claims[last:] = [claim._replace(uncertain=True) for claim in claims[last:]]
-        found = heard(found, sentence.tokens)
+        missed = [] if reader.uncertain else unread_in(reader.items, found, text)
+        aside = foreign(sentence.tokens) if found or missed else []
+        if missed and len(reading.unread) < MAX_UNREAD:
+            reading.unread += [m for start, end, m in missed if not any(a < end and start < b for a, b in aside)]
+        found = _heard(found, aside)
         found += counted_aloud(reader.items, text, part if clips is not None else None, reader.uncertain)
         if len(found) > 1:
             found = with_turns(without_alternatives(found, reader.items), reader.items)
@@ -96,7 +116,16 @@ def claims_in(text: str, known: frozenset[Statement] = frozenset(), asked: Asked
         ]
         if len(claims) >= MAX_CLAIMS:
             break
-    return claims[:MAX_CLAIMS]
+    del claims[MAX_CLAIMS:]
+    return reading
+
+
+def _without_choices(text: str, asked: Asked) -> str:
+    """`text` with blanks for copied choices: as long as before, because positions in the text must stay."""
+    text = _ANSWERS.sub(_blank, _CHOICE_LINE.sub(_blank, text))
+    if "(" in text and not asked.two_clips:  # there "the first (A) ... the second (B)" are the clips
+        text = _INLINE_CHOICES.sub(_blank, text)
+    return text
 
 
 def presupposed(question: str) -> frozenset[Statement]:
@@ -125,7 +154,10 @@ def _takes_back(tokens: list[Item]) -> bool:
 
 def heard(found: list[Found], tokens: list[Item]) -> list[Found]:
     """Those of `found`, read from a sentence of `tokens`, that say what is heard in the clip."""
-    aside = foreign(tokens) if found else []
+    return _heard(found, foreign(tokens)) if found else []
+
+
+def _heard(found: list[Found], aside: list[tuple[int, int]]) -> list[Found]:
     return [f for f in found if not any(start < f.end <= end for start, end in aside)] if aside else found
 
 

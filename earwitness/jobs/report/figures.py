@@ -10,10 +10,13 @@ from typing import Any
 import xxhash
 
 from earwitness.chat import think_length
+from earwitness.coverage import coverage
 from earwitness.jobs.report.stats import paired_gain, wilson
 from earwitness.recipe.stages import STAGES
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
+MOST_REASONS = 20
+"""Reasons why statements were not read, the most frequent first."""
 UNREADABLE = "no answer"
 """Column of the confusion tables for responses without an answer."""
 
@@ -57,6 +60,15 @@ class Evaluation:
         supported = sum(t.reward.supported for t in self.trajectories)
         decided = supported + sum(t.reward.contradicted for t in self.trajectories)
         return supported / decided if decided else None
+
+    def coverage(self, kind: str | None = None) -> float | None:
+        """Share of what is said of the sound (in answer to one kind of question) that has a verdict."""
+        rewards = [t.reward for g in self.groups for t in g.trajectories if kind is None or g.task.prompt.kind == kind]
+        return coverage((claim for r in rewards for claim in r.claims), sum(len(r.unread) for r in rewards))
+
+    def unread(self) -> Counter[str]:
+        """Why statements about the sound have no claim, with how many."""
+        return Counter(unread.why for t in self.trajectories for unread in t.reward.unread)
 
     def surrogate_share(self) -> float | None:
         """Samples that guess from the words."""
@@ -125,6 +137,8 @@ def figures(
     return {
         "accuracy": accuracy,
         "supported_share": {name: e.supported_share() if e else None for name, e in both},
+        "coverage": {name: e.coverage() if e else None for name, e in both},
+        "unread": dict(final.unread().most_common(MOST_REASONS)) if final else {},
         "surrogate_share": {name: e.surrogate_share() if e else None for name, e in both},
         "think_tokens": {name: e.think_tokens() if e else None for name, e in both},
         "logprob_gap": mean(gaps),
@@ -163,6 +177,7 @@ def _kinds(passes: Mapping[str, Evaluation | None]) -> dict[str, dict[str, float
         kind: {
             "n": len(final.correct_by_prompt(kind)) if final else 0,
             **{name: e.accuracy(kind) if e else None for name, e in passes.items()},
+            "coverage": final.coverage(kind) if final else None,
         }
         for kind in kinds
     }

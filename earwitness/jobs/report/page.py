@@ -30,6 +30,7 @@ def render(
             _headline(report),
             _evaluations(report, evaluations),
             _kinds(report),
+            _unread(report),
             clips_section(cold_start, final),
             _confusion(cold_start, final),
             _curves(steps),
@@ -53,6 +54,7 @@ def _headline(report: Mapping[str, Any]) -> str:
         _before_after("Accuracy", accuracy["cold_start"], accuracy["final"], f"{accuracy['n']} held-out clips"),
         tile("Accuracy without audio", percent(accuracy["final_without_audio"]), "one second of silence instead"),
         _before_after("Supported claims", **report["supported_share"], note="of those the waveform decides"),
+        _before_after("Coverage", **report["coverage"], note="of what is said of the sound has a verdict"),
         _before_after("Guesses from the words", **report["surrogate_share"], note="share of reasoning traces"),
         tile("Think tokens", thinking, "mean length of the reasoning"),
         tile("Log-prob gap", number(report["logprob_gap"], 2), "mean |rollout − trainer|, per token"),
@@ -101,9 +103,20 @@ def _kinds(report: Mapping[str, Any]) -> str:
         change = None if None in (of["cold_start"], of["final"]) else of["final"] - of["cold_start"]
         arrow = "" if change is None else f'<span class="{"up" if change >= 0 else "down"}">{points(change)}</span>'
         cells = [percent(of["cold_start"]), percent(of["final"]), arrow, percent(of["final_without_audio"])]
+        cells.append(percent(of["coverage"]))
         rows.append([esc(kind.replace("_", " ")), str(of["n"]), *cells])
-    head = ["Kind", "Clips", "Cold start", "Final", "Change", "Without audio"]
+    head = ["Kind", "Clips", "Cold start", "Final", "Change", "Without audio", "Coverage"]
     return f"<h2>By kind of question</h2>{table(head, rows, right_from=1)}"
+
+
+def _unread(report: Mapping[str, Any]) -> str:
+    """Why statements about the sound have no verdict."""
+    if not report["unread"]:
+        return ""
+    share = percent(report["coverage"]["final"])
+    note = f"{share} of what the final policy says of the sound has a verdict. What was not read, by why:"
+    rows = [[esc(why), str(count)] for why, count in report["unread"].items()]
+    return f"<h2>Not read</h2><p>{note}</p>{table(['Why', 'Statements'], rows, right_from=1)}"
 
 
 def _confusion(cold_start: Evaluation | None, final: Evaluation | None) -> str:

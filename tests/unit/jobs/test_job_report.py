@@ -86,8 +86,21 @@ def test_figures_of_known_groups() -> None:
     assert report["logprob_gap"] == 1e-4
     rest = {"mgrd": 0.0, "rl": 0.0, "dpo": 0.0, "eval": 0.0}
     assert report["seconds"] == {"install": 60.0, "sft": 2.0, **rest, "total": 70.0}
-    assert report["kinds"]["k0"] == {"n": 1, "cold_start": 0.5, "final": 1.0, "final_without_audio": None}
+    of_accuracy = {"n": 1, "cold_start": 0.5, "final": 1.0, "final_without_audio": None}
+    assert report["kinds"]["k0"] == {**of_accuracy, "coverage": None}
     assert final.confusion()["k1"]["up"] == {"down": 1, "up": 1}
+
+
+def test_coverage_is_the_share_of_statements_about_the_sound_with_a_verdict() -> None:
+    claims = [wire.Claim(verdict=v) for v in (wire.VERDICT_SUPPORTED, wire.VERDICT_NOT_CHECKABLE)]
+    unread = [wire.Unread(text="barks", why="<why>"), wire.Unread(text="a hum", why="other")]
+    final = evaluation("after", [[True, True], [True]], claims=claims, unread=unread)
+    report = report_of(evaluation("before", [[True]], claims=claims[:1]), final)
+    assert report["coverage"] == {"cold_start": 1.0, "final": 0.25}
+    assert report["kinds"]["k1"]["coverage"] == 0.25
+    assert report["unread"] == {"<why>": 3, "other": 3}
+    page = render(report, {}, [final], None, final)
+    assert "&lt;why&gt;" in page and "25.0 %" in page and "<why>" not in page
 
 
 def test_a_job_without_evaluations_has_a_report_too() -> None:

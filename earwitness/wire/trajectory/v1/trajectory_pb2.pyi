@@ -159,8 +159,16 @@ class Claim(_message.Message):
     chance: float
     def __init__(self, text: _Optional[str] = ..., kind: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., claimed: _Optional[str] = ..., measured: _Optional[str] = ..., chance: _Optional[float] = ...) -> None: ...
 
+class Unread(_message.Message):
+    __slots__ = ("text", "why")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    why: str
+    def __init__(self, text: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+
 class Reward(_message.Message):
-    __slots__ = ("total", "correct", "well_formed", "truncated", "reasoning", "supported", "contradicted", "surrogate", "surrogate_phrase", "coherent", "claims", "answer", "drop_reason", "denial", "denial_phrase", "parts")
+    __slots__ = ("total", "correct", "well_formed", "truncated", "reasoning", "supported", "contradicted", "surrogate", "surrogate_phrase", "coherent", "claims", "answer", "drop_reason", "denial", "denial_phrase", "parts", "unread")
     class PartsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +192,7 @@ class Reward(_message.Message):
     DENIAL_FIELD_NUMBER: _ClassVar[int]
     DENIAL_PHRASE_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
+    UNREAD_FIELD_NUMBER: _ClassVar[int]
     total: float
     correct: bool
     well_formed: bool
@@ -200,7 +209,8 @@ class Reward(_message.Message):
     denial: bool
     denial_phrase: str
     parts: _containers.ScalarMap[str, float]
-    def __init__(self, total: _Optional[float] = ..., correct: _Optional[bool] = ..., well_formed: _Optional[bool] = ..., truncated: _Optional[bool] = ..., reasoning: _Optional[float] = ..., supported: _Optional[int] = ..., contradicted: _Optional[int] = ..., surrogate: _Optional[bool] = ..., surrogate_phrase: _Optional[str] = ..., coherent: _Optional[bool] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., answer: _Optional[str] = ..., drop_reason: _Optional[str] = ..., denial: _Optional[bool] = ..., denial_phrase: _Optional[str] = ..., parts: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    unread: _containers.RepeatedCompositeFieldContainer[Unread]
+    def __init__(self, total: _Optional[float] = ..., correct: _Optional[bool] = ..., well_formed: _Optional[bool] = ..., truncated: _Optional[bool] = ..., reasoning: _Optional[float] = ..., supported: _Optional[int] = ..., contradicted: _Optional[int] = ..., surrogate: _Optional[bool] = ..., surrogate_phrase: _Optional[str] = ..., coherent: _Optional[bool] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., answer: _Optional[str] = ..., drop_reason: _Optional[str] = ..., denial: _Optional[bool] = ..., denial_phrase: _Optional[str] = ..., parts: _Optional[_Mapping[str, float]] = ..., unread: _Optional[_Iterable[_Union[Unread, _Mapping]]] = ...) -> None: ...
 
 class VersionSpan(_message.Message):
     __slots__ = ("version", "tokens", "lineage")
