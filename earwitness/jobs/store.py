@@ -23,6 +23,9 @@ from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 WAITING = "worker"
 """Kind of event that says what a job waits for; every other kind says that it got on."""
 
+DAMAGE = "checkpoint"
+"""Kind of event that says which checkpoint cannot be read."""
+
 EVENTS_LOOKED_AT = 50
 """A job that waits says so every half minute or less often."""
 

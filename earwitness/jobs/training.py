@@ -14,7 +14,7 @@ from earwitness.jobs.changes import StepTold, TrainerSeen, WentBack, apply
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.progress import TimeLeft
 from earwitness.jobs.sampling import SILENT_SECONDS, drop_reasons, finish_run, outcomes, what_waits
-from earwitness.jobs.store import event
+from earwitness.jobs.store import DAMAGE, event
 from earwitness.jobs.tasks import pass_of
 from earwitness.queue import Counts
 from earwitness.recipe.schema import Reinforcement
@@ -68,7 +68,7 @@ class Follower:
             self.latest = status
             for problem in set(status.passed_over) - self._passed_over:
                 self._passed_over.add(problem)
-                await job.tell("stage", f"{job.phase.name}: {problem}; an earlier checkpoint is used")
+                await job.tell(DAMAGE, f"{job.phase.name}: {problem}; an earlier checkpoint is used")
             await self._tell(status)
             if status.step > furthest:
                 furthest, starts = status.step, 0

@@ -39,7 +39,7 @@ async def run(settings: Settings) -> None:
             "jobs",
             settings,
             lambda s: jobs_pb2_grpc.add_JobServiceServicer_to_server(service, s),
-            [runner.run(), metrics.follow(), *in_kubernetes(redis, log)],
+            [runner.run(), metrics.follow(), *in_kubernetes(redis, store, log)],
         )
     await redis.aclose()
 

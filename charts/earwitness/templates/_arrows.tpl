@@ -28,6 +28,11 @@ weights: {6379: [trainer, rollout]}
 - client
 {{- end -}}
 
+{{/* "true" if the jobs service talks to the Kubernetes API. Takes the root. */}}
+{{- define "ew.asksKubernetes" -}}
+{{- or .Values.jobs.events (eq "true" (include "ew.setsFirstSize" .)) -}}
+{{- end -}}
+
 {{/* "true" if the jobs service sets the first number of rollout workers. Takes the root. */}}
 {{- define "ew.setsFirstSize" -}}
 {{- and (gt (int .Values.rollout.initialReplicas) 1) (eq .Values.rollout.autoscaling.provider "none") -}}

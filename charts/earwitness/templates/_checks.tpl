@@ -26,6 +26,12 @@
 {{- if le (int $values.terminationGracePeriodSeconds) (int $values.preStopSeconds) -}}
 {{- fail (printf "%s.terminationGracePeriodSeconds (%d) must be above preStopSeconds (%d): the pod would be killed before it is told to end" $name (int $values.terminationGracePeriodSeconds) (int $values.preStopSeconds)) -}}
 {{- end -}}
+{{- with $values.probes.startup -}}
+{{- $seconds := mul .periodSeconds .failureThreshold -}}
+{{- if lt (int $seconds) 30 -}}
+{{- fail (printf "%s.probes.startup gives up after %d s (periodSeconds * failureThreshold), before a program has begun; expected 30 or more" $name (int $seconds)) -}}
+{{- end -}}
+{{- end -}}
 {{- range $resource, $amount := $requests -}}
 {{- if hasKey $limits $resource -}}
 {{- $limit := get $limits $resource -}}

@@ -5,14 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import helm_python as helm
 import pytest
-import yaml
 
 Object = dict[str, Any]
 Pods = Callable[[list[Object]], dict[str, Object]]
@@ -110,6 +107,16 @@ def test_the_first_size_is_asked_for_where_nothing_else_sets_it(render: Callable
     assert asked({"initialReplicas": 8}) == ({"EW_FIRST_SIZE_OF": "ew-rollout", "EW_FIRST_SIZE": "8"}, True)
     assert asked({"initialReplicas": 1}) == ({}, False)
     assert asked({"initialReplicas": 8, "autoscaling": {"provider": "keda"}}) == ({}, False)
+
+
+def test_telling_events_takes_its_own_rights_and_no_more(render: Callable, pods: Pods, of_kind: OfKind) -> None:
+    objects = render({"jobs": {"events": True}})
+    assert environment(pods(objects)["Deployment/ew-jobs"])["EW_EVENTS_OF"] == "ew-jobs"
+    assert of_kind(objects, "Role")["ew-jobs"]["rules"] == [
+        {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["ew-jobs"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
+    ]
+    assert pods(objects)["Deployment/ew-jobs"]["spec"]["automountServiceAccountToken"] is True
 
 
 def environment(pod: Object) -> Object:
@@ -265,7 +272,7 @@ def test_programs_know_every_flag_they_get(objects: list[Object], pods: Pods) ->
     for name, pod in pods(objects).items():
         for container in pod["spec"]["containers"]:
             command = container["command"]
-            if command[:3] == ["python", "-m", "torch.distributed.run"]:
+            if command[:3] == ["python", "-m", "services.trainer.node"]:
                 understood_by_torchrun(command[3:])
             elif command[:2] == ["python", "-m"]:
                 assert len(command) == 3, name
@@ -287,56 +294,6 @@ def understood_by_torchrun(arguments: list[str]) -> None:
     else:
         assert given.rdzv_backend == "c10d"
         assert given.rdzv_endpoint.startswith("ew-trainer-0.ew-trainer.mesh.svc:")
-
-
-SERVICES = {"Deployment/ew-jobs", "Deployment/ew-rollout", "Deployment/ew-reward", "Deployment/ew-reference"}
-SERVICES |= {"StatefulSet/ew-trainer"}
-REDIS = {"StatefulSet/ew-queue", "StatefulSet/ew-weights"}
-
-
-@pytest.mark.parametrize(
-    ("changed", "replaced"),
-    [
-        ({"logLevel": "debug"}, SERVICES),
-        ({"jobs": {"logLevel": "debug"}}, {"Deployment/ew-jobs"}),
-        ({"claimIdleMilliseconds": 20_000}, SERVICES),
-        ({"queue": {"appendFsync": "always"}}, {"StatefulSet/ew-queue"}),
-        ({"weights": {"maxMemory": "128mb"}}, {"StatefulSet/ew-weights"}),
-        ({"rollout": {"groups": 8}}, {"Deployment/ew-rollout"}),
-        ({"rollout": {"initialReplicas": 2}}, {"Deployment/ew-jobs"}),
-        ({"reward": {"replicas": 3}}, set()),
-        ({"networkPolicy": {"enabled": False}, "metrics": {"alerts": {"enabled": True}}}, set()),
-        ({"commonLabels": {"team": "a"}}, SERVICES | REDIS),
-        ({"tls": {"enabled": True, "existingSecret": "mine"}}, SERVICES | REDIS),
-    ],
-)
-def test_a_change_replaces_exactly_the_pods_that_read_it(
-    changed: Object, replaced: set[str], render: Callable, pods: Pods
-) -> None:
-    before, after = pods(render({})), pods(render(changed))
-    assert {name for name in before if runs_on(name) and before[name] != after[name]} == replaced
-
-
-def test_a_version_of_the_chart_alone_replaces_no_pod(chart_path: Path, tmp_path: Path, pods: Pods) -> None:
-    shutil.copytree(chart_path, tmp_path / "chart")
-    about = tmp_path / "chart" / "Chart.yaml"
-    about.write_text(re.sub(r"(?m)^version: .*", "version: 9.9.9", about.read_text()))
-
-    def rendered(path: Path) -> dict[str, Object]:
-        with helm.Chart.load(path) as chart:
-            files = chart.render({}, name="ew", namespace="mesh")
-        return pods([o for n, t in files.items() if n.endswith(".yaml") for o in yaml.safe_load_all(t) if o])
-
-    before, after = rendered(chart_path), rendered(tmp_path / "chart")
-    assert {name for name in before if runs_on(name) and before[name] != after[name]} == set()
-
-
-def test_of_two_variables_with_one_name_a_person_s_stands(render: Callable, pods: Pods) -> None:
-    more = [{"name": "HOME", "value": "/data/home"}, {"name": "MINE", "value": 7}]
-    pod = pods(render({"trainer": {"env": more}}))["StatefulSet/ew-trainer"]
-    names = [e["name"] for e in pod["spec"]["containers"][0]["env"]]
-    assert len(names) == len(set(names))
-    assert environment(pod).items() >= {"HOME": "/data/home", "MINE": "7", "EW_LOG_LEVEL": "info"}.items()
 
 
 def test_false_and_zero_replace_what_defaults_say(render: Callable, pods: Pods, of_kind: OfKind) -> None:

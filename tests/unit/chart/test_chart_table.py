@@ -130,6 +130,10 @@ BAD: dict[str, tuple[Object, str]] = {
         {"jobs": {"preStopSeconds": 30}},
         r"jobs\.terminationGracePeriodSeconds \(30\) must be above preStopSeconds \(30\)",
     ),
+    "a start that is given up at once": (
+        {"trainer": {"probes": {"startup": {"failureThreshold": 5}}}},
+        r"trainer\.probes\.startup gives up after 10 s .* expected 30 or more",
+    ),
     "groups cut off": ({"rollout": {"graceSeconds": 60}}, "groups are cut off"),
     "a path of the image": ({"storage": {"mountPath": "/usr/share"}}, r"storage\.mountPath /usr/share would hide"),
     "the scratch volume": ({"storage": {"mountPath": "/tmp"}}, r"storage\.mountPath"),

@@ -47,7 +47,7 @@ def test_a_damaged_checkpoint_is_an_event_once(monkeypatch):
     job = Job(Trainer(status(running), status(running, torn), status(running, torn), status(done, torn)))
     follower = training.Follower(job, wire.StartPhaseRequest(job_id="j", phase="train"))
     assert asyncio.run(follower.run()).state == done
-    assert job.told == [("stage", f"train: {torn}; an earlier checkpoint is used")]
+    assert job.told == [("checkpoint", f"train: {torn}; an earlier checkpoint is used")]
 
 
 def test_a_trainer_that_waited_for_a_server_is_started_again_and_any_other_failure_is_the_jobs(monkeypatch):

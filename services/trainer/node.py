@@ -1,0 +1,68 @@
+"""`python -m services.trainer.node ARGUMENTS`: torchrun with those arguments, as one node of the trainer.
+
+Torchrun starts the ranks of a node when all nodes have met, and again when another node was lost and is back: until
+then nobody would answer Kubernetes' probes, and a node that waits would be killed for it. So the node answers itself,
+from its first second: that it lives, and as ready what its ranks say.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from earwitness.errors import EarwitnessError
+from earwitness.local.launch import ended
+from earwitness.local.ports import free_ports
+from earwitness.settings import Settings
+
+ANSWER_SECONDS = 2.0
+"""Longest wait for the ranks' answer; a probe waits longer."""
+
+
+class NodeHealth(health_pb2_grpc.HealthServicer):
+    """The health of a node whose ranks answer at `ranks` (host:port) while they run."""
+
+    def __init__(self, ranks: str) -> None:
+        self._ranks = health_pb2_grpc.HealthStub(grpc.insecure_channel(ranks))
+
+    def Check(  # noqa: N802 (name of the wire)
+        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
+    ) -> health_pb2.HealthCheckResponse:
+        """SERVING for the node itself, ""; for a service what the ranks say."""
+        if not request.service:
+            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+        try:
+            answer: health_pb2.HealthCheckResponse = self._ranks.Check(request, timeout=ANSWER_SECONDS)
+        except grpc.RpcError:
+            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
+        return answer
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status, when torchrun has ended."""
+    try:
+        settings = Settings.from_env()
+    except EarwitnessError as error:
+        return ended("trainer", error)
+    server = grpc.server(ThreadPoolExecutor(2, thread_name_prefix="node-health"))
+    if settings.health_port:
+        (own,) = free_ports(1)
+        health_pb2_grpc.add_HealthServicer_to_server(NodeHealth(f"127.0.0.1:{own}"), server)
+        server.add_insecure_port(f"{settings.listen.rpartition(':')[0]}:{settings.health_port}")
+        server.start()
+        os.environ["EW_HEALTH_PORT"] = str(own)  # of the rank that answers for this node
+    from torch.distributed import run  # seconds, in which the probes are answered already
+
+    try:
+        run.main(arguments)
+    finally:
+        server.stop(None)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,133 @@
+"""A node of the trainer answers its probes from the start, and says that it is ready only while its ranks do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from earwitness.local.ports import free_ports
+
+ROOT = Path(__file__).parents[3]
+WAIT_SECONDS = 60.0
+
+RANK = """
+import sys, time
+from pathlib import Path
+from earwitness.rpc.server import serve_health
+from earwitness.settings import Settings
+
+folder = Path(sys.argv[1])
+(folder / "begun").touch()
+while not (folder / "met").exists():
+    time.sleep(0.02)
+server = serve_health("trainer", Settings.from_env())
+time.sleep(600)
+"""
+"""A rank that has met the others once a file is there, and then answers for its node as the trainer's do."""
+
+
+class Node:
+    """The process, and what a kubelet hears from it."""
+
+    def __init__(self, folder: Path, *torchrun: str) -> None:
+        (port,) = free_ports(1)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "EW_HEALTH_PORT": str(port)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "services.trainer.node", *torchrun],
+            env=environment, cwd=folder, stdout=(folder / "log").open("wb"), stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.enable_http_proxy", 0)])
+        self._stub = health_pb2_grpc.HealthStub(self._channel)
+
+    def says(self, service: str) -> str:
+        """Health of a service; NOBODY if nobody answers."""
+        try:
+            answer = self._stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
+        except grpc.RpcError:
+            return "NOBODY"
+        return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+
+    def until(self, service: str, wanted: str) -> None:
+        until(lambda: self.says(service) == wanted)
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            for process in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
+                process.kill()
+        self.process.wait()
+        self._channel.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Node]]:
+    nodes: list[Node] = []
+
+    def make(*torchrun: str) -> Node:
+        nodes.append(Node(tmp_path, *torchrun))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.end()
+
+
+def test_a_node_lives_while_it_waits_and_is_ready_while_its_ranks_are(
+    start: Callable[..., Node], tmp_path: Path
+) -> None:
+    (tmp_path / "rank.py").write_text(RANK)
+    node = start("--standalone", "--nproc-per-node", "1", "--max-restarts", "1", "rank.py", str(tmp_path))
+    node.until("", "SERVING")
+    assert node.says("trainer") == "NOT_SERVING"
+    until((tmp_path / "begun").exists)
+    assert (node.says(""), node.says("trainer")) == ("SERVING", "NOT_SERVING")
+    (tmp_path / "met").touch()
+    node.until("trainer", "SERVING")
+
+    (tmp_path / "met").unlink()
+    (rank,) = [p for p in psutil.Process(node.process.pid).children(recursive=True) if "rank.py" in p.cmdline()]
+    rank.kill()  # torchrun starts all ranks again, and they wait for each other
+    node.until("trainer", "NOT_SERVING")
+    assert node.says("") == "SERVING"
+    (tmp_path / "met").touch()
+    node.until("trainer", "SERVING")
+
+    node.process.send_signal(signal.SIGTERM)
+    node.process.wait(WAIT_SECONDS)
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in (p.info["cmdline"] or [])]
+
+
+def test_a_node_that_meets_nobody_lives(start: Callable[..., Node]) -> None:
+    (rendezvous,) = free_ports(1)
+    node = start(
+        "--nnodes", "2", "--nproc-per-node", "1", "--rdzv-id", "ew", "--rdzv-backend", "c10d", "--rdzv-endpoint",
+        f"127.0.0.1:{rendezvous}", "--rdzv-conf", "join_timeout=1800", "-m", "services.trainer",
+    )  # fmt: skip
+    node.until("", "SERVING")
+    assert node.says("trainer") == "NOT_SERVING"
+    assert node.process.poll() is None
+
+
+def test_a_setting_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "services.trainer.node"], capture_output=True, text=True, timeout=WAIT_SECONDS,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "EW_HEALTH_PORT": "many"}, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 78
+    assert "EW_HEALTH_PORT" in done.stdout + done.stderr
