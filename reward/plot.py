@@ -9,13 +9,13 @@ import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.extent import extent
 from reward.families import NUMBERS
-from reward.families.base import parts
 from reward.grounding import Grounding
-from reward.measure import Event, Measurement
+from reward.measure import Measurement
 from reward.measure.facts import Samples
 from reward.parse.claim import Claim
-from reward.statements import Not, Span, Statement, Value
+from reward.statements import Value
 
 matplotlib.use("Agg")
 
@@ -102,7 +102,7 @@ def _mark_value(pitch: Axes, level: Axes, claim: Claim, colour: str, measurement
         return
     axis = {"pitch": pitch, "level": level}.get(NUMBERS[statement.quantity].axis)
     if axis is not None:
-        start, end = _extent(statement, measurement)
+        start, end = extent(statement, measurement)
         axis.hlines(statement.value, start, end, color=colour, linestyle="--", linewidth=1.4)
 
 
@@ -119,7 +119,7 @@ def _list_claims(axis: Axes, shown: list[tuple[Claim, trajectory_pb2.Claim]], me
     """A row a claim: its words, and below them a bar over the time that it speaks of."""
     for row, (claim, message) in enumerate(shown):
         colour, verdict = _NAMES[message.verdict]
-        start, end = _extent(claim.statement, measurement)
+        start, end = extent(claim.statement, measurement)
         axis.barh(row + 0.33, end - start, left=start, height=0.16, color=colour)
         words = f"{verdict}: “{message.text}” · claimed {message.claimed} · measured {message.measured}"
         words = words if len(words) <= LABEL_CHARS else words[: LABEL_CHARS - 1] + "…"
@@ -128,17 +128,3 @@ def _list_claims(axis: Axes, shown: list[tuple[Claim, trajectory_pb2.Claim]], me
     axis.set_ylim(len(shown) - 0.3, -0.6)
     axis.set_yticks([])
     axis.set_ylabel("claims")
-
-
-def _extent(statement: Statement, measurement: Measurement) -> tuple[float, float]:
-    """The time that a statement speaks of, seconds; the whole clip where it names no part, or one that is not there."""
-    inner = statement.statement if isinstance(statement, Not) else statement
-    part = getattr(inner, "part", None)
-    if isinstance(part, Span):
-        return part.seconds(measurement.duration)
-    events: list[Event] = parts(measurement, part) if part is not None else []
-    if isinstance(inner, Value) and not NUMBERS[inner.quantity].of_events:
-        events = []
-    if not events:
-        return 0.0, measurement.duration
-    return events[0].start, events[-1].end

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger
 from serving.chat.endpoint import complete
+from serving.claims.verifier import Verifier
 from serving.errors import RefusedError, refusal
 from serving.figures import ANSWERS
 from serving.guard import Guard
@@ -30,6 +31,7 @@ class Server:
     def __init__(self, settings: Settings, log: Logger) -> None:
         self.settings = settings
         self.talker: Talker | None = None
+        self.verifier = Verifier()
         self._log = log
         self._began = time.time()
 
@@ -53,7 +55,7 @@ class Server:
         return self.talker
 
     async def _complete(self, request: Request) -> Response:
-        return await complete(request, self.settings, self.ready())
+        return await complete(request, self.settings, self.ready(), self.verifier)
 
     def _answered(self, handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Errors become answers, and all are counted."""

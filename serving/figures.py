@@ -11,4 +11,5 @@ FIRST_SECONDS = Histogram(
     "From a question that was read to the first piece of its response",
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
+CLAIMS = Counter("ew_serve_claims", "Claims that were checked, by verdict", ["verdict"])
 TOKENS = Counter("ew_serve_tokens", "Tokens of prompts, reasoning and answers", ["of"])

@@ -76,12 +76,14 @@ async def serve(settings: Settings, console: Console) -> None:
         web.should_exit = True
         with suppress(asyncio.CancelledError):
             await serving
+        server.verifier.stop()
         if server.talker is not None:
             server.talker.stop()
 
 
 async def load(server: Server) -> None:
     """Imports vLLM beside the event loop, and starts it."""
+    await server.verifier.warm()
     module = await asyncio.to_thread(importlib.import_module, "serving.engine")
     server.talker = await module.EngineTalker.start(server.settings)
 

@@ -19,6 +19,8 @@ from earwitness.loopback import is_loopback
 SERVER = "http://127.0.0.1:8000"
 SILENT_SECONDS = 120.0
 """Longest wait for the next piece: a big model reads a long prompt first."""
+STYLES = {"supported": "green", "contradicted": "red", "not_checkable": "yellow"}
+"""Of verdicts."""
 EVENT = "data: "
 """Begins a line of the stream."""
 
@@ -35,8 +37,9 @@ def ask(
     server: Annotated[str, typer.Option(envvar="EW_SERVER", help="Where `earwitness serve` is.")] = SERVER,
     token: Annotated[str, typer.Option(envvar="EW_TOKEN", help="Its bearer token.")] = "",
     temperature: Annotated[float, typer.Option(help="0: the likeliest answer.", min=0, max=2)] = 0.0,
+    verify: Annotated[bool, typer.Option(help="Check what is claimed against the clip.")] = True,
 ) -> None:
-    """Ask a served checkpoint about a clip: its reasoning as it comes, then the answer.
+    """Ask a served checkpoint about a clip: its reasoning, each claim checked, and the answer.
 
     Example:
 
@@ -53,22 +56,17 @@ def ask(
     with httpx.Client(base_url=server, headers=headers, timeout=SILENT_SECONDS, trust_env=not direct) as client:
         try:
             model = _checked(client.get("/v1/models"))["data"][0]["id"]
-            _show(_events(client, asked(model, data, question, temperature)))
+            _show(_events(client, asked(model, data, question, temperature=temperature, verify=verify)))
         except httpx.HTTPError as error:
             words = f"{error} ({type(error).__name__}); is `earwitness serve` running?"
             raise InfrastructureError(server, 0.0, words) from error
 
 
-def asked(model: str, data: bytes, question: str, temperature: float) -> dict[str, Any]:
+def asked(model: str, data: bytes, question: str, **how: Any) -> dict[str, Any]:
     """The request: a question about the audio file `data`."""
     audio = {"data": base64.b64encode(data).decode(), "format": "wav"}
     content = [{"type": "input_audio", "input_audio": audio}, {"type": "text", "text": question}]
-    return {
-        "model": model,
-        "messages": [{"role": "user", "content": content}],
-        "stream": True,
-        "temperature": temperature,
-    }
+    return {"model": model, "messages": [{"role": "user", "content": content}], "stream": True, **how}
 
 
 def _events(client: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -84,6 +82,8 @@ def _events(client: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _show(events: Iterator[dict[str, Any]]) -> None:
     answering = False
+    claims: dict[int, dict[str, Any]] = {}
+    grounding: dict[str, Any] | None = None
     for event in events:
         for choice in event["choices"]:
             delta = choice["delta"]
@@ -93,8 +93,24 @@ def _show(events: Iterator[dict[str, Any]]) -> None:
                 answering = True
             if choice["finish_reason"] == "length":
                 out.print("\n(cut off: no room for more tokens)", style="yellow", end="")
+        claims |= {claim["index"]: claim for claim in event.get("claims", [])}
         out.file.flush()
+        grounding = event.get("grounding", grounding)
     out.print()
+    if grounding is not None:
+        _show_claims([claim for claim in claims.values() if claim["verdict"] in STYLES], grounding)
+
+
+def _show_claims(claims: list[dict[str, Any]], grounding: dict[str, Any]) -> None:
+    out.print()
+    for claim in claims:
+        words = f"{claim['verdict'].replace('_', ' ')}: “{claim['text']}”, measured: {claim['measured']}"
+        out.print(words, style=STYLES[claim["verdict"]])
+    if "error" in grounding:
+        out.print(f"not checked: {grounding['error']}", style="yellow")
+        return
+    decided = grounding["supported"] + grounding["contradicted"]
+    out.print(f"{grounding['supported']} of {decided} checkable claims supported" if decided else "nothing to check")
 
 
 def _checked(response: Any) -> dict[str, Any]:

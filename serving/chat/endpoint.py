@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 from earwitness.errors import InputError
 from serving.chat.answer import Answer
 from serving.chat.request import AddressPart, AudioPart, ChatRequest, TextPart
+from serving.claims.live import verified
+from serving.claims.verifier import Heard, Verifier
 from serving.clips import Clip, clip_of, from_address, from_base64
 from serving.errors import RefusedError
 from serving.figures import FIRST_SECONDS, TOKENS
@@ -41,23 +43,27 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def complete(request: Request, settings: Settings, talker: Talker) -> Response:
+async def complete(request: Request, settings: Settings, talker: Talker, verifier: Verifier) -> Response:
     """One question. Raises what is refused."""
     asked = await asyncio.to_thread(ChatRequest.model_validate_json, await request.body())
     if asked.model != settings.name:
         raise RefusedError(404, f"model: there is no {asked.model!r}; expected {settings.name!r}", "model_not_found",
                            "model")  # fmt: skip
     text, clip = await read(asked, settings)
+    if asked.verify and clip is None:
+        raise InputError("verify", "is true, and there is no clip to check claims against", "a clip in the message")
     tokens = Tokens()
     question = Question(text, clip.samples if clip else None, asked.temperature, asked.top_p, asked.seed, asked.longest)
     answer = Answer(settings.name, tokens)
     pieces = counted(talker.answer(question, tokens), tokens)
+    checked = Heard(verifier, clip.data, text) if asked.verify and clip else None
     if not asked.stream:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return JSONResponse(await answer.whole(pieces))
+            return JSONResponse(await answer.whole(verified(pieces, checked) if checked else pieces))
     # What is refused shows before the stream begins.
     begun = await begin(pieces)
-    return EventStream(answer.stream(begun, usage=bool(asked.stream_options and asked.stream_options.include_usage)))
+    events = verified(begun, checked) if checked else begun
+    return EventStream(answer.stream(events, usage=bool(asked.stream_options and asked.stream_options.include_usage)))
 
 
 async def read(asked: ChatRequest, settings: Settings) -> tuple[str, Clip | None]:

@@ -147,9 +147,21 @@ def test_the_command_asks_in_the_terminal(served: Served, asked: trajectory_pb2.
     env = {**os.environ, "PYTHONPATH": str(ROOT), "EW_TOKEN": TOKEN}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    reasoning, answer = done.stdout.strip().rsplit("\n\n", 1)
-    assert "Hz" in reasoning and answer.splitlines()[0] == asked.answer
+    reasoning, answer, claims = done.stdout.strip().split("\n\n")
+    assert answer == asked.answer and "checkable claims supported" in claims.splitlines()[-1]
+    assert "Hz" in reasoning
     wrong = subprocess.run(
         command, cwd=ROOT, env=env | {"EW_TOKEN": "wrong"}, capture_output=True, text=True, check=False
     )
     assert wrong.returncode == 1 and "token" in wrong.stderr and "Traceback" not in wrong.stderr
+
+
+def test_claims_come_with_their_verdicts(served: Served, asked: trajectory_pb2.Prompt) -> None:
+    stream = served.client().chat.completions.create(
+        model="listener", messages=messages(asked), stream=True, extra_body={"verify": True}
+    )
+    events = list(stream)
+    claims = [claim for event in events for claim in (event.model_extra or {}).get("claims", [])]
+    assert [claim["index"] for claim in claims] == list(range(len(claims))) != []
+    assert {claim["verdict"] for claim in claims} == {"supported"}
+    assert events[-1].grounding["share"] == 1.0 and events[-1].choices[0].finish_reason == "stop"

@@ -1,0 +1,1 @@
+"""Claims of a reasoning, checked against the clip while the reasoning comes."""

@@ -1,0 +1,71 @@
+"""What the process beside the server does: measures clips, and checks claims against what it measured.
+
+Its functions take and give what crosses processes cheaply: bytes, texts, plain values.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from earwitness.audio import decode_audio
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.extent import extent
+from reward.grounding import check_claims
+from reward.measure import Measurement, measure
+from reward.measure.stereo import measure_balance
+from reward.surrogate import denial_phrase, surrogate_phrase
+
+MAX_CLIPS = 256
+"""Measurements kept: more than there are answers at a time."""
+VERDICTS = {
+    trajectory_pb2.VERDICT_SUPPORTED: "supported",
+    trajectory_pb2.VERDICT_CONTRADICTED: "contradicted",
+    trajectory_pb2.VERDICT_NOT_CHECKABLE: "not_checkable",
+}
+
+_heard: OrderedDict[str, Measurement] = OrderedDict()
+
+
+def hear(key: str, data: bytes) -> None:
+    """Measures the clip of the audio file `data` and keeps that under `key`. About 10 ms for each second of sound."""
+    if key not in _heard:
+        _heard[key] = measure(decode_audio(data, key), measure_balance(data))
+    _heard.move_to_end(key)
+    while len(_heard) > MAX_CLIPS:
+        _heard.popitem(last=False)
+
+
+def check(key: str, reasoning: str, question: str) -> list[dict[str, Any]]:
+    """Each claim of `reasoning` with its verdict, in the order in which they are made.
+
+    Raises LookupError for a clip that is not (or no longer) kept.
+
+    `start` and `end` are the characters of `reasoning` that it was read from, `from_seconds` and `to_seconds` the part
+    of the clip that it speaks of.
+    """
+    measurement = _heard[key]
+    grounding = check_claims(reasoning, trajectory_pb2.Prompt(question=question), measurement)
+    found = []
+    place = 0
+    for index, (claim, message) in enumerate(zip(grounding.distinct, grounding.claims, strict=True)):
+        start = reasoning.find(message.text, place)
+        if start < 0:  # several claims of one sentence may stand in any order
+            start = max(0, reasoning.find(message.text))
+        place = start
+        begins, ends = extent(claim.statement, measurement)
+        found.append({
+            "index": index, "text": message.text, "kind": message.kind, "verdict": VERDICTS[message.verdict],
+            "claimed": message.claimed, "measured": message.measured, "start": start, "end": start + len(message.text),
+            "from_seconds": round(begins, 3), "to_seconds": round(min(ends, measurement.duration), 3),
+        })  # fmt: skip
+    return found
+
+
+def phrases(reasoning: str) -> dict[str, str]:
+    """The words by which a reasoning denies that there is a clip, or guesses from the question; empty: none."""
+    return {"denies": denial_phrase(reasoning), "guesses": surrogate_phrase(reasoning)}
+
+
+CALLS = {"hear": hear, "check": check, "phrases": phrases}
+"""What may be asked of the process."""

@@ -1,0 +1,81 @@
+"""The process that checks, from the server's side: its answers are awaited, and it is started again if it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any
+
+from earwitness.audio import content_hash
+from earwitness.errors import InfrastructureError
+from rollout.parent import end_with_worker
+
+CHECK_SECONDS = 30.0
+"""Longest wait for one check: a queue of them may stand before it."""
+
+
+class Verifier:
+    """One process: an answer's checks take a few milliseconds each, and none stands in the way of a token."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+
+    def stop(self) -> None:
+        """Ends the process."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def warm(self) -> None:
+        """Starts the process and imports what measures, before anybody waits for it."""
+        await self.run("phrases", "")
+
+    async def run(self, name: str, *given: Any) -> Any:
+        """What the function `name` of `checker` says, or raises.
+
+        Raises InfrastructureError if the process ends twice or takes too long.
+        """
+        for _ in range(2):  # a process that has ended is started again once
+            self._pool = self._pool or ProcessPoolExecutor(1, get_context("spawn"), end_with_worker)
+            pool = self._pool
+            try:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    return await asyncio.get_running_loop().run_in_executor(pool, _call, name, *given)
+            except BrokenProcessPool:
+                if self._pool is pool:
+                    self._pool = None
+            except TimeoutError as error:
+                raise InfrastructureError("a check of claims", CHECK_SECONDS, "others stand before it") from error
+        raise InfrastructureError("the process that checks claims", 0.0, "it ended twice")
+
+
+class Heard:
+    """One clip, as the process that checks knows it."""
+
+    def __init__(self, verifier: Verifier, data: bytes, question: str) -> None:
+        """`question`: what it says itself is no claim."""
+        self._verifier = verifier
+        self._data = data
+        self._question = question
+        self._key = content_hash(data)
+
+    async def check(self, reasoning: str) -> list[dict[str, Any]]:
+        """As `checker.check`. The clip is measured first, if it is not known (any more)."""
+        while True:
+            try:
+                claims: list[dict[str, Any]] = await self._verifier.run("check", self._key, reasoning, self._question)
+                return claims
+            except LookupError:
+                await self._verifier.run("hear", self._key, self._data)
+
+    async def phrases(self, reasoning: str) -> dict[str, str]:
+        """As `checker.phrases`."""
+        found: dict[str, str] = await self._verifier.run("phrases", reasoning)
+        return found
+
+
+def _call(name: str, *given: Any) -> Any:
+    """In the process that checks: nothing that measures is imported in the server's."""
+    return importlib.import_module("serving.claims.checker").CALLS[name](*given)
