@@ -2,7 +2,7 @@
 # make listener     teach the listener of models/listener anew (recipes/listener.yaml), half an hour on one core
 # make install      the CPU set of packages into .venv
 # make test         unit and integration tests
-# make test-long    what is long by nature: the bare machine, the listener's reproduction
+# make test-long    what is long by nature: the bare machine, the listener's reproduction, an hour of kills and faults (EW_SOAK_SECONDS, 3600)
 # make bare-test    the README's commands on a minimal Debian made for it
 # make lock         the hashes of the lock files, after a version in them was changed
 # make lint         ruff, mypy, unused code, buf, generated code
