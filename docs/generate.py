@@ -34,6 +34,7 @@ SECTIONS = {
     "Tune": "`tune`",
     "PreferenceTune": "`tune` of stage `dpo`",
     "Curriculum": "`tune.curriculum`",
+    "Part": "`data` of a stage",
     "Selection": "`select`",
     "SamplingConfig": "`sampling`",
     "Optimizer": "`optimizer`",

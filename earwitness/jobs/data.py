@@ -27,8 +27,8 @@ def check_data(
     Raises ManifestError and others of InputError.
     """
     found = {}
-    for name in sorted({stage.data for stage in recipe.stages} & manifests.keys()):
-        stages = [stage for stage in recipe.stages if stage.data == name]
+    for name in sorted({name for stage in recipe.stages for name in stage.manifests} & manifests.keys()):
+        stages = [stage for stage in recipe.stages if name in stage.manifests]
         check = partial(_check, stages)
         found[name] = index_manifest(manifests[name], check, partial(told, name), limit=limit, referee=referee)
     return found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
+from earwitness import artifacts
+from earwitness.data.mixture import write_mix
 from earwitness.jobs.context import RunningJob
-from earwitness.jobs.preparing import read_prompts
+from earwitness.jobs.preparing import Prompts, read_examples, read_prompts
 from earwitness.jobs.sampling import run_sampling
 from earwitness.jobs.tasks import Pass, pass_of
 from earwitness.jobs.training import run_train, run_tune
@@ -31,11 +34,19 @@ class StageInHand(StageJob):
     def path(self, *parts: str) -> str:
         return self._job.record.path(*parts)
 
-    def data(self, name: str) -> str:
-        return self._job.recipe.data[name]
+    async def examples(self) -> str:
+        parts = self._job.stage.parts
+        if len(parts) == 1:
+            return self._job.recipe.data[parts[0].name]
+        uri = self.path("mixed", f"{self.index}.jsonl")
+        if not await asyncio.to_thread(artifacts.exists, uri):
+            mixed = [(part.name, part.weight, await read_examples(self._job, part.name)) for part in parts]
+            given = await asyncio.to_thread(write_mix, uri, mixed)
+            await self.tell("stage", f"examples mixed: {', '.join(f'{n} of {name}' for name, n in given.items())}")
+        return uri
 
-    async def prompts(self, places: Sequence[int] | None = None) -> Sequence[wire.Prompt]:
-        prompts = await read_prompts(self._job, self._job.stage.data)
+    async def prompts(self, places: Sequence[int] | None = None) -> Prompts:
+        prompts = await read_prompts(self._job)
         return prompts if places is None else prompts.at(places)
 
     def place(self, ordinal: int) -> int:
@@ -45,15 +56,22 @@ class StageInHand(StageJob):
 
     async def sample(self) -> list[wire.Group]:
         job, phase = self._job, self._job.phase
-        asked = job.stage.asks(phase.name, await self.prompts())
-        self._pass = pass_of(asked, job.recipe, phase, phase.run_id(job.record.job_id))
-        return await run_sampling(job, self._pass, asked.count)
+        prompts = await self.prompts()
+        asked = job.stage.asks(phase.name, prompts)
+        self._pass = pass_of(asked, job.recipe, phase, phase.run_id(job.record.job_id), prompts.portions)
+        most = self._pass.before_a_repeat
+        if most < asked.count:
+            why = "then one of its manifests would be asked a second time"
+            await self.tell("stage", f"{most} of {asked.count} prompts are sampled: {why}")
+        return await run_sampling(job, self._pass, min(most, asked.count))
 
     async def tune(self, manifest_uri: str) -> Learned:
         return await run_tune(self._job, manifest_uri)
 
     async def train(self, prompts: Sequence[wire.Prompt]) -> Learned:
-        return await run_train(self._job, self._job.stage.asks(self._job.phase.name, prompts))
+        if not isinstance(prompts, Prompts):
+            raise TypeError("training is on prompts of the stage")
+        return await run_train(self._job, self._job.stage.asks(self._job.phase.name, prompts), prompts.portions)
 
     async def tell(self, kind: str, message: str, metrics: dict[str, float] | None = None) -> None:
         await self._job.tell(kind, message, metrics)

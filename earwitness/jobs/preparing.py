@@ -10,12 +10,15 @@ from typing import Any, Literal
 from earwitness import artifacts
 from earwitness.active import ActiveJob
 from earwitness.chat import think_end_ids
+from earwitness.data.mixture import Portion, renamed
 from earwitness.errors import InputError, JobFailed
 from earwitness.jobs.apart import WorkFailed, apart
 from earwitness.jobs.changes import DataKnown, Prepared
 from earwitness.jobs.context import RunningJob
+from earwitness.manifest import Example
 from earwitness.manifest_index import IndexedManifest, read_index
 from earwitness.recipe.schema import ProbeData
+from earwitness.recipe.schema.mixing import Part
 from earwitness.wire.trainer.v1 import trainer_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
@@ -71,31 +74,59 @@ async def _index(job: RunningJob, manifests: Mapping[str, str]) -> dict[str, int
     return counts
 
 
-async def read_prompts(job: RunningJob, name: str) -> Prompts:
-    """The prompts of a manifest, each read when it is asked for. Raises JobFailed."""
+async def read_prompts(job: RunningJob) -> Prompts:
+    """The prompts of the current stage, each read when it is asked for. Raises JobFailed."""
+    return Prompts([(part, await read_examples(job, part.name)) for part in job.stage.parts])
+
+
+async def read_examples(job: RunningJob, name: str) -> IndexedManifest:
+    """The examples of a manifest, each read when it is asked for. Raises JobFailed."""
     uri = job.record.path("index", f"{name}.lines")
     if not await asyncio.to_thread(artifacts.exists, uri):
         await _index(job, job.recipe.data)
-    offsets = await asyncio.to_thread(read_index, uri)
-    return Prompts(IndexedManifest(job.recipe.data[name], offsets))
+    return IndexedManifest(job.recipe.data[name], await asyncio.to_thread(read_index, uri))
 
 
 class Prompts(Sequence[wire.Prompt]):
-    """Of the examples of a manifest, or of those of them at `places`."""
+    """Of the examples of manifests one behind the other, or of those of them at `places` of each.
 
-    def __init__(self, examples: IndexedManifest, places: Sequence[int] | None = None) -> None:
-        self._examples = examples
-        self._places = range(len(examples)) if places is None else places
+    Ids of several manifests are told apart by the manifest's name before them.
+    """
+
+    def __init__(
+        self, parts: Sequence[tuple[Part, Sequence[Example]]], places: Sequence[Sequence[int]] | None = None
+    ) -> None:
+        self._parts = parts
+        self._places = [range(len(examples)) for _, examples in parts] if places is None else places
+
+    @property
+    def portions(self) -> list[Portion]:
+        """What each manifest gives to the mix."""
+        return [Portion(part.weight, len(at)) for (part, _), at in zip(self._parts, self._places, strict=True)]
 
     def __len__(self) -> int:
-        return len(self._places)
+        return sum(map(len, self._places))
 
     def __getitem__(self, place: Any) -> Any:
-        return self._examples[self._places[place]].prompt
+        at, place = self._find(place)
+        part, examples = self._parts[at]
+        example = examples[self._places[at][place]]
+        return (renamed(example, part.name) if len(self._parts) > 1 else example).prompt
 
     def at(self, places: Sequence[int]) -> Prompts:
         """Those at `places`."""
-        return Prompts(self._examples, [self._places[place] for place in places])
+        found: list[list[int]] = [[] for _ in self._parts]
+        for at, place in map(self._find, places):
+            found[at].append(self._places[at][place])
+        return Prompts(self._parts, found)
+
+    def _find(self, place: int) -> tuple[int, int]:
+        """Which manifest, and where among its places."""
+        for at, places in enumerate(self._places):
+            if place < len(places):
+                return at, place
+            place -= len(places)
+        raise IndexError(place)
 
 
 def active_job(job: RunningJob, **changes: Any) -> ActiveJob:

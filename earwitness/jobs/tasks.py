@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from earwitness.data.mixture import Portion, before_a_repeat, portion_of
 from earwitness.jobs.permutation import permuted
 from earwitness.jobs.phases import Phase
 from earwitness.recipe.recipe import Recipe
@@ -24,6 +25,8 @@ class Pass:
     run_id: str
     prompts: Sequence[wire.Prompt]
     """Candidates, in manifest order."""
+    portions: Sequence[Portion]
+    """Which of them come from which manifest, one behind the other."""
     seed: int
     """Seed of sampling; fits 63 bits."""
     shuffle: str
@@ -35,11 +38,22 @@ class Pass:
     needs_spread: bool = False
 
     def place_of(self, ordinal: int) -> int:
-        """Where the prompt of an ordinal stands in `prompts`. Every epoch has an order of its own."""
-        epoch, place = divmod(ordinal, len(self.prompts))
+        """Where the prompt of an ordinal stands in `prompts`.
+
+        In a shuffled pass manifests take turns by weight, and each epoch of each has an order of its own.
+        """
         if not self.shuffle:
-            return place
-        return permuted(f"{self.shuffle}/{epoch}", len(self.prompts), place)
+            return ordinal % len(self.prompts)
+        at, nth = portion_of(self.portions, ordinal)
+        count = self.portions[at].prompts
+        epoch, place = divmod(nth, count)
+        order = f"{self.shuffle}/{epoch}" if len(self.portions) == 1 else f"{self.shuffle}/{at}/{epoch}"
+        return sum(portion.prompts for portion in self.portions[:at]) + permuted(order, count, place)
+
+    @property
+    def before_a_repeat(self) -> int:
+        """How many ordinals there are before one asks a prompt a second time."""
+        return before_a_repeat(self.portions) if self.shuffle else len(self.prompts)
 
     def prompt_of(self, ordinal: int) -> wire.Prompt:
         """The prompt of an ordinal."""
@@ -72,12 +86,13 @@ class Pass:
         )
 
 
-def pass_of(asked: Asked, recipe: Recipe, phase: Phase, run_id: str) -> Pass:
-    """The pass of a phase under `run_id`."""
+def pass_of(asked: Asked, recipe: Recipe, phase: Phase, run_id: str, portions: Sequence[Portion]) -> Pass:
+    """The pass of a phase under `run_id`, of manifests in `portions`."""
     shuffle = f"{recipe.seed}/{phase.slug}" if asked.shuffled else ""
     return Pass(
         run_id=run_id,
         prompts=asked.prompts,
+        portions=portions,
         seed=seed_of(shuffle or f"{recipe.seed}/eval"),
         shuffle=shuffle,
         sampling=asked.sampling,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from earwitness.admission import admit
+from earwitness.data.mixture import Portion
 from earwitness.errors import JobFailed
 from earwitness.jobs.changes import StepTold, TrainerSeen, WentBack, apply
 from earwitness.jobs.context import RunningJob
@@ -136,14 +138,14 @@ async def run_tune(job: RunningJob, manifest_uri: str) -> Learned:
     return Learned(status.checkpoint_uri, updates=1)
 
 
-async def run_train(job: RunningJob, asked: Asked) -> Learned:
-    """RL: the trainer consumes and publishes while tasks are issued."""
+async def run_train(job: RunningJob, asked: Asked, portions: Sequence[Portion]) -> Learned:
+    """RL: the trainer consumes and publishes while tasks are issued, of manifests in `portions`."""
     training = job.stage.training(job.phase.name)
     if not isinstance(training, Reinforcement):
         raise TypeError(f"phase {job.phase.name} of {job.phase.stage_type} does not train on what it samples")
     follower = Follower(job, start_request(job, job.phase.name))
     following = asyncio.create_task(follower.run(), name="follow")
-    issuing = asyncio.create_task(_issue(job, training, asked, follower), name="issue")
+    issuing = asyncio.create_task(_issue(job, training, asked, portions, follower), name="issue")
     try:
         await asyncio.wait({following, issuing}, return_when=asyncio.FIRST_COMPLETED)
         if not following.done():
@@ -158,7 +160,9 @@ async def run_train(job: RunningJob, asked: Asked) -> Learned:
     return Learned(status.checkpoint_uri, training.steps, status.lineage)
 
 
-async def _issue(job: RunningJob, training: Reinforcement, asked: Asked, follower: Follower) -> None:
+async def _issue(
+    job: RunningJob, training: Reinforcement, asked: Asked, portions: Sequence[Portion], follower: Follower
+) -> None:
     """Issue tasks as the admission rule allows, until cancelled. Raises JobFailed if nothing is left to learn from."""
     run_id, next_ordinal, known, total = "", 0, set[int](), 0
     fruit = (-1, 0)  # groups accepted and dropped when one was last accepted
@@ -175,7 +179,7 @@ async def _issue(job: RunningJob, training: Reinforcement, asked: Asked, followe
             next_ordinal, known = 0, set(await job.queue.ledger(run_id))
             fruit = (-1, 0)
             last_counts, last_change = Counts(), time.monotonic()
-        tasks = pass_of(asked, job.recipe, job.phase, run_id)
+        tasks = pass_of(asked, job.recipe, job.phase, run_id, portions)
         counts = await job.queue.counts(run_id)
         if counts.total < total:  # the queue has lost its last second: what was issued then is issued again
             next_ordinal, known = 0, set(await job.queue.ledger(run_id))

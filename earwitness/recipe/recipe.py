@@ -37,7 +37,7 @@ class Recipe(Strict):
     def _consistent(self) -> Recipe:
         provided = {*self.data, *(PROBE_MANIFESTS if self.probe else ())}
         stages = [
-            StageOutline(s.type, s.data, getattr(s, "name", None), s.begins, s.sampled() is not None)
+            StageOutline(s.type, s.manifests, getattr(s, "name", None), s.begins, s.sampled() is not None)
             for s in self.stages
         ]
         both = sorted(set(self.data) & set(PROBE_MANIFESTS if self.probe else ()))

@@ -42,7 +42,8 @@ class StageOutline:
     """What the order of stages depends on; None for what could not be read."""
 
     type: str | None
-    data: str | None
+    data: Sequence[str | None]
+    """Names of its manifests."""
     name: str | None = None
     """Only stages that the report names have one."""
     begins: bool = False
@@ -65,13 +66,14 @@ def order_rules(
 ) -> list[tuple[bool, Rule]]:
     """Whether the stages can work in this order on this data. `beginning`: the types that can be a toy's first."""
     listing = ", ".join(sorted(provided)) or "none: give data or probe"
-    rules = [
-        (
-            stage.data is None or stage.data in provided,
-            Rule(f"stages[{i}].data", f"no manifest {shown(stage.data)}", f"one that the recipe provides ({listing})"),
-        )
-        for i, stage in enumerate(stages)
-    ]
+    rules = []
+    for i, stage in enumerate(stages):
+        for j, data in enumerate(stage.data):
+            where = f"stages[{i}].data" + (f"[{j}].name" if len(stage.data) > 1 else "")
+            expected = f"one that the recipe provides ({listing})"
+            rules.append((data is None or data in provided, Rule(where, f"no manifest {shown(data)}", expected)))
+            again = data is not None and data in stage.data[:j]
+            rules.append((not again, Rule(where, f"{shown(data)} a second time", "another manifest, or its weight")))
     if toy and stages and stages[0].type is not None:
         what = f"{stages[0].type} before any {beginning}, but a toy model starts with random weights"
         rules.append((stages[0].begins, Rule("stages[0].type", what, f"{beginning} as the first stage")))

@@ -146,6 +146,8 @@ def _place(loc: Loc) -> _Place:
     options: Mapping[str, type[BaseModel]] = {"": Recipe}
     chosen: type[BaseModel] | None = Recipe
     for part in loc:
+        if isinstance(part, str) and part.startswith("~"):
+            continue  # which of two forms a value has
         if len(options) > 1 and chosen is None and isinstance(part, str):
             chosen = options.get(part)
             continue
@@ -202,12 +204,13 @@ def _order_rules(data: object) -> list[tuple[bool, Rule]]:
 
 def _outline(stage: object) -> StageOutline:
     if not isinstance(stage, dict):
-        return StageOutline(None, None)
+        return StageOutline(None, ())
     kind = stage.get("type")
     if not isinstance(kind, str) or kind not in STAGES:
-        return StageOutline(None, None)
+        return StageOutline(None, ())
     model = STAGES[kind]
     data = stage.get("data", model.model_fields["data"].default)
     name = stage.get("name") if "name" in model.model_fields else None
-    data, name = (value if isinstance(value, str) else None for value in (data, name))
+    parts = [part.get("name") for part in data if isinstance(part, dict)] if isinstance(data, list) else [data]
+    *data, name = (value if isinstance(value, str) else None for value in (*parts, name))
     return StageOutline(kind, data, name, begins=model.begins)

@@ -95,7 +95,7 @@ def _prepared(recipe: Recipe) -> Path:
 def _traces(recipe: Recipe) -> Iterator[Example]:
     """Every trace of the recipe's manifests: the tokenizer should know the words also of those that no stage uses, so
     that another recipe can go on from the model with them."""
-    supervised = [stage.data for stage in recipe.stages if stage.begins]
+    supervised = [name for stage in recipe.stages if stage.begins for name in stage.manifests]
     for data in dict.fromkeys([*supervised, *recipe.data]):
         if data not in recipe.data:
             raise InputError(f"data.{data}", "is not known", "the manifest that the toy's tokenizer learns from")

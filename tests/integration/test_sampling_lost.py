@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 
+from earwitness.data.mixture import Portion
 from earwitness.jobs.sampling import _collect
 from earwitness.jobs.tasks import Pass
 from earwitness.queue import READY, ROLLOUTS, TASKS, AsyncQueue, Queue
@@ -20,7 +21,15 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 RUN = "job/1-score/0"
 TOTAL = 6
-PASS = Pass(RUN, [wire.Prompt(id=f"p{n}") for n in range(TOTAL)], 1, "", SamplingConfig(samples=1), Rewards())
+PASS = Pass(
+    RUN,
+    [wire.Prompt(id=f"p{n}") for n in range(TOTAL)],
+    [Portion(1, TOTAL)],
+    1,
+    "",
+    SamplingConfig(samples=1),
+    Rewards(),
+)
 
 
 @pytest.fixture

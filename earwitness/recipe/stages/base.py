@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from earwitness.manifest import Example
 from earwitness.recipe.schema.fields import Strict
+from earwitness.recipe.schema.mixing import Data, Part, parts_of
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Training
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -58,12 +59,13 @@ class StageJob(Protocol):
         """URI of an artifact in the job's folder."""
         ...
 
-    def data(self, name: str) -> str:
-        """URI of a manifest."""
+    async def examples(self) -> str:
+        """URI of a manifest with the examples of the stage's own, mixed by weight where there are several."""
         ...
 
     async def prompts(self, places: Sequence[int] | None = None) -> Sequence[wire.Prompt]:
-        """The prompts of the stage's manifest, or those at `places` of it, each read when it is asked for."""
+        """The prompts of the stage's manifests one behind the other, or those at `places` of them, each read when it is
+        asked for."""
         ...
 
     def place(self, ordinal: int) -> int:
@@ -95,10 +97,20 @@ class Stage(Strict):
 
     if TYPE_CHECKING:  # fields of every subclass, which keeps their order
         type: str
-        data: str
+        data: Data
 
     begins: ClassVar[bool] = False
     """Whether a model with random weights can begin with it."""
+
+    @property
+    def parts(self) -> list[Part]:
+        """The manifests that its prompts come from."""
+        return parts_of(self.data)
+
+    @property
+    def manifests(self) -> list[str]:
+        """Their names."""
+        return [part.name for part in self.parts]
 
     def phases(self) -> list[str]:
         """Its phases in order. Each can be stopped anywhere and run again from its start."""

@@ -9,7 +9,8 @@ from typing import Literal
 from earwitness.chat import split_response
 from earwitness.errors import JobFailed
 from earwitness.manifest import Example
-from earwitness.recipe.schema.fields import Name, Positive
+from earwitness.recipe.schema.fields import Positive
+from earwitness.recipe.schema.mixing import Data
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import PreferenceTune
 from earwitness.recipe.stages.base import Stage, numbered, told
@@ -24,8 +25,8 @@ class DpoStage(KeepingStage):
     """
 
     type: Literal["dpo"] = "dpo"
-    data: Name = "train"
-    """Manifest of the prompts."""
+    data: Data = "train"
+    """Manifest of the prompts, or several with [weights](#data-of-a-stage)."""
     prompts: Positive = 600
     """Prompts to sample, from the start of the seeded shuffle."""
     sampling: SamplingConfig = SamplingConfig()

@@ -11,7 +11,8 @@ from pydantic import Field
 from earwitness.chat import split_response
 from earwitness.errors import JobFailed
 from earwitness.manifest import Example
-from earwitness.recipe.schema.fields import Name, Positive, Share
+from earwitness.recipe.schema.fields import Positive, Share
+from earwitness.recipe.schema.mixing import Data
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Tune
 from earwitness.recipe.stages.base import Stage, numbered, told
@@ -23,8 +24,8 @@ class MgrdStage(KeepingStage):
     """Modality Grounded Reasoning Distillation: sample, keep what is grounded, coherent and correct, tune on it."""
 
     type: Literal["mgrd"] = "mgrd"
-    data: Name = "train"
-    """Manifest of the prompts."""
+    data: Data = "train"
+    """Manifest of the prompts, or several with [weights](#data-of-a-stage)."""
     prompts: Positive = 600
     """Prompts to sample, from the start of the seeded shuffle."""
     sampling: SamplingConfig = SamplingConfig(samples=4)

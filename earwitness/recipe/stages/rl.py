@@ -12,7 +12,8 @@ from pydantic import model_validator
 from earwitness import artifacts
 from earwitness.errors import JobFailed
 from earwitness.recipe.rules import Rule, require
-from earwitness.recipe.schema.fields import Count, Group, Name, Positive, Strict
+from earwitness.recipe.schema.fields import Count, Group, Positive, Strict
+from earwitness.recipe.schema.mixing import Data
 from earwitness.recipe.schema.reinforcement import Reinforcement
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Training
@@ -53,8 +54,8 @@ class RlStage(Stage, Reinforcement):
     """Reinforcement learning with verified rewards."""
 
     type: Literal["rl"] = "rl"
-    data: Name = "train"
-    """Manifest of the prompts."""
+    data: Data = "train"
+    """Manifest of the prompts, or several with [weights](#data-of-a-stage)."""
     select: Selection | None = None
     """Selection by count of correct samples; none: every prompt."""
 

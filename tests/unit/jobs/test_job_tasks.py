@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earwitness.data.mixture import Portion
 from earwitness.jobs.phases import phases_of
 from earwitness.jobs.progress import UNKNOWN, TimeLeft
 from earwitness.jobs.tasks import Pass, pass_of
@@ -35,7 +36,7 @@ PHASES = {p.slug: p for p in phases_of(RECIPE)}
 def passed(slug: str, prompts: list[wire.Prompt], run_id: str = "r", recipe: Recipe = RECIPE) -> tuple[Pass, int]:
     phase = PHASES[slug]
     of = recipe.stages[phase.stage_index].asks(phase.name, prompts)
-    return pass_of(of, recipe, phase, run_id), of.count
+    return pass_of(of, recipe, phase, run_id, [Portion(1, len(prompts))]), of.count
 
 
 def prompts(count: int) -> list[wire.Prompt]:
