@@ -18,6 +18,8 @@ import redis
 
 from earwitness.redis_server import RedisServer
 
+SECONDS = float(os.environ.get("EW_SOAK_SECONDS", "3600"))
+"""Of a soak."""
 HOLD_SECONDS = (1.0, 4.0)
 """How long a server refuses, is slow, or has no room."""
 

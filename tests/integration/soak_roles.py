@@ -32,8 +32,8 @@ from earwitness.log import Logger
 from earwitness.queue import Queue
 from earwitness.redis_client import connect
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from services.trainer.board import Board
 from tests.integration import queue_worker
+from trainer.board import Board
 from trainer.checkpoint import Checkpoints, Progress
 from trainer.checkpoint.pieces import Piece
 from trainer.driver import Driver

@@ -31,13 +31,12 @@ import redis
 from earwitness.queue import Queue
 from tests.integration import soak_acts
 from tests.integration.process_kit import wait_for
-from tests.integration.soak_acts import Acts, Server
+from tests.integration.soak_acts import SECONDS, Acts, Server
 from tests.integration.soak_roles import GROUPS, RUN_OUT, run_id_of
 from trainer.checkpoint import Progress, verify
 from trainer.checkpoint.folder import checkpoints_in
 from trainer.checkpoint.pieces import Pieces
 
-SECONDS = float(os.environ.get("EW_SOAK_SECONDS", "3600"))
 KILLS = round(1000 * min(SECONDS, 3600) / 3600)
 """At least so many: a thousand in an hour."""
 STEPS = 30

@@ -27,8 +27,7 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 from tests.integration import soak_acts
 from tests.integration.mesh_kit import TOY, RealMesh
 from tests.integration.process_kit import PATIENCE, wait_for
-from tests.integration.soak_acts import Acts
-from tests.integration.test_soak import SECONDS
+from tests.integration.soak_acts import SECONDS, Acts
 
 STEPS = 6
 GROUPS = 4
