@@ -1,5 +1,7 @@
 """Self-cognition: a model that hears must not say that it cannot; a missing tone may be missed."""
 
+from pathlib import Path
+
 import pytest
 
 from reward.score import score_group
@@ -64,3 +66,25 @@ def test_a_denial_in_the_answer_counts(make_group):
     denied, honest = (trajectory.reward for trajectory in group.trajectories)
     assert (denied.denial, denied.denial_phrase) == (True, "cannot hear audio")
     assert (honest.denial, honest.denial_phrase) == (False, "")
+
+
+LABELLED = [line.split("\t") for line in (Path(__file__).parent / "hearing.tsv").read_text("utf-8").splitlines()]
+"""(mended or unseen, denial, surrogate or neither, sentence): the patterns were mended on the first kind only."""
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind", "precision", "recall"),
+    [
+        ("mended", "denial", 0.97, 0.97),
+        ("mended", "surrogate", 0.97, 0.97),
+        ("unseen", "denial", 0.88, 0.66),
+        ("unseen", "surrogate", 0.93, 0.68),
+    ],
+)
+def test_labelled_sentences_are_told_apart(seen, kind, precision, recall):
+    """Every denial is also a surrogate: who denies hearing guesses."""
+    find, right = (denial_phrase, {"denial"}) if kind == "denial" else (surrogate_phrase, {"denial", "surrogate"})
+    told = [(bool(find(sentence)), label in right) for of, label, sentence in LABELLED if of == seen]
+    hits = sum(found and true for found, true in told)
+    assert hits >= precision * sum(found for found, _ in told)
+    assert hits >= recall * sum(true for _, true in told)
