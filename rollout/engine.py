@@ -97,6 +97,9 @@ class RolloutEngine:
         encoded = await asyncio.to_thread(self.codec.encode, prompt, without_audio=without_audio)
         if begun:
             prompt_ids, trajectories = await self._go_on(prompt.id, encoded, sampling, ordinal, begun)
+        elif sampling.HasField("think_tokens"):
+            thinking = [trajectory_pb2.Trajectory(index=index) for index in range(sampling.samples)]
+            prompt_ids, trajectories = await self._go_on(prompt.id, encoded, sampling, ordinal, thinking)
         else:
             params = self._params(sampling, sample_seed(sampling.seed, ordinal), len(encoded.token_ids))
             params.n = sampling.samples
@@ -119,19 +122,42 @@ class RolloutEngine:
         async def go_on(old: trajectory_pb2.Trajectory) -> tuple[list[int], trajectory_pb2.Trajectory]:
             seed = sample_seed(sampling.seed, ordinal, old.index, len(old.token_ids))
             params = self._params(sampling, seed, len(encoded.token_ids), len(old.token_ids))
+            thinking = self._thinks_on(old, sampling)
+            if thinking:
+                params.max_tokens = min(params.max_tokens or thinking, thinking)
             longer = replace(encoded, token_ids=[*encoded.token_ids, *old.token_ids])
             output = await self._run(longer, params, prompt_id)
             (sample,) = output.outputs
             sample.index = old.index
             prompt_ids = list(output.prompt_token_ids or [])
+            prompt_ids = prompt_ids[: len(prompt_ids) - len(old.token_ids)]
             trajectory = self._trajectory(sample, params.stop_token_ids, old)
-            return prompt_ids[: len(prompt_ids) - len(old.token_ids)], trajectory
+            if thinking and sample.finish_reason == "length" and len(trajectory.token_ids) < sampling.max_tokens:
+                trajectory.finish_reason, trajectory.text = trajectory_pb2.FINISH_REASON_UNSPECIFIED, ""
+                return await go_on(trajectory)
+            return prompt_ids, trajectory
 
         unfinished = [t for t in begun if not t.finish_reason]
         results = await asyncio.gather(*map(go_on, unfinished))
         finished = [t for t in begun if t.finish_reason]
         trajectories = sorted([*finished, *(t for _, t in results)], key=lambda t: t.index)
         return results[0][0] if results else [], trajectories
+
+    def _thinks_on(self, trajectory: trajectory_pb2.Trajectory, sampling: trajectory_pb2.Sampling) -> int:
+        """Tokens that are left to its think block; 0 if there is no bound or it is closed, which is done here if due.
+
+        The tokens say all of it, so that another worker may go on with what an interrupt has cut."""
+        if not sampling.HasField("think_tokens") or self.codec.has_thought(list(trajectory.token_ids)):
+            return 0
+        left = sampling.think_tokens - len(trajectory.token_ids)
+        if left > 0:
+            return left
+        assert self.served is not None
+        closing = self.codec.think_end
+        trajectory.token_ids.extend(closing)
+        trajectory.logprobs.extend([0.0] * len(closing))
+        self._add_span(trajectory, f"{self.served.lineage} {self.served.version}", len(closing))
+        return 0
 
     def _params(
         self, sampling: trajectory_pb2.Sampling, seed: int, prompt_tokens: int, generated: int = 0

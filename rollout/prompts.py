@@ -16,6 +16,7 @@ from tokenizers.decoders import DecodeStream
 from earwitness.audio import read_audio, silence
 from earwitness.chat import render_prompt
 from earwitness.errors import InputError
+from earwitness.families.family import THINK_END
 from earwitness.families.registry import family_of
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
@@ -44,6 +45,8 @@ class PromptCodec:
             raise InputError(f"{model_dir}/tokenizer.json", problem, "the tokenizer of the model's family")
         self.stop_ids = sorted({end, *_config_stop_ids(Path(model_dir))})
         """Tokens that end a turn."""
+        self.think_end = self._ids(f"\n{THINK_END}\n")
+        """Tokens that close a think block as `render_response` does."""
 
     def encode(self, prompt: trajectory_pb2.Prompt, *, without_audio: bool = False) -> EncodedPrompt:
         """Reads the clip and renders the prompt; `without_audio` puts silence in the clip's place.
@@ -70,6 +73,10 @@ class PromptCodec:
                 raise InputError("sampling.stop", f"{text!r} is {len(ids)} tokens", "strings of one token each")
             asked.add(ids[0])
         return sorted({*self.stop_ids, *asked})
+
+    def has_thought(self, token_ids: list[int]) -> bool:
+        """Whether the think block of a response is closed."""
+        return THINK_END in self._tokenizer.decode(token_ids, skip_special_tokens=False)
 
     def decode(self, token_ids: list[int], stop_tokens: Collection[int]) -> str:
         """The text of a response, without the token that ended it."""

@@ -34,6 +34,7 @@ class Pass:
     sampling: SamplingConfig
     rewards: Rewards
     without_audio: bool = False
+    think_tokens: int | None = None
     needs_reference: bool = False
     needs_spread: bool = False
 
@@ -72,6 +73,7 @@ class Pass:
                 max_tokens=self.sampling.max_tokens,
                 seed=self.seed,
                 stop=self.sampling.stop,
+                think_tokens=self.think_tokens,
             ),
             reward=wire.RewardRule(
                 weights=self.rewards.weights,
@@ -98,6 +100,7 @@ def pass_of(asked: Asked, recipe: Recipe, phase: Phase, run_id: str, portions: S
         sampling=asked.sampling,
         rewards=recipe.rewards,
         without_audio=asked.without_audio,
+        think_tokens=asked.think_tokens,
         needs_reference=asked.needs_reference,
         needs_spread=asked.needs_spread,
     )

@@ -224,7 +224,7 @@ def workers() -> Commands[list[Worker]]:
             return [found[key] for key in sorted(found)]
 
 
-_RUN_ID = re.compile(r"(.+)/(\d+)-([a-z-]+)/(\d+)")
+_RUN_ID = re.compile(r"(.+)/(\d+)-([a-z0-9-]+)/(\d+)")
 
 
 def _rank(run_id: str) -> tuple[str, str]:

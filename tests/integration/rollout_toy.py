@@ -105,10 +105,10 @@ def prompt(number: int, audio_uri: str) -> trajectory_pb2.Prompt:
     )
 
 
-def sampling(samples: int = 2, temperature: float = 0.7, max_tokens: int = 24, seed: int = 11) -> Any:
+def sampling(samples: int = 2, temperature: float = 0.7, max_tokens: int = 24, seed: int = 11, **more: Any) -> Any:
     """How to sample."""
     return trajectory_pb2.Sampling(
-        samples=samples, temperature=temperature, top_p=1.0, max_tokens=max_tokens, seed=seed
+        samples=samples, temperature=temperature, top_p=1.0, max_tokens=max_tokens, seed=seed, **more
     )
 
 

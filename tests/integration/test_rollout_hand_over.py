@@ -119,3 +119,43 @@ async def test_an_interrupt_loses_no_token_and_another_goes_on(setting: Setting)
     gap = setting.gaps(groups, 0.7, setting.model_dir, audio(setting)).mean()
     print(f"log-prob gap over the hand-over: {gap:.2e}")
     assert gap <= GAP_BOUND
+
+
+@pytest.mark.parametrize("budget", [0, 7, LONG])
+async def test_the_think_block_is_closed_at_its_budget_and_nothing_else_changes(setting: Setting, budget: int) -> None:
+    """The toy hardly ever closes it by itself."""
+    closing = setting.engine.codec.think_end
+    for number in (0, 1):
+        _, free = await start(setting, number)
+        prompt_ids, bounded = await start(setting, number, think_tokens=budget)
+        assert prompt_ids and [t.index for t in bounded] == list(range(SAMPLES))
+        forced = 0
+        for t, unbounded in zip(bounded, free, strict=True):
+            tokens = list(t.token_ids)
+            assert tokens[:budget] == list(unbounded.token_ids)[: min(budget, len(tokens))]
+            assert len(t.logprobs) == len(tokens) == sum(s.tokens for s in t.versions) <= LONG + len(closing)
+            assert t.finish_reason
+            if budget == LONG:
+                assert tokens == list(unbounded.token_ids) and list(t.logprobs) == list(unbounded.logprobs)
+            elif not setting.engine.codec.has_thought(tokens[:budget]) and len(tokens) > budget:
+                forced += 1
+                assert tokens[budget : budget + len(closing)] == closing
+                assert set(t.logprobs[budget : budget + len(closing)]) == {0.0}
+                assert len(tokens) > budget + len(closing), "no answer came"
+        assert forced > SAMPLES // 2 or budget == LONG
+
+
+async def test_a_bounded_think_block_goes_on_after_an_interrupt(setting: Setting) -> None:
+    engine, budget = setting.engine, 60
+    work = start(setting, 2, think_tokens=budget)
+    await until_begun(engine, SAMPLES * BEGUN)
+    await engine.interrupt()
+    _, cut = await work
+    engine._interrupted = False
+    await engine._llm.resume_generation()
+    assert any(not t.finish_reason and len(t.token_ids) < budget for t in cut), "it was not cut while it thought"
+    _, ended = await start(setting, 2, begun=cut, think_tokens=budget)
+    for t, before in zip(ended, cut, strict=True):
+        tokens = list(t.token_ids)
+        assert t.finish_reason and tokens[: len(before.token_ids)] == list(before.token_ids)
+        assert len(tokens) <= budget or engine.codec.has_thought(tokens[: budget + len(engine.codec.think_end)])

@@ -31,6 +31,8 @@ class Evaluation:
     """Token ids of the end of the think block."""
     file: str = ""
     """Of its groups, below the job's folder."""
+    think_budget: int | None = None
+    """Tokens after which the think block was closed; None: never."""
 
     @property
     def trajectories(self) -> list[wire.Trajectory]:
@@ -150,6 +152,20 @@ def figures(
         "kinds": _kinds(dict(passes)),
         "prompts": {name: e.outcomes() if e else None for name, e in both},
     }
+
+
+def thinking(bounded: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """What thinking is worth: accuracy of evaluations whose think block was closed after so many tokens."""
+    return [
+        {
+            "evaluation": evaluation.name,
+            "budget": evaluation.think_budget,
+            "accuracy": evaluation.accuracy(),
+            "interval": _interval(evaluation),
+            "think_tokens": evaluation.think_tokens(),
+        }
+        for evaluation in bounded
+    ]
 
 
 def _interval(evaluation: Evaluation | None) -> list[float] | None:

@@ -29,6 +29,7 @@ def render(
             f"<header><h1>{esc(job['name'])}</h1><p>{esc(job['job_id'])} · report of the whole run</p></header>",
             _headline(report),
             _evaluations(report, evaluations),
+            _thinking(report),
             _kinds(report),
             _unread(report),
             clips_section(cold_start, final),
@@ -92,6 +93,23 @@ def _evaluations(report: Mapping[str, Any], evaluations: Sequence[Evaluation]) -
         rows.append(f'<span>{esc(name)}</span><span class="bar">{width}</span><span class="n">{shown}</span>')
     note = "Held-out clips, sampled as the recipe samples. The dark bar is the 95 % Wilson interval."
     return f'<h2>Accuracy</h2><p>{note}</p><div class="card bars">{"".join(rows)}</div>'
+
+
+def _thinking(report: Mapping[str, Any]) -> str:
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for point in report["thinking"]:
+        if point["accuracy"] is not None:
+            curves.setdefault(point["evaluation"], []).append((point["budget"], 100 * point["accuracy"]))
+    if not curves:
+        return ""
+    rows = [
+        [esc(p["evaluation"]), str(p["budget"]), number(p["think_tokens"]), percent(p["accuracy"])]
+        for p in report["thinking"]
+    ]
+    note = "The think block is closed after so many tokens, and the answer has to come. It rises where thinking helps."
+    chart = line_chart(list(curves.items()), "% right over think tokens")
+    listed = table(["Evaluation", "Budget", "Think tokens", "Right"], rows, right_from=1)
+    return f'<h2>What thinking is worth</h2><p>{note}</p><div class="card">{chart}</div>{listed}'
 
 
 def _kinds(report: Mapping[str, Any]) -> str:

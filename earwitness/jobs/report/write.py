@@ -13,7 +13,7 @@ from earwitness import artifacts
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.preparing import think_end
 from earwitness.jobs.report.compare import REPORT, STEPS, steps_to
-from earwitness.jobs.report.figures import Evaluation, figures
+from earwitness.jobs.report.figures import Evaluation, figures, thinking
 from earwitness.jobs.report.page import render
 from earwitness.jobs.report.provenance import provenance
 from earwitness.series import steps_of
@@ -52,7 +52,8 @@ def report_metrics(report: Mapping[str, Any]) -> dict[str, float]:
 def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     record = job.record
     evaluations = _evaluations(job)
-    sounding = [evaluation for evaluation, control in evaluations if not control]
+    sounding = [evaluation for evaluation, control in evaluations if not control and evaluation.think_budget is None]
+    bounded = [evaluation for evaluation, _ in evaluations if evaluation.think_budget is not None]
     silent = [evaluation for evaluation, control in evaluations if control]
     cold_start = sounding[0] if len(sounding) > 1 else None
     final = sounding[-1] if sounding else None
@@ -63,6 +64,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
         **figures(cold_start, final, silent[-1] if silent else None, taken, record.seconds, _install_seconds(), total),
         "evaluations": {e.name: e.accuracy() for e in sounding},
         "samples": {"cold_start": cold_start.file if cold_start else "", "final": final.file if final else ""},
+        "thinking": thinking(bounded),
         "ledger": record.ledgers,
         "provenance": provenance(job.recipe.data),
         "job": {
@@ -88,7 +90,8 @@ def _evaluations(job: RunningJob) -> list[tuple[Evaluation, bool]]:
         if phase.stage_type and (name := stage.evaluation(phase.name)):
             file = f"samples/{phase.slug}.jsonl"
             groups = artifacts.read_groups(job.record.path(file))
-            found.append((Evaluation(name, groups, end, file), stage.controls(phase.name)))
+            evaluation = Evaluation(name, groups, end, file, stage.think_tokens(phase.name))
+            found.append((evaluation, stage.controls(phase.name)))
     return found
 
 

@@ -19,6 +19,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**53)]
 """Whole numbers that every reader of JSON keeps exactly."""
 Tokens = Annotated[int, Field(ge=1, le=2**20)]
 """The longest contexts that models are made for."""
+ThinkTokens = Annotated[int, Field(ge=0, le=2**20)]
+"""As `Tokens`, or none."""
 Group = Annotated[int, Field(ge=1, le=256)]
 """Trajectories of one prompt: what a worker's engine generates at a time."""
 Batch = Annotated[int, Field(ge=1, le=65_536)]

@@ -38,6 +38,8 @@ class Asked:
     """In an order of the phase's own and with its seeds; else in the manifest's, with the seeds that all such phases of
     a recipe share, so that two of them differ by the policy alone."""
     without_audio: bool = False
+    think_tokens: int | None = None
+    """After so many tokens the think block is closed; None: no bound."""
     needs_reference: bool = False
     needs_spread: bool = False
 
@@ -142,6 +144,10 @@ class Stage(Strict):
     def evaluation(self, phase: str) -> str:
         """Under which name a phase's samples stand in the report; empty: they do not."""
         return ""
+
+    def think_tokens(self, phase: str) -> int | None:
+        """At how many tokens a phase closes the think block, for the curve of what thinking is worth; None: never."""
+        return None
 
     def controls(self, phase: str) -> bool:
         """Whether a phase evaluates without audio, as a control."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from earwitness.recipe.rules import Rule, require
-from earwitness.recipe.schema.fields import Name
+from earwitness.recipe.schema.fields import Name, ThinkTokens
 from earwitness.recipe.schema.mixing import Data
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob
@@ -16,6 +16,8 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 SILENT = "score-silent"
 """The phase in which there is nothing to hear."""
+THINK = "score-think-"
+"""Begins the names of the phases in which thinking is bounded; the bound follows."""
 
 
 class EvalStage(Stage):
@@ -30,6 +32,22 @@ class EvalStage(Stage):
     """As RL samples, so that the figures speak of the same policy."""
     without_audio: bool = False
     """Also evaluate with one second of silence in place of every clip: the no-audio control."""
+    think_budgets: Annotated[list[ThinkTokens], Field(max_length=16)] = Field(default_factory=list)
+    """Also evaluate with the think block closed after so many tokens, each in turn: what thinking is worth. The report
+    draws accuracy over these."""
+
+    @model_validator(mode="after")
+    def _budgets_mean_something(self) -> EvalStage:
+        most = self.sampling.max_tokens
+        require(
+            [
+                (budget < most, Rule(f"think_budgets.{place}", f"{budget}", f"below sampling.max_tokens, {most}"))
+                for place, budget in enumerate(self.think_budgets)
+            ]
+        )
+        rule = Rule("think_budgets", "the same budget twice", "each once")
+        require([(len(set(self.think_budgets)) == len(self.think_budgets), rule)])
+        return self
 
     @model_validator(mode="after")
     def _asks_each_prompt_once(self) -> EvalStage:
@@ -40,7 +58,9 @@ class EvalStage(Stage):
         return self
 
     def phases(self) -> list[str]:
-        return ["score", SILENT] if self.without_audio else ["score"]
+        silent = [SILENT] if self.without_audio else []
+        # Runs of a job are ordered by the names of their phases.
+        return ["score", *silent, *(f"{THINK}{budget:07}" for budget in sorted(self.think_budgets))]
 
     async def run(self, phase: str, job: StageJob) -> Learned | None:
         await job.sample()
@@ -50,10 +70,20 @@ class EvalStage(Stage):
         return self.sampling
 
     def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
-        return Asked(prompts, self.sampling, len(prompts), shuffled=False, without_audio=phase == SILENT)
+        return Asked(
+            prompts,
+            self.sampling,
+            len(prompts),
+            shuffled=False,
+            without_audio=phase == SILENT,
+            think_tokens=self.think_tokens(phase),
+        )
 
     def evaluation(self, phase: str) -> str:
         return self.name
+
+    def think_tokens(self, phase: str) -> int | None:
+        return int(phase.removeprefix(THINK)) if phase.startswith(THINK) else None
 
     def controls(self, phase: str) -> bool:
         return phase == SILENT

@@ -50,6 +50,13 @@ def test_the_overlong_term_needs_its_buffer_and_the_buffer_its_term() -> None:
         assert problems(recipe(rewards=wrong))[0].startswith("rewards.overlong_buffer_tokens: ")
 
 
+def test_budgets_of_thinking_leave_room_for_an_answer() -> None:
+    most = load_recipe(yaml.safe_dump(recipe(EVAL))).stages[1].sampling.max_tokens
+    assert load_recipe(yaml.safe_dump(recipe(EVAL | {"think_budgets": [0, most - 1]})))
+    assert "think_budgets.1" in problems(recipe(EVAL | {"think_budgets": [0, most]}))[0]
+    assert "twice" in problems(recipe(EVAL | {"think_budgets": [8, 8]}))[0]
+
+
 def test_keys_of_algorithm_and_loss_may_stand_in_the_stage_as_they_once_did() -> None:
     critic = {"critic_warmup_steps": 2, "gae_lambda": 0.9, "critic_optimizer": {"learning_rate": 1e-3}}
     clip = {"clip_high": 0.3, "dual_clip": 2.0}

@@ -3,6 +3,7 @@
 import html
 import random
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness.jobs.report.clips import choose
-from earwitness.jobs.report.figures import Evaluation, figures
+from earwitness.jobs.report.figures import Evaluation, figures, thinking
 from earwitness.jobs.report.page import render
 from earwitness.jobs.report.provenance import provenance
 from earwitness.jobs.report.stats import paired_gain, wilson
@@ -43,7 +44,7 @@ def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
     return {
         **figures(cold_start, final, None, [{"logprob_gap.mean": 1e-4}], {"sft": 2.0, "prepare": 1.0}, 60.0, 10.0),
         "ledger": {"run": {"used": 3}}, "job": {"job_id": "j", "name": "n"}, "config": {"name": "n"},
-        "provenance": provenance({}),
+        "provenance": provenance({}), "thinking": [],
     }  # fmt: skip
 
 
@@ -173,3 +174,16 @@ def test_claims_are_marked_where_they_stand() -> None:
     page = render(report_of(None, final), {}, [final], None, final)
     assert 'I hear <mark class="supported" title="measured: m">3 beeps</mark> &amp; ' in page
     assert '<mark class="contradicted" title="measured: m">a high tone</mark>.' in page
+
+
+def test_what_thinking_is_worth_is_listed_and_drawn() -> None:
+    bounded = [
+        replace(evaluation("after", [[right < 3 + more] for right in range(10)]), think_budget=budget)
+        for more, budget in enumerate((0, 8, 32))
+    ]
+    points = thinking(bounded)
+    assert [(p["budget"], p["accuracy"], p["think_tokens"]) for p in points] == [(0, 0.3, 2), (8, 0.4, 2), (32, 0.5, 2)]
+    assert points[0]["interval"] == pytest.approx(list(wilson(0.3, 10) or ()))
+    page = render({**report_of(None, bounded[0]), "thinking": points}, {}, bounded, None, bounded[0])
+    assert "What thinking is worth" in page and "<polyline" in page
+    assert "What thinking is worth" not in render(report_of(None, bounded[0]), {}, bounded[:1], None, bounded[0])

@@ -28,7 +28,7 @@ stages:
   - {type: eval, name: before}
   - {type: mgrd, prompts: 3, tune: {steps: 2, optimizer: {learning_rate: 0.001}}}
   - {type: rl, steps: 2, optimizer: {learning_rate: 0.001}, kl_coef: 0.1, select: {prompts: 100}}
-  - {type: eval, name: after, without_audio: true}
+  - {type: eval, name: after, without_audio: true, think_budgets: [32, 0, 8]}
 """)
 PHASES = {p.slug: p for p in phases_of(RECIPE)}
 
@@ -88,6 +88,16 @@ def test_evaluations_differ_by_the_policy_alone() -> None:
     assert before.seed == after.seed == silent.seed
     assert [before.prompt_of(i).id for i in range(4)] == ["p0", "p1", "p2", "p3"]
     assert (after.without_audio, silent.without_audio) == (False, True)
+
+
+def test_thinking_is_bounded_in_phases_of_its_own_smallest_first() -> None:
+    """Runs of a job are opened in the order of their phases' names."""
+    bounded = [slug for slug in PHASES if "think" in slug]
+    assert bounded == sorted(bounded) and max(["4-score", "4-score-silent"]) < bounded[0]
+    tasks = [passed(slug, prompts(2))[0].task(0, 0) for slug in bounded]
+    assert [task.sampling.think_tokens for task in tasks] == [0, 8, 32]
+    assert all(task.sampling.HasField("think_tokens") for task in tasks)
+    assert not passed("4-score", prompts(2))[0].task(0, 0).sampling.HasField("think_tokens")
 
 
 def test_a_phase_that_does_not_sample_is_refused() -> None:

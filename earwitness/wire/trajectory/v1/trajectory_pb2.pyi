@@ -72,20 +72,22 @@ class Prompt(_message.Message):
     def __init__(self, id: _Optional[str] = ..., question: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., answer: _Optional[str] = ..., verifier: _Optional[_Union[Verifier, str]] = ..., audio_uri: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Sampling(_message.Message):
-    __slots__ = ("samples", "temperature", "top_p", "max_tokens", "seed", "stop")
+    __slots__ = ("samples", "temperature", "top_p", "max_tokens", "seed", "stop", "think_tokens")
     SAMPLES_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     TOP_P_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
+    THINK_TOKENS_FIELD_NUMBER: _ClassVar[int]
     samples: int
     temperature: float
     top_p: float
     max_tokens: int
     seed: int
     stop: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, samples: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ...) -> None: ...
+    think_tokens: int
+    def __init__(self, samples: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., think_tokens: _Optional[int] = ...) -> None: ...
 
 class RewardRule(_message.Message):
     __slots__ = ("correct_weight", "reasoning_weight", "reasoning_term", "min_think_chars", "weights", "options")
