@@ -42,6 +42,9 @@ LABEL = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)"
 QUALIFIED = rf"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?{LABEL}$"
 """Key of a label or an annotation."""
 
+HOST = r"^((\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$"
+"""A host of an Ingress or a route, perhaps with a star in front; "" where a value may be left out."""
+
 OURS = r"^(app\.kubernetes\.io/(name|instance|component|version|part-of|managed-by)|helm\.sh/chart)$"
 """Labels that the chart sets itself; its selectors stand on some of them."""
 
@@ -50,6 +53,7 @@ AMOUNTS = {"type": "object", "additionalProperties": {"anyOf": [QUANTITY, {"type
 DEFINITIONS: dict[str, Any] = {
     "quantity": QUANTITY,
     "name": NAME,
+    "host": {"type": "string", "pattern": HOST},
     "key": {"type": "string", "pattern": "^[-._a-zA-Z0-9]{1,253}$"},
     "labels": {
         "type": "object",

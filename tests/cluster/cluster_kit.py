@@ -12,12 +12,20 @@ import helm_python as helm
 import yaml
 from kubernetes.stream import stream
 
+from earwitness.client import TERMINAL, Mesh, state_name
 from earwitness.cluster import Api, Pod, Release, find_release, pods_of
 from earwitness.cluster.release import COMPONENT
+from earwitness.wire.jobs.v1 import jobs_pb2
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "earwitness"
+BEFORE = ROOT / "tests" / "charts" / "earwitness-0.1.0.tgz"
+"""The chart of the version before, as `helm package` made it."""
+
 NAME = "ew"
+RECIPE = Path(os.environ.get("EW_CLUSTER_RECIPE", ROOT / "tests/cluster/recipe.yaml"))
+JOB_SECONDS = 3600.0
+COMPONENTS = ("queue", "weights", "jobs", "trainer", "rollout", "reward")
 POLL_SECONDS = 0.5
 PODS_SECONDS = 300.0
 """Longest wait for pods to be as they should: vLLM starts in 20 s on two idle cores, in minutes beside other work."""
@@ -50,19 +58,24 @@ def values() -> dict[str, Any]:
     return chosen
 
 
+def stage(job: jobs_pb2.Job) -> str:
+    """What a job is at."""
+    return f"{job.stage_type} {job.phase}"
+
+
 class Installed:
     """A release in a namespace of its own."""
 
-    def __init__(self, api: Api, namespace: str) -> None:
+    def __init__(self, api: Api, namespace: str, chart: Path = CHART) -> None:
         self.api = api
         self.namespace = namespace
         self.helm = helm.Config(kubeconfig_path=os.environ["KUBECONFIG"], namespace=namespace)
         self.installed_at = time.monotonic()
-        self.install()
+        self.install(chart)
 
-    def install(self) -> None:
+    def install(self, chart: Path = CHART) -> None:
         """`helm install`, also after an `uninstall`."""
-        self.helm.install(CHART, NAME, values(), namespace=self.namespace)
+        self.helm.install(chart, NAME, values(), namespace=self.namespace)
 
     def uninstall(self) -> None:
         """`helm uninstall`; returns when no pod is left."""
@@ -95,6 +108,22 @@ class Installed:
             return pods if len(pods) == count and all(p.ready for p in pods) else None
 
         return until(f"{count} ready pods of {component}", ready)
+
+    def all_ready(self) -> None:
+        """Returns when there is one ready pod of every component."""
+        for component in COMPONENTS:
+            self.wait_ready(component, 1)
+
+    def in_training(self, job: str, steps: int) -> jobs_pb2.Job:
+        """The job, once it has done `steps` steps of RL."""
+
+        def there() -> jobs_pb2.Job | None:
+            with Mesh.in_cluster(self.namespace) as client:
+                found = client.get(job)
+            assert found.state not in TERMINAL, f"ended too early: {state_name(found.state)} {found.reason}"
+            return found if stage(found) == "rl train" and found.step >= steps else None
+
+        return until(f"step {steps} of the RL stage", there, JOB_SECONDS)
 
     def delete_pod(self, component: str) -> str:
         """Delete one; returns its name."""

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from earwitness.client import Mesh
 from earwitness.cluster import Api
 from earwitness.errors import EarwitnessError
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from cluster_kit import Installed, until
+from cluster_kit import RECIPE, Installed, until
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +38,7 @@ def api() -> Api:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def namespace(api: Api) -> Iterator[str]:
     """A namespace of Pod Security level restricted."""
     name = f"ew-test-{secrets.token_hex(3)}"
@@ -48,7 +49,15 @@ def namespace(api: Api) -> Iterator[str]:
     until("the namespace to be gone", lambda: name not in {n.metadata.name for n in api.core.list_namespace().items})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mesh(api: Api, namespace: str) -> Installed:
     """The release; tests change it in the order in which they stand."""
     return Installed(api, namespace)
+
+
+@pytest.fixture(scope="module")
+def job(mesh: Installed) -> str:
+    """Id of the job, submitted as soon as the mesh lets one."""
+    mesh.wait_ready("jobs", 1)
+    with Mesh.in_cluster(mesh.namespace) as client:
+        return client.submit(RECIPE).job_id

@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 import helm_python as helm
 import pytest
 import yaml
-from cluster_kit import NAME, ROOT, Installed, until, values
+from cluster_kit import COMPONENTS, JOB_SECONDS, NAME, RECIPE, Installed, stage, until, values
 
 from earwitness.client import TERMINAL, Mesh, state_name
 from earwitness.cluster import scale
-from earwitness.wire.jobs.v1 import jobs_pb2
 
 FIRST_STEP_SECONDS = 180.0
 """From `helm install` to the first training step, once images are there."""
 
-JOB_SECONDS = 3600.0
-RECIPE = Path(os.environ.get("EW_CLUSTER_RECIPE", ROOT / "tests/cluster/recipe.yaml"))
-
-COMPONENTS = ("queue", "weights", "jobs", "trainer", "rollout", "reward")
-
 pytestmark = pytest.mark.timeout(JOB_SECONDS + 600)
-
-
-@pytest.fixture(scope="module")
-def job(mesh: Installed) -> str:
-    """Id of the job, submitted as soon as the mesh lets one."""
-    mesh.wait_ready("jobs", 1)
-    with Mesh.in_cluster(mesh.namespace) as client:
-        return client.submit(RECIPE).job_id
-
-
-def all_ready(mesh: Installed) -> None:
-    for component in COMPONENTS:
-        mesh.wait_ready(component, 1)
-
-
-def stage(job: jobs_pb2.Job) -> str:
-    return f"{job.stage_type} {job.phase}"
-
-
-def in_training(mesh: Installed, job: str, steps: int) -> jobs_pb2.Job:
-    """The job, once it has done `steps` more steps of RL than it had, however often it is asked."""
-
-    def there() -> jobs_pb2.Job | None:
-        with Mesh.in_cluster(mesh.namespace) as client:
-            found = client.get(job)
-        assert found.state not in TERMINAL, f"ended too early: {state_name(found.state)} {found.reason}"
-        return found if stage(found) == "rl train" and found.step >= steps else None
-
-    return until(f"step {steps} of the RL stage", there, JOB_SECONDS)
 
 
 def test_the_first_step_comes_within_three_minutes(mesh: Installed, job: str, record_property) -> None:
@@ -66,23 +29,23 @@ def test_the_first_step_comes_within_three_minutes(mesh: Installed, job: str, re
 
 
 def test_workers_join_and_leave_while_it_trains(mesh: Installed, job: str) -> None:
-    before = in_training(mesh, job, 1).step
+    before = mesh.in_training(job, 1).step
     assert scale(mesh.api, mesh.release, "rollout", 3).before == 1
     # A small cluster may have no room for all three; those that find room must join.
     until("a second rollout pod that is ready", lambda: sum(p.ready for p in mesh.pods("rollout")) >= 2)
     with Mesh.in_cluster(mesh.namespace) as client:
         until("two rollout workers in the mesh", lambda: sum(w.role == "rollout" for w in client.mesh().workers) >= 2)
-    in_training(mesh, job, before + 2)
+    mesh.in_training(job, before + 2)
     assert scale(mesh.api, mesh.release, "rollout", 1).before == 3
     mesh.wait_ready("rollout", 1)
 
 
 def test_pods_that_are_deleted_are_replaced_and_the_job_goes_on(mesh: Installed, job: str) -> None:
-    before = in_training(mesh, job, 1).step
+    before = mesh.in_training(job, 1).step
     gone = {mesh.delete_pod("rollout"), mesh.delete_pod("jobs")}
     there = {p.name for c in ("rollout", "jobs") for p in mesh.wait_ready(c, 1)}
     assert not gone & there
-    in_training(mesh, job, before + 1)
+    mesh.in_training(job, before + 1)
 
 
 def test_an_upgrade_keeps_the_size_that_was_scaled(mesh: Installed, job: str) -> None:
@@ -92,14 +55,14 @@ def test_an_upgrade_keeps_the_size_that_was_scaled(mesh: Installed, job: str) ->
     mesh.helm.rollback(NAME, version=1)
     assert mesh.size("rollout") == 2
     scale(mesh.api, mesh.release, "rollout", 1)
-    all_ready(mesh)
+    mesh.all_ready()
 
 
 def test_a_log_level_replaces_exactly_the_pods_that_read_it(mesh: Installed, job: str) -> None:
     before = mesh.identities()
     mesh.upgrade(reward={**values()["reward"], "logLevel": "debug"})
     until("another reward pod", lambda: mesh.identities().get("reward", before["reward"]) != before["reward"])
-    all_ready(mesh)
+    mesh.all_ready()
     after = mesh.identities()
     assert {name for name in before if before[name] != after[name]} == {"reward"}
 
@@ -114,25 +77,25 @@ def test_a_change_that_kubernetes_forbids_is_refused_and_touches_nothing(mesh: I
 def test_a_password_of_any_characters_opens_both_servers_in_the_middle_of_a_job(mesh: Installed, job: str) -> None:
     words = {"token": "another-token", "redis-password": "a/b c@d:e#f%41'\"\\$(HOME)"}
     mesh.api.core.create_namespaced_secret(mesh.namespace, {"metadata": {"name": "own"}, "stringData": words})
-    before = in_training(mesh, job, 1).step
+    before = mesh.in_training(job, 1).step
     mesh.upgrade(auth={"existingSecret": "own"})
-    all_ready(mesh)
-    in_training(mesh, job, before + 1)
+    mesh.all_ready()
+    mesh.in_training(job, before + 1)
     for component in COMPONENTS:
         for pod in mesh.pods(component):
             log = mesh.api.core.read_namespaced_pod_log(pod.name, mesh.namespace)
             assert words["redis-password"] not in log
     mesh.upgrade()
-    all_ready(mesh)
+    mesh.all_ready()
     mesh.api.core.delete_namespaced_secret("own", mesh.namespace)
 
 
 def test_a_mesh_that_is_installed_anew_goes_on_with_the_job(mesh: Installed, job: str) -> None:
-    before = in_training(mesh, job, 1).step
+    before = mesh.in_training(job, 1).step
     mesh.uninstall()
     mesh.install()
-    all_ready(mesh)
-    in_training(mesh, job, before + 1)
+    mesh.all_ready()
+    mesh.in_training(job, before + 1)
 
 
 def test_the_job_succeeds_and_the_ledger_is_exact(mesh: Installed, job: str) -> None:

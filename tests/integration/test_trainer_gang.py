@@ -38,7 +38,7 @@ class Pod:
 
     def __init__(self, index: int, rendezvous: int, listen: int, folder: Path) -> None:
         self._command = [
-            sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1",
+            sys.executable, "-m", "services.trainer.node", "--nnodes", "2", "--nproc-per-node", "1",
             "--rdzv-id", "ew", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{rendezvous}",
             "--rdzv-conf", f"join_timeout=120,is_host={int(index == 0)}", "--max-restarts", "100",
             # Pods have addresses of their own, which also put their ranks in order.

@@ -109,6 +109,23 @@ def test_only_what_is_switched_on_reaches_in(objects: list[Object], render: Call
     assert str(mark) not in str(policies_of(render({})))
 
 
+def test_ways_in_lead_to_the_service_s_port(render: Callable) -> None:
+    ways = {
+        "ingress": {"enabled": True, "host": "mesh.example.com"},
+        "gateway": {"enabled": True, "parentRefs": [{"name": "gw"}]},
+    }
+    objects = {
+        o["kind"]: o
+        for o in render({"jobs": {"service": {"port": 7171}, **ways}})
+        if o["metadata"]["name"] == "ew-jobs"
+    }
+    service = (objects["Service"]["metadata"]["name"], objects["Service"]["spec"]["ports"][0]["port"])
+    (path,) = objects["Ingress"]["spec"]["rules"][0]["http"]["paths"]
+    (backend,) = objects["GRPCRoute"]["spec"]["rules"][0]["backendRefs"]
+    assert (path["backend"]["service"]["name"], path["backend"]["service"]["port"]["number"]) == service
+    assert (backend["name"], backend["port"]) == service == ("ew-jobs", 7171)
+
+
 def test_port_and_metrics_numbers_are_those_of_the_pods(objects: list[Object], pods: Callable) -> None:
     containers = [c for pod in pods(objects).values() for c in pod["spec"]["containers"]]
     ports = {p["name"]: p["containerPort"] for c in containers for p in c.get("ports", [])}

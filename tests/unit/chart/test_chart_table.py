@@ -93,6 +93,8 @@ GOOD: dict[str, Object] = {
     },
     "variable with a dot": {"jobs": {"env": [{"name": "my.Var-1", "value": "x"}]}},
     "level of one service": {"trainer": {"logLevel": "debug"}},
+    "an Ingress": {"jobs": {"ingress": {"enabled": True, "host": "mesh.example.com", "className": "nginx"}}},
+    "a route": {"jobs": {"gateway": {"enabled": True, "parentRefs": [{"name": "gw"}], "hostnames": ["*.example.com"]}}},
     "forty characters": {"fullnameOverride": "a" * 40},
     "cores as numbers": {"jobs": {"resources": {"requests": {"cpu": 0.5}, "limits": {"cpu": 4}}}},
     "shared memory within the limit": memory("trainer", "8Gi", shmSize="7Gi"),
@@ -187,6 +189,9 @@ BAD: dict[str, tuple[Object, str]] = {
     "life in days": ({"tls": {"certManager": {"duration": "90d"}}}, "/tls/certManager/duration"),
     "no name among names": ({"tls": {"certManager": {"dnsNames": [""]}}}, "/tls/certManager/dnsNames/0"),
     "way of resolving that there is not": ({"jobs": {"dnsPolicy": "Cluster"}}, "/dnsPolicy"),
+    "an Ingress without a host": ({"jobs": {"ingress": {"enabled": True}}}, r"jobs\.ingress\.host is needed"),
+    "a host with a scheme": ({"jobs": {"ingress": {"host": "https://mesh.io"}}}, "/jobs/ingress/host"),
+    "a route of no Gateway": ({"jobs": {"gateway": {"enabled": True}}}, r"jobs\.gateway\.parentRefs is needed"),
     "41 characters": ({"fullnameOverride": "a" * 41}, "has 41 characters .* at most 40"),
 }
 
