@@ -24,6 +24,7 @@ from earwitness.jobs.preparing import active_job, prepare
 from earwitness.jobs.report import report_metrics, write_report
 from earwitness.jobs.states import State, Wish, next_action
 from earwitness.jobs.store import JobStore, LeadershipLost
+from earwitness.jobs.track import Tracking
 from earwitness.jobs.trainer import Trainer, TrainerGone
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue
@@ -108,7 +109,8 @@ class Runner:
                 stored, recipe, holder, self._store, self._queue, self._redis, self._trainer,
                 f"{self._name}-ready", self._log,
             )  # fmt: skip
-            await self._run_job(job)
+            async with Tracking(job):
+                await self._run_job(job)
 
     async def _run_job(self, job: RunningJob) -> None:
         """From wherever the job is to its end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,11 @@ from earwitness.recipe.schema.fields import Name, Seed, Strict, Uri
 from earwitness.recipe.schema.model import ModelConfig
 from earwitness.recipe.schema.sampling import ProbeData, Rewards
 from earwitness.recipe.stages import BEGINNING, AnyStage
+
+Tracker = Literal["tensorboard", "wandb", "mlflow"]
+
+DEFAULT_TRACKERS: tuple[Tracker, ...] = ("tensorboard",)
+"""Used where they are installed, without a word where they are not."""
 
 
 class Recipe(Strict):
@@ -30,6 +35,9 @@ class Recipe(Strict):
     """Synthesised data; provides `cold_start`, `train`, `eval`."""
     rewards: Rewards = Rewards()
     """How trajectories are rewarded."""
+    track: Annotated[list[Tracker], Field(max_length=3)] = Field(default_factory=lambda: list(DEFAULT_TRACKERS))
+    """Where figures, samples and settings go beside the report, files below `output`: tensorboard, where its package
+    is installed; wandb and mlflow if they are named."""
     stages: Annotated[list[AnyStage], Field(min_length=1, max_length=64)]
     """In order."""
 

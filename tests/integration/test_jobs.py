@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from jobs_kit import Mesh, check_ledgers, jobs_mesh, numbered_without_gaps, whole_recipe
+from jobs_kit import Mesh, check_ledgers, jobs_mesh, numbered_without_gaps, wait_for, whole_recipe
 
 from earwitness.cli.commands import app
 from earwitness.explain import explain
@@ -67,6 +67,9 @@ def test_a_whole_job_and_its_report(mesh: Mesh, recipe: dict) -> None:
     again = read_run(job.output_uri)
     assert again.steps == steps_of(events)
     assert again.report["provenance"]["data"].keys() == recipe["data"].keys()
+    tracked = Path(job.output_uri, "tracked.json")
+    wait_for("the trackers", lambda: json.loads(tracked.read_text())["sequence"] == len(events))
+    assert {run.name for run in Path(job.output_uri, "tensorboard").iterdir()} == {"1-sft", "3-mgrd", "4-rl", "job"}
     _reproduced(mesh, job.output_uri)
 
     told = explain(events)

@@ -38,14 +38,20 @@ def choose(groups: Sequence[wire.Group], count: int = CLIPS) -> list[wire.Group]
     return chosen[:count]
 
 
+def sound(audio_uri: str) -> tuple[bytes, np.ndarray]:
+    """The begin of a clip as WAV, and its samples. Raises InputError."""
+    samples = read_audio(audio_uri)[: int(LONGEST_SECONDS * SAMPLE_RATE)]
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    return buffer.getvalue(), samples
+
+
 def player(audio_uri: str) -> str:
     """The clip as HTML: its waveform and an audio element that holds the sound. Says so if it cannot be read."""
     try:
-        samples = read_audio(audio_uri)[: int(LONGEST_SECONDS * SAMPLE_RATE)]
+        wave, samples = sound(audio_uri)
     except InputError:
         return '<p class="quiet">the clip is no longer there</p>'
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-    data = base64.b64encode(buffer.getvalue()).decode()
+    data = base64.b64encode(wave).decode()
     peaks = [float(np.abs(part).max()) for part in np.array_split(samples, min(BARS, len(samples)))]
     return f'{waveform(peaks)}<audio controls preload="none" src="data:audio/wav;base64,{data}"></audio>'

@@ -105,8 +105,8 @@ def differences(first: Run, other: Run) -> list[Difference]:
 
 def settings(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """What is not the same in all jobs, of recipe and provenance, by dotted name: a value for each job."""
-    flat = [dict(_flat({"recipe": run.report["config"], "made": run.report["provenance"]})) for run in runs]
-    values = {name: [of.get(name) for of in flat] for name in sorted({name for of in flat for name in of})}
+    settings = [dict(flat({"recipe": run.report["config"], "made": run.report["provenance"]})) for run in runs]
+    values = {name: [of.get(name) for of in settings] for name in sorted({name for of in settings for name in of})}
     return {name: of for name, of in values.items() if len({repr(value) for value in of}) > 1}
 
 
@@ -128,10 +128,11 @@ def comparison(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What is in a tree of mappings and lists, by dotted name."""
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else None
     if items is None:
         yield name, value
         return
     for key, inner in items:
-        yield from _flat(inner, f"{name}.{key}" if name else str(key))
+        yield from flat(inner, f"{name}.{key}" if name else str(key))
