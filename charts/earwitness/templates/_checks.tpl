@@ -80,6 +80,9 @@
 {{- $values := include "ew.values" (dict "root" $root "component" $name) | fromYaml -}}
 {{- include "ew.checkComponent" (dict "root" $root "component" $name "values" $values) -}}
 {{- $gpus := int $values.gpu.count -}}
+{{- if and (gt $gpus 1) (contains "/mig-" $values.gpu.resource) -}}
+{{- fail (printf "%s.gpu: slices of GPUs cannot work together; expected a count of 1 with %s" $name $values.gpu.resource) -}}
+{{- end -}}
 {{- if and (eq $name "trainer") $gpus (ne $gpus (int $values.ranksPerNode)) -}}
 {{- fail (printf "trainer.gpu.count (%d) and trainer.ranksPerNode (%d) differ; expected one process for each GPU" $gpus (int $values.ranksPerNode)) -}}
 {{- end -}}
