@@ -29,6 +29,8 @@ def final_table(report: dict[str, float]) -> Table:
             table.add_row(row.replace("_", " "), *cells)
     if "accuracy.gain" in report:
         table.add_row("accuracy gained", "", _cell(report, "accuracy", "gain"), "")
+    if "accuracy.rl_gain" in report:
+        table.add_row("of that by RL", "", _cell(report, "accuracy", "rl_gain"), "")
     table.add_section()
     if "accuracy.n" in report:
         table.add_row("clips evaluated", "", f"{report['accuracy.n']:.0f}", "")

@@ -51,7 +51,9 @@ def test_a_whole_job_and_its_report(mesh: Mesh, recipe: dict) -> None:
     check_ledgers(mesh, job, recipe)
 
     report = json.loads(Path(job.output_uri, "report.json").read_text())
-    assert set(report["accuracy"]) == {"cold_start", "final", "final_without_audio", "n", "gain", "interval"}
+    milestones = {"cold_start", "distilled", "final", "final_without_audio"}
+    assert set(report["accuracy"]) == {*milestones, "n", "gain", "rl_gain", "interval"}
+    assert report["accuracy"]["distilled"] is not None and report["accuracy"]["rl_gain"] == 0
     assert report["accuracy"]["n"] == 24
     # Same prompts, same seed, and a stand-in that does not learn.
     assert report["accuracy"]["cold_start"] == report["accuracy"]["final"] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 MOST_REASONS = 20
 """Reasons why statements were not read, the most frequent first."""
+PASS_AT = (1, 4, 8, 16)
+"""Samples of which one has to be right."""
 UNREADABLE = "no answer"
 """Column of the confusion tables for responses without an answer."""
 
@@ -56,6 +59,19 @@ class Evaluation:
     def accuracy(self, kind: str | None = None) -> float | None:
         """Mean over prompts of the share of correct samples."""
         return mean(list(self.correct_by_prompt(kind).values()))
+
+    def pass_at(self) -> dict[str, float]:
+        """Mean chance over prompts that one of k samples is right, for k of PASS_AT as far as each prompt has them.
+
+        1 - C(n - c, k) / C(n, k) for c right of n, unbiased (Chen et al. 2021, equation 1).
+        """
+        counted = [(len(g.trajectories), sum(t.reward.correct for t in g.trajectories)) for g in self.groups]
+        least = min((n for n, _ in counted), default=0)
+        return {
+            str(k): sum(1 - math.comb(n - right, k) / math.comb(n, k) for n, right in counted) / len(counted)
+            for k in PASS_AT
+            if k <= least
+        }
 
     def supported_share(self) -> float | None:
         """Supported claims among those that the waveform could decide."""
@@ -112,10 +128,21 @@ def mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
+@dataclass(frozen=True)
+class Milestones:
+    """Evaluations that a report compares; None where there is none."""
+
+    cold_start: Evaluation | None = None
+    """The first of several."""
+    distilled: Evaluation | None = None
+    """The last before the last stage of RL."""
+    final: Evaluation | None = None
+    silent: Evaluation | None = None
+    """The final policy with nothing to hear."""
+
+
 def figures(
-    cold_start: Evaluation | None,
-    final: Evaluation | None,
-    silent: Evaluation | None,
+    of: Milestones,
     steps: Sequence[Mapping[str, float]],
     seconds: Mapping[str, float],
     install_seconds: float | None,
@@ -125,15 +152,21 @@ def figures(
 
     `seconds.total` is the job from its start to its report, plus the installation where that is known.
     """
-    both = (("cold_start", cold_start), ("final", final))
-    gain = _gain(cold_start, final)
-    passes = (*both, ("final_without_audio", silent))
-    accuracy: dict[str, Any] = {name: e.accuracy() if e else None for name, e in passes}
+    final = of.final
+    both = (("cold_start", of.cold_start), ("final", final))
+    gains = {"gain": _gain(of.cold_start, final), "rl_gain": _gain(of.distilled, final)}
+    passes = {
+        "cold_start": of.cold_start,
+        "distilled": of.distilled,
+        "final": final,
+        "final_without_audio": of.silent,
+    }
+    accuracy: dict[str, Any] = {name: e.accuracy() if e else None for name, e in passes.items()}
     accuracy["n"] = len(final.correct_by_prompt()) if final else 0
-    accuracy["gain"] = gain[0] if gain else None
+    accuracy |= {name: gain[0] if gain else None for name, gain in gains.items()}
     accuracy["interval"] = {
-        **{name: _interval(e) for name, e in passes},
-        "gain": list(gain[1]) if gain else None,
+        **{name: _interval(e) for name, e in passes.items()},
+        **{name: list(gain[1]) if gain else None for name, gain in gains.items()},
     }
     gaps = [s["logprob_gap.mean"] for s in steps if "logprob_gap.mean" in s]
     return {
@@ -149,7 +182,7 @@ def figures(
             **{part: seconds.get(part, 0.0) for part in STAGES},
             "total": total_seconds + (install_seconds or 0.0),
         },
-        "kinds": _kinds(dict(passes)),
+        "kinds": _kinds(passes),
         "prompts": {name: e.outcomes() if e else None for name, e in both},
     }
 

@@ -53,6 +53,7 @@ def _headline(report: Mapping[str, Any]) -> str:
     tiles = [
         tile("Accuracy gained", gain or "–", spread, lead=True),
         _before_after("Accuracy", accuracy["cold_start"], accuracy["final"], f"{accuracy['n']} held-out clips"),
+        *_by_reinforcement(accuracy),
         tile("Accuracy without audio", percent(accuracy["final_without_audio"]), "one second of silence instead"),
         _before_after("Supported claims", **report["supported_share"], note="of those the waveform decides"),
         _before_after("Coverage", **report["coverage"], note="of what is said of the sound has a verdict"),
@@ -64,6 +65,14 @@ def _headline(report: Mapping[str, Any]) -> str:
         ),
     ]
     return f'<section class="tiles">{"".join(tiles)}</section>'
+
+
+def _by_reinforcement(accuracy: Mapping[str, Any]) -> list[str]:
+    gain, interval = accuracy["rl_gain"], accuracy["interval"]["rl_gain"]
+    if gain is None or interval is None:
+        return []
+    spread = f"95 % interval {points(interval[0])} to {points(interval[1])}"
+    return [tile("Of that by RL", f"{points(gain)} points", spread)]
 
 
 def _before_after(label: str, cold_start: float | None, final: float | None, note: str) -> str:

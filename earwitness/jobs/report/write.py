@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from earwitness import artifacts
 from earwitness.jobs.context import RunningJob
+from earwitness.jobs.phases import Phase
 from earwitness.jobs.preparing import think_end
 from earwitness.jobs.report.compare import REPORT, STEPS, steps_to
-from earwitness.jobs.report.figures import Evaluation, figures, thinking
+from earwitness.jobs.report.figures import Evaluation, Milestones, figures, thinking
 from earwitness.jobs.report.page import render
 from earwitness.jobs.report.provenance import provenance
+from earwitness.recipe.schema.reinforcement import Reinforcement
 from earwitness.series import steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 
@@ -57,13 +59,21 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     silent = [evaluation for evaluation, control in evaluations if control]
     cold_start = sounding[0] if len(sounding) > 1 else None
     final = sounding[-1] if sounding else None
+    distilled = _before_reinforcement(job, sounding)
     steps = steps_of(events)
     taken = [step for of in steps.values() for step in of.values()]
     total = time.time() - record.started_at
     report: dict[str, Any] = {
-        **figures(cold_start, final, silent[-1] if silent else None, taken, record.seconds, _install_seconds(), total),
+        **figures(
+            Milestones(cold_start, distilled, final, silent[-1] if silent else None),
+            taken,
+            record.seconds,
+            _install_seconds(),
+            total,
+        ),
         "evaluations": {e.name: e.accuracy() for e in sounding},
         "samples": {"cold_start": cold_start.file if cold_start else "", "final": final.file if final else ""},
+        "pass_at": {e.name: e.pass_at() for e in sounding},
         "thinking": thinking(bounded),
         "ledger": record.ledgers,
         "provenance": provenance(job.recipe.data),
@@ -93,6 +103,18 @@ def _evaluations(job: RunningJob) -> list[tuple[Evaluation, bool]]:
             evaluation = Evaluation(name, groups, end, file, stage.think_tokens(phase.name))
             found.append((evaluation, stage.controls(phase.name)))
     return found
+
+
+def _before_reinforcement(job: RunningJob, sounding: Sequence[Evaluation]) -> Evaluation | None:
+    """The last evaluation before the last stage that reinforces, if there is one after it."""
+    reinforced = [p.slug for p in job.phases if p.stage_type and _reinforces(job, p)]
+    slugs = [phase.slug for phase in job.phases]
+    before = [e for e in sounding if reinforced and slugs.index(Path(e.file).stem) < slugs.index(reinforced[-1])]
+    return before[-1] if before and before[-1] is not sounding[-1] else None
+
+
+def _reinforces(job: RunningJob, phase: Phase) -> bool:
+    return isinstance(job.recipe.stages[phase.stage_index].training(phase.name), Reinforcement)
 
 
 def _install_seconds() -> float | None:

@@ -12,7 +12,7 @@ from earwitness.cli.commands import app
 from earwitness.errors import InputError
 from earwitness.jobs.report.compare import ALL, differences, read_run, settings, steps_from, steps_to
 from earwitness.jobs.report.compare_page import render_comparison
-from earwitness.jobs.report.figures import Evaluation, figures
+from earwitness.jobs.report.figures import Evaluation, Milestones, figures
 from earwitness.jobs.report.provenance import checksum, commit, provenance
 from earwitness.recipe.load import read_recipe
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -32,7 +32,7 @@ def folder_of(folder: Path, right: list[bool], question: str = "Up?", **config: 
         groups.append(group)
     final = Evaluation("after", groups, [9], "samples/after.jsonl")
     report = {
-        **figures(None, final, None, [], {}, None, 1.0),
+        **figures(Milestones(final=final), [], {}, None, 1.0),
         "samples": {"cold_start": "", "final": final.file},
         "provenance": provenance({}),
         "job": {"job_id": folder.name},

@@ -4,6 +4,7 @@ import html
 import random
 import re
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness.jobs.report.clips import choose
-from earwitness.jobs.report.figures import Evaluation, figures, thinking
+from earwitness.jobs.report.figures import Evaluation, Milestones, figures, thinking
 from earwitness.jobs.report.page import render
 from earwitness.jobs.report.provenance import provenance
 from earwitness.jobs.report.stats import paired_gain, wilson
@@ -42,7 +43,10 @@ def evaluation(name: str, correct: list[list[bool]], **reward: object) -> Evalua
 
 def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
     return {
-        **figures(cold_start, final, None, [{"logprob_gap.mean": 1e-4}], {"sft": 2.0, "prepare": 1.0}, 60.0, 10.0),
+        **figures(
+            Milestones(cold_start, cold_start, final), [{"logprob_gap.mean": 1e-4}],
+            {"sft": 2.0, "prepare": 1.0}, 60.0, 10.0,
+        ),
         "ledger": {"run": {"used": 3}}, "job": {"job_id": "j", "name": "n"}, "config": {"name": "n"},
         "provenance": provenance({}), "thinking": [],
     }  # fmt: skip
@@ -80,6 +84,8 @@ def test_figures_of_known_groups() -> None:
     report = report_of(cold_start, final)
     accuracy = report["accuracy"]
     assert (accuracy["cold_start"], accuracy["final"], accuracy["gain"], accuracy["n"]) == (0.25, 0.75, 0.5, 2)
+    assert (accuracy["distilled"], accuracy["rl_gain"]) == (0.25, 0.5)
+    assert accuracy["interval"]["rl_gain"] == accuracy["interval"]["gain"]
     assert accuracy["final_without_audio"] is None
     assert report["supported_share"] == {"cold_start": 0.25, "final": 0.75}
     assert report["surrogate_share"] == {"cold_start": 1.0, "final": 0.0}
@@ -87,7 +93,7 @@ def test_figures_of_known_groups() -> None:
     assert report["logprob_gap"] == 1e-4
     rest = {"mgrd": 0.0, "rl": 0.0, "dpo": 0.0, "eval": 0.0}
     assert report["seconds"] == {"install": 60.0, "sft": 2.0, **rest, "total": 70.0}
-    of_accuracy = {"n": 1, "cold_start": 0.5, "final": 1.0, "final_without_audio": None}
+    of_accuracy = {"n": 1, "cold_start": 0.5, "distilled": 0.5, "final": 1.0, "final_without_audio": None}
     assert report["kinds"]["k0"] == {**of_accuracy, "coverage": None}
     assert final.confusion()["k1"]["up"] == {"down": 1, "up": 1}
 
@@ -187,3 +193,14 @@ def test_what_thinking_is_worth_is_listed_and_drawn() -> None:
     page = render({**report_of(None, bounded[0]), "thinking": points}, {}, bounded, None, bounded[0])
     assert "What thinking is worth" in page and "<polyline" in page
     assert "What thinking is worth" not in render(report_of(None, bounded[0]), {}, bounded[:1], None, bounded[0])
+
+
+@given(right=st.lists(st.integers(0, 8), min_size=1, max_size=6))
+def test_pass_at_k_is_the_mean_over_all_choices_of_k_samples(right: list[int]) -> None:
+    of = evaluation("x", [[number < count for number in range(8)] for count in right])
+    found = of.pass_at()
+    assert set(found) == {"1", "4", "8"}
+    for k, share in found.items():
+        chosen = [[any(n < count for n in some) for some in combinations(range(8), int(k))] for count in right]
+        assert share == pytest.approx(sum(sum(c) / len(c) for c in chosen) / len(chosen))
+    assert evaluation("y", [[True]]).pass_at() == {"1": 1.0}
