@@ -132,6 +132,11 @@ class IndexedManifest(Sequence[Example]):
         self.close()
 
 
+def indexed(uri: str) -> IndexedManifest:
+    """The manifest's examples, each read when it is asked for. Raises ManifestError. Reads the whole file once."""
+    return IndexedManifest(uri, index_manifest(uri, lambda _: None, lambda _: None, check_audio=False))
+
+
 def write_index(uri: str, offsets: Offsets) -> None:
     """Writes the offsets to a file; a reader sees the old one or the new one."""
     artifacts.write_bytes(uri, offsets.astype("<u8").tobytes())

@@ -10,8 +10,7 @@ import torch
 from vllm.config.weight_transfer import WeightTransferConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 
-from earwitness.errors import InputError
-from earwitness.local.gpus import VISIBLE
+from earwitness.local.gpus import require_found
 from rollout.config import as_ours
 from rollout.contract import BLOCK_TOKENS, EngineConfig
 from rollout.parent import WORKER_PID
@@ -37,8 +36,7 @@ def environment(config: EngineConfig) -> dict[str, str]:
     # The newer model runner, which is vLLM's choice on GPUs only, is another sampler than the one that is tested here.
     variables["VLLM_USE_V2_MODEL_RUNNER"] = "0"
     if not torch.cuda.is_available():
-        if chosen := os.environ.get(VISIBLE):
-            raise InputError(VISIBLE, f"is {chosen!r}, but CUDA finds no GPU", "GPUs that are there; empty for the CPU")
+        require_found(0)
         variables |= {
             # One process less to start: the worker lives in the engine's process, not beside it.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",

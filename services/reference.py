@@ -27,6 +27,7 @@ from earwitness.wire.reference.v1 import reference_pb2, reference_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.entry import process
 from trainer.frozen import FrozenPolicy
+from trainer.ranks.parallel import require_gpus
 
 TAKE = 4
 """Groups taken at a time."""
@@ -131,6 +132,7 @@ async def settle(queue: AsyncQueue, reference: Reference, name: str, taken: Take
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM."""
+    require_gpus()
     log = get_logger("reference").bind(name=settings.name)
     redis = await connect_async(settings.queue_url, Patience(log))
     reference = Reference(number(os.environ, "EW_REFERENCE_THREADS", 1, 1024, least=1))

@@ -14,7 +14,7 @@ from earwitness.chat import think_end_ids
 from earwitness.errors import InputError
 from earwitness.families.architecture import read_architecture
 from earwitness.log import Logger
-from earwitness.manifest import read_manifest
+from earwitness.manifest_index import IndexedManifest, indexed
 from earwitness.queue import Queue
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
@@ -34,8 +34,8 @@ from trainer.ranks.agreement import agree
 from trainer.rl.ready import ReadyGroups
 from trainer.rl.reinforce import reinforce
 from trainer.rl.workers import Workers
-from trainer.tuning.examples import Examples, load_tokenizer
-from trainer.tuning.preference import Pair, pairs_in, prefer, with_reference
+from trainer.tuning.examples import Examples, Rendering, load_tokenizer
+from trainer.tuning.preference import pairs_in, prefer, with_reference
 from trainer.tuning.supervised import tune
 
 TUNE_CHECKPOINTS = 2
@@ -120,20 +120,24 @@ class PhaseRun:
         return progress
 
     def _tune(self, config: Tune | PreferenceTune, checkpoint: Checkpoint | None, driver: Driver) -> bool:
-        mels = MelCache(self._architecture.audio.n_mels)
-        examples = agree(self._examples, config, mels)
-        policy = self._learner(config.optimizer, config.steps)
-        pairs: list[Pair] = []
-        if isinstance(config, PreferenceTune):
-            pairs = agree(pairs_in, read_manifest(self._request.manifest_uri), examples.row)
-            pairs = with_reference(policy, pairs, mels, config)  # before the policy is that of a checkpoint
-        learners = _restored(Learners(policy), checkpoint)
-        done = driver.progress.step
-        if isinstance(config, PreferenceTune):
-            steps = prefer(policy, pairs, mels, config, done, seed=self._recipe.seed)
-        else:
-            steps = tune(policy, examples, mels, config, done)
-        return driver.run(steps, config, learners)
+        mels, done = MelCache(self._architecture.audio.n_mels), driver.progress.step
+        with closing(agree(indexed, self._request.manifest_uri)) as manifest:
+            rendering = Rendering(
+                load_tokenizer(self._weights),
+                mels,
+                family=self._architecture.family,
+                max_positions=self._architecture.decoder.max_positions,
+            )
+            if isinstance(config, PreferenceTune):
+                pairs = agree(pairs_in, manifest, rendering.row)
+                policy = self._learner(config.optimizer, config.steps)
+                pairs = with_reference(policy, pairs, mels, config)  # before the policy is that of a checkpoint
+                steps = prefer(policy, pairs, mels, config, done, seed=self._recipe.seed)
+            else:
+                examples = agree(self._examples, config, manifest, rendering)
+                policy = self._learner(config.optimizer, config.steps)
+                steps = tune(policy, examples, mels, config, done)
+            return driver.run(steps, config, _restored(Learners(policy), checkpoint))
 
     def _train(self, stage: Reinforcement, checkpoint: Checkpoint | None, driver: Driver) -> bool:
         mels = MelCache(self._architecture.audio.n_mels)
@@ -192,16 +196,13 @@ class PhaseRun:
         )
         return Learner(module, optimizer, planned, distributed_optimizer=model.distributed_optimizer)
 
-    def _examples(self, config: Tune | PreferenceTune, mels: MelCache) -> Examples:
+    def _examples(self, config: Tune, manifest: IndexedManifest, rendering: Rendering) -> Examples:
         return Examples(
-            read_manifest(self._request.manifest_uri),
-            load_tokenizer(self._weights),
-            mels,
-            family=self._architecture.family,
+            manifest,
+            rendering,
             batch_size=config.batch_size,
-            max_positions=self._architecture.decoder.max_positions,
             seed=self._recipe.seed,
-            curriculum=config.curriculum if isinstance(config, Tune) else None,
+            curriculum=config.curriculum,
         )
 
     def _connect(self, lineage: str) -> tuple[Queue | None, WeightPart, WeightPublisher | None]:

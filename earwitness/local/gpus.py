@@ -27,14 +27,28 @@ def gpus_here(
     Raises InputError if it chooses a GPU that is not there: CUDA would leave it out, and all behind it, in silence.
     """
     listed = _listed(program)
-    chosen = environ.get(VISIBLE)
-    if chosen is None:
+    names = _named(environ)
+    if names is None:
         # A container may have /dev/nvidia5 only: CUDA counts what there is from 0.
         return _usable(listed) or tuple(str(i) for i, _ in enumerate(devices.glob("nvidia[0-9]*")))
-    names = [name.strip() for name in chosen.split(",")]
-    if names[0] in ("", "-1", "none", "void", "NoDevFiles"):
-        return ()
     return tuple(_known(name, listed) for name in names)
+
+
+def require_found(found: int, environ: Mapping[str, str] = os.environ) -> None:
+    """Raises InputError if `environ` names more GPUs than CUDA has found: it would compute elsewhere in silence."""
+    names = _named(environ) or ()
+    if len(names) > found:
+        problem = f"is {environ[VISIBLE]!r}, but CUDA finds {f'only {found} of them' if found else 'no GPU'}"
+        raise InputError(VISIBLE, problem, "GPUs that are there; empty for the CPU")
+
+
+def _named(environ: Mapping[str, str]) -> list[str] | None:
+    """What `environ` chooses, which may be no GPU at all; None if it says nothing."""
+    chosen = environ.get(VISIBLE)
+    if chosen is None:
+        return None
+    names = [name.strip() for name in chosen.split(",")]
+    return [] if names[0] in ("", "-1", "none", "void", "NoDevFiles") else names
 
 
 def _listed(program: str) -> list[tuple[str, list[str]]]:
@@ -65,7 +79,7 @@ def _known(name: str, listed: list[tuple[str, list[str]]]) -> str:
     """`name` as vLLM and CUDA both take it: a whole UUID, where it is the beginning of one."""
     if not listed:
         return name
-    if name.isdigit() and int(name) < len(listed):
+    if re.fullmatch(r"[0-9]{1,9}", name) and int(name) < len(listed):
         return name
     everything = [uuid for gpu, slices in listed for uuid in (gpu, *slices)]
     matching = [uuid for uuid in everything if uuid.startswith(name)] if name.startswith(("GPU-", "MIG-")) else []

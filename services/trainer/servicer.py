@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from earwitness.chat import render_prompt, render_response
 from earwitness.errors import InputError
 from earwitness.families.architecture import read_architecture
 from earwitness.families.toy import TOKENS
-from earwitness.manifest import Example, read_manifest
+from earwitness.manifest import Example
+from earwitness.manifest_index import indexed
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
 from earwitness.settings import Settings
@@ -99,7 +101,8 @@ def _traces(recipe: Recipe) -> Iterator[Example]:
     for data in dict.fromkeys([*supervised, *recipe.data]):
         if data not in recipe.data:
             raise InputError(f"data.{data}", "is not known", "the manifest that the toy's tokenizer learns from")
-        yield from (example for example in read_manifest(recipe.data[data]) if example.reasoning)
+        with closing(indexed(recipe.data[data])) as examples:
+            yield from (example for example in examples if example.reasoning)
 
 
 def _text(example: Example) -> str:

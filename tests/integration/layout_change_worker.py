@@ -22,7 +22,7 @@ from trainer.learner import Learner
 from trainer.mels import MelCache
 from trainer.model.build import build_policy
 from trainer.ranks import parallel
-from trainer.tuning.examples import Examples, load_tokenizer
+from trainer.tuning.examples import Examples, Rendering, load_tokenizer
 from trainer.tuning.supervised import tune
 
 
@@ -35,14 +35,8 @@ def continue_at(settings: dict, tensor: int, pipeline: int, distributed: bool, s
     module = build_policy(settings["model"])
     learner = Learner(module, config.optimizer, config.steps, distributed_optimizer=distributed)
     mels = MelCache(128)
-    examples = Examples(
-        read_manifest(settings["manifest"]),
-        load_tokenizer(settings["model"]),
-        mels,
-        batch_size=config.batch_size,
-        max_positions=256,
-        seed=1,
-    )
+    rendering = Rendering(load_tokenizer(settings["model"]), mels, max_positions=256)
+    examples = Examples(read_manifest(settings["manifest"]), rendering, batch_size=config.batch_size, seed=1)
     checkpoints = Checkpoints(out, 3, get_logger("trainer"))
     progress = Progress()
 

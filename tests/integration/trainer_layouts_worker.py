@@ -33,7 +33,7 @@ from trainer.ranks import parallel
 from trainer.rl.groups import Sample, samples_of
 from trainer.rl.reinforce import reinforce
 from trainer.steps import Steps
-from trainer.tuning.examples import Examples, load_tokenizer
+from trainer.tuning.examples import Examples, Rendering, load_tokenizer
 from trainer.tuning.preference import Pair, prefer
 from trainer.tuning.supervised import tune
 
@@ -100,8 +100,8 @@ class Layout:
     def sft(self, control: Recorder) -> list[Learner]:
         config = Tune(steps=STEPS, batch_size=8, optimizer=OPTIMIZER, **self._cut)
         examples = read_manifest(self._manifest)
-        tokenizer = load_tokenizer(self._model)
-        rows = Examples(examples, tokenizer, self._mels, batch_size=8, max_positions=256, seed=1)
+        rendering = Rendering(load_tokenizer(self._model), self._mels, max_positions=256)
+        rows = Examples(examples, rendering, batch_size=8, seed=1)
         learner = self.learner()
         control.follow(tune(learner, rows, self._mels, config, 0))
         return [learner]

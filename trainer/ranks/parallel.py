@@ -11,16 +11,24 @@ import torch.distributed as dist
 from megatron.core import parallel_state, tensor_parallel
 
 from earwitness.errors import InputError
+from earwitness.local.gpus import require_found
 
 TIMEOUT = timedelta(minutes=30)
 """A collective that waits longer means a dead rank; loading a large model can take minutes."""
 
 
+def require_gpus() -> None:
+    """Raises InputError if CUDA does not find the GPUs that are named: the CPU is no substitute unasked."""
+    require_found(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+
+
 def initialize(tensor_parallel_size: int, pipeline_parallel_size: int, seed: int = 1) -> None:
     """Joins torch.distributed (environment of torchrun; alone if there is none) and lays out the ranks.
 
-    Calling it again with the same layout changes nothing; another layout replaces the old one.
+    Calling it again with the same layout changes nothing; another layout replaces the old one. Raises InputError if
+    the layout does not fit the ranks, or CUDA does not find the GPUs that are named.
     """
+    require_gpus()
     if not torch.cuda.is_available():
         from trainer.ranks import cpu  # not where CUDA is: it replaces parts of torch
 

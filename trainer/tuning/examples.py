@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from earwitness.chat import question_text, render_prompt, render_response
@@ -20,6 +22,8 @@ from trainer.tuning.curriculum import Lessons
 WINDOW_BATCHES = 8
 """Examples are sorted by length within this many batches of the shuffled order: rows of a batch need little padding,
 and which examples meet in a batch still changes from epoch to epoch."""
+READ_AT_ONCE = 1_000
+"""Examples in memory while lengths are counted: enough for the tokenizer to work on several cores."""
 
 
 def load_tokenizer(model_dir: str | Path) -> Tokenizer:
@@ -30,44 +34,14 @@ def load_tokenizer(model_dir: str | Path) -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
-class Examples:
-    """The examples of a supervised phase."""
+class Rendering:
+    """Makes rows of examples: the tokens that a model of one family reads and is to write."""
 
-    def __init__(
-        self,
-        examples: Sequence[Example],
-        tokenizer: Tokenizer,
-        mels: Mels,
-        *,
-        family: Family = MADE,
-        batch_size: int,
-        max_positions: int,
-        seed: int,
-        curriculum: Curriculum | None = None,
-    ) -> None:
-        self._examples = examples
+    def __init__(self, tokenizer: Tokenizer, mels: Mels, *, family: Family = MADE, max_positions: int) -> None:
         self._tokenizer = tokenizer
         self._mels = mels
         self._family = family
-        self._batch_size = min(batch_size, len(examples))
         self._max_positions = max_positions
-        self._seed = seed
-        texts = [question_text(e.prompt) + (e.reasoning or "") for e in examples]
-        self._lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
-        self._epoch: tuple[int, list[list[int]]] = (-1, [])
-        kinds = [example.prompt.kind for example in examples]
-        self._lessons = Lessons(curriculum, kinds, self._batch_size, seed) if curriculum else None
-
-    def batch(self, step: int) -> list[Row]:
-        """The rows of update `step` (from 1), over all ranks: the same however often and in whatever order asked."""
-        lessons = self._lessons.steps if self._lessons else 0
-        if self._lessons and step <= lessons:
-            return [self.row(self._examples[index]) for index in self._lessons.batch(step)]
-        per_epoch = len(self._examples) // self._batch_size
-        epoch, position = divmod(step - lessons - 1, per_epoch)
-        if self._epoch[0] != epoch:
-            self._epoch = (epoch, self._order(epoch))
-        return [self.row(self._examples[index]) for index in self._epoch[1][position]]
 
     def row(self, example: Example) -> Row:
         """One example. Raises InputError if it is longer than the model can read."""
@@ -81,18 +55,66 @@ class Examples:
             raise InputError(f"example {example.prompt.id}", problem, f"at most {self._max_positions} together")
         return Row(np.array(prompt + response, dtype=np.int64), len(prompt), clip, f"example {example.prompt.id}")
 
-    def _order(self, epoch: int) -> list[list[int]]:
-        """Batches of indices; the examples that do not fill the last batch wait for another epoch's shuffle."""
-        random = np.random.default_rng([self._seed, epoch])
-        shuffled = random.permutation(len(self._examples)).tolist()
-        whole = len(shuffled) // self._batch_size * self._batch_size
-        window = WINDOW_BATCHES * self._batch_size
-        batches = []
-        for start in range(0, whole, window):
-            ordered = sorted(shuffled[start : min(start + window, whole)], key=self._lengths.__getitem__)
-            cut = [ordered[at : at + self._batch_size] for at in range(0, len(ordered), self._batch_size)]
-            batches += [cut[index] for index in random.permutation(len(cut))]
-        return batches
+    def text_lengths(self, examples: Sequence[Example]) -> list[int]:
+        """Tokens of question and reasoning: what tells long rows from short ones without a look at the clip."""
+        texts = [question_text(e.prompt) + (e.reasoning or "") for e in examples]
+        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
 
     def _encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+
+class Examples:
+    """The examples of a supervised phase. What is kept of each is its length and its kind: millions fit in memory."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        rendering: Rendering,
+        *,
+        batch_size: int,
+        seed: int,
+        curriculum: Curriculum | None = None,
+    ) -> None:
+        """`examples` are read once here, and again one by one as their turn comes."""
+        self._examples = examples
+        self._rendering = rendering
+        self._batch_size = min(batch_size, len(examples))
+        self._seed = seed
+        self._lengths = np.empty(len(examples), dtype=np.int32)
+        kinds: list[str] = []
+        for start in range(0, len(examples), READ_AT_ONCE):
+            part = examples[start : start + READ_AT_ONCE]
+            self._lengths[start : start + len(part)] = rendering.text_lengths(part)
+            if curriculum:
+                kinds += [sys.intern(example.prompt.kind) for example in part]
+        self._epoch: tuple[int, list[NDArray[np.int64]]] = (-1, [])
+        self._lessons = Lessons(curriculum, kinds, self._batch_size, seed) if curriculum else None
+
+    def batch(self, step: int) -> list[Row]:
+        """The rows of update `step` (from 1), over all ranks: the same however often and in whatever order asked."""
+        lessons = self._lessons.steps if self._lessons else 0
+        if self._lessons and step <= lessons:
+            return self._rows(self._lessons.batch(step))
+        per_epoch = len(self._examples) // self._batch_size
+        epoch, position = divmod(step - lessons - 1, per_epoch)
+        if self._epoch[0] != epoch:
+            self._epoch = (epoch, self._order(epoch))
+        return self._rows(self._epoch[1][position])
+
+    def _rows(self, indices: Iterable[int]) -> list[Row]:
+        return [self._rendering.row(self._examples[int(index)]) for index in indices]
+
+    def _order(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Batches of indices; the examples that do not fill the last batch wait for another epoch's shuffle."""
+        random = np.random.default_rng([self._seed, epoch])
+        shuffled = random.permutation(len(self._examples))
+        whole = len(shuffled) // self._batch_size * self._batch_size
+        window = WINDOW_BATCHES * self._batch_size
+        batches: list[NDArray[np.int64]] = []
+        for start in range(0, whole, window):
+            part = shuffled[start : min(start + window, whole)]
+            ordered = part[np.argsort(self._lengths[part], kind="stable")]
+            cut = ordered.reshape(-1, self._batch_size)
+            batches += [cut[index] for index in random.permutation(len(cut))]
+        return batches

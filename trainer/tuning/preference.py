@@ -64,7 +64,8 @@ def pairs_in(examples: Sequence[Example], row: Callable[[Example], Row]) -> list
     if len(examples) % 2:
         raise InputError("pairs", f"{len(examples)} lines", "an even number: chosen, rejected, chosen, rejected, ...")
     pairs = []
-    for chosen, rejected in zip(examples[0::2], examples[1::2], strict=True):
+    for place in range(0, len(examples), 2):
+        chosen, rejected = examples[place], examples[place + 1]
         if chosen.prompt.question != rejected.prompt.question or chosen.prompt.audio_uri != rejected.prompt.audio_uri:
             raise InputError(f"pairs, {chosen.prompt.id}", f"is followed by {rejected.prompt.id}", "the same prompt")
         pairs.append(Pair(row(chosen), row(rejected)))

@@ -10,7 +10,7 @@ import pytest
 
 from earwitness.errors import InputError
 from earwitness.local import control, plan, supervisor
-from earwitness.local.gpus import gpus_here
+from earwitness.local.gpus import gpus_here, require_found
 from earwitness.local.placement import PERCENT, Placement
 from earwitness.local.plan import Options
 from earwitness.local.state import Scale, read_scale, write_scale
@@ -82,10 +82,26 @@ def test_what_a_person_chooses_is_kept(machine: Machine, chosen: str, names: tup
     assert gpus_here(**machine(slices=3, CUDA_VISIBLE_DEVICES=chosen)) == names
 
 
-@pytest.mark.parametrize("chosen", ["8", "0,1,99", "GPU-ff", "GPU-", "MIG-ff", "0;1", "all"])
+@pytest.mark.parametrize("chosen", ["8", "²", "9" * 5000, "0,1,99", "GPU-ff", "GPU-", "MIG-ff", "0;1", "all"])
 def test_a_gpu_that_is_not_there_is_refused(machine: Machine, chosen: str) -> None:
     with pytest.raises(InputError, match=r"CUDA_VISIBLE_DEVICES: .* is no GPU of this machine"):
         gpus_here(**machine(CUDA_VISIBLE_DEVICES=chosen))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found", "problem"),
+    [
+        ("5", 0, "CUDA finds no GPU"), ("0,1", 1, "CUDA finds only 1 of them"), ("²", 0, "CUDA finds no GPU"),
+        (UUIDS[0], 0, "no GPU"), (None, 0, ""), ("", 0, ""), ("-1", 0, ""), ("none", 0, ""), ("0,1", 2, ""),
+    ],
+)  # fmt: skip
+def test_what_is_named_and_not_found_is_refused(chosen: str | None, found: int, problem: str) -> None:
+    environ = {} if chosen is None else {"CUDA_VISIBLE_DEVICES": chosen}
+    if problem:
+        with pytest.raises(InputError, match=problem):
+            require_found(found, environ)
+    else:
+        require_found(found, environ)
 
 
 def test_a_driver_that_does_not_answer_is_no_gpu_list(machine: Machine, tmp_path: Path) -> None:

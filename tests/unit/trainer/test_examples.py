@@ -1,20 +1,25 @@
+import gc
+import tracemalloc
+from contextlib import closing
+
 import numpy as np
 import pytest
 
 from earwitness.chat import render_prompt, render_response
 from earwitness.errors import InputError
 from earwitness.families.step_audio import AUDIO_PATCH, audio_tokens
-from earwitness.manifest import Example
+from earwitness.manifest import Example, write_manifest
+from earwitness.manifest_index import indexed
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.model.toy import train_tokenizer
-from trainer.tuning.examples import Examples, load_tokenizer
+from trainer.tuning.examples import Examples, Rendering, load_tokenizer
 
 COUNT = 50
 
 
 def example(index: int, clip: str = "") -> Example:
     prompt = trajectory_pb2.Prompt(id=f"e{index}", question="How many?", choices=["one", "two"], answer="two")
-    prompt.audio_uri = clip
+    prompt.audio_uri, prompt.verifier = clip, trajectory_pb2.VERIFIER_CHOICE
     return Example(prompt, "I hear a beep." * (index % 5 + 1))
 
 
@@ -24,9 +29,8 @@ def tokenizer():
 
 
 def make(tokenizer, count=COUNT, batch_size=8, seed=1, max_positions=512):
-    return Examples(
-        [example(i) for i in range(count)], tokenizer, {}, batch_size=batch_size, max_positions=max_positions, seed=seed
-    )
+    rendering = Rendering(tokenizer, {}, max_positions=max_positions)
+    return Examples([example(i) for i in range(count)], rendering, batch_size=batch_size, seed=seed)
 
 
 def texts(examples, steps):
@@ -37,7 +41,7 @@ def test_a_row_is_the_rendered_prompt_and_response(tokenizer):
     frames = 100
     mels = {"clip.wav": np.zeros((128, frames), dtype=np.float32)}
     heard = example(0, "clip.wav")
-    row = Examples([heard], tokenizer, mels, batch_size=1, max_positions=512, seed=0).row(heard)
+    row = Rendering(tokenizer, mels, max_positions=512).row(heard)
     n = audio_tokens(frames)
     text = render_prompt(heard.prompt, n) + render_response(heard.reasoning, "two")
     assert row.tokens.tolist() == tokenizer.encode(text, add_special_tokens=False).ids
@@ -72,6 +76,30 @@ def test_fewer_examples_than_a_batch_make_a_smaller_batch(tokenizer):
 def test_an_example_that_does_not_fit_is_named(tokenizer):
     with pytest.raises(InputError, match=r"example e0: .* prompt and .* response tokens; expected at most 10"):
         make(tokenizer, count=1, max_positions=10).batch(1)
+
+
+def test_a_manifest_is_not_held_in_memory(tokenizer, tmp_path):
+    """Of 4,000 examples with 2 kB of reasoning each, 8 MB, next to nothing is kept, whichever are asked for."""
+    path, trace = str(tmp_path / "m.jsonl"), "I hear a beep. " * 133
+    write_manifest(path, (Example(example(i).prompt, f"{i} {trace}") for i in range(4000)))
+    with closing(indexed(path)) as manifest:
+        gc.collect()
+        tracemalloc.start()
+        examples = Examples(manifest, Rendering(tokenizer, {}, max_positions=8192), batch_size=8, seed=1)
+        names = {row.name for step in (1, 250, 500) for row in examples.batch(step)}
+        gc.collect()
+        kept, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert len(names) == 24
+    assert kept < 1_000_000 and peak < 8_000_000, (kept, peak)
+
+
+def test_a_manifest_read_line_by_line_gives_the_same_batches(tokenizer, tmp_path):
+    path = str(tmp_path / "m.jsonl")
+    write_manifest(path, (example(i) for i in range(COUNT)))
+    with closing(indexed(path)) as manifest:
+        lazily = Examples(manifest, Rendering(tokenizer, {}, max_positions=512), batch_size=8, seed=1)
+        assert texts(lazily, range(1, 20)) == texts(make(tokenizer), range(1, 20))
 
 
 def test_a_directory_without_tokenizer_is_refused(tmp_path):
