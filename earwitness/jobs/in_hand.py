@@ -54,9 +54,9 @@ class StageInHand(StageJob):
             raise ValueError("nothing was sampled")
         return self._pass.place_of(ordinal)
 
-    async def sample(self) -> list[wire.Group]:
+    async def sample(self, places: Sequence[int] | None = None) -> list[wire.Group]:
         job, phase = self._job, self._job.phase
-        prompts = await self.prompts()
+        prompts = await self.prompts(places)
         asked = job.stage.asks(phase.name, prompts)
         self._pass = pass_of(asked, job.recipe, phase, phase.run_id(job.record.job_id), prompts.portions)
         most = self._pass.before_a_repeat

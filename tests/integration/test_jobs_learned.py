@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from jobs_kit import Mesh, jobs_mesh, whole_recipe
 
+from earwitness import artifacts
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 
 
@@ -48,3 +50,25 @@ def test_a_first_round_that_keeps_nothing_fails_the_job(mesh: Mesh, tmp_path: Pa
     job = mesh.events(mesh.submit(recipe).job.job_id)[-1].job
     assert job.state == wire.JOB_STATE_FAILED
     assert job.reason.startswith("mgrd kept no trace of 64")
+
+
+def test_a_curated_round_samples_what_cannot_be_answered_without_hearing(mesh: Mesh, tmp_path: Path) -> None:
+    recipe = whole_recipe(tmp_path)
+    sft, _, mgrd, *_ = recipe["stages"]
+    recipe["stages"] = [sft, {**mgrd, "prompts": 24, "curate": {"samples": 4, "max_correct": 1}}]
+    mesh.start_rest()
+    events = mesh.events(mesh.submit(recipe).job.job_id)
+    job = events[-1].job
+    assert job.state == wire.JOB_STATE_SUCCEEDED, job
+    silent, heard = (
+        artifacts.read_groups(str(Path(job.output_uri, "samples", f"1-{of}.jsonl")))
+        for of in ("curate", "sample")
+        for phase in ("curate", "sample")
+    )
+    assert len(silent) == 24 and all(g.task.without_audio and len(g.trajectories) == 4 for g in silent)
+    chosen = {g.task.prompt.id for g in silent if sum(t.reward.correct for t in g.trajectories) <= 1}
+    assert 0 < len(chosen) < 24
+    assert {g.task.prompt.id for g in heard} == chosen and not any(g.task.without_audio for g in heard)
+    assert f"{len(chosen)} of 24 prompts cannot be answered without hearing" in [e.message for e in events]
+    places = json.loads(Path(job.output_uri, "mgrd", "1.curated.json").read_text())
+    assert {f"train-{place}" for place in places} == chosen

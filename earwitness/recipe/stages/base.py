@@ -74,8 +74,9 @@ class StageJob(Protocol):
         """Where the prompt of an ordinal of the last `sample` stands in the manifest."""
         ...
 
-    async def sample(self) -> list[wire.Group]:
-        """Sample what the stage asks for in this phase with the policy as it is; the groups that came back.
+    async def sample(self, places: Sequence[int] | None = None) -> list[wire.Group]:
+        """Sample what the stage asks for in this phase with the policy as it is, of the prompts of its manifest or of
+        those at `places` of it; the groups that came back.
 
         Raises JobFailed if none did.
         """

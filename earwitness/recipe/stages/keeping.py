@@ -44,6 +44,10 @@ class KeepingStage(Stage):
         """Why there is nothing to learn, for people. Raises JobFailed if the recipe cannot have meant it."""
         raise NotImplementedError
 
+    async def places(self, job: StageJob) -> Sequence[int] | None:
+        """Which prompts of the manifest are sampled; None: all, in turn."""
+        return None
+
     def asked(self, prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
         """The prompts as they are sampled."""
         return prompts
@@ -56,7 +60,7 @@ class KeepingStage(Stage):
         if phase == "tune":
             # Without the manifest there was nothing to learn, and the job has said so.
             return await job.tune(manifest) if await asyncio.to_thread(artifacts.exists, manifest) else None
-        groups = await job.sample()
+        groups = await job.sample(await self.places(job))
         kept = self.keep(groups)
         counts = dict(sorted(kept.outcomes.items(), key=lambda item: -item[1]))
         await asyncio.to_thread(artifacts.write_json, job.path(self.type, f"{job.index}.counts.json"), counts)

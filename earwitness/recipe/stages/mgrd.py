@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from earwitness import artifacts
 from earwitness.chat import split_response
 from earwitness.errors import JobFailed
 from earwitness.manifest import Example
-from earwitness.recipe.schema.fields import Positive, Share
+from earwitness.recipe.schema.fields import Count, Group, Positive, Share, Strict
 from earwitness.recipe.schema.mixing import Data
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Tune
-from earwitness.recipe.stages.base import Stage, numbered, told
+from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob, numbered, told
 from earwitness.recipe.stages.keeping import KeepingStage, Kept
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+CURATE = "curate"
+"""The phase that looks for prompts that need ears."""
+
+
+class Curation(Strict):
+    """Which prompts need ears: those that the policy cannot answer without hearing."""
+
+    samples: Group = 4
+    """Answers of each prompt with one second of silence in place of its clip."""
+    max_correct: Count = 1
+    """Most of these that may be right: with so many choices as there are, some are by chance."""
 
 
 class MgrdStage(KeepingStage):
@@ -30,6 +44,8 @@ class MgrdStage(KeepingStage):
     """Prompts to sample, from the start of the seeded shuffle."""
     sampling: SamplingConfig = SamplingConfig(samples=4)
     """Candidates."""
+    curate: Curation | None = None
+    """Sample only prompts that need ears, as the paper curates them, and those of text. None: every prompt."""
     instruction: Annotated[str, Field(max_length=1000)] = ""
     """Put behind each question with a clip while candidates are sampled, for example to name what is heard; what is
     kept is learned without it."""
@@ -41,6 +57,34 @@ class MgrdStage(KeepingStage):
     """Most traces kept for one prompt, so that easy prompts do not crowd out the rest."""
     tune: Tune
     """The updates on what was kept."""
+
+    def phases(self) -> list[str]:
+        return [CURATE, *super().phases()] if self.curate else super().phases()
+
+    async def run(self, phase: str, job: StageJob) -> Learned | None:
+        if phase != CURATE:
+            return await super().run(phase, job)
+        assert self.curate is not None
+        groups = await job.sample()
+        chosen = sorted(job.place(g.task.ordinal) for g in groups if needs_ears(g, self.curate))
+        await asyncio.to_thread(artifacts.write_json, _curated(job), chosen)
+        figures = {"prompts.tried": float(len(groups)), "prompts.selected": float(len(chosen))}
+        await job.tell("stage", f"{len(chosen)} of {len(groups)} prompts cannot be answered without hearing", figures)
+        return None
+
+    async def places(self, job: StageJob) -> Sequence[int] | None:
+        if self.curate is None:
+            return None
+        places: list[int] = await asyncio.to_thread(artifacts.read_json, _curated(job))
+        if not places:
+            raise JobFailed("mgrd found no prompt that cannot be answered without hearing: raise curate.max_correct")
+        return places
+
+    def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
+        if phase != CURATE or self.curate is None:
+            return super().asks(phase, prompts)
+        sampling = self.sampling.model_copy(update={"samples": self.curate.samples})
+        return Asked(prompts, sampling, min(self.prompts, len(prompts)), without_audio=True)
 
     def keep(self, groups: Sequence[wire.Group]) -> Kept:
         return distil(groups, self)
@@ -75,6 +119,16 @@ class Instructed(Sequence[wire.Prompt]):
         if asked.audio_uri:
             asked.question = f"{asked.question}\n{self._instruction}"
         return asked
+
+
+def needs_ears(group: wire.Group, curation: Curation) -> bool:
+    """Whether the prompt of a group that was sampled in silence is worth listening to."""
+    right = sum(t.reward.correct for t in group.trajectories)
+    return not group.task.prompt.audio_uri or right <= curation.max_correct
+
+
+def _curated(job: StageJob) -> str:
+    return job.path("mgrd", f"{job.index}.curated.json")
 
 
 def verdict(trajectory: wire.Trajectory, stage: MgrdStage, *, heard: bool = True) -> str:
