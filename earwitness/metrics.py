@@ -130,6 +130,7 @@ SERIES = (
     Series("ew_queue_dead_letters", "Tasks given up because each try lost its worker"),
     Series("ew_worker_version", "Weight version that a worker serves", ("role", "worker")),
     Series("ew_job_state", "1 for the job that the mesh works on", ("job_id", "state")),
+    Series("ew_jobs_ended", "Jobs that have come to an end, by how", ("state",)),
     Series("ew_job_stage", "Index of the running job's stage"),
     Series("ew_job_step", "Steps done in the running job's phase"),
     Series("ew_job_steps", "Steps of the running job's phase; 0 while unknown"),

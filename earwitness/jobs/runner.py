@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import redis.asyncio
+from prometheus_client import Counter
 
 from earwitness import artifacts
 from earwitness.active import ActiveJob, clear_active_async, write_active_async
@@ -27,6 +28,7 @@ from earwitness.jobs.store import JobStore, LeadershipLost
 from earwitness.jobs.track import Tracking
 from earwitness.jobs.trainer import Trainer, TrainerGone
 from earwitness.log import Logger
+from earwitness.metrics import series
 from earwitness.queue import AsyncQueue
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.stages.base import Learned
@@ -46,6 +48,11 @@ START_TRIES = 5
 
 SAVE_SECONDS = 60.0
 """A pause waits so long for the checkpoint that saves the steps since the last one."""
+
+
+ENDED = Counter(*series("jobs_ended"))
+for ended in (State.SUCCEEDED, State.FAILED, State.CANCELLED):
+    ENDED.labels(ended.lower())  # a series that begins at 1 has not increased
 
 
 class Runner:
@@ -262,6 +269,7 @@ class Runner:
         await clear_active_async(job.redis)
         message = f"{job.record.job_id} {state.lower()}" + (f": {reason}" if state is State.FAILED else "")
         await job.tell("state", message, change=Ended(state, time.time(), reason))
+        ENDED.labels(state.lower()).inc()
 
     async def _settle_trainer(self, job: RunningJob) -> None:
         """Stop what an earlier job left running. A job that starts is patient: its mesh may just have come up."""

@@ -4,6 +4,7 @@
      env        YAML list, to which the values' own is added
      mounts, volumes   YAML lists, before the values' own
      probe      the action of all probes; without it gRPC on the health port
+     beside     list of containers, before the values' sidecars
      artifacts  true: mounts the shared volume and works there
      apiToken   true: mounts a token of the Kubernetes API
      labels, annotations, podGroup, schedulerName   of the trainer's gang
@@ -13,7 +14,7 @@
 metadata:
   labels:
     {{- include "ew.selectorLabels" . | nindent 4 }}
-    {{- if hasKey .ports "metrics" }}
+    {{- if or (hasKey .ports "metrics") .beside }}
     earwitness.io/metrics: "true"
     {{- end }}
     {{- with merge (dict) (default (dict) .labels) $values.podLabels .root.Values.commonLabels }}
@@ -105,7 +106,7 @@ spec:
         {{- with $values.volumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-    {{- with $values.sidecars }}
+    {{- with concat (default list .beside) $values.sidecars }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   volumes:

@@ -47,6 +47,34 @@ exec valkey-server /etc/redis/redis.conf
 test "$(valkey-cli --user earwitness --no-auth-warning {{ $tls }} ping)" = PONG
 {{- end -}}
 
+{{/* YAML of the exporter's container. It asks INFO and no command that our user may not run. Takes root, values. */}}
+{{- define "ew.redisExporter" -}}
+{{- $tls := .root.Values.tls.enabled -}}
+name: exporter
+image: {{ .root.Values.metrics.redisExporter.image | quote }}
+args: [--config-command=-, --exclude-latency-histogram-metrics, --web.listen-address=:9121]
+ports: [{name: metrics, containerPort: 9121, protocol: TCP}]
+env:
+  - {name: REDIS_ADDR, value: {{ ternary "rediss://localhost:6379" "redis://localhost:6379" $tls }}}
+  - {name: REDIS_USER, value: earwitness}
+  - name: REDIS_PASSWORD
+    valueFrom: {secretKeyRef: {name: {{ include "ew.authSecret" .root | quote }}, key: redis-password}}
+  {{- if $tls }}
+  - {name: REDIS_EXPORTER_TLS_CA_CERT_FILE, value: /etc/earwitness/tls/ca.crt}
+  {{- end }}
+readinessProbe: {httpGet: {path: /health, port: metrics}}
+livenessProbe: {httpGet: {path: /health, port: metrics}}
+startupProbe: {httpGet: {path: /health, port: metrics}, failureThreshold: 30, periodSeconds: 2}
+resources:
+  {{- toYaml .root.Values.metrics.redisExporter.resources | nindent 2 }}
+securityContext:
+  {{- toYaml .values.securityContext | nindent 2 }}
+{{- if $tls }}
+volumeMounts:
+  - {name: tls, mountPath: /etc/earwitness/tls, readOnly: true}
+{{- end }}
+{{- end -}}
+
 {{/* ConfigMap, Service and StatefulSet of a Redis. Takes root, component (queue or weights), replicas. */}}
 {{- define "ew.redis" -}}
 {{- $values := include "ew.values" . | fromYaml -}}
@@ -96,7 +124,12 @@ spec:
     {{- if eq .component "queue" }}
     {{- $mounts = printf "%s\n- {name: queue, mountPath: /var/lib/redis}" $mounts }}
     {{- end }}
+    {{- $beside := list }}
+    {{- if .root.Values.metrics.redisExporter.enabled }}
+    {{- $beside = list (include "ew.redisExporter" $redis | fromYaml) }}
+    {{- end }}
     {{- include "ew.pod" (merge (dict
+          "beside" $beside
           "command" (list "sh" "/etc/redis/start.sh")
           "ports" (dict "redis" 6379)
           "env" $env

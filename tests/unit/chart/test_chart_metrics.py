@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from earwitness.metrics import BY_NAME, SERIES
 
@@ -20,7 +23,7 @@ from unittest.mock import MagicMock
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.registry import Collector
 
-import earwitness.rpc.interceptors, reward.scoring, services.trainer.__main__, rollout.figures
+import earwitness.rpc.interceptors, earwitness.jobs.runner, reward.scoring, services.trainer.__main__, rollout.figures
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from earwitness.jobs.mesh_metrics import MeshMetrics
 
@@ -143,6 +146,79 @@ def test_every_alert_says_what_to_see_and_how_bad_it_is(rules: list[Object]) -> 
     for rule in rules:
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"]["summary"]
+
+
+def test_every_alert_has_its_page(
+    chart_path: Path, profile_of: Callable[[str], Object], render: Callable[[Object], list[Object]]
+) -> None:
+    page = (chart_path.parents[1] / "docs" / "alerts.md").read_text()
+    headings = {line.removeprefix("## ").lower() for line in page.splitlines() if line.startswith("## ")}
+    base = "https://example.com/alerts.html"
+    metrics = {"alerts": {"enabled": True, "runbookUrl": base}, "redisExporter": {"enabled": True}}
+    (found,) = [o for o in render({"metrics": metrics}) if o["kind"] == "PrometheusRule"]
+    links = [rule["annotations"]["runbook_url"] for rule in found["spec"]["groups"][0]["rules"]]
+    assert {link.removeprefix(f"{base}#") for link in links} == headings
+
+
+HERE = 'namespace="mesh", service="ew-metrics"'
+FIRED: list[tuple[str, int, dict[str, str]]] = [
+    ("EarwitnessJobFailed", 5, {f'ew_jobs_ended_total{{state="failed", {HERE}}}': "0 0 1 1 1"}),
+    ("EarwitnessTrainerDown", 16, {f'up{{app_kubernetes_io_component="trainer", {HERE}}}': "0x20"}),
+    (
+        "EarwitnessPodsRestart",
+        16,
+        {'kube_pod_container_status_restarts_total{namespace="mesh", pod="ew-rollout-a"}': "0 2 4 6 8 8 8"},
+    ),
+    ("EarwitnessLogprobGap", 16, {f'ew_trainer_figure{{name="logprob_gap.mean", {HERE}}}': "0.2x30"}),
+    (
+        "EarwitnessRedisFull",
+        16,
+        {
+            f'redis_memory_used_bytes{{{HERE}, pod="ew-queue-0"}}': "95x20",
+            f'redis_memory_max_bytes{{{HERE}, pod="ew-queue-0"}}': "100x20",
+        },
+    ),
+]
+"""Rule, the minute at which it must fire, and the series that make it, with their values of each minute."""
+
+
+def test_rules_load_into_prometheus_and_fire(render: Callable[[Object], list[Object]], tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool (it comes with Prometheus)")
+    metrics = {"alerts": {"enabled": True}, "redisExporter": {"enabled": True}}
+    (found,) = [o for o in render({"metrics": metrics}) if o["kind"] == "PrometheusRule"]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(found["spec"]))
+    tests = []
+    for alert, minute, series in FIRED:
+        fires = {
+            "expr": f'count(ALERTS{{alertname="{alert}", alertstate="firing"}})',
+            "eval_time": f"{minute}m",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+        given = [{"series": name, "values": values} for name, values in series.items()]
+        tests.append({"interval": "1m", "input_series": given, "promql_expr_test": [fires]})
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": tests}))
+    for command in (["check", "rules", "rules.yaml"], ["test", "rules", "test.yaml"]):
+        done = subprocess.run([promtool, *command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_exporter_is_scraped_and_reached(
+    render: Callable[[Object], list[Object]], pods: Callable[[list[Object]], dict[str, Object]]
+) -> None:
+    on = {"redisExporter": {"enabled": True}, "serviceMonitor": {"enabled": True}}
+    objects = render({"metrics": on})
+    (service,) = [o for o in objects if o["kind"] == "Service" and o["metadata"]["name"] == "ew-metrics"]
+    for role in ("queue", "weights"):
+        pod = pods(objects)[f"StatefulSet/ew-{role}"]
+        assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+        (exporter,) = [c for c in pod["spec"]["containers"] if c["name"] == "exporter"]
+        (port,) = exporter["ports"]
+        assert port["name"] == service["spec"]["ports"][0]["targetPort"]
+        assert exporter["env"][2]["valueFrom"]["secretKeyRef"] == {"name": "ew-auth", "key": "redis-password"}
+        (policy,) = [o for o in objects if o["kind"] == "NetworkPolicy" and o["metadata"]["name"] == f"ew-{role}"]
+        assert port["containerPort"] in [p["port"] for rule in policy["spec"]["ingress"] for p in rule["ports"]]
 
 
 def test_the_limits_of_alerts_are_values(render: Callable[[Object], list[Object]]) -> None:
