@@ -17,10 +17,13 @@ from starlette.types import ASGIApp
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger
 from serving.chat.endpoint import complete
+from serving.chat.request import ListenRequest
 from serving.claims.verifier import Verifier
+from serving.clips import from_base64
 from serving.errors import RefusedError, refusal
 from serving.figures import ANSWERS
 from serving.guard import Guard
+from serving.room.pages import routes
 from serving.settings import Settings
 from serving.talk import Talker
 
@@ -37,15 +40,17 @@ class Server:
 
     def app(self) -> ASGIApp:
         """As ASGI."""
-        routes = [
+        paths = [
+            *routes(),
             Route("/health", self._health, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
             Route("/v1/models", self._models, methods=["GET"]),
             Route("/v1/models/{name}", self._model, methods=["GET"]),
             Route("/v1/chat/completions", self._answered(self._complete), methods=["POST"]),
+            Route("/v1/listen", self._answered(self._listen), methods=["POST"]),
         ]
         handlers = {HTTPException: self._no_such, Exception: self._failed}
-        return Guard(Starlette(routes=routes, exception_handlers=handlers), self.settings)  # type: ignore[arg-type]
+        return Guard(Starlette(routes=paths, exception_handlers=handlers), self.settings)  # type: ignore[arg-type]
 
     def ready(self) -> Talker:
         """The talker. Raises InfrastructureError while it is loading, BrokenEngineError once it has died."""
@@ -56,6 +61,12 @@ class Server:
 
     async def _complete(self, request: Request) -> Response:
         return await complete(request, self.settings, self.ready(), self.verifier)
+
+    async def _listen(self, request: Request) -> Response:
+        """What is measured of a clip, for a page to draw."""
+        asked = await asyncio.to_thread(ListenRequest.model_validate_json, await request.body())
+        data = await asyncio.to_thread(from_base64, asked.data, "data")
+        return JSONResponse(await self.verifier.run("draw", data))
 
     def _answered(self, handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Errors become answers, and all are counted."""

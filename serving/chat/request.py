@@ -104,3 +104,10 @@ class ChatRequest(Part):
     def longest(self) -> int:
         """Most tokens of the response; 0 for as many as there is room for."""
         return self.max_completion_tokens or self.max_tokens or 0
+
+
+class ListenRequest(Part):
+    """A clip to be measured."""
+
+    data: str
+    """Base64."""

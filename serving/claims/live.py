@@ -52,6 +52,7 @@ class Checking:
         self._looked = -1
         """Characters that have been checked; below 0 until the clip has been measured."""
         self._claims: list[dict[str, Any]] = []
+        self._unread: list[dict[str, str]] = []
         self._heard_out = False
 
     def take(self, reasoning: str) -> None:
@@ -77,29 +78,32 @@ class Checking:
                     await self._more.wait()
                     self._more.clear()
                     continue
-                before, self._claims = self._claims, await self._heard.check(self._text[:ready])
+                before = self._claims
+                self._claims, self._unread = await self._heard.check(self._text[:ready])
                 self._looked = ready
                 if changed := _changed(before, self._claims):
                     return Checked(changed)
             if self._heard_out:
                 return None
             self._heard_out = True
-            return Verdict(summed(self._claims) | await self._heard.phrases(self._text))
+            return Verdict(summed(self._claims, self._unread) | await self._heard.phrases(self._text))
         except EarwitnessError as error:
             self._looked, self._ready, self._ended, self._heard_out = 0, 0, True, True
             return Verdict({"error": str(error)})
 
 
-def summed(claims: list[dict[str, Any]]) -> dict[str, Any]:
-    """Counts by verdict; `share`: of the claims that the clip decides, those that it supports; `coverage`: of all
-    claims, those that it decides. None where there are none."""
+def summed(claims: list[dict[str, Any]], unread: list[dict[str, str]]) -> dict[str, Any]:
+    """Counts by verdict, and what was not read; `share`: of the claims that the clip decides, those that it supports;
+    `coverage`: of all that is said of the sound, what it decides. None where there is nothing."""
     counts = dict.fromkeys(("supported", "contradicted", "not_checkable"), 0)
     for claim in claims:
         counts[claim["verdict"]] += 1
         CLAIMS.labels(claim["verdict"]).inc()
     decided = counts["supported"] + counts["contradicted"]
     share = counts["supported"] / decided if decided else None
-    return {"claims": len(claims), **counts, "share": share, "coverage": decided / len(claims) if claims else None}
+    said = len(claims) + len(unread)
+    coverage = decided / said if said else None
+    return {"claims": len(claims), **counts, "unread": unread, "share": share, "coverage": coverage}
 
 
 async def verified(pieces: AsyncGenerator[Said, None], heard: Heard) -> AsyncGenerator[Event, None]:

@@ -61,12 +61,12 @@ class Heard:
         self._question = question
         self._key = content_hash(data)
 
-    async def check(self, reasoning: str) -> list[dict[str, Any]]:
+    async def check(self, reasoning: str) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
         """As `checker.check`. The clip is measured first, if it is not known (any more)."""
         while True:
             try:
-                claims: list[dict[str, Any]] = await self._verifier.run("check", self._key, reasoning, self._question)
-                return claims
+                claims, unread = await self._verifier.run("check", self._key, reasoning, self._question)
+                return claims, unread
             except LookupError:
                 await self._verifier.run("hear", self._key, self._data)
 

@@ -88,7 +88,7 @@ async def test_the_words_wait_for_no_check(monkeypatch: pytest.MonkeyPatch) -> N
 
     async def slow(self: Verifier, name: str, *given: Any) -> Any:
         await spoken.wait()
-        return {} if name == "phrases" else []
+        return {} if name == "phrases" else ([], [])
 
     monkeypatch.setattr(Verifier, "run", slow)
     said = ""

@@ -1,0 +1,1 @@
+"""The listening room: the page that the server gives at `/`."""
