@@ -142,6 +142,7 @@ SERIES = (
     Series("ew_trainer_step", "Steps done in the phase"),
     Series("ew_reward_retried", "Trajectories scored a second time because something broke"),
     Series("ew_reward_dropped", "Trajectories that could not be scored twice"),
+    Series("ew_reward_reader_fell_back", "Traces that the rules read because the reader's endpoint did not"),
     Series("ew_rollout_tokens", "Tokens generated since the engine started"),
     Series("ew_rollout_version", "Weight version in use; 0 before the first"),
     Series("ew_rollout_behind", "Versions that the weights in use are behind the newest"),

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.families import NUMBERS, own_of
 from reward.families.base import Finding
 from reward.measure import Measurement
-from reward.parse import read_trace
+from reward.parse import Reading, read_trace
 from reward.parse.claim import Claim
 from reward.statements import Change, Comparison, Count, Not, Statement, Value
 from reward.verify import as_message, check
 
 LEAST_EVIDENCE = 1.0
 """A trace of less than one number's worth cannot earn everything: a single "it rises" is half a guess."""
+
+
+Read = Callable[[str, trajectory_pb2.Prompt], Reading]
+"""A reader: what a trace, given its prompt, says of the sound."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,14 @@ class Grounding:
     """What was heard and could not have been guessed, in [0, 1]."""
     unread: list[trajectory_pb2.Unread] = field(default_factory=list)
     """What is said of the sound in words that no claim was read from, with why."""
+    read_by: str = ""
+    """Who read the trace, if it was not simply the rules."""
 
 
-def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Measurement) -> Grounding:
-    """Extracts the claims of `reasoning` and verifies each against `measurement`.
+def check_claims(
+    reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Measurement, read: Read = read_trace
+) -> Grounding:
+    """Reads the claims of `reasoning` and verifies each against `measurement`.
 
     The same claim said twice counts once, also in other words: "the first is higher" and "the second is lower", 440 Hz
     and 445 Hz; a measured value supports one claimed value. Of claims that exclude each other the later counts against
@@ -46,7 +55,7 @@ def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Mea
     one that is wrong counts against.
     """
     distinct: list[Claim] = []
-    reading = read_trace(reasoning, prompt)
+    reading = read(reasoning, prompt)
     for claim in reading.claims:
         if not any(_same(claim.statement, earlier.statement) for earlier in distinct):
             distinct.append(claim)
@@ -68,6 +77,7 @@ def check_claims(reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Mea
         contradicted=len(contradicted),
         earned=_earned(distinct, messages, supported, contradicted),
         unread=[trajectory_pb2.Unread(text=unread.text, why=unread.why) for unread in reading.unread],
+        read_by=reading.by,
     )
 
 

@@ -18,21 +18,23 @@ from reward.coherence import is_coherent
 from reward.correctness import verify_answer
 from reward.correctness.verify import Judge
 from reward.format import parse_response
-from reward.grounding import Grounding, check_claims
+from reward.grounding import Grounding, Read, check_claims
 from reward.measure import Measurement, measure_uri
+from reward.parse import read_trace
 from reward.surrogate import denial_phrase, surrogate_phrase
 from reward.terms import REASONING, reward_of, weights_of
 from reward.terms.base import Scored
 
-JUDGED_AT_ONCE = 16
-"""Requests to a judge at a time: a group of the usual size takes as long as its slowest sample."""
+ASKED_AT_ONCE = 16
+"""Requests to a judge or a reader at a time: a group of the usual size takes as long as its slowest sample."""
 
 UNVERIFIABLE = (OSError, InfrastructureError, InputError, MemoryError)
 """Failures of the surroundings, not of the trajectory: they drop it, they never score it."""
 
 
-def score_group(group: trajectory_pb2.Group, judge: Judge | None = None) -> None:
-    """Fills `reward` of every trajectory in place; `judge` is asked where the prompt's verifier is the judge.
+def score_group(group: trajectory_pb2.Group, judge: Judge | None = None, read: Read = read_trace) -> None:
+    """Fills `reward` of every trajectory in place; `judge` is asked where the prompt's verifier is the judge, `read`
+    reads the claims.
 
     The clip is the prompt's own even for the no-audio control, so that the control's supported share is what guessing
     earns. A trajectory that cannot be verified gets `drop_reason` and no other value.
@@ -49,12 +51,12 @@ def score_group(group: trajectory_pb2.Group, judge: Judge | None = None) -> None
 
     def verified(trajectory: trajectory_pb2.Trajectory) -> trajectory_pb2.Reward:
         try:
-            return score(trajectory, prompt, rule, measurement, judge, group.task.sampling.max_tokens)
+            return score(trajectory, prompt, rule, measurement, judge, group.task.sampling.max_tokens, read)
         except UNVERIFIABLE as error:
             return dropped(f"answer cannot be verified: {error}")
 
-    if prompt.verifier == trajectory_pb2.VERIFIER_JUDGE:
-        with ThreadPoolExecutor(JUDGED_AT_ONCE) as pool:
+    if prompt.verifier == trajectory_pb2.VERIFIER_JUDGE or read is not read_trace:
+        with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
             rewards = list(pool.map(verified, group.trajectories))
     else:
         rewards = [verified(trajectory) for trajectory in group.trajectories]
@@ -69,6 +71,7 @@ def score(
     measurement: Measurement | None,
     judge: Judge | None = None,
     max_tokens: int = 0,
+    read: Read = read_trace,
 ) -> trajectory_pb2.Reward:
     """The reward of one trajectory. `measurement` is None for text-only prompts; `max_tokens`: it could have had.
 
@@ -80,7 +83,7 @@ def score(
     verified = verify_answer(prompt, response.answer, judge)
     truncated = trajectory.finish_reason == trajectory_pb2.FINISH_REASON_LENGTH
     reasoning = response.reasoning or ""
-    grounding = check_claims(reasoning, prompt, measurement) if measurement is not None else Grounding()
+    grounding = check_claims(reasoning, prompt, measurement, read) if measurement is not None else Grounding()
     phrase = surrogate_phrase(reasoning) if measurement is not None else ""
     denial = (denial_phrase(reasoning) or denial_phrase(response.answer or "")) if measurement is not None else ""
     well_formed = response.well_formed and not truncated
@@ -103,6 +106,7 @@ def score(
         answer=verified.answer,
         parts=parts,
         unread=grounding.unread,
+        read_by=grounding.read_by,
     )
 
 

@@ -15,7 +15,10 @@ from prometheus_client import Counter
 from earwitness.log import Logger
 from earwitness.metrics import series
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.judge import EndpointJudge, JudgeSettings
+from reward.endpoint import EndpointSettings
+from reward.judge import EndpointJudge
+from reward.parse import read_trace
+from reward.reader import FELL_BACK, EndpointReader
 from reward.score import dropped, score_group
 
 GROUP_SECONDS = 30.0
@@ -26,19 +29,20 @@ ATTEMPTS = 2
 """A failure may be of the moment (storage, memory), so there is one more attempt, trajectory by trajectory."""
 
 
-_judge = functools.cache(EndpointJudge)
-"""One for the process, with its open connections."""
+_judge, _reader = functools.cache(EndpointJudge), functools.cache(EndpointReader)
+"""One of each for the process, with its open connections."""
 
 
-def score_bytes(data: bytes, judge: JudgeSettings | None = None) -> bytes:
-    """A serialised group, scored. Runs in the scoring process. The judge is the worker's: a job cannot name one."""
+def score_bytes(data: bytes, judge: EndpointSettings | None = None, reader: EndpointSettings | None = None) -> bytes:
+    """A serialised group, scored. Runs in the scoring process. Judge and reader are the worker's: no job names one."""
     group = trajectory_pb2.Group.FromString(data)
-    score_group(group, _judge(judge) if judge else None)
+    score_group(group, _judge(judge) if judge else None, _reader(reader) if reader else read_trace)
     return group.SerializeToString()
 
 
 RETRIED = Counter(*series("reward_retried"))
 DROPPED = Counter(*series("reward_dropped"))
+FALLEN_BACK = Counter(*series("reward_reader_fell_back"))
 
 
 class ScorerError(Exception):
@@ -81,6 +85,10 @@ class ScoringProcess:
             if reason:
                 DROPPED.inc()
                 self._log.warning("trajectory dropped", ordinal=group.task.ordinal, index=index, reason=reason)
+        fell_back = [t.reward.read_by for t in scored.trajectories if t.reward.read_by.startswith(FELL_BACK)]
+        if fell_back:
+            FALLEN_BACK.inc(len(fell_back))
+            self._log.warning("reader fell back", ordinal=group.task.ordinal, traces=len(fell_back), why=fell_back[0])
         return scored
 
     async def _alone(self, group: trajectory_pb2.Group, index: int) -> trajectory_pb2.Trajectory:

@@ -20,7 +20,7 @@ from earwitness.rpc.server import serve
 from earwitness.settings import Settings
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.judge import judge_settings
+from reward.endpoint import endpoint_settings
 from reward.scoring import ScoringProcess, score_bytes
 from reward.terms import weights_of
 from services.entry import process
@@ -111,10 +111,11 @@ def filtered(group: trajectory_pb2.Group) -> str:
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM."""
-    judge = judge_settings()  # a mistake in them ends the service here, not each sample later
+    # A mistake in them ends the service here, not each sample later.
+    judge, reader = endpoint_settings("EW_JUDGE"), endpoint_settings("EW_READER")
     log = get_logger("reward").bind(name=settings.name)
     queue = AsyncQueue(await connect_async(settings.queue_url, Patience(log)), settings.claim_idle_ms)
-    with ScoringProcess(log, functools.partial(score_bytes, judge=judge)) as scoring:
+    with ScoringProcess(log, functools.partial(score_bytes, judge=judge, reader=reader)) as scoring:
         await serve(
             "reward",
             settings,

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.benchmarks.rows import Record, Row, identity, read_predictions
-from reward.judge import BEST_MARK, EndpointJudge, judge_settings, read_mark
+from reward.endpoint import endpoint_settings
+from reward.judge import BEST_MARK, EndpointJudge, read_mark
 
 ASKED_AT_ONCE = 16
 """Requests to the judge at a time."""
@@ -34,15 +35,15 @@ def read_wildspeech(record: Record, number: int, where: str) -> Row:
 def judgements(rows: Sequence[Row], answers: str) -> dict[str, str | None]:
     """The judge's reply to each response in the file `answers`, by id; None where there is no response.
 
-    Raises InputError if responses are to be marked and no judge is set up, JudgeFailure if it gives no mark: a row that
-    could not be marked is not a wrong one.
+    Raises InputError if responses are to be marked and no judge is set up, EndpointFailure if it gives no mark: a
+    row that could not be marked is not a wrong one.
     """
     found = read_predictions(answers, "judgement", also="")
     responses = read_predictions(answers, "response")
     to_mark = [row.prompt for row in rows if found.get(row.prompt.id) is None and responses.get(row.prompt.id)]
     if not to_mark:
         return found
-    settings = judge_settings()
+    settings = endpoint_settings("EW_JUDGE")
     if settings is None:
         problem = f"is not set, and {len(to_mark)} responses have no judgement"
         raise InputError("EW_JUDGE_URL", problem, "base URL of a judge, or its replies under 'judgement'")

@@ -58,6 +58,8 @@ class Reading:
     claims: list[Claim] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     """Statements about the sound, said as heard, that no claim was read from."""
+    by: str = ""
+    """Who read, if it was not simply the rules."""
 
 
 def extract_claims(reasoning: str, prompt: trajectory_pb2.Prompt) -> list[Claim]:

@@ -1,10 +1,14 @@
-"""The synthesiser of probe clips, and groups to score."""
+"""The synthesiser of probe clips, groups to score, and an OpenAI-compatible endpoint."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 
@@ -72,3 +76,40 @@ def make_group(two_tones: str) -> Callable[..., trajectory_pb2.Group]:
         return group
 
     return make
+
+
+class Endpoint(ThreadingHTTPServer):
+    """Replies with what `replies` holds, the last again and again: a verdict, a status, or seconds to wait."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Replies)
+        self.replies: list[str | int | float] = ["CORRECT"]
+        self.requests: list[dict] = []
+        self.lock = threading.Lock()
+
+
+class Replies(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.requests.append({"path": self.path, "key": self.headers["Authorization"], **body})
+            reply = self.server.replies.pop(0) if len(self.server.replies) > 1 else self.server.replies[0]
+        if isinstance(reply, float):
+            time.sleep(reply)
+            reply = "CORRECT"
+        if callable(reply):
+            reply = reply(json.loads(body["messages"][1]["content"]))
+        self.send_response(reply if isinstance(reply, int) else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"choices": [{"message": {"content": reply}}]}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server
+        server.shutdown()

@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.benchmarks import score_file
-from reward.judge import EndpointJudge, JudgeFailure, JudgeSettings, parse_verdict
+from reward.endpoint import EndpointFailure, EndpointSettings, content_of
+from reward.judge import EndpointJudge, parse_verdict
 from reward.score import score_group
 
 
-class Endpoint(ThreadingHTTPServer):
-    """Replies with what `replies` holds, the last again and again: a verdict, a status, or seconds to wait."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Replies)
-        self.replies: list[str | int | float] = ["CORRECT"]
-        self.requests: list[dict] = []
-        self.lock = threading.Lock()
-
-
-class Replies(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with self.server.lock:
-            self.server.requests.append({"path": self.path, "key": self.headers["Authorization"], **body})
-            reply = self.server.replies.pop(0) if len(self.server.replies) > 1 else self.server.replies[0]
-        if isinstance(reply, float):
-            time.sleep(reply)
-            reply = "CORRECT"
-        if callable(reply):
-            reply = reply(json.loads(body["messages"][1]["content"]))
-        self.send_response(reply if isinstance(reply, int) else 200)
-        self.end_headers()
-        self.wfile.write(json.dumps({"choices": [{"message": {"content": reply}}]}).encode())
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield server
-        server.shutdown()
-
-
 @pytest.fixture
-def judge(endpoint: Endpoint) -> Iterator[EndpointJudge]:
+def judge(endpoint) -> Iterator[EndpointJudge]:
     endpoint.replies, endpoint.requests = ["CORRECT"], []
     url = f"http://127.0.0.1:{endpoint.server_port}/v1"
-    with EndpointJudge(JudgeSettings(url, "small", "secret", seconds=0.5, wait_seconds=0.01)) as judge:
+    with EndpointJudge(EndpointSettings(url, "small", "secret", seconds=0.5, wait_seconds=0.01)) as judge:
         yield judge
 
 
@@ -81,21 +42,21 @@ def test_trouble_is_retried(endpoint, judge, trouble):
 @pytest.mark.parametrize("trouble", [500, "CORRECT or INCORRECT", "Score: 1"])
 def test_lasting_trouble_is_an_infrastructure_failure(endpoint, judge, trouble):
     endpoint.replies = [trouble]
-    with pytest.raises(JudgeFailure):
+    with pytest.raises(EndpointFailure):
         judge.agrees("What?", "a violin", "a drum")
     assert len(endpoint.requests) == 3
 
 
 def test_a_refusal_is_not_retried(endpoint, judge):
     endpoint.replies = [401]
-    with pytest.raises(JudgeFailure, match="status 401"):
+    with pytest.raises(EndpointFailure, match="status 401"):
         judge.agrees("What?", "a violin", "a drum")
     assert len(endpoint.requests) == 1
 
 
 def test_nobody_there():
-    settings = JudgeSettings("http://127.0.0.1:9", "m", seconds=0.5, wait_seconds=0.0)
-    with EndpointJudge(settings) as judge, pytest.raises(JudgeFailure, match="ConnectError"):
+    settings = EndpointSettings("http://127.0.0.1:9", "m", seconds=0.5, wait_seconds=0.0)
+    with EndpointJudge(settings) as judge, pytest.raises(EndpointFailure, match="ConnectError"):
         judge.agrees("What?", "a violin", "a drum")
 
 
@@ -103,7 +64,7 @@ def test_nobody_there():
     "body", [b"", b"{}", b"[]", b'{"choices": []}', b'{"choices": [{"message": {"content": 1}}]}', b"[" * 60_000]
 )
 def test_broken_replies_hold_no_verdict(body):
-    assert parse_verdict(body) is None
+    assert parse_verdict(content_of(body)) is None
 
 
 def test_a_group_is_judged_and_a_failure_drops_its_sample_only(endpoint, judge, make_group):
@@ -154,6 +115,6 @@ def test_responses_without_a_judgement_are_marked(endpoint, wildspeech):
 
 def test_a_judge_without_a_mark_is_a_failure_and_no_score(endpoint, wildspeech):
     endpoint.replies = ["I would rather not."]
-    with pytest.raises(JudgeFailure, match="no verdict"):
+    with pytest.raises(EndpointFailure, match="not what was asked for"):
         score_file(*wildspeech)
     assert len(endpoint.requests) == 3

@@ -3,15 +3,17 @@
 import pytest
 
 from earwitness.errors import InputError
-from reward.judge import judge_settings
+from reward.endpoint import endpoint_settings
 
 
 def test_off_by_default() -> None:
-    assert judge_settings({}) is None
+    assert endpoint_settings("EW_JUDGE", {}) is None
 
 
 def test_on() -> None:
-    settings = judge_settings({"EW_JUDGE_URL": "http://judge:8000/v1", "EW_JUDGE_MODEL": "m", "EW_JUDGE_KEY": "k"})
+    environ = {"EW_JUDGE_URL": "http://judge:8000/v1", "EW_JUDGE_MODEL": "m", "EW_JUDGE_KEY": "k"}
+    settings = endpoint_settings("EW_JUDGE", environ)
+    assert endpoint_settings("EW_READER", environ) is None
     assert settings is not None
     assert (settings.url, settings.model, settings.key) == ("http://judge:8000/v1", "m", "k")
 
@@ -26,4 +28,4 @@ def test_on() -> None:
 )
 def test_mistakes_are_named(environ: dict[str, str], variable: str) -> None:
     with pytest.raises(InputError, match=variable):
-        judge_settings(environ)
+        endpoint_settings("EW_JUDGE", environ)
