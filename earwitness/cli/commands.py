@@ -30,6 +30,7 @@ COMMANDS = {
     "score": ("score", "Score answers: strictly, and by the published rule of a benchmark. Missing answers are wrong."),
     "serve": ("serve", "Talk to a checkpoint: an OpenAI-compatible server that streams reasoning and answer apart."),
     "ask": ("ask", "Ask a served checkpoint about a clip: its reasoning, each claim checked, and the answer."),
+    "bench": ("bench", "Put a benchmark to a model on the mesh, and score it beside published rows."),
     "data": ("data", "Import, check and write data."),
 }  # fmt: skip
 """Module and first line of the help of each command, in the order of `earwitness --help`."""

@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -88,6 +88,19 @@ def import_data(plan: Import, told: Told) -> Imported:
             told(journal.count, total)
         found = _write(plan, layout, journal)
         journal.remove()
+    return found
+
+
+def records(plan: Import) -> dict[str, Mapping[str, Any]]:
+    """The source's own rows, without sound, by the id that they have in the manifest; those that can be used."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in lay_out(plan.source, plan.importer.files).rows(with_sound=False):
+        try:
+            question = plan.importer.question(row, plan.columns)
+        except LeftOut:
+            continue
+        held = {key for key, value in row.fields.items() if isinstance(value, Mapping) and value.get("held")}
+        found.setdefault(question.identity, {key: row.fields[key] for key in row.fields if key not in held})
     return found
 
 

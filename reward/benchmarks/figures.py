@@ -64,6 +64,12 @@ def score_file(manifest: str, answers: str, benchmark: str = "") -> Figures:
         raise InputError("benchmark", f"unknown benchmark {shown(benchmark)}", f"one of {', '.join(BENCHMARKS)}")
     rule = BENCHMARKS.get(benchmark)
     rows = _benchmark_rows(manifest, rule) if rule else [Row(e.prompt, e.prompt.kind) for e in read_manifest(manifest)]
+    return score_rows(rows, answers, benchmark)
+
+
+def score_rows(rows: Sequence[Row], answers: str, benchmark: str = "") -> Figures:
+    """As `score_file`, for questions that are read already."""
+    rule = BENCHMARKS.get(benchmark)
     if rule and rule.judged:
         predictions = rule.judged(rows, answers)
     else:

@@ -28,6 +28,6 @@ def letter_match(row: Row, prediction: str) -> float | None:
     """
     text = prediction.strip()
     for letter in (text[:1], text[-2:-1]):
-        if letter and letter in LETTERS:
+        if letter and letter in LETTERS[: len(row.prompt.choices)]:
             return float(row.prompt.choices[LETTERS.index(letter)] == row.prompt.answer)
     return None

@@ -178,7 +178,8 @@ def answer(task: trajectory_pb2.GroupTask, *, learned: bool = False) -> trajecto
     for index in range(task.sampling.samples):
         luck = random.Random(f"{task.prompt.id}/{task.ordinal}/{index}")
         correct = luck.random() < 0.5 or learned
-        said = task.prompt.answer if correct else next(c for c in task.prompt.choices if c != task.prompt.answer)
+        wrong = next((c for c in task.prompt.choices if c != task.prompt.answer), "unsure")
+        said = task.prompt.answer if correct else wrong
         trajectory = group.trajectories.add(
             index=index, token_ids=[11, 12, 13, THINK_END_ID, 14], logprobs=[-0.1] * 5,
             finish_reason=trajectory_pb2.FINISH_REASON_STOP,

@@ -21,6 +21,7 @@ ARGUMENTS = {
     "explain": ["{}"], "compare": ["{}", "{}"], "reproduce": ["{}"],
     "validate": ["{}"], "plan": ["{}"], "listen": ["{}"], "score": ["{}", "{}"], "serve": ["{}"],
     "ask": ["{}", "how high?"],
+    "bench": ["{}", "--benchmark", "mmau", "--data", "{}", "--out", "{}"],
     "data": ["probe", "--count", "1", "--out", "{}"],
 }  # fmt: skip
 """What each command is given; {} is the hostile word. All end before anything is started."""
