@@ -251,9 +251,9 @@ class Mesh:
                 raise ServerUnreachable(self.address, patience)
             time.sleep(RETRY_SECONDS)
 
-    def events(self, job_id: str) -> Sequence[jobs_pb2.Event]:
-        """A job's events so far. Raises UnknownJob."""
-        request = jobs_pb2.WatchJobRequest(job_id=job_id, until_now=True)
+    def events(self, job_id: str, *, after: int = 0) -> Sequence[jobs_pb2.Event]:
+        """A job's events so far, with a sequence number above `after`. Raises UnknownJob."""
+        request = jobs_pb2.WatchJobRequest(job_id=job_id, after_sequence=after, until_now=True)
 
         def read(request: Any, **how: Any) -> Sequence[jobs_pb2.Event]:
             return [response.event for response in self._stub.WatchJob(request, **how)]

@@ -21,6 +21,7 @@ COMMANDS = {
     "pause": ("jobs", "Hold a running job after the work in flight."),
     "resume": ("jobs", "Let a paused job go on."),
     "list": ("jobs", "List jobs, newest first."),
+    "open": ("open", "Show a mesh and its jobs in a browser, live, until Ctrl-C."),
     "explain": ("explain", "Say why a job is slow, and why it does not learn."),
     "compare": ("compare", "Compare jobs that have ended: accuracy over the same clips, settings, curves."),
     "reproduce": ("compare", "Run the job of a report again, and compare."),

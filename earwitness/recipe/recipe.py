@@ -14,9 +14,6 @@ from earwitness.recipe.stages import BEGINNING, AnyStage
 
 Tracker = Literal["tensorboard", "wandb", "mlflow"]
 
-DEFAULT_TRACKERS: tuple[Tracker, ...] = ("tensorboard",)
-"""Used where they are installed, without a word where they are not."""
-
 
 class Recipe(Strict):
     """One job."""
@@ -35,7 +32,7 @@ class Recipe(Strict):
     """Synthesised data; provides `cold_start`, `train`, `eval`."""
     rewards: Rewards = Rewards()
     """How trajectories are rewarded."""
-    track: Annotated[list[Tracker], Field(max_length=3)] = Field(default_factory=lambda: list(DEFAULT_TRACKERS))
+    track: Annotated[list[Tracker], Field(max_length=3)] = ["tensorboard"]  # noqa: RUF012 - pydantic copies it
     """Where figures, samples and settings go beside the report, files below `output`: tensorboard, where its package
     is installed; wandb and mlflow if they are named."""
     stages: Annotated[list[AnyStage], Field(min_length=1, max_length=64)]

@@ -42,7 +42,7 @@ LONGEST_FILE = 350
 LONGEST_FUNCTION = 60
 """Lines, docstrings included."""
 
-FOR_PEOPLE = {"jobs", "plan", "local", "cluster", "client", "doctor", "cli"}
+FOR_PEOPLE = {"page", "jobs", "plan", "local", "cluster", "client", "doctor", "cli"}
 """Rooms of `earwitness` that stand on its core: recipes, manifests, audio, the queue, the weight plane, the wire."""
 
 

@@ -21,7 +21,7 @@ from earwitness.jobs.report.clips import choose
 from earwitness.jobs.report.compare import REPORT, flat
 from earwitness.jobs.store import LeadershipLost
 from earwitness.jobs.track.tracker import Tracker, sample_of
-from earwitness.recipe.recipe import DEFAULT_TRACKERS
+from earwitness.recipe.recipe import Recipe
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 
@@ -123,7 +123,7 @@ class Tracking:
             try:
                 self._trackers[name] = MAKERS[name](folder, job_id)
             except ModuleNotFoundError as error:
-                if name not in DEFAULT_TRACKERS:
+                if name not in Recipe.model_fields["track"].default:  # which nobody asked for
                     problems.append(f"no tracker {name}: package {error.name!r} is missing")
             except Exception as error:  # noqa: BLE001 - whatever it is, the job goes on
                 problems.append(_failed(name, error))

@@ -18,7 +18,7 @@ ARGUMENTS = {
     "up": ["--state", "{}"], "down": ["--state", "{}"], "status": ["--state", "{}"],
     "doctor": ["--quick", "--state", "{}"], "scale": ["{}", "1"], "logs": ["{}", "--state", "{}"], "submit": ["{}"],
     "watch": ["{}"], "cancel": ["{}"], "pause": ["{}"], "resume": ["{}"], "list": ["--state", "{}"],
-    "explain": ["{}"], "compare": ["{}", "{}"], "reproduce": ["{}"],
+    "open": ["--no-browser", "--state", "{}"], "explain": ["{}"], "compare": ["{}", "{}"], "reproduce": ["{}"],
     "validate": ["{}"], "plan": ["{}"], "listen": ["{}"], "score": ["{}", "{}"], "serve": ["{}"],
     "ask": ["{}", "how high?"],
     "bench": ["{}", "--benchmark", "mmau", "--data", "{}", "--out", "{}"],

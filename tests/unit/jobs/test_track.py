@@ -187,8 +187,7 @@ def test_a_sample_says_what_was_asked_thought_and_found(tmp_path: Path) -> None:
 
 
 def test_recipes_name_trackers() -> None:
-    field = Recipe.model_fields["track"]
-    assert field.get_default(call_default_factory=True) == ["tensorboard"]
+    assert Recipe.model_fields["track"].default == ["tensorboard"]
 
 
 def read_tensorboard(folder: Path, run: str) -> dict:

@@ -1,0 +1,48 @@
+"""The command `open`: the live page in a browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from earwitness.cli.terminal import err, out
+from earwitness.cli.where import Where, finds_mesh
+from earwitness.errors import InputError
+from earwitness.page import PageServer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("open")(open_page)
+
+
+@finds_mesh
+def open_page(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open it in the browser; else only print the address.")] = True,
+    *,
+    where: Where,
+) -> None:
+    """Show a mesh and its jobs in a browser, live, until Ctrl-C.
+
+    Served to this machine alone; a mesh elsewhere is reached as every command reaches it.
+
+    Examples:
+
+        earwitness open
+
+        earwitness open -n ew --no-browser --port 8090
+    """
+    with where.connect() as mesh:
+        try:
+            server = PageServer(mesh, port)
+        except OSError as error:
+            raise InputError("--port", f"{port}: {error.strerror}", "a port that is free, or 0") from error
+        with server:
+            out.print(server.url)
+            err.print("Ctrl-C ends it, and no job")
+            if browser:
+                webbrowser.open(server.url)
+            server.serve_forever()

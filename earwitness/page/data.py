@@ -1,0 +1,140 @@
+"""What the page asks for, as JSON: the events, rules and metrics that everything else reads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from earwitness import metrics
+from earwitness.client import Mesh, state_name
+from earwitness.explain import explain
+from earwitness.series import StepsByPhase, steps_of
+from earwitness.wire.jobs.v1 import jobs_pb2
+
+JOBS = 50
+"""Newest ones that the page lists."""
+
+DIGITS = 6
+"""Of a figure: more than a pixel shows."""
+
+WORDS = 300
+"""Newest messages that are shown."""
+
+
+class Data:
+    """Answers, from a mesh. Events are read once; later questions get those that are new."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+        self._events: dict[str, list[jobs_pb2.Event]] = {}
+        self._lock = threading.Lock()
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        return [job_json(job) for job in self._mesh.list(JOBS)]
+
+    def mesh(self) -> dict[str, Any]:
+        """Workers, queue and version now."""
+        seen = self._mesh.mesh()
+        return {
+            "workers": [
+                {"name": w.name, "role": w.role, "version": w.version, "state": w.state, "tasks": w.tasks,
+                 "tokens_per_second": round(w.tokens_per_second, 1), "seen": round(w.seen_seconds_ago, 1)}
+                for w in seen.workers
+            ],
+            "streams": [
+                {"name": s.stream, "waiting": s.waiting, "pending": s.pending, "oldest": round(s.oldest_seconds, 1)}
+                for s in seen.streams
+            ],
+            "version": seen.version,
+            "still": round(seen.still_seconds, 1),
+        }  # fmt: skip
+
+    def job(self, job_id: str, after: int) -> dict[str, Any]:
+        """A job and what it has told behind event `after`. Raises UnknownJob."""
+        events = self._read(job_id)
+        new = [event for event in events if event.sequence > after]
+        return {
+            "job": job_json(events[-1].job) if events else None,
+            "sequence": events[-1].sequence if events else 0,
+            "phases": phases(events),
+            "curves": curves(steps_of(new)),
+            "words": [
+                {"time": e.time, "kind": e.kind, "text": e.message}
+                for e in new
+                if e.kind not in ("step", "sample") and e.message
+            ][-WORDS:],
+        }
+
+    def explained(self, job_id: str) -> dict[str, Any]:
+        """As `earwitness explain --json`."""
+        found = explain(self._read(job_id))
+        return {**asdict(found), "words": [phase.speed.words if phase.speed else "" for phase in found.phases]}
+
+    def act(self, verb: str, job_id: str) -> dict[str, Any]:
+        """Pause, resume or cancel."""
+        acts = {"pause": self._mesh.pause, "resume": self._mesh.resume, "cancel": self._mesh.cancel}
+        return job_json(acts[verb](job_id))
+
+    def _read(self, job_id: str) -> Sequence[jobs_pb2.Event]:
+        with self._lock:
+            events = self._events.setdefault(job_id, [])
+            events += self._mesh.events(job_id, after=events[-1].sequence if events else 0)
+            return list(events)
+
+
+def job_json(job: jobs_pb2.Job) -> dict[str, Any]:
+    """A job for the page."""
+    return {
+        "id": job.job_id, "name": job.name, "state": state_name(job.state), "stage": job.stage_index,
+        "stages": job.stages, "type": job.stage_type, "phase": job.phase, "step": job.step, "steps": job.steps,
+        "left": round(job.seconds_left, 1), "reason": job.reason, "started": job.started_at, "ended": job.ended_at,
+        "output": job.output_uri,
+    }  # fmt: skip
+
+
+def phases(events: Sequence[jobs_pb2.Event]) -> list[dict[str, Any]]:
+    """The line of time: each phase in the order of its begin, with seconds since the Unix epoch and how far it is."""
+    found: dict[tuple[int, str], dict[str, Any]] = {}
+    for event in events:
+        job = event.job
+        if job.state == jobs_pb2.JOB_STATE_QUEUED:
+            continue
+        key = (job.stage_index, job.phase)
+        one = found.setdefault(key, {"type": job.stage_type, "phase": job.phase, "begin": event.time})
+        one |= {"end": event.time, "step": job.step, "steps": job.steps}
+    return list(found.values())
+
+
+def curves(steps: StepsByPhase) -> list[dict[str, Any]]:
+    """Figures by phase: step numbers, and by name a value for each, null where there is none; and what to draw."""
+    found = []
+    for (index, stage, phase), of in steps.items():
+        numbers = sorted(of)
+        names = sorted({name for step in of.values() for name in step})
+        drawn = metrics.charts(names)
+        found.append(
+            {
+                "key": f"{index + 1} {stage} {phase}",
+                "steps": numbers,
+                "values": {
+                    metric.name: [_short(of[number].get(metric.name)) for number in numbers]
+                    for group in drawn.values()
+                    for metric in group
+                },
+                "charts": [
+                    {"title": title, "series": [{"name": m.name, "label": m.label, "unit": m.unit} for m in group]}
+                    for title, group in drawn.items()
+                ],
+            }
+        )
+    return found
+
+
+def _short(value: float | None) -> float | None:
+    """JSON has no infinity and no NaN: they are gaps."""
+    if value is None or value != value or value in (float("inf"), float("-inf")):
+        return None
+    return float(f"{value:.{DIGITS}g}")
