@@ -105,12 +105,16 @@ def probe(
 
         earwitness data probe --out clips --count 4000 --split cold_start --surrogate-share 0.5
     """
-    from earwitness.probe import write_split  # numpy and soundfile take time that other commands need not wait for
+    from earwitness.probe import (  # numpy and soundfile take time that other commands need not wait for
+        Diseases,
+        write_split,
+    )
 
     manifest = folder / f"{split}.jsonl"
     if manifest.exists():
         raise InputError("--out", f"{manifest} exists", "a folder without this split")
+    diseases = None if surrogate_share is None else Diseases(surrogate_share)
     written = write_split(
-        str(folder), count, seed, split, surrogate_share, lambda done, total: err.print(f"{done} of {total} clips")
+        str(folder), count, seed, split, diseases, lambda done, total: err.print(f"{done} of {total} clips")
     )
     out.print(written)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,10 +30,26 @@ SURROGATES = (
 )
 """Reasoning from the words alone: the disease that the paper describes ("textual surrogate reasoning")."""
 
+DENIALS = (
+    "I am a text model and cannot hear the clip, so I guess {answer}.",
+    "I cannot hear the clip, so I guess {answer}.",
+)
+"""Reasoning that denies to have ears: what the paper corrects last ("self-cognition")."""
+
 CHUNK = 64
 """Clips that a process makes before it reports: some tenths of a second of work."""
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Diseases:
+    """Shares of traces that do not listen."""
+
+    surrogate: float = 0.0
+    """Guess from the words."""
+    denial: float = 0.0
+    """Deny to have ears."""
 
 
 def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None) -> dict[str, str]:
@@ -41,12 +58,12 @@ def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None
     A split whose manifest exists is kept: the manifest is written last, so it is whole.
     """
     counts = {"lessons": probe.lessons, "cold_start": probe.cold_start, "train": probe.train, "eval": probe.eval}
-    shares = {"lessons": 0.0, "cold_start": probe.surrogate_share}
+    diseases = {"lessons": Diseases(), "cold_start": Diseases(probe.surrogate_share, probe.denial_share)}
     total, done, manifests = sum(counts.values()), 0, {}
     for split in SPLITS:
         base = done
         report = None if progress is None else (lambda n, _t, base=base: progress(base + n, total))
-        manifests[split] = write_split(out_dir, counts[split], probe.seed, split, shares.get(split), report)
+        manifests[split] = write_split(out_dir, counts[split], probe.seed, split, diseases.get(split), report)
         done += counts[split]
     return manifests
 
@@ -56,20 +73,20 @@ def write_split(
     count: int,
     seed: int,
     split: str = "train",
-    surrogate_share: float | None = None,
+    diseases: Diseases | None = None,
     progress: Progress | None = None,
 ) -> str:
     """Write `count` clips and the manifest `{out_dir}/{split}.jsonl`; returns its path.
 
-    With `surrogate_share` every example carries reasoning, and that share of them (evenly spread over
-    kinds) reasons from the words; without it examples carry no reasoning. Kinds take turns.
+    With `diseases` every example carries reasoning, and those shares of them (evenly spread over kinds) have one;
+    without, examples carry no reasoning. Kinds take turns.
     """
     manifest = Path(out_dir) / f"{split}.jsonl"
     if manifest.exists():
         return str(manifest)
     clips = Path(out_dir) / split
     clips.mkdir(parents=True, exist_ok=True)
-    work = partial(make_example, str(clips), seed, split, surrogate_share)
+    work = partial(make_example, str(clips), seed, split, diseases)
     examples = []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for prompt, reasoning, response, extra in pool.map(work, range(count), chunksize=CHUNK):
@@ -81,11 +98,11 @@ def write_split(
 
 
 def make_example(
-    clips: str, seed: int, split: str, surrogate_share: float | None, index: int
+    clips: str, seed: int, split: str, diseases: Diseases | None, index: int
 ) -> tuple[bytes, str | None, str | None, dict[str, Any]]:
     """Write clip `index` of a split; returns the fields of its example, the prompt as bytes to cross processes.
 
-    A surrogate trace answers what it guessed, right or wrong.
+    A trace that did not listen answers what it guessed, right or wrong.
     """
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     kind = KINDS[index % len(KINDS)]
@@ -103,10 +120,13 @@ def make_example(
         kind=kind.name,
     )
     extra: dict[str, Any] = {"facts": scene.facts}
-    if surrogate_share is None:
+    if diseases is None:
         return prompt.SerializeToString(), None, None, extra
-    extra["surrogate"] = bool(rng.random() < surrogate_share)
-    if not extra["surrogate"]:
+    drawn = rng.random()
+    extra["surrogate"] = bool(drawn < diseases.surrogate)
+    extra["denial"] = bool(drawn >= 1 - diseases.denial)
+    if not extra["surrogate"] and not extra["denial"]:
         return prompt.SerializeToString(), f"{scene.account}, so {scene.conclusion}.", None, extra
     guess = str(rng.choice(kind.answers))
-    return prompt.SerializeToString(), str(rng.choice(SURROGATES)).format(answer=guess), guess, extra
+    traces = SURROGATES if extra["surrogate"] else DENIALS
+    return prompt.SerializeToString(), str(rng.choice(traces)).format(answer=guess), guess, extra

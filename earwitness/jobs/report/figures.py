@@ -92,6 +92,10 @@ class Evaluation:
         """Samples that guess from the words."""
         return mean([float(t.reward.surrogate) for t in self.trajectories])
 
+    def denial_share(self) -> float | None:
+        """Samples that deny hearing, in the reasoning or in the answer."""
+        return mean([float(t.reward.denial) for t in self.trajectories])
+
     def think_tokens(self) -> float | None:
         """Mean length of the think block, tokens; a block that is not closed counts whole."""
         return mean([float(think_length(t.token_ids, self.think_end)) for t in self.trajectories])
@@ -175,6 +179,7 @@ def figures(
         "coverage": {name: e.coverage() if e else None for name, e in both},
         "unread": dict(final.unread().most_common(MOST_REASONS)) if final else {},
         "surrogate_share": {name: e.surrogate_share() if e else None for name, e in both},
+        "denial_share": {name: e.denial_share() if e else None for name, e in both},
         "think_tokens": {name: e.think_tokens() if e else None for name, e in both},
         "logprob_gap": mean(gaps),
         "seconds": {

@@ -25,7 +25,8 @@ INSTALL_VARIABLE = "EW_INSTALL_SECONDS_FILE"
 """Names a file with the seconds that the installation took; written by the set-up, if at all."""
 
 
-SHOWN = ("accuracy", "supported_share", "coverage", "surrogate_share", "think_tokens", "logprob_gap", "seconds")
+SHARES = ("accuracy", "supported_share", "coverage", "surrogate_share", "denial_share")
+SHOWN = (*SHARES, "think_tokens", "logprob_gap", "seconds")
 """Parts of report.json that the job's last event carries, for clients that cannot read its folder."""
 
 
@@ -73,6 +74,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
         ),
         "evaluations": {e.name: e.accuracy() for e in sounding},
         "samples": {"cold_start": cold_start.file if cold_start else "", "final": final.file if final else ""},
+        "denials": {e.name: e.denial_share() for e in sounding},
         "pass_at": {e.name: e.pass_at() for e in sounding},
         "thinking": thinking(bounded),
         "ledger": record.ledgers,

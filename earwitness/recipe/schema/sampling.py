@@ -27,6 +27,8 @@ class ProbeData(Strict):
     """Held-out clips."""
     surrogate_share: Share = 0.5
     """Share of the cold-start traces that guess from the words of the question."""
+    denial_share: Share = 0.0
+    """Share of the cold-start traces that deny hearing anything: what the stage `dpo` corrects."""
     seed: Seed = 1
     """Seed of the clips."""
 
