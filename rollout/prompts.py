@@ -38,12 +38,13 @@ class PromptCodec:
 
     def __init__(self, model_dir: str) -> None:
         self._tokenizer = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json"))
-        self._layout = family_of(model_dir).layout
+        family = family_of(model_dir)
+        self._layout = family.layout
         end = self._tokenizer.token_to_id(self._layout.end_of_turn)
         if end is None:
             problem = f"has no token {self._layout.end_of_turn}"
             raise InputError(f"{model_dir}/tokenizer.json", problem, "the tokenizer of the model's family")
-        self.stop_ids = sorted({end, *_config_stop_ids(Path(model_dir))})
+        self.stop_ids = sorted({end, *_config_stop_ids(Path(model_dir), family.inside or "")})
         """Tokens that end a turn."""
         self.think_end = self._ids(f"\n{THINK_END}\n")
         """Tokens that close a think block as `render_response` does."""
@@ -95,13 +96,14 @@ class PromptCodec:
         return ids
 
 
-def _config_stop_ids(model_dir: Path) -> set[int]:
-    """End tokens named by the checkpoint: one id or a list."""
+def _config_stop_ids(model_dir: Path, inside: str) -> set[int]:
+    """End tokens named by the checkpoint, whose config may stand `inside` another: one id or a list."""
     found: set[int] = set()
     for name in ("config.json", "generation_config.json"):
         path = model_dir / name
         config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        for section in (config, config.get("text_config", {})):
+        described = config.get(inside, config)
+        for section in (config, described, described.get("text_config", {})):
             ids = section.get("eos_token_id")
             if ids is not None:
                 found.update(ids if isinstance(ids, list) else [ids])

@@ -37,7 +37,11 @@ class Architecture:
 def read_architecture(model_dir: str | Path) -> Architecture:
     """Reads a directory's `config.json`, or such a file; InputError names the field that is missing or unfit."""
     path = Path(model_dir)
-    config = Section.of_file(path if path.suffix == ".json" else path / "config.json")
+    return architecture_of_config(Section.of_file(path if path.suffix == ".json" else path / "config.json"))
+
+
+def architecture_of_config(config: Section) -> Architecture:
+    """The same of a config that was read."""
     family = family_of_config(config)
     if family.inside is not None:
         config = config.section(family.inside)

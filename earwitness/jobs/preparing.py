@@ -12,6 +12,8 @@ from earwitness.active import ActiveJob
 from earwitness.chat import think_end_ids
 from earwitness.data.mixture import Portion, renamed
 from earwitness.errors import InputError, JobFailed
+from earwitness.families.architecture import architecture_of_config
+from earwitness.families.reading import Section
 from earwitness.jobs.apart import WorkFailed, apart
 from earwitness.jobs.changes import DataKnown, Prepared
 from earwitness.jobs.context import RunningJob
@@ -145,8 +147,8 @@ def active_job(job: RunningJob, **changes: Any) -> ActiveJob:
 
 def max_positions(model_uri: str) -> int:
     """Longest sequence of a model, tokens."""
-    config = artifacts.read_json(f"{model_uri}/config.json")
-    return int(config.get("text_config", config)["max_position_embeddings"])
+    uri = f"{model_uri}/config.json"
+    return architecture_of_config(Section(uri, artifacts.read_json(uri))).decoder.max_positions
 
 
 def think_end(model_uri: str) -> tuple[int, ...]:

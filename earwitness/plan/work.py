@@ -10,8 +10,8 @@ from earwitness.families.architecture import PUBLISHED, Architecture, read_archi
 from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.schema import ModelConfig
 
-PROMPT_TOKENS = 512
-"""Of a prompt with a clip of 30 s: 375 audio tokens, and the question."""
+QUESTION_TOKENS = 137
+"""Of a prompt beside its clip: with 30 s for Step-Audio, 375 tokens, they make 512."""
 
 CLIP_SECONDS = 30
 FRAMES_PER_SECOND = 100
@@ -67,8 +67,9 @@ def stages_of(recipe: Recipe, tokens: int | None) -> list[Work]:
     """
     architecture = architecture_of(recipe.model)
     longest = architecture.decoder.max_positions
+    prompt = QUESTION_TOKENS + architecture.family.audio_tokens(CLIP_SECONDS * FRAMES_PER_SECOND)
     sampled = [sampling.max_tokens for stage in recipe.stages if (sampling := stage.sampled()) is not None]
-    sequence = tokens or min(PROMPT_TOKENS + max(sampled, default=longest), longest)
+    sequence = tokens or min(prompt + max(sampled, default=longest), longest)
     if sequence > longest:
         raise InputError("--tokens", f"{sequence}", f"at most {longest}, the model's longest sequence")
     works = []
@@ -88,7 +89,7 @@ def stages_of(recipe: Recipe, tokens: int | None) -> list[Work]:
                     rows=rows,
                     batch=load.sequences,
                     updates=load.updates,
-                    responses=max(1, sequence - PROMPT_TOKENS),
+                    responses=max(1, sequence - prompt),
                     critic=load.critic,
                     rl=load.recalled,
                     entropy=load.entropy,

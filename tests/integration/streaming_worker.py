@@ -23,18 +23,21 @@ from trainer.ranks.parallel import initialize, is_last_stage
 
 BLOCK_BYTES = 1 << 20
 """In the place of 64 MiB: small against this model."""
-SEQ, FRAMES, PATCHES = 32, 81, 10
+SEQ, FRAMES = 32, 81
 
 
 class Rows:
     """A micro-batch: one row with a clip."""
 
-    def __init__(self, patch: int, n_mels: int, vocab: int) -> None:
+    def __init__(self, module: PolicyModel) -> None:
+        family, vocab = module.architecture.family, module.architecture.decoder.vocab_size
         generator = torch.Generator().manual_seed(9)
         self.tokens = torch.randint(20, vocab, (1, SEQ), generator=generator)
-        self.tokens[0, 2 : 2 + PATCHES] = patch
+        self.tokens[0, 2 : 2 + family.audio_tokens(FRAMES)] = module.audio_patch_id
         self.tokens[0, -1] = vocab - 1  # the last token before the padding
-        self.audio = AudioBatch(torch.randn(1, n_mels, FRAMES, generator=generator), torch.tensor([FRAMES]))
+        self.audio = AudioBatch(
+            torch.randn(1, module.architecture.audio.n_mels, FRAMES, generator=generator), torch.tensor([FRAMES])
+        )
         self.audio_index = torch.tensor([0])
         self.segments = None
 
@@ -61,8 +64,7 @@ def layout(model_dir: Path, out: Path) -> dict[str, object]:
         module = build.build_policy(model_dir, dtype=torch.bfloat16)
     finally:
         build.load_weights = huggingface_load
-    rows = Rows(module.audio_patch_id, module.architecture.audio.n_mels, module.architecture.decoder.vocab_size)
-    found = forward(module, [rows], lambda states, batch: {"logprobs": response_logprobs(states, batch.tokens)})
+    found = forward(module, [Rows(module)], lambda states, batch: {"logprobs": response_logprobs(states, batch.tokens)})
     before = peak(reset=True)
     huggingface.save_pretrained(module, model_dir, out)
     grown["save"] = peak() - before

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from earwitness.families.architecture import Architecture
+from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.step_audio import config_of
 from earwitness.families.toy import TOKENS
 from earwitness.recipe.schema import ToyModel
+from tests.integration.family_toys import make_toy_of
 from trainer.model.toy import random_weights, toy_architecture, train_tokenizer
 from trainer.model.weight_files import INDEX
 
@@ -62,11 +64,15 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def out(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What four ranks made of it in each layout."""
-    folder = tmp_path_factory.mktemp("streamed")
+    return streamed(source, tmp_path_factory.mktemp("streamed"), LAYOUTS)
+
+
+def streamed(source: Path, folder: Path, layouts: list[str]) -> Path:
+    """Where four ranks wrote what they made of a model in each layout."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS)]
     worker = REPOSITORY / "tests" / "integration" / "streaming_worker.py"
     process = subprocess.Popen(
-        [*launch, str(worker), str(source), str(folder), *LAYOUTS],
+        [*launch, str(worker), str(source), str(folder), *layouts],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": "0"},
         stdout=subprocess.DEVNULL,
@@ -104,10 +110,29 @@ def test_no_rank_ever_holds_the_whole_model(source: Path, out: Path, name: str) 
 
 @pytest.mark.parametrize("name", [layout.split(":")[0] for layout in LAYOUTS])
 def test_every_byte_comes_out_as_it_went_in(source: Path, out: Path, name: str) -> None:
+    check_bytes(source, out / name)
+
+
+def check_bytes(source: Path, out: Path) -> None:
     files = sorted(file.name for file in source.iterdir())
-    assert sorted(file.name for file in (out / name).iterdir()) == files
+    assert sorted(file.name for file in out.iterdir()) == files
     for file in files:
-        assert (out / name / file).read_bytes() == (source / file).read_bytes(), file
+        assert (out / file).read_bytes() == (source / file).read_bytes(), file
+
+
+def test_every_byte_of_a_model_with_untrained_parts_too(tmp_path: Path) -> None:
+    """Three layouts hear a clip alike, and write what they did not load as it was."""
+    source = make_toy_of(QWEN2_5_OMNI, tmp_path / "omni", ["the pitch climbs"], sharpness=2.0)
+    weights = {name: tensor.bfloat16() for name, tensor in load_file(source / "model.safetensors").items()}
+    save_file(weights, source / "model.safetensors", metadata={"format": "pt"})
+    (source / "spk_dict.pt").write_bytes(b"voices")
+    out = streamed(source, tmp_path, ["tp2-pp2:2:2", "tp2-dp2:2:1", "dp4:1:1"])
+    expected = torch.tensor(seen(out, "dp4")[0]["logprobs"])
+    for name in ("tp2-pp2", "tp2-dp2", "dp4"):
+        check_bytes(source, out / name)
+        for own in seen(out, name):
+            if own["logprobs"] is not None:
+                torch.testing.assert_close(torch.tensor(own["logprobs"]), expected, atol=5e-2, rtol=0)  # bf16
 
 
 @pytest.mark.parametrize("name", ["tp2-pp2", "tp4"])

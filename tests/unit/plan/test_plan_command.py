@@ -28,6 +28,15 @@ def test_it_shows_what_fits_and_marks_the_recipes_own_layout():
         assert part in done.output
 
 
+@pytest.mark.parametrize(("size", "gpus"), [("3b", "1"), ("7b", "4")])
+def test_qwen2_5_omni_is_known_by_name_and_fits(size: str, gpus: str):
+    recipe = RECIPE.with_name(f"qwen2.5-omni-{size}.yaml")
+    done = CliRunner().invoke(app, ["plan", str(recipe), "--gpus", gpus, "--gpu", "h100"])
+    assert done.exit_code == 0, done.output
+    assert done.output.count("\n* tp") == 4, "the recipe's own layout, for each stage that trains"
+    assert "2,934 tokens a sequence" in done.output  # 2,048 of a response, 749 of a clip, 137 of a question
+
+
 def test_it_refuses_what_cannot_fit_and_says_what_would():
     done = run("--gpus", "8", "--gpu", "h200")
     assert done.exit_code == 1

@@ -55,6 +55,19 @@ def test_the_checkpoints_end_tokens_end_a_turn_and_are_not_part_of_the_text(mode
     assert codec.decode([word, think_end, end], stop).endswith(THINK_END)
 
 
+def test_end_tokens_of_a_config_inside_another_count_too(model_dir: Path) -> None:
+    config = {
+        "architectures": ["Qwen2_5OmniForConditionalGeneration"],
+        "thinker_config": {"eos_token_id": 7, "text_config": {"eos_token_id": 8}},
+        "talker_config": {"eos_token_id": 9},
+    }
+    (model_dir / "config.json").write_text(json.dumps(config))
+    tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
+    tokenizer.add_special_tokens(["<|im_end|>"])
+    tokenizer.save(str(model_dir / "tokenizer.json"))
+    assert PromptCodec(str(model_dir)).stop_ids == sorted({7, 8, tokenizer.token_to_id("<|im_end|>")})
+
+
 def test_strings_of_one_token_end_a_response_too(model_dir: Path) -> None:
     codec = PromptCodec(str(model_dir))
     think_end = SPECIAL_TOKENS.index(THINK_END)
