@@ -17,6 +17,10 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import kubernetes_schema
+
 CHART = Path(__file__).parent / "earwitness"
 BEGIN, END = "<!-- VALUES -->", "<!-- /VALUES -->"
 """Between these lines of the README everything is generated."""
@@ -26,8 +30,12 @@ DEFAULTS = "defaults"
 
 TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "number", "seq": "array", "map": "object"}
 
-QUANTITY = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(m|k|[KMGTPE]i|[MGTPE])?)?$"}
+UNIT = "(m|k|[KMGTPE]i|[MGTPE])?"
+QUANTITY = {"type": "string", "pattern": rf"^([0-9]+(\.[0-9]+)?{UNIT})?$"}
 """A Kubernetes quantity, never negative; "" where a value may be left out."""
+
+SIZE = {"allOf": [QUANTITY, {"pattern": "^[0-9.]*[1-9]"}]}
+"""A quantity above 0."""
 
 NAME = {
     "type": "string",
@@ -48,10 +56,12 @@ HOST = r"^((\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)
 OURS = r"^(app\.kubernetes\.io/(name|instance|component|version|part-of|managed-by)|helm\.sh/chart)$"
 """Labels that the chart sets itself; its selectors stand on some of them."""
 
-AMOUNTS = {"type": "object", "additionalProperties": {"anyOf": [QUANTITY, {"type": "number", "minimum": 0}]}}
+AMOUNT = {"anyOf": [{**QUANTITY, "minLength": 1}, {"type": "number", "minimum": 0}]}
+AMOUNTS = {"type": "object", "additionalProperties": AMOUNT}
 
 DEFINITIONS: dict[str, Any] = {
     "quantity": QUANTITY,
+    "size": SIZE,
     "name": NAME,
     "host": {"type": "string", "pattern": HOST},
     "key": {"type": "string", "pattern": "^[-._a-zA-Z0-9]{1,253}$"},
@@ -64,11 +74,6 @@ DEFINITIONS: dict[str, Any] = {
         "type": "object",
         "propertyNames": {"pattern": QUALIFIED},
         "additionalProperties": {"type": ["string", "number", "boolean"]},
-    },
-    "container": {
-        "type": "object",
-        "required": ["name", "image"],
-        "properties": {"name": {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}},
     },
     "resources": {
         "type": "object",
@@ -89,6 +94,10 @@ DEFINITIONS: dict[str, Any] = {
         "additionalProperties": False,
     },
 }
+
+
+FOREIGN = "of Kubernetes: "
+FOREIGN_PARTS = kubernetes_schema.definitions()
 
 
 @dataclass
@@ -169,8 +178,16 @@ def schema(values: list[Value]) -> dict[str, Any]:
         # Helm gives a chart that is a part of another one its parent's globals.
         "properties": {**properties, "global": {"type": "object"}},
         "additionalProperties": False,
-        "$defs": DEFINITIONS,
+        "$defs": DEFINITIONS | {name: f"{FOREIGN}{name}" for name in FOREIGN_PARTS},
     }
+
+
+def written(found: dict[str, Any]) -> str:
+    """The schema as it stands in its file: Kubernetes' parts have a line each."""
+    text = json.dumps(found, indent=2, ensure_ascii=False)
+    for name, part in FOREIGN_PARTS.items():
+        text = text.replace(json.dumps(f"{FOREIGN}{name}"), json.dumps(part, separators=(",", ":")))
+    return text + "\n"
 
 
 def _component(value: Value, shared: set[str]) -> dict[str, Any]:
@@ -239,7 +256,7 @@ def generated(chart: Path = CHART) -> dict[Path, str]:
     before, _, rest = readme.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     return {
-        chart / "values.schema.json": json.dumps(schema(values), indent=2, ensure_ascii=False) + "\n",
+        chart / "values.schema.json": written(schema(values)),
         readme: f"{before}{BEGIN}\n{tables(values)}\n{END}{after}",
     }
 

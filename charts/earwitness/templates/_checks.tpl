@@ -43,6 +43,11 @@
 {{- include "ew.below" (dict "a" "16Mi" "b" . "equal" true "say" (printf "%s.resources.%s.memory: %s without a unit are bytes, too few for any program; expected 512Mi or the like" $name $kind (include "ew.string" .))) -}}
 {{- end -}}
 {{- end -}}
+{{- range $kind, $amounts := dict "limits" $limits "requests" $requests -}}
+{{- with get $amounts "cpu" -}}
+{{- include "ew.below" (dict "a" . "b" "4096" "say" (printf "%s.resources.%s.cpu: %s are more cores than any node has; expected 2, 500m or the like" $name $kind (include "ew.string" .))) -}}
+{{- end -}}
+{{- end -}}
 {{- with get $limits "memory" -}}
 {{- if $values.shmSize -}}
 {{- include "ew.below" (dict "a" $values.shmSize "b" . "say" (printf "%s.shmSize (%s) must be below resources.limits.memory (%s), of which it is a part" $name $values.shmSize (include "ew.string" .))) -}}

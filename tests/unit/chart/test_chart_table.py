@@ -75,6 +75,31 @@ GOOD: dict[str, Object] = {
     "common labels": {"commonLabels": {"team": "audio", "example.com/cost": "42", "empty": ""}},
     "common annotations": {"commonAnnotations": {"example.com/link": "https://example.com/a b?c=d#e"}},
     "a dotted node label": {"defaults": {"nodeSelector": {"topology.kubernetes.io/rack": "r-1.a_b"}}},
+    "toleration of everything": {"defaults": {"tolerations": [{"operator": "Exists"}]}},
+    "a spread over racks": {
+        "trainer": {
+            "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 2}
+            ]
+        }
+    },
+    "pods near each other": {
+        "trainer": {
+            "affinity": {
+                "podAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": [
+                        {"topologyKey": "rack", "labelSelector": {"matchLabels": {"a": "b"}}}
+                    ]
+                }
+            }
+        }
+    },
+    "a variable from a Secret": {
+        "jobs": {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}
+    },
+    "an object store to reach": {
+        "networkPolicy": {"extraEgress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 443}]}]}
+    },
     "sidecar": {"jobs": {"sidecars": [SIDECAR]}},
     "init container": {"trainer": {"initContainers": [SIDECAR], "volumes": [VOLUME], "volumeMounts": [MOUNT]}},
     "sidecar of a Redis": {"queue": {"sidecars": [SIDECAR]}},
@@ -121,6 +146,7 @@ BAD: dict[str, tuple[Object, str]] = {
     "an upgrade that may replace 0 %": ({"rollout": {"maxUnavailable": "0%"}}, "/rollout/maxUnavailable"),
     "memory without a unit": (memory("jobs", 512), r"jobs\.resources\.\w+\.memory: 512 without a unit are bytes"),
     "memory without a unit, as text": (memory("reward", "384"), r"reward\.resources\.\w+\.memory: 384 without a unit"),
+    "cores in bytes": ({"jobs": {"resources": {"limits": {"cpu": "1000Mi"}}}}, r"cpu: 1000Mi are more cores than any"),
     "request above its limit": (
         {"jobs": {"resources": {"requests": {"cpu": 4}}}},
         r"jobs\.resources\.requests\.cpu \(4\) is above limits\.cpu \(1\)",
@@ -180,6 +206,23 @@ BAD: dict[str, tuple[Object, str]] = {
     "sidecar's name with a blank": ({"jobs": {"sidecars": [{**SIDECAR, "name": "a b"}]}}, "/jobs/sidecars/0/name"),
     "variable that begins with a digit": ({"jobs": {"env": [{"name": "1A", "value": "x"}]}}, "/jobs/env/0/name"),
     "variable with a blank": ({"jobs": {"env": [{"name": "A B"}]}}, "/jobs/env/0/name"),
+    "effect in small letters": ({"jobs": {"tolerations": [{"effect": "noSchedule"}]}}, "/tolerations/0/effect"),
+    "misspelt affinity": ({"jobs": {"affinity": {"podAfinity": {}}}}, "podAfinity"),
+    "spread without a skew": ({"jobs": {"topologySpreadConstraints": [{"topologyKey": "rack"}]}}, "maxSkew"),
+    "volume of no kind": ({"jobs": {"volumes": [{"name": "a", "hostpath": {}}]}}, "hostpath"),
+    "mount without a place": ({"jobs": {"volumes": [VOLUME], "volumeMounts": [{"name": "models"}]}}, "mountPath"),
+    "misspelt peer": ({"networkPolicy": {"clients": [{"podselector": {}}]}}, "podselector"),
+    "misspelt rule": ({"networkPolicy": {"extraEgress": [{"port": 443}]}}, "/networkPolicy/extraEgress/0"),
+    "misspelt resolving": ({"jobs": {"dnsConfig": {"nameserver": "10.0.0.1"}}}, "nameserver"),
+    "misspelt context": ({"jobs": {"securityContext": {"runAsNonroot": True}}}, "runAsNonroot"),
+    "user as text": ({"defaults": {"podSecurityContext": {"runAsUser": "root"}}}, "/runAsUser"),
+    "metric of no kind": (scaling(provider="hpa", metrics=[{"type": "CPU"}]), "/metrics/0/type"),
+    "port as text": ({"jobs": {"sidecars": [{**SIDECAR, "ports": [{"containerPort": "http"}]}]}}, "containerPort"),
+    "no bound on Redis": ({"queue": {"maxMemory": "0mb"}}, "/queue/maxMemory"),
+    "no size": ({"storage": {"size": ""}}, "/storage/size"),
+    "a size of nothing": ({"queue": {"persistence": {"size": "0Gi"}}}, "/queue/persistence/size"),
+    "no memory": ({"jobs": {"resources": {"limits": {"memory": ""}}}}, "/resources/limits/memory"),
+    "one mode twice": ({"storage": {"accessModes": ["ReadWriteMany", "ReadWriteMany"]}}, "/storage/accessModes"),
     "level that there is not": ({"jobs": {"logLevel": "trace"}}, "/logLevel"),
     "key with a slash": ({"externalRedis": {"queue": {"key": "a/b"}}}, "/externalRedis/queue/key"),
     "interval without a unit": (
