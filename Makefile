@@ -1,5 +1,6 @@
 # make quickstart   install, start the mesh, run recipes/quickstart.yaml, stop the mesh
 # make listener     teach the listener of models/listener anew (recipes/listener.yaml), half an hour on one core
+# make paper        the paper's claims at toy scale, over three seeds: some hours on two cores, goes on where it was stopped
 # make install      the CPU set of packages into .venv
 # make test         unit and integration tests
 # make test-long    what is long by nature: the bare machine, the listener's reproduction, an hour of kills and faults (EW_SOAK_SECONDS, 3600)
@@ -36,7 +37,7 @@ KIND_ENGINE := $(firstword $(foreach tool,docker podman,$(if $(shell command -v 
 KIND_CLUSTER := earwitness-test
 REDIS_IMAGE := docker.io/valkey/valkey:8.1
 
-.PHONY: quickstart listener install test bare-test test-long lock lint protos docs chart scan images kind-test
+.PHONY: quickstart listener paper install test bare-test test-long lock lint protos docs chart scan images kind-test
 .DEFAULT_GOAL := quickstart
 
 install: $(VENV)/.stamp
@@ -62,6 +63,9 @@ listener: install
 	$(EARWITNESS) submit recipes/listener.yaml --follow
 	$(PYTHON) models/ship.py runs/listener
 	$(PYTHON) benchmarks/listener.py
+
+paper: install
+	$(PYTHON) benchmarks/paper.py
 
 # A file's tests share meshes and engines, so a file goes to one process; as many at a time as there are cores.
 test: install

@@ -1,0 +1,175 @@
+"""The paper's claims at toy scale: what each part of the recipe does, from jobs that leave it out, over several seeds.
+
+    python benchmarks/paper.py [--seeds 17 18 19] [--only whole presence ...] [--out runs/paper] [--json]
+
+Jobs run one after another on one mesh of this machine; those whose report is there are not run again, so it goes on
+where it was stopped. It writes paper.json and paper.md: claim, what the paper reports, what is seen here (mean over
+seeds, lowest and highest), holds or not. Nothing is chosen by what the held-out clips say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).parents[1])
+
+from benchmarks.paper_claims import CLAIMS, Reports, Row, judged
+from earwitness.client import Mesh, state_name
+from earwitness.local import control
+from earwitness.local.plan import Options
+from earwitness.wire.jobs.v1 import jobs_pb2
+
+ROOT = Path(__file__).parents[1]
+SEEDS = (17, 18, 19)
+THINK_BUDGETS = [0, 6, 12, 24, 48]
+"""Tokens; traces of the shipped listener have about 20."""
+
+Object = dict[str, Any]
+
+
+def main() -> int:
+    """Entry point; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="seeds of data, weights and sampling")
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="jobs to run")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs/paper", help="folder of jobs and results")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    chosen = parser.parse_args()
+    wanted = [(name, seed) for seed in chosen.seeds for name in chosen.only]
+    missing = [one for one in wanted if report_of(chosen.out, *one) is None]
+    if missing:
+        with mesh_of(chosen.out) as mesh:
+            for number, (name, seed) in enumerate(missing, 1):
+                print(f"{number} of {len(missing)}: {name}, seed {seed}", file=sys.stderr)
+                run(mesh, chosen.out, name, seed)
+    reports = {one: found for one in wanted if (found := report_of(chosen.out, *one)) is not None}
+    rows = judged(reports)
+    chosen.out.joinpath("paper.json").write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
+    chosen.out.joinpath("paper.md").write_text(page(rows, reports))
+    print(json.dumps([row.as_json() for row in rows]) if chosen.json else page(rows, reports))
+    return 0
+
+
+def base() -> Object:
+    """The quickstart, with the value of thinking measured before and after."""
+    recipe: Object = yaml.safe_load((ROOT / "recipes/quickstart.yaml").read_text())
+    for stage in recipe["stages"]:
+        if stage.get("name") in ("cold_start", "final"):
+            stage["think_budgets"] = THINK_BUDGETS
+    return recipe
+
+
+def stage_of(recipe: Object, kind: str) -> Object:
+    """The one stage of that type."""
+    (found,) = (stage for stage in recipe["stages"] if stage["type"] == kind)
+    return found
+
+
+def without(kind: str, evaluation: str) -> Callable[[Object], None]:
+    """Leaves a stage out, and the evaluation behind it."""
+
+    def edit(recipe: Object) -> None:
+        recipe["stages"] = [s for s in recipe["stages"] if s["type"] != kind and s.get("name") != evaluation]
+
+    return edit
+
+
+def rewarded(**weights: float) -> Callable[[Object], None]:
+    """Other weights of the reward."""
+    return lambda recipe: recipe.update(rewards={"weights": weights})
+
+
+def selected(least: int, most: int) -> Callable[[Object], None]:
+    """RL on prompts that are right so often of 8, the same number of prompts tried each time, and no other filter."""
+    window = {"prompts": 400, "samples": 8, "min_correct": least, "max_correct": most}
+    return lambda recipe: stage_of(recipe, "rl").update(select=window, dynamic_filter=False)
+
+
+def ungrounded(recipe: Object) -> None:
+    """MGRD keeps what is right and coherent, whatever it claims."""
+    stage_of(recipe, "mgrd").update(min_supported_share=0.0)
+
+
+VARIANTS: dict[str, Callable[[Object], None]] = {
+    "whole": lambda recipe: None,
+    "without_mgrd": without("mgrd", "distilled"),
+    "mgrd_ungrounded": ungrounded,
+    "without_format": rewarded(correct=1.0),
+    "presence": rewarded(correct=0.8, presence=0.2),
+    "window": selected(3, 6),
+    "hardest": selected(0, 1),
+    "unfiltered": selected(0, 8),
+    "self_cognition": lambda recipe: None,
+}
+"""What each job changes; the last is a recipe of its own."""
+
+
+def recipe_of(out: Path, name: str, seed: int) -> Object:
+    """The recipe of one job."""
+    own = ROOT / f"recipes/paper/{name.replace('_', '-')}.yaml"
+    recipe = yaml.safe_load(own.read_text()) if own.exists() else copy.deepcopy(base())
+    VARIANTS[name](recipe)
+    recipe |= {"name": name.replace("_", "-"), "seed": seed, "output": str(folder_of(out, name, seed))}
+    recipe["model"]["path"] = str(ROOT / recipe["model"]["path"])
+    recipe["probe"]["seed"] = 1000 + seed
+    return recipe
+
+
+def folder_of(out: Path, name: str, seed: int) -> Path:
+    """Where the job of a variant keeps what it makes."""
+    return out.resolve() / f"{name}-{seed}"
+
+
+def report_of(out: Path, name: str, seed: int) -> Object | None:
+    """The report of a job that has ended well."""
+    found = sorted(folder_of(out, name, seed).glob("*/report.json"))
+    report: Object | None = json.loads(found[-1].read_text()) if found else None
+    return report
+
+
+@contextmanager
+def mesh_of(out: Path) -> Iterator[Mesh]:
+    """A mesh of this machine for the time of the block."""
+    out.mkdir(parents=True, exist_ok=True)
+    control.start_detached(Options(out / "mesh", fresh=True), lambda line: print(line, file=sys.stderr))
+    try:
+        with Mesh.connect(state=out / "mesh") as mesh:
+            yield mesh
+    finally:
+        control.stop(out / "mesh")
+
+
+def run(mesh: Mesh, out: Path, name: str, seed: int) -> None:
+    """One job to its end. One that fails is told and left: its claim then says that it has no report."""
+    file = out / f"{name}-{seed}.yaml"
+    file.write_text(yaml.safe_dump(recipe_of(out, name, seed), sort_keys=False))
+    job = mesh.submit(file)
+    for event in mesh.watch(job.job_id):
+        if event.kind == "stage":
+            print(f"  {event.message}", file=sys.stderr)
+    job = mesh.get(job.job_id)
+    if job.state != jobs_pb2.JOB_STATE_SUCCEEDED:
+        print(f"  {state_name(job.state)}: {job.reason}", file=sys.stderr)
+
+
+def page(rows: list[Row], reports: Reports) -> str:
+    """The table in Markdown."""
+    seeds = sorted({seed for _, seed in reports})
+    head = f"{len(reports)} jobs, seeds {', '.join(map(str, seeds))}, from the shipped listener.\n"
+    lines = ["| claim | the paper | seen here | |", "|---|---|---|---|", *(row.as_markdown() for row in rows)]
+    return f"# The paper's claims at toy scale\n\n{head}\n" + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    assert {name for claim in CLAIMS for name in claim.jobs} <= set(VARIANTS)
+    sys.exit(main())

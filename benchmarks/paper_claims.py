@@ -1,0 +1,120 @@
+"""What the Step-Audio-R1 paper (arXiv 2511.15848) claims of its recipe, as figures of reports, and if it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from statistics import mean
+from typing import Any
+
+Report = Mapping[str, Any]
+Reports = Mapping[tuple[str, int], Report]
+"""By variant and seed."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row."""
+
+    words: str
+    paper: str
+    """What the paper reports."""
+    jobs: tuple[str, ...]
+    """Whose reports it is told from, in the order of `seen`'s arguments."""
+    seen: Callable[..., float]
+    """The figure of one seed."""
+    at_least: float
+    """It holds if the mean over seeds is not below this."""
+    unit: str = "points"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim and what was seen."""
+
+    claim: str
+    paper: str
+    seen: list[float]
+    """By seed; empty where a report is missing."""
+    at_least: float
+    unit: str
+    holds: bool | None
+    """None: not known."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For paper.json."""
+        return asdict(self)
+
+    def as_markdown(self) -> str:
+        """A line of the table."""
+        if not self.seen:
+            return f"| {self.claim} | {self.paper} | no report | not known |"
+        spread = f" ({min(self.seen):+.1f} to {max(self.seen):+.1f})" if len(self.seen) > 1 else ""
+        verdict = "holds" if self.holds else "does not hold"
+        bound = f"at least {self.at_least:+g}"
+        return f"| {self.claim} | {self.paper} | {mean(self.seen):+.1f} {self.unit}{spread}, {bound} | {verdict} |"
+
+
+def points(high: float, low: float) -> float:
+    """A difference of shares."""
+    return 100 * (high - low)
+
+
+def gained(report: Report, to: str, by: str) -> float:
+    """Accuracy between two milestones of one job."""
+    return points(report["accuracy"][to], report["accuracy"][by])
+
+
+def by_thinking(report: Report, evaluation: str) -> float:
+    """Accuracy with the largest think budget over that with none."""
+    curve = {p["budget"]: p["accuracy"] for p in report["thinking"] if p["evaluation"] == evaluation}
+    return points(curve[max(curve)], curve[min(curve)])
+
+
+def better(report: Report, other: Report) -> float:
+    """Final accuracy of one job over another."""
+    return points(report["accuracy"]["final"], other["accuracy"]["final"])
+
+
+def above_chance(report: Report) -> float:
+    """Accuracy without audio: how far above the mean of the questions' chance, which is about a third."""
+    return points(report["accuracy"]["final_without_audio"], 1 / 3)
+
+
+CLAIMS = (
+    Claim("MGRD raises accuracy", "reasoning becomes grounded over its rounds", ("whole",),
+          lambda r: gained(r, "distilled", "cold_start"), 5),
+    Claim("MGRD and RL end guesses from the words", "surrogate reasoning is the disease", ("whole",),
+          lambda r: points(r["surrogate_share"]["cold_start"], r["surrogate_share"]["final"]), 20),
+    Claim("RL adds to the distilled policy", "RL is the recipe's last step up", ("whole",),
+          lambda r: gained(r, "final", "distilled"), 5),
+    Claim("Longer thinking helps once it is grounded", "accuracy rises with reasoning length", ("whole",),
+          lambda r: by_thinking(r, "final"), 10),
+    Claim("... and does not before", "it falls or is flat", ("whole",), lambda r: -by_thinking(r, "cold_start"), -5),
+    Claim("Without audio nothing is left", "not reported", ("whole",), lambda r: -above_chance(r), -7),
+    Claim("MGRD before RL beats RL alone", "both are needed", ("whole", "without_mgrd"), better, 0),
+    Claim("Grounding in MGRD's filter helps", "acoustic grounding is the criterion", ("whole", "mgrd_ungrounded"),
+          better, 0),
+    Claim("Without the format reward thinking collapses", "think tokens fall from 3,000 to below 1,500",
+          ("presence", "without_format"),
+          lambda p, w: 100 * (1 - w["think_tokens"]["final"] / p["think_tokens"]["final"]), 30, "%"),
+    Claim("... and accuracy is lower", "76.5 against 77.7 on MMAU", ("presence", "without_format"), better, 0),
+    Claim("`grounded` keeps claims true", "ours", ("whole", "presence"),
+          lambda g, p: points(g["supported_share"]["final"], p["supported_share"]["final"]), 20),
+    Claim("Prompts right 3 to 6 times of 8 beat the hardest (0 or 1)",
+          "0 of 8: a reward of 0.45 to 0.70, not 0.75 to 0.80", ("window", "hardest"), better, 0),
+    Claim("... and unfiltered ones", "unfiltered: no gain", ("window", "unfiltered"), better, 0),
+    Claim("Self-distillation and DPO end denials", "6.76, 2.63, 0.02 %", ("self_cognition",),
+          lambda r: -100 * r["denials"]["corrected"], -0.1, "%"),
+)  # fmt: skip
+
+
+def judged(reports: Reports) -> list[Row]:
+    """Every claim over the seeds that all of its jobs have a report of."""
+    rows = []
+    for claim in CLAIMS:
+        seeds = set.intersection(*({seed for name, seed in reports if name == job} for job in claim.jobs))
+        seen = [float(claim.seen(*(reports[job, seed] for job in claim.jobs))) for seed in sorted(seeds)]
+        holds = mean(seen) >= claim.at_least if seen else None
+        rows.append(Row(claim.words, claim.paper, seen, claim.at_least, claim.unit, holds))
+    return rows

@@ -1,0 +1,54 @@
+"""The jobs behind the table of the paper's claims are recipes that load, and the table says what reports say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmarks.paper import THINK_BUDGETS, VARIANTS, page, recipe_of
+from benchmarks.paper_claims import CLAIMS, judged
+from earwitness.recipe import load_recipe
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_is_a_recipe_that_differs_from_the_whole_in_what_it_names(name: str, tmp_path: Path) -> None:
+    recipe, whole = (load_recipe(yaml.safe_dump(recipe_of(tmp_path, of, 17))) for of in (name, "whole"))
+    assert recipe.seed == 17 and recipe.output.endswith(f"{name}-17")
+    assert (
+        recipe.model_copy(update={"name": "", "output": ""}) == whole.model_copy(update={"name": "", "output": ""})
+    ) == (name == "whole")
+
+
+def test_every_claim_is_told_from_jobs_that_are_run() -> None:
+    assert {job for claim in CLAIMS for job in claim.jobs} <= set(VARIANTS)
+
+
+def report(final: float, distilled: float, think: float) -> dict[str, Any]:
+    shares = {"cold_start": 0.5, "final": 0.1}
+    curve = [("final", budget, final - 0.3 + 0.1 * place) for place, budget in enumerate(THINK_BUDGETS)]
+    return {
+        "accuracy": {"cold_start": 0.6, "distilled": distilled, "final": final, "final_without_audio": 0.35},
+        "supported_share": {"cold_start": 0.5, "final": 0.9}, "surrogate_share": shares,
+        "think_tokens": {"final": think},
+        "thinking": [
+            {"evaluation": of, "budget": budget, "accuracy": accuracy}
+            for of, budget, accuracy in [*curve, *(("cold_start", budget, 0.5) for budget in THINK_BUDGETS)]
+        ],
+    }  # fmt: skip
+
+
+def test_a_claim_holds_by_its_mean_over_seeds_and_what_has_no_report_is_not_known() -> None:
+    reports = {("whole", 1): report(0.9, 0.8, 20), ("whole", 2): report(0.84, 0.82, 20)}
+    rows = {row.claim: row for row in judged(reports)}
+    added = rows["RL adds to the distilled policy"]
+    assert added.seen == pytest.approx([10, 2]) and added.holds
+    assert rows["Longer thinking helps once it is grounded"].seen == pytest.approx([40, 40])
+    assert rows["... and does not before"].holds
+    unknown = rows["Self-distillation and DPO end denials"]
+    assert unknown.holds is None and unknown.seen == []
+    shown = page(list(rows.values()), reports)
+    assert "| RL adds to the distilled policy | RL is the recipe's last step up | +6.0 points (+2.0 to +10.0)" in shown
+    assert shown.count("not known") >= 5
