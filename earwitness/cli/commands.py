@@ -32,7 +32,7 @@ COMMANDS = {
     "serve": ("serve", "Talk to a checkpoint: an OpenAI-compatible server that streams reasoning and answer apart."),
     "ask": ("ask", "Ask a served checkpoint about a clip: its reasoning, each claim checked, and the answer."),
     "bench": ("bench", "Put a benchmark to a model on the mesh, and score it beside published rows."),
-    "data": ("data", "Import, check and write data."),
+    "data": ("data", "Import, check, mix, show and write data."),
 }  # fmt: skip
 """Module and first line of the help of each command, in the order of `earwitness --help`."""
 

@@ -1,4 +1,4 @@
-"""Commands about data: `data probe`, `data import`, `data check`."""
+"""Commands about data: the group, `data import` and `data probe`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from earwitness.cli.data_check import check, referee
+from earwitness.cli.data_sets import mix, show
 from earwitness.cli.terminal import err, out, progress, shows_errors
 from earwitness.errors import InputError, shown
 
@@ -22,16 +23,18 @@ MOST_SEED = 2**53 - 1
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Import, check and write data.")
+    group = typer.Typer(no_args_is_help=True, help="Import, check, mix, show and write data.")
     group.callback()(_group)
     group.command("import")(import_)
     group.command()(check)
+    group.command()(mix)
+    group.command()(show)
     group.command()(probe)
     app.add_typer(group, name="data")
 
 
 def _group() -> None:
-    """Import, check and write data."""
+    """Import, check, mix, show and write data."""
 
 
 @shows_errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,15 @@ _LETTER = re.compile(r"^\s*[(\[]?([A-Za-z])[)\].:]*\s*$")
 
 
 def listed(value: Any) -> list[str]:
-    """Choices from a list, from JSON text of one, from text with `|` between them, or from {letter: text}."""
+    """Choices from a list, from text of one (JSON, or Python's as CSV files have it), from text with `|` between them,
+    or from {letter: text}."""
     if isinstance(value, str):
         if value.lstrip()[:1] in ("[", "{"):
-            try:
-                return listed(json.loads(value))
-            except ValueError:
-                pass
+            for parse in (json.loads, ast.literal_eval):
+                try:
+                    return listed(parse(value.strip()))
+                except (ValueError, SyntaxError, RecursionError, MemoryError):
+                    continue
         return [part.strip() for part in value.split("|") if part.strip()]
     if isinstance(value, Mapping):
         return [str(value[key]).strip() for key in sorted(value) if value[key] is not None]

@@ -16,11 +16,13 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus")
 
 
 def text(fields: Mapping[str, Any], key: str) -> str:
-    """The text under `key`, also of a number or of {"text": ...}; "" where there is none."""
+    """The text under `key`, also of a number, of true and false, or of {"text": ...}; "" where there is none."""
     value = fields.get(key)
     if isinstance(value, Mapping):
         value = value.get("text")
-    if value is None or isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
         return ""
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:g}"
@@ -38,16 +40,18 @@ def needed(fields: Mapping[str, Any], key: str, what: str = "") -> str:
 def kept(fields: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """Those of `keys` that have a value, for `extra`; what JSON cannot hold is its text."""
     found = {key: fields[key] for key in keys if fields.get(key) not in (None, "", [])}
-    extra: dict[str, Any] = json.loads(json.dumps(found, default=str))
+    extra: dict[str, Any] = json.loads(json.dumps(found, default=str), parse_constant=lambda _: None)
     return extra
 
 
-def sound(fields: Mapping[str, Any], key: str) -> Sound | None:
-    """The clip under `key`: a path, an audio struct with bytes or decoded samples; None where there is nothing.
+def sound(fields: Mapping[str, Any], *keys: str) -> Sound | None:
+    """The clip under the first of `keys` that the source holds itself, or else that names one; None where there is
+    none. It is a path, an audio struct with bytes, or one with decoded samples. Raises LeftOut for anything else."""
+    found = [clip for key in keys if (clip := _sound(fields.get(key), key))]
+    return next((clip for clip in found if clip.held), found[0] if found else None)
 
-    Raises LeftOut for what is none of these.
-    """
-    value = fields.get(key)
+
+def _sound(value: object, key: str) -> Sound | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):

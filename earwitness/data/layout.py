@@ -39,7 +39,9 @@ def lay_out(source: Path, preferred: Sequence[str] = ()) -> Layout:
     """The files of `source`; in a folder the first of `preferred` (patterns) that is there. Raises SourceError."""
     if not source.exists():
         raise SourceError(str(source), "no such file or folder", "a data set on disk")
-    if not source.is_dir():
+    if not source.is_dir() and not source.is_file():
+        raise SourceError(str(source), "is a device, a pipe or a socket", "a regular file")
+    if source.is_file():
         return Layout(source.parent, [(_split_of(source), source)])
     if (source / "dataset_dict.json").is_file():
         return Layout(source, [pair for split in _splits(source) for pair in _saved(source / split, split, source)])

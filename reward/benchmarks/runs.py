@@ -18,6 +18,7 @@ from rich.table import Table
 from earwitness import artifacts
 from earwitness.chat import split_response
 from earwitness.errors import InputError
+from earwitness.jobs.report.sample_page import render_mistakes
 from earwitness.jobs.report.stats import Interval, wilson
 from earwitness.manifest import read_manifest
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -53,7 +54,7 @@ class Measured:
 
 
 def measure(name: str, manifest: str, samples: str, records: Mapping[str, Mapping[str, Any]], folder: str) -> Measured:
-    """Writes the answers of each run under `folder` and scores them.
+    """Writes the answers of each run and a page of what went wrong under `folder`, and scores them.
 
     `samples`: the groups of an evaluation of `manifest`; `records`: the benchmark's own rows by id. Raises InputError.
     """
@@ -62,6 +63,7 @@ def measure(name: str, manifest: str, samples: str, records: Mapping[str, Mappin
     runs = max((len(group.trajectories) for group in groups.values()), default=0)
     if not runs:
         raise InputError(samples, "holds no samples", "what an evaluation has sampled")
+    artifacts.write_text(f"{folder}/wrong.html", render_mistakes(name, list(groups.values())))
     suffix = "json" if name in _AS_LIST else "jsonl"
     files, figures = [], []
     for run in range(runs):

@@ -76,6 +76,9 @@ def test_big_bench_audio_from_its_files_to_its_row(mesh: Mesh, checkpoint: Path,
     answers = [json.loads(line) for line in (out / "answers-2.jsonl").read_text().splitlines()]
     assert [{key: answer[key] for key in rows[0]} for answer in answers] == rows  # the benchmark's own, as they were
     assert [answer["response"] != "unsure" for answer in answers] == right[1]
+    page = (out / "wrong.html").read_text()
+    assert f"{12 - sum(right[0])} of 12 first answers are wrong" in page
+    assert page.count("<audio") == 12 - sum(right[0])
     assert all("</think>" not in answer["response"] and answer["thinking_prediction"] for answer in answers)
     again = CliRunner().invoke(
         app, ["score", str(source / "metadata.jsonl"), str(out / "answers-1.jsonl"), "--benchmark", "big-bench-audio"]

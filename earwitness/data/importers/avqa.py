@@ -26,7 +26,7 @@ def question(row: Row, _columns: Columns) -> Question:
         right,
         "choice",
         different,
-        sound(fields, "audio") or sound(fields, "audio_path") or (Sound(path=name) if name else None),
+        sound(fields, "audio", "audio_path") or (Sound(path=name) if name else None),
         text(fields, "question_type"),
         extra=kept(fields, ("question_relation", "video_id", "video_name")),
     )

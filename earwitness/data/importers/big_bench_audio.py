@@ -28,7 +28,7 @@ def question(row: Row, _columns: Columns) -> Question:
         asked,
         needed(fields, "official_answer").lower(),
         verifier,
-        sound=sound(fields, "file_name") or sound(fields, "audio"),
+        sound=sound(fields, "file_name", "audio"),
         kind=category,
     )
 

@@ -19,7 +19,7 @@ def question(row: Row, _columns: Columns) -> Question:
         right,
         "choice",
         choices,
-        sound(fields, "audio_path"),
+        sound(fields, "audio_path", "audio"),
         text(fields, "category"),
         extra=kept(fields, keys),
     )

@@ -21,7 +21,7 @@ def question(row: Row, _columns: Columns) -> Question:
         right,
         "choice",
         choices,
-        sound(fields, "audio_id") or sound(fields, "audio"),
+        sound(fields, "audio_id", "audio"),
         text(fields, "task"),
         extra=kept(fields, ("dataset", "split", "category", "sub-category", "difficulty")),
     )

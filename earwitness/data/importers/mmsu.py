@@ -20,7 +20,7 @@ def question(row: Row, _columns: Columns) -> Question:
         right,
         "choice",
         choices,
-        sound(fields, "audio") or sound(fields, "audio_path"),
+        sound(fields, "audio", "audio_path"),
         text(fields, "category"),
         extra=kept(fields, keys),
     )

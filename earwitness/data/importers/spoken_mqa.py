@@ -24,7 +24,7 @@ def question(row: Row, _columns: Columns) -> Question:
         text(fields, "instruction") or "Answer the question in the recording.",
         answer,
         "number",
-        sound=sound(fields, "context") or sound(fields, "audio"),
+        sound=sound(fields, "context", "audio"),
         kind=subset,
         extra=kept(fields, ("context_transcript",)),
     )

@@ -15,7 +15,7 @@ def question(row: Row, _columns: Columns) -> Question:
     checklist = fields.get("checklist")
     if not checklist:
         raise LeftOut("no checklist")
-    found = sound(fields, "audio") or sound(fields, "audio_path") or sound(fields, "query_audio")
+    found = sound(fields, "audio", "audio_path", "query_audio")
     query = text(fields, "user_query")
     if found is None and not query:
         raise LeftOut("neither a recording nor a query")

@@ -31,7 +31,7 @@ def side_by_side(policies: Sequence[tuple[str, Sequence[wire.Group]]]) -> str:
     for group in choose(groups):
         prompt = group.task.prompt
         sides = [(who, of[prompt.id]) for who, of in before if prompt.id in of and of[prompt.id].trajectories]
-        cards += _card(prompt, [_side(who, of, "") for who, of in sides] + [_side(last, group, " now")])
+        cards += card(prompt, [_side(who, of, "") for who, of in sides] + [_side(last, group, " now")])
     note = (
         "The first clips of every kind, whatever came out. Listen, then read: claims that the waveform supports are "
         "green, those it contradicts red, guesses from the words amber."
@@ -39,7 +39,8 @@ def side_by_side(policies: Sequence[tuple[str, Sequence[wire.Group]]]) -> str:
     return f"<h2>Listen</h2><p>{note}</p>{cards}" if cards else ""
 
 
-def _card(prompt: wire.Prompt, sides: Sequence[str]) -> str:
+def card(prompt: wire.Prompt, sides: Sequence[str]) -> str:
+    """A clip, its question and right answer, and what was said of it, as HTML."""
     choices = "".join(f'<li class="{"right" if c == prompt.answer else ""}">{esc(c)}</li>' for c in prompt.choices)
     right = f'<ul class="choices">{choices}</ul>' if choices else f"<p>Right answer: {esc(prompt.answer)}</p>"
     return (

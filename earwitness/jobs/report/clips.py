@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import soundfile
 
-from earwitness.audio import SAMPLE_RATE, read_audio
+from earwitness.audio import MEASURED_SECONDS, SAMPLE_RATE, read_audio
 from earwitness.errors import InputError
+from earwitness.jobs.report.html import esc
 from earwitness.jobs.report.svg import waveform
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
@@ -40,7 +41,7 @@ def choose(groups: Sequence[wire.Group], count: int = CLIPS) -> list[wire.Group]
 
 def sound(audio_uri: str) -> tuple[bytes, np.ndarray]:
     """The begin of a clip as WAV, and its samples. Raises InputError."""
-    samples = read_audio(audio_uri)[: int(LONGEST_SECONDS * SAMPLE_RATE)]
+    samples = read_audio(audio_uri, max_seconds=MEASURED_SECONDS)[: int(LONGEST_SECONDS * SAMPLE_RATE)]
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
     return buffer.getvalue(), samples
@@ -48,10 +49,12 @@ def sound(audio_uri: str) -> tuple[bytes, np.ndarray]:
 
 def player(audio_uri: str) -> str:
     """The clip as HTML: its waveform and an audio element that holds the sound. Says so if it cannot be read."""
+    if not audio_uri:
+        return '<p class="quiet">text alone</p>'
     try:
         wave, samples = sound(audio_uri)
-    except InputError:
-        return '<p class="quiet">the clip is no longer there</p>'
+    except InputError as error:
+        return f'<p class="quiet">the clip: {esc(error.problem)}</p>'
     data = base64.b64encode(wave).decode()
     peaks = [float(np.abs(part).max()) for part in np.array_split(samples, min(BARS, len(samples)))]
     return f'{waveform(peaks)}<audio controls preload="none" src="data:audio/wav;base64,{data}"></audio>'

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import pickle
 import sys
 import tarfile
@@ -131,6 +132,8 @@ HOSTILE = {
     "splits outside": (
         lambda folder: write(folder / "ds/dataset_dict.json", json.dumps({"splits": ["../.."]})).parent, "leads out of",
     ),
+    "a pipe": (lambda folder: os.mkfifo(folder / "t.parquet") or folder / "t.parquet", "is a device"),
+    "a device": (lambda folder: (folder / "t.arrow").symlink_to("/dev/zero") or folder / "t.arrow", "is a device"),
     "nothing": (lambda folder: write(folder / "t.jsonl", ""), "no row can be used"),
     "no folder": (lambda folder: folder / "gone", "no such file"),
     "another layout": (lambda folder: lines(folder / "t.jsonl", {"x": 1}), "no question: 1"),

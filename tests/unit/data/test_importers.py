@@ -277,6 +277,40 @@ def test_an_import_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None
     assert not (out / "generic.importing").exists()
 
 
+def test_sound_that_the_file_holds_is_taken_before_a_name_of_it(tmp_path: Path) -> None:
+    """The hub makes parquet of folders: paths stay in a column, and lead nowhere."""
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    row = {"category": ["navigate"], "official_answer": ["yes"], "file_name": ["data/q.mp3"], "id": [7]}
+    table = pa.table({**row, "audio": pa.array([{"bytes": tone(300), "path": "q.mp3"}], kind)})
+    (tmp_path / "bba").mkdir()
+    pq.write_table(table, tmp_path / "bba/train-00000-of-00001.parquet")
+    _, examples = imported("big-bench-audio", tmp_path / "bba", tmp_path / "out")
+    assert Path(examples[0].prompt.audio_uri).read_bytes() == tone(300)
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer", "right"),
+    [
+        ("['a dog', 'a cat']", "a cat", "a cat"),
+        ('["a dog", "a cat"]', "(b)", "a cat"),
+        ("a dog | a cat", "A. a dog", "a dog"),
+        ({"A": "a dog", "B": "a cat"}, "B", "a cat"),
+        (["A. a dog", "B. a cat"], "B. a cat", "a cat"),
+        (["A. a dog", "C. a cat"], "C. a cat", "C. a cat"),
+        ([1, 2, 2.5], "2.5", "2.5"),
+        (["yes", "no"], True, None),
+        (["true", "false"], True, "true"),
+        (["B", "A"], "A", "A"),
+    ],
+)
+def test_choices_as_they_are_spelled(tmp_path: Path, choices: object, answer: object, right: str | None) -> None:
+    row = {"id": 1, "question": "q", "choices": choices, "answer": answer, "note": float("nan")}
+    source = lines(tmp_path / "t.jsonl", row, {"id": 2, "question": "q", "answer": "5"})
+    _, examples = imported("generic", source, tmp_path / "out")
+    found = {example.prompt.id: example.prompt.answer for example in examples}
+    assert found.get("1") == right
+
+
 def test_every_importer_is_tested() -> None:
     here = Path(__file__).read_text()
     assert [name for name in IMPORTERS if f'("{name}"' not in here] == []
