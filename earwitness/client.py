@@ -37,6 +37,7 @@ from earwitness.rpc.client_errors import (
     typed_error,
 )
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 if TYPE_CHECKING:
     from earwitness.cluster import Api, Forward, Release
@@ -212,6 +213,14 @@ class Mesh:
     def mesh(self) -> jobs_pb2.GetMeshResponse:
         """Who is here, what waits where, what runs."""
         return self._call(self._stub.GetMesh, jobs_pb2.GetMeshRequest())
+
+    def groups(self, job_id: str) -> Sequence[trajectory_pb2.Group]:
+        """A few of a job's newest groups, newest first."""
+        return self._call(self._stub.ListGroups, jobs_pb2.ListGroupsRequest(job_id=job_id)).groups
+
+    def clip(self, run_id: str, ordinal: int) -> bytes:
+        """The begin of the clip that one of `groups` is about, as WAV."""
+        return self._call(self._stub.GetClip, jobs_pb2.GetClipRequest(run_id=run_id, ordinal=ordinal)).wav
 
     def watch(self, job_id: str, *, after: int = 0, patience: float = PATIENCE_SECONDS) -> Iterator[jobs_pb2.Event]:
         """Events with a sequence number above `after`, until the job has ended.

@@ -11,6 +11,7 @@ import time
 
 import grpc
 
+from earwitness import artifacts
 from earwitness.errors import InputError
 from earwitness.log import Logger, get_logger
 from earwitness.queue import READY, ROLLOUTS, SCORED, AsyncQueue, Taken
@@ -27,6 +28,8 @@ from services.entry import process
 
 TAKE = 4
 """Groups taken at a time: scoring one costs milliseconds, so a round trip for each would show."""
+SHOW_SECONDS = 1.0
+"""Between two groups that a worker keeps for people to look at."""
 BLOCK_MS = 1_000
 """Milliseconds to wait for work before presence is renewed."""
 
@@ -54,7 +57,7 @@ def check_group(group: trajectory_pb2.Group) -> None:
 
 async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, log: Logger) -> None:
     """Scores what arrives until cancelled; then leaves the consumer group, so that nothing waits for this worker."""
-    scored = 0
+    scored, showing = 0, Showing(queue)
     async with leaving(queue, ROLLOUTS, settings.name, log):
         while True:
             await queue.announce("reward", settings.name, {"state": "working", "groups": scored})
@@ -65,17 +68,34 @@ async def work(queue: AsyncQueue, scoring: ScoringProcess, settings: Settings, l
                 settings.name,
                 log,
                 batch,
-                lambda taken: settle(queue, scoring, settings.name, taken, log),
+                lambda taken: settle(queue, scoring, settings.name, taken, log, showing),
             )
             scored += len(batch)
 
 
-async def settle(queue: AsyncQueue, scoring: ScoringProcess, name: str, taken: Taken, log: Logger) -> None:
+class Showing:
+    """Keeps a group for people to look at, but not more often than they can."""
+
+    def __init__(self, queue: AsyncQueue) -> None:
+        self._queue = queue
+        self._shown = 0.0
+
+    async def show(self, group: trajectory_pb2.Group) -> None:
+        """Perhaps keeps this one."""
+        if time.monotonic() - self._shown > SHOW_SECONDS:
+            self._shown = time.monotonic()
+            await self._queue.show(artifacts.compact(group))
+
+
+async def settle(
+    queue: AsyncQueue, scoring: ScoringProcess, name: str, taken: Taken, log: Logger, showing: Showing
+) -> None:
     """Scores one group and hands it on, or drops its ordinal with the reason."""
     group = trajectory_pb2.Group.FromString(taken.data)
     begun = time.time()
     group = await scoring.score(group)
     passed(group, "reward", name, taken, begun)
+    await showing.show(group)
     reason = remove_unverified(group) or filtered(group)
     task = group.task
     if reason:

@@ -14,6 +14,7 @@ from earwitness.queue import Worker as Announced
 from earwitness.queue.commands import WORKER_SECONDS
 from earwitness.queue.names import STREAMS, WORKER
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
+from earwitness.wire.trajectory.v1.trajectory_pb2 import Group
 
 PREFIX = "ew:"
 
@@ -45,6 +46,11 @@ class MeshView:
             version=0 if active is None else active.published,
             still_seconds=max(0.0, time.time() - moved_at) if moved_at else 0.0,
         )
+
+    async def groups(self, job_id: str) -> list[Group]:
+        """A few of the newest groups of a job, newest first."""
+        found = [Group.FromString(data) for data in await self._queue.shown()]
+        return [group for group in found if group.task.run_id.startswith(f"{job_id}/")]
 
     async def _worker(self, worker: Announced) -> wire.Worker:
         left_ms = await self._redis.pttl(f"{WORKER}{worker.role}:{worker.name}")

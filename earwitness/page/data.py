@@ -8,10 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from earwitness import metrics
+from earwitness.chat import split_response
 from earwitness.client import Mesh, state_name
 from earwitness.explain import explain
+from earwitness.jobs.report.cards import segments
 from earwitness.series import StepsByPhase, steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
+from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 JOBS = 50
 """Newest ones that the page lists."""
@@ -73,6 +76,14 @@ class Data:
         found = explain(self._read(job_id))
         return {**asdict(found), "words": [phase.speed.words if phase.speed else "" for phase in found.phases]}
 
+    def groups(self, job_id: str) -> list[dict[str, Any]]:
+        """A few of the newest groups."""
+        return [group_json(group) for group in self._mesh.groups(job_id)]
+
+    def clip(self, run_id: str, ordinal: int) -> bytes:
+        """What one of them is about, as WAV."""
+        return self._mesh.clip(run_id, ordinal)
+
     def act(self, verb: str, job_id: str) -> dict[str, Any]:
         """Pause, resume or cancel."""
         acts = {"pause": self._mesh.pause, "resume": self._mesh.resume, "cancel": self._mesh.cancel}
@@ -92,6 +103,30 @@ def job_json(job: jobs_pb2.Job) -> dict[str, Any]:
         "stages": job.stages, "type": job.stage_type, "phase": job.phase, "step": job.step, "steps": job.steps,
         "left": round(job.seconds_left, 1), "reason": job.reason, "started": job.started_at, "ended": job.ended_at,
         "output": job.output_uri,
+    }  # fmt: skip
+
+
+def group_json(group: trajectory_pb2.Group) -> dict[str, Any]:
+    """A group for the page."""
+    task = group.task
+    prompt = task.prompt
+    return {
+        "run": task.run_id, "ordinal": task.ordinal, "kind": prompt.kind, "question": prompt.question,
+        "choices": list(prompt.choices), "answer": prompt.answer, "clip": bool(prompt.audio_uri),
+        "worker": group.worker, "samples": [sample_json(trajectory) for trajectory in group.trajectories],
+    }  # fmt: skip
+
+
+def sample_json(trajectory: trajectory_pb2.Trajectory) -> dict[str, Any]:
+    """A trajectory for the page: its reasoning in pieces, each with the class of its verdict."""
+    reward = trajectory.reward
+    reasoning, answer = split_response(trajectory.text)
+    said = trajectory.text if reasoning is None else reasoning
+    return {
+        "said": [{"text": text, "verdict": kind, "measured": of} for text, kind, of in segments(said, reward)],
+        "answer": answer or "", "correct": reward.correct, "reward": _short(reward.total),
+        "surrogate": reward.surrogate, "contradicted": reward.contradicted, "supported": reward.supported,
+        "tokens": len(trajectory.token_ids), "version": trajectory.versions[0].version if trajectory.versions else 0,
     }  # fmt: skip
 
 

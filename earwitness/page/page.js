@@ -156,6 +156,7 @@ async function look() {
   drawJob(kept);
   drawCurves();
   drawWhy(await ask(`/api/explain/${encodeURIComponent(shown)}`));
+  if (!newest.length || newest[0].run.split("/")[0] !== shown) await loadGroups(shown); // then they stay: someone may be listening
 }
 
 async function run() {
@@ -194,4 +195,4 @@ of("buttons").addEventListener("click", async (event) => {
   }
 });
 window.addEventListener("resize", () => { for (const group of groups.values()) group.charts.forEach((chart) => chart.draw()); });
-run();
+window.addEventListener("load", run);

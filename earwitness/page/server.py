@@ -29,8 +29,15 @@ HEADER = "X-Earwitness"
 
 VERBS = ("pause", "resume", "cancel")
 
-FILES = {"/": ("page.html", "text/html"), "/page.js": ("page.js", "text/javascript"),
-         "/charts.js": ("charts.js", "text/javascript"), "/page.css": ("page.css", "text/css")}  # fmt: skip
+FILES = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/charts.js": ("charts.js", "text/javascript; charset=utf-8"),
+    "/groups.js": ("groups.js", "text/javascript; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+}
+
+TEXT = "text/plain; charset=utf-8"
 
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; media-src 'self'"
 """Content-Security-Policy: nothing from elsewhere."""
@@ -80,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
         elif not self._allowed():
-            self._send(HTTPStatus.FORBIDDEN, b"open the address that `earwitness open` prints", "text/plain")
+            self._send(HTTPStatus.FORBIDDEN, b"open the address that `earwitness open` prints", TEXT)
         elif asked.path in FILES:
             name, kind = FILES[asked.path]
             self._send(HTTPStatus.OK, files("earwitness.page").joinpath(name).read_bytes(), kind)
@@ -91,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
         """Pause, resume, cancel."""
         parts = self.path.strip("/").split("/")
         if not self._allowed() or self.headers.get(HEADER) is None:
-            self._send(HTTPStatus.FORBIDDEN, b"not from the page", "text/plain")
+            self._send(HTTPStatus.FORBIDDEN, b"not from the page", TEXT)
         elif len(parts) == 3 and parts[0] == "api" and parts[1] in VERBS:
             self._answer(lambda: self.server.data.act(parts[1], unquote(parts[2])))
         else:
@@ -114,6 +121,10 @@ class Handler(BaseHTTPRequestHandler):
                 return lambda: data.job(job_id, number)
             case ["api", "explain", job_id]:
                 return lambda: data.explained(job_id)
+            case ["api", "groups", job_id]:
+                return lambda: data.groups(job_id)
+            case ["api", "clip", run_id, ordinal] if ordinal.isdecimal():
+                return lambda: data.clip(run_id, min(int(ordinal), LARGEST_SEQUENCE))
         return None
 
     def _allowed(self) -> bool:
@@ -128,19 +139,22 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, ask: Callable[[], Any] | None) -> None:
         if ask is None:
-            self._send(HTTPStatus.NOT_FOUND, b"there is no such thing", "text/plain")
+            self._send(HTTPStatus.NOT_FOUND, b"there is no such thing", TEXT)
             return
         try:
             status, told = HTTPStatus.OK, ask()
         except EarwitnessError as error:
             status, told = HTTPStatus.BAD_GATEWAY, {"error": str(error)}
-        self._send(status, json.dumps(told, separators=(",", ":")).encode(), "application/json")
+        if isinstance(told, bytes):
+            self._send(status, told, "audio/wav")
+        else:
+            self._send(status, json.dumps(told, separators=(",", ":")).encode(), "application/json; charset=utf-8")
 
     def _send(self, status: HTTPStatus, content: bytes, kind: str) -> None:
         packed = len(content) > SMALL and "gzip" in self.headers.get("Accept-Encoding", "")
         body = gzip.compress(content, 1) if packed else content
         self.send_response(status)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")

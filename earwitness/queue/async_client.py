@@ -68,6 +68,12 @@ class AsyncQueue:
     async def current_run(self) -> str:
         return await self._run(commands.current_run())
 
+    async def show(self, group: trajectory_pb2.Group) -> None:
+        await self._run(commands.show(group))
+
+    async def shown(self) -> list[bytes]:
+        return await self._run(commands.shown())
+
     async def forget(self, stream: str, consumer: str) -> None:
         await self._run(commands.forget(stream, consumer))
 

@@ -118,6 +118,14 @@ class Queue:
         """The current run id; empty if there is none."""
         return self._run(commands.current_run())
 
+    def show(self, group: trajectory_pb2.Group) -> None:
+        """Keeps a scored group for people to look at, beside the newest few. No part of the work."""
+        self._run(commands.show(group))
+
+    def shown(self) -> list[bytes]:
+        """The groups of `show`, the newest first, as bytes."""
+        return self._run(commands.shown())
+
     def forget(self, stream: str, consumer: str) -> None:
         """For a clean leave: what the consumer held can be claimed at once and does not count as a failed delivery."""
         self._run(commands.forget(stream, consumer))

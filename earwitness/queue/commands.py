@@ -24,6 +24,7 @@ from earwitness.queue.names import (
     NEWEST,
     READY,
     RUN,
+    SHOWN,
     STATE_OF,
     STREAMS,
     TASKS,
@@ -63,6 +64,9 @@ RUN_KEPT_SECONDS = 7 * 24 * 3600
 
 DEAD_KEPT = 100
 """Dead letters kept whole; the ledger has the reason of every one."""
+
+SHOWN_KEPT = 48
+"""Groups to look at: some minutes of a job, and a few megabytes."""
 
 REASON_CHARS = 500
 """Most characters of what went wrong with work that failed: enough to recognise it."""
@@ -184,6 +188,16 @@ def lag() -> Commands[list[Lag]]:
 def current_run() -> Commands[str]:
     reply = yield ("GET", RUN)
     return reply.decode() if reply else ""
+
+
+def show(group: trajectory_pb2.Group) -> Commands[None]:
+    yield ("LPUSH", SHOWN, _payload("group", group))
+    yield ("LTRIM", SHOWN, 0, SHOWN_KEPT - 1)
+
+
+def shown() -> Commands[list[bytes]]:
+    reply = yield ("LRANGE", SHOWN, 0, -1)
+    return list(reply)
 
 
 def forget(stream: str, consumer: str) -> Commands[None]:

@@ -36,3 +36,6 @@ COUNTS = "ew:counts:"
 
 WORKER = "ew:worker:"
 """Followed by `{role}:{name}`: hash of what a worker says about itself."""
+
+SHOWN = "ew:shown"
+"""List of Groups, the newest first: a few of those that were scored, for people to look at."""

@@ -12,11 +12,12 @@ from typing import Any, Literal
 import grpc
 
 from earwitness import storage
-from earwitness.errors import ConflictError, InfrastructureError, InputError, shown
+from earwitness.errors import ConflictError, InfrastructureError, InputError, NotFoundError, shown
 from earwitness.jobs.apart import WorkFailed, apart
 from earwitness.jobs.changes import Ended, apply
 from earwitness.jobs.mesh import MeshView
 from earwitness.jobs.record import JobRecord
+from earwitness.jobs.report.clips import sound
 from earwitness.jobs.states import State, Wish, refusal
 from earwitness.jobs.store import JobStore
 from earwitness.recipe.yamltext import MAX_BYTES
@@ -40,6 +41,9 @@ PAUSE_SECONDS = 5.0
 """PauseJob waits so long for the update in hand, then answers that the job is still running."""
 
 WATCH_BATCH = 200
+
+SHOWN_BYTES = 3 * 1024 * 1024
+"""Of groups in one answer: a client takes 4 MiB."""
 
 PLACES = 8
 """Submissions whose recipe and data are read at the same time."""
@@ -168,6 +172,27 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         self, request: wire.GetMeshRequest, context: grpc.aio.ServicerContext
     ) -> wire.GetMeshResponse:
         return await self._mesh.describe()
+
+    async def ListGroups(  # noqa: N802
+        self, request: wire.ListGroupsRequest, context: grpc.aio.ServicerContext
+    ) -> wire.ListGroupsResponse:
+        answer = wire.ListGroupsResponse()
+        for group in await self._mesh.groups(_job_id(request.job_id)):
+            if answer.ByteSize() + group.ByteSize() > SHOWN_BYTES:
+                break
+            answer.groups.append(group)
+        return answer
+
+    async def GetClip(  # noqa: N802
+        self, request: wire.GetClipRequest, context: grpc.aio.ServicerContext
+    ) -> wire.GetClipResponse:
+        job_id = _job_id(request.run_id.split("/")[0])
+        for group in await self._mesh.groups(job_id):  # no other file is read
+            task = group.task
+            if (task.run_id, task.ordinal) == (request.run_id, request.ordinal) and task.prompt.audio_uri:
+                wav, _ = await asyncio.to_thread(sound, task.prompt.audio_uri)
+                return wire.GetClipResponse(wav=wav)
+        raise NotFoundError(f"no clip of ordinal {request.ordinal} is among the newest groups of {job_id}")
 
     async def _hold(self, job_id: str, call: Literal["pause", "resume"], wish: Wish) -> JobRecord:
         """Note the wish and wait a little for the runner to follow it."""

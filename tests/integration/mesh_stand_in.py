@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+from earwitness import artifacts
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
 from earwitness.queue.working import passed
 from earwitness.recipe.load import load_recipe
@@ -215,6 +216,7 @@ def work(url: str, stop: threading.Event, learned_from: int) -> None:
         for taken in queue.take(ROLLOUTS, "stand-in", 16, 10):
             group = trajectory_pb2.Group.FromString(taken.data)
             passed(group, "reward", "stand-in", taken, time.time())
+            queue.show(artifacts.compact(group))
             right = sum(t.reward.correct for t in group.trajectories)
             if group.task.needs_spread and right in (0, len(group.trajectories)):
                 reason = "all correct" if right else "all wrong"

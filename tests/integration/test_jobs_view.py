@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 import time
@@ -9,15 +10,21 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
+import numpy as np
 import pytest
+import soundfile
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from jobs_kit import Mesh, jobs_mesh, wait_for, whole_recipe
 
+from earwitness.queue import Queue
+from earwitness.queue.commands import SHOWN_KEPT
 from earwitness.queue.names import CONSUMERS, DEAD, TASKS
 from earwitness.redis_server import connect
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
+from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 SAMPLE = re.compile(r"^(ew_\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
@@ -80,8 +87,34 @@ def test_metrics_show_a_job_that_stands_still(mesh: Mesh, recipe: dict) -> None:
     job_id = mesh.submit(recipe).job.job_id
     mesh.until(job_id, "steps", lambda j: j.stage_type == "sft" and j.step >= 2)
     running = f'ew_job_state{{job_id="{job_id}",state="running"}}'
-    found = until_scraped(mesh, "the running job", lambda s: s.get(running) == 1)
+    found = until_scraped(mesh, "the running job", lambda s: s.get(running) == 1 and s["ew_job_steps"])
     assert found["ew_job_steps"] == 20
     assert found["ew_job_still_seconds"] < 5
     mesh.kill("rest")
     until_scraped(mesh, "a job that stands still", lambda s: s.get("ew_job_still_seconds", 0) > 4)
+
+
+def test_the_newest_groups_of_a_job_can_be_looked_at_and_their_clips_heard(mesh: Mesh, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.wav"
+    soundfile.write(clip, np.sin(np.arange(1600) * 0.1) * 0.5, 16_000)
+    queue = Queue(connect(mesh.redis.url))
+
+    def show(ordinal: int, job: str = "small-1") -> None:
+        task = trajectory_pb2.GroupTask(run_id=f"{job}/1-train/1", ordinal=ordinal)
+        task.prompt.audio_uri = str(clip)
+        queue.show(trajectory_pb2.Group(task=task))
+
+    show(0, "small-10")
+    for ordinal in range(SHOWN_KEPT):
+        show(ordinal)
+    asked = wire.ListGroupsRequest(job_id="small-1")
+    groups = mesh.stub.ListGroups(asked, wait_for_ready=True, timeout=20).groups
+    assert [group.task.ordinal for group in groups] == list(reversed(range(SHOWN_KEPT)))
+    assert not mesh.stub.ListGroups(wire.ListGroupsRequest(job_id="small-10"), timeout=20).groups
+    found = mesh.stub.GetClip(wire.GetClipRequest(run_id="small-1/1-train/1", ordinal=3), timeout=20)
+    wave, rate = soundfile.read(io.BytesIO(found.wav))
+    assert (len(wave), rate) == (1600, 16_000)
+    for run_id, ordinal in (("small-1/1-train/1", 99), ("small-10/1-train/1", 0)):
+        with pytest.raises(grpc.RpcError) as refused:
+            mesh.stub.GetClip(wire.GetClipRequest(run_id=run_id, ordinal=ordinal), timeout=20)
+        assert refused.value.code() == grpc.StatusCode.NOT_FOUND

@@ -120,6 +120,19 @@ def test_a_job_is_watched_from_a_browser(tmp_path: Path) -> None:
 
             page.until("an RL step", points("Reward, part by part"))
             page.until("what bounds it", "document.getElementById('why').textContent.includes('Bound: the trainer')")
+
+            page.until("samples", "document.querySelectorAll('.sample').length === 12")
+            said = page.run("document.querySelector('.sample .said').textContent")
+            assert "<b>loud</b>" in said  # a model's text stays text
+            assert page.run("document.querySelector('.sample mark.supported').textContent") == "a tone"
+            page.run("(() => { const a = document.querySelector('.sample audio'); a.preload = 'auto'; a.load(); })()")
+            page.until("sound", "document.querySelector('.sample audio').duration > 0.09")
+            choose = "((e, v) => { e.value = v; e.dispatchEvent(new Event('change')); })"
+            change = choose + "(document.getElementById('filter'), '%s')"
+            for wanted, other in (("right", "wrong"), ("wrong", "right")):
+                page.run(change % wanted)
+                assert page.run(f"document.querySelectorAll('.sample > .{wanted}').length") > 0
+                assert page.run(f"document.querySelectorAll('.sample > .{other}').length") == 0
             mesh.kill("rest")
             page.until("no worker", "!document.getElementById('workers').textContent.includes('stand-in')")
 
@@ -139,6 +152,9 @@ class Long:
 
     def mesh(self) -> jobs_pb2.GetMeshResponse:
         return jobs_pb2.GetMeshResponse()
+
+    def groups(self, job_id: str) -> list[object]:
+        return []
 
     def events(self, job_id: str, *, after: int = 0) -> list[jobs_pb2.Event]:
         names = ("reward.mean", "kl", "entropy", "clip_share", "think_tokens.mean", "grad_norm", "loss.policy")

@@ -121,6 +121,9 @@ def test_groups_are_scored_filtered_and_handed_on(queue, clip, worker, tmp_path)
     (stay,) = group.passages
     assert (stay.station, stay.worker) == ("reward", "r1")
     assert stay.arrived == stay.able <= stay.begun < stay.ended
+    shown = [trajectory_pb2.Group.FromString(data) for data in queue.shown()]
+    assert shown and shown[-1].task.ordinal == 0 and shown[-1].trajectories[0].reward.correct
+    assert not any(trajectory.logprobs for trajectory in shown[-1].trajectories)
     assert len(queue.take(SCORED, "test", count=10, block_ms=0)) == 1
 
     # The same through gRPC as through the queue and in this process.

@@ -66,18 +66,29 @@ def _side(who: str, group: wire.Group, extra: str) -> str:
 
 
 def _marked(text: str, reward: wire.Reward) -> str:
-    """The reasoning with its claims coloured. Spans that overlap an earlier one stay plain."""
-    spans = [(_find(text, c.text), len(c.text), _verdict(c)[0], c.measured) for c in reward.claims]
+    """The reasoning with its claims coloured."""
+    parts = []
+    for piece, kind, measured in segments(text, reward):
+        title = f' title="measured: {esc(measured)}"' if measured else ""
+        parts.append(f'<mark class="{kind}"{title}>{esc(piece)}</mark>' if kind else esc(piece))
+    return "".join(parts)
+
+
+def segments(text: str, reward: wire.Reward) -> list[tuple[str, str, str]]:
+    """The text in pieces: each with the class of its verdict and what was measured, both empty between the claims.
+
+    Claims that overlap an earlier one stay plain.
+    """
+    spans = [(_find(text, c.text), len(c.text), verdict(c)[0], c.measured) for c in reward.claims]
     if reward.surrogate and reward.surrogate_phrase:
         spans.append((_find(text, reward.surrogate_phrase), len(reward.surrogate_phrase), "surrogate", ""))
-    parts, at = [], 0
+    pieces, at = [], 0
     for start, length, kind, measured in sorted(s for s in spans if s[0] >= 0 and s[1]):
         if start < at:
             continue
-        title = f' title="measured: {esc(measured)}"' if measured else ""
-        parts.append(f'{esc(text[at:start])}<mark class="{kind}"{title}>{esc(text[start : start + length])}</mark>')
+        pieces += [(text[at:start], "", ""), (text[start : start + length], kind, measured)]
         at = start + length
-    return "".join(parts) + esc(text[at:])
+    return [piece for piece in [*pieces, (text[at:], "", "")] if piece[0]]
 
 
 def _find(text: str, part: str) -> int:
@@ -91,12 +102,13 @@ def _claims(reward: wire.Reward) -> str:
         return ""
     rows = []
     for claim in reward.claims:
-        kind, words = _verdict(claim)
+        kind, words = verdict(claim)
         pill = f'<span class="pill {kind}">{words}</span>'
         rows.append([esc(claim.kind), esc(claim.claimed), esc(claim.measured) or "–", pill])
     head = ["Claim", "Said", "Measured", ""]
     return table(head, rows, right_from=len(head)).replace('class="card scroll"', 'class="scroll"')
 
 
-def _verdict(claim: wire.Claim) -> tuple[str, str]:
+def verdict(claim: wire.Claim) -> tuple[str, str]:
+    """Class and words."""
     return VERDICTS.get(claim.verdict, ("unchecked", "not checkable"))

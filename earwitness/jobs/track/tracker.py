@@ -8,11 +8,9 @@ from typing import Protocol
 
 from earwitness.chat import split_response
 from earwitness.errors import InputError
-from earwitness.jobs.report.cards import VERDICTS
+from earwitness.jobs.report.cards import verdict
 from earwitness.jobs.report.clips import sound
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-
-UNCHECKED = ("unchecked", "not checkable")
 
 Setting = str | int | float | bool
 
@@ -61,10 +59,7 @@ def sample_of(group: wire.Group) -> Sample:
         lines += [f"guesses from the words: {reward.surrogate_phrase}"]
     if reward.claims:
         rows = ["| claim | said | measured | verdict |", "|---|---|---|---|"]
-        rows += [
-            f"| {c.kind} | {c.claimed} | {c.measured} | {VERDICTS.get(c.verdict, UNCHECKED)[1]} |"
-            for c in reward.claims
-        ]
+        rows += [f"| {c.kind} | {c.claimed} | {c.measured} | {verdict(c)[1]} |" for c in reward.claims]
         lines += ["\n".join(rows)]
     try:
         wave = sound(prompt.audio_uri)[0] if prompt.audio_uri else None

@@ -18,6 +18,7 @@ from earwitness.page.server import FILES
 from earwitness.series import steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
+from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 
 def event(sequence: int, kind: str = "step", step: int = 0, message: str = "", **job: object) -> jobs_pb2.Event:
@@ -49,6 +50,20 @@ class Mesh:
         if job_id != "small-1":
             raise UnknownJob(f"there is no job {job_id!r}")
         return [e for e in self.told if e.sequence > after]
+
+    def groups(self, job_id: str) -> list[trajectory_pb2.Group]:
+        group = trajectory_pb2.Group(worker="w0")
+        group.task.run_id, group.task.ordinal, group.task.prompt.kind = "small-1/1-train/1", 7, "pitch"
+        group.task.prompt.audio_uri = "/clip.wav"
+        trajectory = group.trajectories.add(text="It climbs <b>3 st</b>, then falls.\n</think>\nup", token_ids=[1, 2])
+        trajectory.reward.correct, trajectory.reward.contradicted = True, 1
+        trajectory.reward.claims.add(text="then falls", kind="pitch", verdict=trajectory_pb2.VERDICT_CONTRADICTED,
+                                     measured="it rises")  # fmt: skip
+        return [group]
+
+    def clip(self, run_id: str, ordinal: int) -> bytes:
+        assert (run_id, ordinal) == ("small-1/1-train/1", 7)
+        return b"RIFF"
 
     def pause(self, job_id: str) -> jobs_pb2.Job:
         self.acts.append(("pause", job_id))
@@ -158,6 +173,21 @@ def test_mesh_and_rules_are_told(page: PageServer) -> None:
     assert seen["workers"][0]["name"] == "w0" and seen["streams"][0]["waiting"] == 4
     assert told(page, "/api/jobs")[0]["id"] == "small-1"
     assert told(page, "/api/explain/small-1")["job_id"] == "small-1"
+
+
+def test_newest_groups_have_their_claims_marked(page: PageServer) -> None:
+    (group,) = told(page, "/api/groups/small-1")
+    assert (group["ordinal"], group["kind"], group["clip"]) == (7, "pitch", True)
+    (sample,) = group["samples"]
+    assert sample["said"] == [
+        {"text": "It climbs <b>3 st</b>, ", "verdict": "", "measured": ""},
+        {"text": "then falls", "verdict": "contradicted", "measured": "it rises"},
+        {"text": ".", "verdict": "", "measured": ""},
+    ]
+    assert (sample["answer"], sample["correct"], sample["tokens"]) == ("up", True, 2)
+    clip = ask(page, "/api/clip/small-1%2F1-train%2F1/7")
+    assert (clip.headers["Content-Type"], clip.content) == ("audio/wav", b"RIFF")
+    assert ask(page, "/api/clip/small-1/up").status == 404
 
 
 def test_buttons_act(page: PageServer, mesh: Mesh) -> None:

@@ -23,57 +23,66 @@ _sym_db = _symbol_database.Default()
 
 
 from earwitness.wire.metrics.v1 import metrics_pb2 as earwitness_dot_metrics_dot_v1_dot_metrics__pb2
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as earwitness_dot_trajectory_dot_v1_dot_trajectory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x65\x61rwitness/jobs/v1/jobs.proto\x12\x12\x65\x61rwitness.jobs.v1\x1a#earwitness/metrics/v1/metrics.proto\"\xbc\x02\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.earwitness.jobs.v1.JobState\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0bstage_index\x18\x04 \x01(\r\x12\x12\n\nstage_type\x18\x05 \x01(\t\x12\r\n\x05phase\x18\x06 \x01(\t\x12\x0c\n\x04step\x18\x07 \x01(\x04\x12\r\n\x05steps\x18\x08 \x01(\x04\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x0e\n\x06stages\x18\n \x01(\r\x12\x14\n\x0csubmitted_at\x18\x0b \x01(\x01\x12\x12\n\nstarted_at\x18\x0c \x01(\x01\x12\x10\n\x08\x65nded_at\x18\r \x01(\x01\x12\x12\n\noutput_uri\x18\x0e \x01(\t\x12\x14\n\x0cseconds_left\x18\x0f \x01(\x01\x12\x0f\n\x07lineage\x18\x10 \x01(\r\"\x9c\x01\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0c\n\x04time\x18\x02 \x01(\x01\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12.\n\x07metrics\x18\x05 \x03(\x0b\x32\x1d.earwitness.metrics.v1.Metric\x12$\n\x03job\x18\x06 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\";\n\x10SubmitJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0brecipe_yaml\x18\x02 \x01(\x0c\"J\n\x11SubmitJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\x12\x0f\n\x07\x65xisted\x18\x02 \x01(\x08\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"K\n\x0eGetJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\x12\x13\n\x0brecipe_yaml\x18\x02 \x01(\x0c\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x10ListJobsResponse\x12%\n\x04jobs\x18\x01 \x03(\x0b\x32\x17.earwitness.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x12\x11\n\tuntil_now\x18\x03 \x01(\x08\"<\n\x10WatchJobResponse\x12(\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x19.earwitness.jobs.v1.Event\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"9\n\x11\x43\x61ncelJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\"!\n\x0fPauseJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"8\n\x10PauseJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\"\"\n\x10ResumeJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"9\n\x11ResumeJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\"\x10\n\x0eGetMeshRequest\"\x88\x01\n\x06Worker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\r\n\x05state\x18\x04 \x01(\t\x12\x18\n\x10seen_seconds_ago\x18\x05 \x01(\x01\x12\r\n\x05tasks\x18\x06 \x01(\r\x12\x19\n\x11tokens_per_second\x18\x07 \x01(\x01\"U\n\tStreamLag\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x04\x12\x0f\n\x07pending\x18\x03 \x01(\x04\x12\x16\n\x0eoldest_seconds\x18\x04 \x01(\x01\"\xbf\x01\n\x0fGetMeshResponse\x12+\n\x07workers\x18\x01 \x03(\x0b\x32\x1a.earwitness.jobs.v1.Worker\x12.\n\x07streams\x18\x02 \x03(\x0b\x32\x1d.earwitness.jobs.v1.StreamLag\x12\'\n\x06\x61\x63tive\x18\x03 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x15\n\rstill_seconds\x18\x05 \x01(\x01*\xc8\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x16\n\x12JOB_STATE_STARTING\x10\x02\x12\x15\n\x11JOB_STATE_RUNNING\x10\x03\x12\x14\n\x10JOB_STATE_PAUSED\x10\x04\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07\x32\xc6\x05\n\nJobService\x12X\n\tSubmitJob\x12$.earwitness.jobs.v1.SubmitJobRequest\x1a%.earwitness.jobs.v1.SubmitJobResponse\x12O\n\x06GetJob\x12!.earwitness.jobs.v1.GetJobRequest\x1a\".earwitness.jobs.v1.GetJobResponse\x12U\n\x08ListJobs\x12#.earwitness.jobs.v1.ListJobsRequest\x1a$.earwitness.jobs.v1.ListJobsResponse\x12W\n\x08WatchJob\x12#.earwitness.jobs.v1.WatchJobRequest\x1a$.earwitness.jobs.v1.WatchJobResponse0\x01\x12X\n\tCancelJob\x12$.earwitness.jobs.v1.CancelJobRequest\x1a%.earwitness.jobs.v1.CancelJobResponse\x12U\n\x08PauseJob\x12#.earwitness.jobs.v1.PauseJobRequest\x1a$.earwitness.jobs.v1.PauseJobResponse\x12X\n\tResumeJob\x12$.earwitness.jobs.v1.ResumeJobRequest\x1a%.earwitness.jobs.v1.ResumeJobResponse\x12R\n\x07GetMesh\x12\".earwitness.jobs.v1.GetMeshRequest\x1a#.earwitness.jobs.v1.GetMeshResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x65\x61rwitness/jobs/v1/jobs.proto\x12\x12\x65\x61rwitness.jobs.v1\x1a#earwitness/metrics/v1/metrics.proto\x1a)earwitness/trajectory/v1/trajectory.proto\"\xbc\x02\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.earwitness.jobs.v1.JobState\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0bstage_index\x18\x04 \x01(\r\x12\x12\n\nstage_type\x18\x05 \x01(\t\x12\r\n\x05phase\x18\x06 \x01(\t\x12\x0c\n\x04step\x18\x07 \x01(\x04\x12\r\n\x05steps\x18\x08 \x01(\x04\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x0e\n\x06stages\x18\n \x01(\r\x12\x14\n\x0csubmitted_at\x18\x0b \x01(\x01\x12\x12\n\nstarted_at\x18\x0c \x01(\x01\x12\x10\n\x08\x65nded_at\x18\r \x01(\x01\x12\x12\n\noutput_uri\x18\x0e \x01(\t\x12\x14\n\x0cseconds_left\x18\x0f \x01(\x01\x12\x0f\n\x07lineage\x18\x10 \x01(\r\"\x9c\x01\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0c\n\x04time\x18\x02 \x01(\x01\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12.\n\x07metrics\x18\x05 \x03(\x0b\x32\x1d.earwitness.metrics.v1.Metric\x12$\n\x03job\x18\x06 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\";\n\x10SubmitJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0brecipe_yaml\x18\x02 \x01(\x0c\"J\n\x11SubmitJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\x12\x0f\n\x07\x65xisted\x18\x02 \x01(\x08\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"K\n\x0eGetJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\x12\x13\n\x0brecipe_yaml\x18\x02 \x01(\x0c\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x10ListJobsResponse\x12%\n\x04jobs\x18\x01 \x03(\x0b\x32\x17.earwitness.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x12\x11\n\tuntil_now\x18\x03 \x01(\x08\"<\n\x10WatchJobResponse\x12(\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x19.earwitness.jobs.v1.Event\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"9\n\x11\x43\x61ncelJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\"!\n\x0fPauseJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"8\n\x10PauseJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\"\"\n\x10ResumeJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"9\n\x11ResumeJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\"#\n\x11ListGroupsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"E\n\x12ListGroupsResponse\x12/\n\x06groups\x18\x01 \x03(\x0b\x32\x1f.earwitness.trajectory.v1.Group\"1\n\x0eGetClipRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07ordinal\x18\x02 \x01(\x04\"\x1e\n\x0fGetClipResponse\x12\x0b\n\x03wav\x18\x01 \x01(\x0c\"\x10\n\x0eGetMeshRequest\"\x88\x01\n\x06Worker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\r\n\x05state\x18\x04 \x01(\t\x12\x18\n\x10seen_seconds_ago\x18\x05 \x01(\x01\x12\r\n\x05tasks\x18\x06 \x01(\r\x12\x19\n\x11tokens_per_second\x18\x07 \x01(\x01\"U\n\tStreamLag\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x04\x12\x0f\n\x07pending\x18\x03 \x01(\x04\x12\x16\n\x0eoldest_seconds\x18\x04 \x01(\x01\"\xbf\x01\n\x0fGetMeshResponse\x12+\n\x07workers\x18\x01 \x03(\x0b\x32\x1a.earwitness.jobs.v1.Worker\x12.\n\x07streams\x18\x02 \x03(\x0b\x32\x1d.earwitness.jobs.v1.StreamLag\x12\'\n\x06\x61\x63tive\x18\x03 \x01(\x0b\x32\x17.earwitness.jobs.v1.Job\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x15\n\rstill_seconds\x18\x05 \x01(\x01*\xc8\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x16\n\x12JOB_STATE_STARTING\x10\x02\x12\x15\n\x11JOB_STATE_RUNNING\x10\x03\x12\x14\n\x10JOB_STATE_PAUSED\x10\x04\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07\x32\xf7\x06\n\nJobService\x12X\n\tSubmitJob\x12$.earwitness.jobs.v1.SubmitJobRequest\x1a%.earwitness.jobs.v1.SubmitJobResponse\x12O\n\x06GetJob\x12!.earwitness.jobs.v1.GetJobRequest\x1a\".earwitness.jobs.v1.GetJobResponse\x12U\n\x08ListJobs\x12#.earwitness.jobs.v1.ListJobsRequest\x1a$.earwitness.jobs.v1.ListJobsResponse\x12W\n\x08WatchJob\x12#.earwitness.jobs.v1.WatchJobRequest\x1a$.earwitness.jobs.v1.WatchJobResponse0\x01\x12X\n\tCancelJob\x12$.earwitness.jobs.v1.CancelJobRequest\x1a%.earwitness.jobs.v1.CancelJobResponse\x12U\n\x08PauseJob\x12#.earwitness.jobs.v1.PauseJobRequest\x1a$.earwitness.jobs.v1.PauseJobResponse\x12X\n\tResumeJob\x12$.earwitness.jobs.v1.ResumeJobRequest\x1a%.earwitness.jobs.v1.ResumeJobResponse\x12[\n\nListGroups\x12%.earwitness.jobs.v1.ListGroupsRequest\x1a&.earwitness.jobs.v1.ListGroupsResponse\x12R\n\x07GetClip\x12\".earwitness.jobs.v1.GetClipRequest\x1a#.earwitness.jobs.v1.GetClipResponse\x12R\n\x07GetMesh\x12\".earwitness.jobs.v1.GetMeshRequest\x1a#.earwitness.jobs.v1.GetMeshResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'earwitness.jobs.v1.jobs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBSTATE']._serialized_start=1819
-  _globals['_JOBSTATE']._serialized_end=2019
-  _globals['_JOB']._serialized_start=91
-  _globals['_JOB']._serialized_end=407
-  _globals['_EVENT']._serialized_start=410
-  _globals['_EVENT']._serialized_end=566
-  _globals['_SUBMITJOBREQUEST']._serialized_start=568
-  _globals['_SUBMITJOBREQUEST']._serialized_end=627
-  _globals['_SUBMITJOBRESPONSE']._serialized_start=629
-  _globals['_SUBMITJOBRESPONSE']._serialized_end=703
-  _globals['_GETJOBREQUEST']._serialized_start=705
-  _globals['_GETJOBREQUEST']._serialized_end=736
-  _globals['_GETJOBRESPONSE']._serialized_start=738
-  _globals['_GETJOBRESPONSE']._serialized_end=813
-  _globals['_LISTJOBSREQUEST']._serialized_start=815
-  _globals['_LISTJOBSREQUEST']._serialized_end=871
-  _globals['_LISTJOBSRESPONSE']._serialized_start=873
-  _globals['_LISTJOBSRESPONSE']._serialized_end=955
-  _globals['_WATCHJOBREQUEST']._serialized_start=957
-  _globals['_WATCHJOBREQUEST']._serialized_end=1033
-  _globals['_WATCHJOBRESPONSE']._serialized_start=1035
-  _globals['_WATCHJOBRESPONSE']._serialized_end=1095
-  _globals['_CANCELJOBREQUEST']._serialized_start=1097
-  _globals['_CANCELJOBREQUEST']._serialized_end=1131
-  _globals['_CANCELJOBRESPONSE']._serialized_start=1133
-  _globals['_CANCELJOBRESPONSE']._serialized_end=1190
-  _globals['_PAUSEJOBREQUEST']._serialized_start=1192
-  _globals['_PAUSEJOBREQUEST']._serialized_end=1225
-  _globals['_PAUSEJOBRESPONSE']._serialized_start=1227
-  _globals['_PAUSEJOBRESPONSE']._serialized_end=1283
-  _globals['_RESUMEJOBREQUEST']._serialized_start=1285
-  _globals['_RESUMEJOBREQUEST']._serialized_end=1319
-  _globals['_RESUMEJOBRESPONSE']._serialized_start=1321
-  _globals['_RESUMEJOBRESPONSE']._serialized_end=1378
-  _globals['_GETMESHREQUEST']._serialized_start=1380
-  _globals['_GETMESHREQUEST']._serialized_end=1396
-  _globals['_WORKER']._serialized_start=1399
-  _globals['_WORKER']._serialized_end=1535
-  _globals['_STREAMLAG']._serialized_start=1537
-  _globals['_STREAMLAG']._serialized_end=1622
-  _globals['_GETMESHRESPONSE']._serialized_start=1625
-  _globals['_GETMESHRESPONSE']._serialized_end=1816
-  _globals['_JOBSERVICE']._serialized_start=2022
-  _globals['_JOBSERVICE']._serialized_end=2732
+  _globals['_JOBSTATE']._serialized_start=2053
+  _globals['_JOBSTATE']._serialized_end=2253
+  _globals['_JOB']._serialized_start=134
+  _globals['_JOB']._serialized_end=450
+  _globals['_EVENT']._serialized_start=453
+  _globals['_EVENT']._serialized_end=609
+  _globals['_SUBMITJOBREQUEST']._serialized_start=611
+  _globals['_SUBMITJOBREQUEST']._serialized_end=670
+  _globals['_SUBMITJOBRESPONSE']._serialized_start=672
+  _globals['_SUBMITJOBRESPONSE']._serialized_end=746
+  _globals['_GETJOBREQUEST']._serialized_start=748
+  _globals['_GETJOBREQUEST']._serialized_end=779
+  _globals['_GETJOBRESPONSE']._serialized_start=781
+  _globals['_GETJOBRESPONSE']._serialized_end=856
+  _globals['_LISTJOBSREQUEST']._serialized_start=858
+  _globals['_LISTJOBSREQUEST']._serialized_end=914
+  _globals['_LISTJOBSRESPONSE']._serialized_start=916
+  _globals['_LISTJOBSRESPONSE']._serialized_end=998
+  _globals['_WATCHJOBREQUEST']._serialized_start=1000
+  _globals['_WATCHJOBREQUEST']._serialized_end=1076
+  _globals['_WATCHJOBRESPONSE']._serialized_start=1078
+  _globals['_WATCHJOBRESPONSE']._serialized_end=1138
+  _globals['_CANCELJOBREQUEST']._serialized_start=1140
+  _globals['_CANCELJOBREQUEST']._serialized_end=1174
+  _globals['_CANCELJOBRESPONSE']._serialized_start=1176
+  _globals['_CANCELJOBRESPONSE']._serialized_end=1233
+  _globals['_PAUSEJOBREQUEST']._serialized_start=1235
+  _globals['_PAUSEJOBREQUEST']._serialized_end=1268
+  _globals['_PAUSEJOBRESPONSE']._serialized_start=1270
+  _globals['_PAUSEJOBRESPONSE']._serialized_end=1326
+  _globals['_RESUMEJOBREQUEST']._serialized_start=1328
+  _globals['_RESUMEJOBREQUEST']._serialized_end=1362
+  _globals['_RESUMEJOBRESPONSE']._serialized_start=1364
+  _globals['_RESUMEJOBRESPONSE']._serialized_end=1421
+  _globals['_LISTGROUPSREQUEST']._serialized_start=1423
+  _globals['_LISTGROUPSREQUEST']._serialized_end=1458
+  _globals['_LISTGROUPSRESPONSE']._serialized_start=1460
+  _globals['_LISTGROUPSRESPONSE']._serialized_end=1529
+  _globals['_GETCLIPREQUEST']._serialized_start=1531
+  _globals['_GETCLIPREQUEST']._serialized_end=1580
+  _globals['_GETCLIPRESPONSE']._serialized_start=1582
+  _globals['_GETCLIPRESPONSE']._serialized_end=1612
+  _globals['_GETMESHREQUEST']._serialized_start=1614
+  _globals['_GETMESHREQUEST']._serialized_end=1630
+  _globals['_WORKER']._serialized_start=1633
+  _globals['_WORKER']._serialized_end=1769
+  _globals['_STREAMLAG']._serialized_start=1771
+  _globals['_STREAMLAG']._serialized_end=1856
+  _globals['_GETMESHRESPONSE']._serialized_start=1859
+  _globals['_GETMESHRESPONSE']._serialized_end=2050
+  _globals['_JOBSERVICE']._serialized_start=2256
+  _globals['_JOBSERVICE']._serialized_end=3143
 # @@protoc_insertion_point(module_scope)

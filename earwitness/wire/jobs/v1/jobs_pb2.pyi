@@ -1,4 +1,5 @@
 from earwitness.wire.metrics.v1 import metrics_pb2 as _metrics_pb2
+from earwitness.wire.trajectory.v1 import trajectory_pb2 as _trajectory_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -176,6 +177,32 @@ class ResumeJobResponse(_message.Message):
     JOB_FIELD_NUMBER: _ClassVar[int]
     job: Job
     def __init__(self, job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
+
+class ListGroupsRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class ListGroupsResponse(_message.Message):
+    __slots__ = ("groups",)
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    groups: _containers.RepeatedCompositeFieldContainer[_trajectory_pb2.Group]
+    def __init__(self, groups: _Optional[_Iterable[_Union[_trajectory_pb2.Group, _Mapping]]] = ...) -> None: ...
+
+class GetClipRequest(_message.Message):
+    __slots__ = ("run_id", "ordinal")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    ordinal: int
+    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ...) -> None: ...
+
+class GetClipResponse(_message.Message):
+    __slots__ = ("wav",)
+    WAV_FIELD_NUMBER: _ClassVar[int]
+    wav: bytes
+    def __init__(self, wav: _Optional[bytes] = ...) -> None: ...
 
 class GetMeshRequest(_message.Message):
     __slots__ = ()

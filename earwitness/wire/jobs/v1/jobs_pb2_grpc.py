@@ -70,6 +70,16 @@ class JobServiceStub:
                 request_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ResumeJobRequest.SerializeToString,
                 response_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ResumeJobResponse.FromString,
                 _registered_method=True)
+        self.ListGroups = channel.unary_unary(
+                '/earwitness.jobs.v1.JobService/ListGroups',
+                request_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsRequest.SerializeToString,
+                response_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsResponse.FromString,
+                _registered_method=True)
+        self.GetClip = channel.unary_unary(
+                '/earwitness.jobs.v1.JobService/GetClip',
+                request_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetClipRequest.SerializeToString,
+                response_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetClipResponse.FromString,
+                _registered_method=True)
         self.GetMesh = channel.unary_unary(
                 '/earwitness.jobs.v1.JobService/GetMesh',
                 request_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetMeshRequest.SerializeToString,
@@ -130,6 +140,20 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListGroups(self, request, context):
+        """Returns a few of the newest groups of a job, for people to look at.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetClip(self, request, context):
+        """Returns the begin of the clip that one of them is about.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetMesh(self, request, context):
         """Says how the mesh is: workers, versions, lag.
         """
@@ -174,6 +198,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ResumeJob,
                     request_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ResumeJobRequest.FromString,
                     response_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ResumeJobResponse.SerializeToString,
+            ),
+            'ListGroups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGroups,
+                    request_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsRequest.FromString,
+                    response_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsResponse.SerializeToString,
+            ),
+            'GetClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetClip,
+                    request_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetClipRequest.FromString,
+                    response_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetClipResponse.SerializeToString,
             ),
             'GetMesh': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMesh,
@@ -371,6 +405,60 @@ class JobService:
             '/earwitness.jobs.v1.JobService/ResumeJob',
             earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ResumeJobRequest.SerializeToString,
             earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ResumeJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/earwitness.jobs.v1.JobService/ListGroups',
+            earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsRequest.SerializeToString,
+            earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/earwitness.jobs.v1.JobService/GetClip',
+            earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetClipRequest.SerializeToString,
+            earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetClipResponse.FromString,
             options,
             channel_credentials,
             insecure,
