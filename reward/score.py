@@ -16,7 +16,7 @@ from earwitness.errors import InfrastructureError, InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.coherence import is_coherent
 from reward.correctness import verify_answer
-from reward.correctness.verify import Judge
+from reward.correctness.rules import Judge
 from reward.format import parse_response
 from reward.grounding import Grounding, Read, check_claims
 from reward.measure import Measurement, measure_uri

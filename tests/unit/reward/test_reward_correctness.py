@@ -151,7 +151,7 @@ def test_a_comparison_without_end_drops_its_sample_only(make_group, monkeypatch)
             raise MathFailure("math-verify", 3.0, "killed after 3.0 s")
         return same_expression(expected, given)
 
-    monkeypatch.setattr("reward.correctness.verify.same_expression", same)
+    monkeypatch.setattr("reward.correctness.rules.same_expression", same)
     group = make_group("I add them all up.</think>4", "I add them all up.</think>hang", audio_uri="")
     del group.task.prompt.choices[:]
     group.task.prompt.answer, group.task.prompt.verifier = "4", trajectory_pb2.VERIFIER_MATH
