@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import grpc
 
+from earwitness.bearer import bearer
 from earwitness.errors import InputError
 from earwitness.local.state import DEFAULT_FOLDER, MeshFailed, MeshState, NoMesh, read_state
 from earwitness.loopback import direct
@@ -93,7 +94,7 @@ class Mesh:
         self._forward: Forward | None = None
         self._channel = channel
         self._stub = jobs_pb2_grpc.JobServiceStub(channel)
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._metadata = (("authorization", bearer(token)),) if token else ()
 
     @classmethod
     def connect(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from earwitness.bearer import bearer
 from earwitness.errors import InputError, shown
 from earwitness.loopback import is_loopback
 from earwitness.redis_address import parse, several, with_password
@@ -84,6 +85,7 @@ class Settings:
         for variable, file in [("CERT", self.tls_cert), ("KEY", self.tls_key), ("CA", self.tls_ca)]:
             if file and not Path(file).is_file():
                 raise InputError(f"EW_TLS_{variable}", f"there is no file {file!r}", "a PEM file")
+        bearer(self.token, "EW_TOKEN")
         if not self.token and not is_loopback(host):
             raise InputError("EW_TOKEN", f"is empty while EW_LISTEN={self.listen} can be reached from outside",
                              "a secret, or a loopback address in EW_LISTEN")  # fmt: skip

@@ -67,9 +67,7 @@ def _show_lacking(api: Api, release: Release) -> None:
             table.add_row(part.name, str(part.wanted), str(part.there), str(part.ready))
         out.print(table)
         for part in explained(api, release, parts):
-            why = part.warning
-            said = f": {why.reason} {clock(why.age_seconds)} ago, {why.message}" if why else ""
-            out.print(f"{part.name} lacks {part.wanted - part.ready} of {part.wanted}{said}")
+            out.print(part.said)
     except Forbidden as error:
         err.print(f"why something is missing cannot be seen: {error}")
 

@@ -35,6 +35,13 @@ class Part:
     warning: WarningEvent | None = None
     """The newest about it or its pods, while it is not complete."""
 
+    @property
+    def said(self) -> str:
+        """What it lacks, and why."""
+        lacks = f"{self.name} lacks {self.wanted - self.ready} of {self.wanted}"
+        why = self.warning
+        return f"{lacks}: {why.reason} {why.age_seconds:.0f} s ago, {why.message}" if why else lacks
+
 
 def parts_of(api: Api, release: Release) -> list[Part]:
     """The components, by name, without warnings. Raises Forbidden, NoCluster."""

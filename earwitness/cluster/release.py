@@ -93,7 +93,7 @@ def find_release(api: Api, namespace: str | None = None, name: str | None = None
 
 def read_token(api: Api, release: Release) -> str:
     """The token that callers show. Raises Forbidden."""
-    return _read_secret(api, release, release.token_secret, release.token_key).decode()
+    return _read_secret(api, release, release.token_secret, release.token_key).decode(errors="replace")
 
 
 def read_authority(api: Api, release: Release) -> bytes | None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from earwitness.cluster.api import TIMEOUT, Absent, Api
+from earwitness.cluster.parts import explained, parts_of
 from earwitness.cluster.pods import Pod, pods_of
 from earwitness.cluster.release import Release
 from earwitness.doctor.finding import Check, Finding
@@ -23,8 +24,9 @@ def pods(api: Api, release: Release) -> Finding:
     """All are ready."""
     found = pods_of(api, release)
     late = [pod for pod in found if not pod.ready]
-    if not found:
-        return Finding("pods", f"release {release.name} has none", "what `kubectl get events` names, quotas first")
+    lacking = [part for part in explained(api, release, parts_of(api, release)) if part.there < part.wanted]
+    if lacking:
+        return Finding("pods", "; ".join(part.said for part in lacking), "what refuses them: a quota first")
     if late:
         states = ", ".join(f"{pod.name} is {pod.said}" for pod in late)
         return Finding("pods", states, f"what `earwitness logs {late[0].component} -n {release.namespace}` says")

@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 from prometheus_client import Counter, Histogram
 
+from earwitness.bearer import bearer
 from earwitness.log import Logger
 from earwitness.metrics import series
 from earwitness.rpc.limits import Callers, reader
@@ -31,7 +32,7 @@ def may_call(details: grpc.HandlerCallDetails, token: str) -> bool:
     if not token or details.method.startswith(HEALTH):
         return True
     shown = dict(details.invocation_metadata or ()).get("authorization", "")
-    return hmac.compare_digest(str(shown).encode(), f"Bearer {token}".encode())
+    return hmac.compare_digest(str(shown).encode(), bearer(token).encode())
 
 
 STRANGER = "refused"

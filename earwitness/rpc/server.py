@@ -18,6 +18,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from prometheus_client import start_http_server
 
+from earwitness.bearer import bearer
 from earwitness.errors import InputError
 from earwitness.log import Logger, get_logger
 from earwitness.loopback import direct
@@ -199,7 +200,7 @@ class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):
     """Adds the token to every unary call; streams between services do not exist."""
 
     def __init__(self, token: str) -> None:
-        self._value = f"Bearer {token}"
+        self._value = bearer(token)
 
     async def intercept_unary_unary(self, continuation: Any, details: grpc.aio.ClientCallDetails, request: Any) -> Any:
         metadata = grpc.aio.Metadata(*(details.metadata or ()), ("authorization", self._value))

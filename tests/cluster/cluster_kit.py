@@ -73,9 +73,9 @@ class Installed:
         self.installed_at = time.monotonic()
         self.install(chart)
 
-    def install(self, chart: Path = CHART) -> None:
-        """`helm install`, also after an `uninstall`."""
-        self.helm.install(chart, NAME, values(), namespace=self.namespace)
+    def install(self, chart: Path = CHART, **changes: Any) -> None:
+        """`helm install`, also after an `uninstall`, with some values changed."""
+        self.helm.install(chart, NAME, {**values(), **changes}, namespace=self.namespace)
 
     def uninstall(self) -> None:
         """`helm uninstall`; returns when no pod is left."""

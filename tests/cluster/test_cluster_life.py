@@ -10,7 +10,7 @@ import yaml
 from cluster_kit import COMPONENTS, JOB_SECONDS, NAME, RECIPE, Installed, stage, until, values
 
 from earwitness.client import TERMINAL, Mesh, state_name
-from earwitness.cluster import scale
+from earwitness.cluster import explained, parts_of, scale
 
 FIRST_STEP_SECONDS = 180.0
 """From `helm install` to the first training step, once images are there."""
@@ -90,10 +90,55 @@ def test_a_password_of_any_characters_opens_both_servers_in_the_middle_of_a_job(
     mesh.api.core.delete_namespaced_secret("own", mesh.namespace)
 
 
-def test_a_mesh_that_is_installed_anew_goes_on_with_the_job(mesh: Installed, job: str) -> None:
+def test_a_mesh_that_is_installed_anew_goes_on_with_the_job_and_gets_its_first_size(mesh: Installed, job: str) -> None:
     before = mesh.in_training(job, 1).step
     mesh.uninstall()
-    mesh.install()
+    mesh.install(rollout={**values()["rollout"], "initialReplicas": 2})
+    until("the first size", lambda: mesh.size("rollout") == 2)
+    scale(mesh.api, mesh.release, "rollout", 1)
+    mesh.delete_pod("jobs")
+    mesh.all_ready()
+    mesh.in_training(job, before + 1)
+    assert mesh.size("rollout") == 1, "the first size was set a second time"
+
+
+def test_pods_that_a_quota_refuses_are_told_with_the_reason(mesh: Installed, job: str) -> None:
+    core = mesh.api.core
+    pods = len(core.list_namespaced_pod(mesh.namespace).items)
+    core.create_namespaced_resource_quota(mesh.namespace, {"metadata": {"name": "q"}, "spec": {"hard": {"pods": pods}}})
+    until("the quota to count", lambda: core.read_namespaced_resource_quota("q", mesh.namespace).status.used)
+    scale(mesh.api, mesh.release, "rollout", 2)
+
+    def told() -> bool:
+        lacking = explained(mesh.api, mesh.release, parts_of(mesh.api, mesh.release))
+        return any(p.name == "rollout" and p.warning and "exceeded quota" in p.warning.message for p in lacking)
+
+    until("the reason", told)
+    core.delete_namespaced_resource_quota("q", mesh.namespace)
+    scale(mesh.api, mesh.release, "rollout", 1)
+
+
+def test_a_trainer_that_waits_for_another_node_is_not_killed_for_it(mesh: Installed, job: str) -> None:
+    """Two pods on two nodes: on a cluster of one the second has no place, and the first waits for it."""
+    if len(mesh.api.core.list_node().items) > 1:
+        pytest.skip("the cluster has a second node")
+    before = mesh.in_training(job, 1).step
+    own = {"app.kubernetes.io/component": "trainer"}
+    apart = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": own}}
+    probes = {"startup": {"periodSeconds": 2, "failureThreshold": 15}, "liveness": {"periodSeconds": 5}}
+    mesh.upgrade(
+        trainer={
+            **values()["trainer"],
+            "nodes": 2,
+            "probes": probes,
+            "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}},
+        }
+    )
+    until("a second trainer pod", lambda: len(mesh.pods("trainer")) == 2)
+    time.sleep(120)  # all the probes' patience together
+    states = {p.state: p.restarts for p in mesh.pods("trainer")}
+    assert states == {"Running": 0, "Unschedulable": 0}
+    mesh.upgrade()
     mesh.all_ready()
     mesh.in_training(job, before + 1)
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from earwitness.cli.commands import app
 
-ADMIN = "to install it took the role admin in mesh"
+ADMIN = ", and to install that took the role admin"
 
 
 def notes(chart_path: Path, values: dict[str, Any], release: str = "ew") -> str:
@@ -23,17 +23,18 @@ def notes(chart_path: Path, values: dict[str, Any], release: str = "ew") -> str:
     ("values", "said"),
     [
         ({}, ""),
-        ({"rollout": {"initialReplicas": 8}}, f"set the first 8 rollout workers: {ADMIN}"),
-        ({"jobs": {"events": True}}, f"lets the jobs service tell events: {ADMIN}"),
+        ({"rollout": {"initialReplicas": 8}}, f"set the first 8 rollout workers{ADMIN}"),
+        ({"jobs": {"events": True}}, f"lets the jobs service tell events{ADMIN}"),
         (
             {"jobs": {"events": True}, "rollout": {"initialReplicas": 2}},
-            f"set the first 2 rollout workers and tell events: {ADMIN}",
+            f"set the first 2 rollout workers and tell events{ADMIN}",
         ),
     ],
 )
 def test_what_took_more_than_the_role_edit_is_named(chart_path: Path, values: dict[str, Any], said: str) -> None:
     text = notes(chart_path, values)
     assert said in text
+    assert "To install it took the role edit in mesh." in text
     assert ("admin" in text) == bool(said)
 
 

@@ -87,7 +87,10 @@ def cluster(install: Callable[..., list[dict[str, Any]]]) -> Iterator[FakeKubern
     fake = FakeKubernetes()
     for o in install("ew", "mesh"):
         if o["kind"] in ("Deployment", "StatefulSet"):
-            fake.objects[f"{o['kind'].lower()}s.apps"].append(o)
+            count = o["spec"].get("replicas", 1)
+            fake.objects[f"{o['kind'].lower()}s.apps"].append(
+                {**o, "status": {"replicas": count, "readyReplicas": count}}
+            )
     token = base64.b64encode(b"word").decode()
     fake.objects["secrets"].append({"metadata": {"name": "ew-auth", "namespace": "mesh"}, "data": {"token": token}})
     fake.sizes["ew-rollout"] = 1

@@ -32,6 +32,18 @@ def test_what_is_wrong_is_named(cluster: FakeKubernetes, kubeconfig: str, labels
         assert words in done.output
 
 
+def test_pods_that_were_never_made_are_named_with_what_refused_them(
+    cluster: FakeKubernetes, kubeconfig: str, labels: Labels
+) -> None:
+    cluster.add_pod("ew-jobs-1", "mesh", labels("jobs"))
+    (trainer,) = [o for o in cluster.objects["statefulsets.apps"] if o["metadata"]["name"] == "ew-trainer"]
+    trainer["status"] = {"replicas": 0}
+    cluster.add_event("ew-trainer", "FailedCreate", "exceeded quota: memory", 5)
+    done = CliRunner().invoke(app, ["doctor", "-n", "mesh"])
+    assert done.exit_code == 1
+    assert "trainer lacks 1 of 1: FailedCreate" in done.output and "exceeded quota: memory" in done.output
+
+
 def test_missing_rights_are_named(cluster: FakeKubernetes, kubeconfig: str, labels: Labels) -> None:
     cluster.forbidden.add(("list", "persistentvolumeclaims"))
     done = CliRunner().invoke(app, ["doctor", "-n", "mesh"])
