@@ -11,8 +11,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger
@@ -23,6 +24,8 @@ from serving.clips import from_base64
 from serving.errors import RefusedError, refusal
 from serving.figures import ANSWERS
 from serving.guard import Guard
+from serving.realtime.endpoint import Wire, converse
+from serving.realtime.session import Session
 from serving.room.pages import routes
 from serving.settings import Settings
 from serving.talk import Talker
@@ -47,6 +50,7 @@ class Server:
             Route("/v1/models", self._models, methods=["GET"]),
             Route("/v1/models/{name}", self._model, methods=["GET"]),
             Route("/v1/chat/completions", self._answered(self._complete), methods=["POST"]),
+            WebSocketRoute("/v1/realtime", self._converse),
             Route("/v1/listen", self._answered(self._listen), methods=["POST"]),
         ]
         handlers = {HTTPException: self._no_such, Exception: self._failed}
@@ -61,6 +65,15 @@ class Server:
 
     async def _complete(self, request: Request) -> Response:
         return await complete(request, self.settings, self.ready(), self.verifier)
+
+    async def _converse(self, socket: WebSocket) -> None:
+        """A session. The model may be named in the address."""
+        if socket.query_params.get("model", self.settings.name) != self.settings.name:
+            refused = RefusedError(404, f"there is no model but {self.settings.name!r}", "model_not_found", "model")
+            await socket.send_denial_response(refused.response())
+            return
+        wire = Wire(socket)
+        await converse(socket, Session(self.settings.name, self.ready, self.verifier, wire.emit), wire)
 
     async def _listen(self, request: Request) -> Response:
         """What is measured of a clip, for a page to draw."""

@@ -5,6 +5,7 @@ A message names the field, what is wrong with it and what would be right.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,10 +49,12 @@ class RefusedError(EarwitnessError):
         return JSONResponse(self.body, self.status, headers)
 
 
+_KIND = re.compile(r"[./\[]|^(?:constrained-)?int$")
+"""What pydantic calls a kind of event or sound, and the branches of what may be a number or a word: no field is so."""
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
-def refusal(error: Exception) -> RefusedError:
+def refusal(error: BaseException) -> RefusedError:
     """Any error as one that a caller is shown; what is nobody's input is a server error."""
     match error:
         case RefusedError():
@@ -84,6 +87,8 @@ def path_of(place: Sequence[str | int]) -> str:
     for index, step in enumerate(place):
         if isinstance(step, int):
             path += f"[{step}]"
-        elif not (index >= 2 and isinstance(place[index - 1], int) and place[index - 2] == "content"):
+        elif not _KIND.search(step) and not (
+            index >= 2 and isinstance(place[index - 1], int) and place[index - 2] == "content"
+        ):
             path += f".{step}" if path else step
     return path

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from prometheus_client import Counter, Gauge, Histogram
 
+from serving.talk import Tokens
+from serving.thinking import Said
+
 RUNNING = Gauge("ew_serve_running", "Requests that are being answered")
+SESSIONS = Gauge("ew_serve_sessions", "Realtime sessions that are open")
 ANSWERS = Counter("ew_serve_answers", "Requests by path and status", ["path", "status"])
 FIRST_SECONDS = Histogram(
     "ew_serve_first_seconds",
@@ -13,3 +21,20 @@ FIRST_SECONDS = Histogram(
 )
 CLAIMS = Counter("ew_serve_claims", "Claims that were checked, by verdict", ["verdict"])
 TOKENS = Counter("ew_serve_tokens", "Tokens of prompts, reasoning and answers", ["of"])
+
+
+async def counted(pieces: AsyncGenerator[Said, None], tokens: Tokens) -> AsyncGenerator[Said, None]:
+    """The same pieces, and what they took in the figures of the server."""
+    asked = time.perf_counter()
+    first = True
+    try:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if first:
+                    FIRST_SECONDS.observe(time.perf_counter() - asked)
+                    first = False
+                yield piece
+    finally:
+        TOKENS.labels("prompt").inc(tokens.prompt)
+        TOKENS.labels("reasoning").inc(tokens.reasoning)
+        TOKENS.labels("answer").inc(tokens.answer)

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from prometheus_client import Gauge
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from earwitness.loopback import is_loopback
 from serving.errors import RefusedError
-from serving.figures import RUNNING
+from serving.figures import RUNNING, SESSIONS
 from serving.settings import BODY_SECONDS, MAX_BODY_BYTES, Settings
 
 OPEN = ("/health", "/", "/room/")
@@ -34,7 +36,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
-        self._running = 0
+        self._taken: Counter[Gauge] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers that it is refused."""
@@ -44,9 +46,13 @@ class Guard:
         try:
             self._admit(scope)
             if scope["type"] == "http" and scope["method"] == "POST":
-                with self._place():
+                with self._place(RUNNING):
                     body = await _read_body(receive, Headers(scope=scope))
                     await self._answer(scope, body, receive, send)
+                return
+            if scope["type"] == "websocket":
+                with self._place(SESSIONS):
+                    await self._app(scope, receive, send)
                 return
         except RefusedError as error:
             if scope["type"] == "websocket":
@@ -70,17 +76,17 @@ class Guard:
             raise RefusedError(403, f"{host!r} is no name of this machine, and there is no token", "foreign_host")
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        """For the time of a request. Raises RefusedError if there is no room."""
-        if self._running >= self._settings.running:
-            raise RefusedError(429, f"{self._running} requests are being answered, the most at a time", "busy")
-        self._running += 1
-        RUNNING.set(self._running)
+    def _place(self, of: Gauge) -> Iterator[None]:
+        """For the time of a request, or a session. Raises RefusedError if there is no room."""
+        if self._taken[of] >= self._settings.running:
+            raise RefusedError(429, f"{self._taken[of]} are being answered, the most at a time", "busy")
+        self._taken[of] += 1
+        of.set(self._taken[of])
         try:
             yield
         finally:
-            self._running -= 1
-            RUNNING.set(self._running)
+            self._taken[of] -= 1
+            of.set(self._taken[of])
 
     async def _answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         """Passes on a request whose body has been read, as long as there is somebody who waits."""

@@ -8,23 +8,31 @@ import os
 import signal
 import socket
 import sys
-from contextlib import nullcontext, suppress
+import time
+from contextlib import nullcontext
 
 import uvicorn
 from rich.console import Console
 
 from earwitness.errors import InputError
 from earwitness.log import get_logger
+from rollout.contract import BrokenEngineError
 from rollout.parent import WORKER_PID
 from serving.app import Server
-from serving.settings import MAX_BODY_BYTES, Settings
+from serving.settings import Settings
 
 GRACE_SECONDS = 5
 """What answers in progress get when the server is told to stop."""
+MAX_FRAME_BYTES = 4 * 1024 * 1024
+"""Largest frame of a WebSocket: the longest clip at 24 kHz is 1.9 MB in base64."""
+FRAMES_AHEAD = 4
+"""Frames of a WebSocket that are read before the one before has been handled."""
 BACKLOG = 512
 """Connections that wait to be taken."""
 HEALTH_SECONDS = 1.0
 """Between two looks whether the engine lives."""
+SHORT_LIVES, LONG_LIFE_SECONDS = 5, 60.0
+"""An engine that dies so often in a row, so soon after it was ready, will die again."""
 
 
 def main(settings: Settings, console: Console) -> None:
@@ -52,7 +60,8 @@ async def serve(settings: Settings, console: Console) -> None:
             ssl_certfile=settings.tls_cert or None,
             ssl_keyfile=settings.tls_key or None,
             timeout_graceful_shutdown=GRACE_SECONDS,
-            ws_max_size=MAX_BODY_BYTES,
+            ws_max_size=MAX_FRAME_BYTES,
+            ws_max_queue=FRAMES_AHEAD,
         )
     )
     # uvicorn would end the process by the signal once more when it has stopped, before the engine has.
@@ -61,24 +70,43 @@ async def serve(settings: Settings, console: Console) -> None:
         asyncio.get_running_loop().add_signal_handler(number, web.handle_exit, number, None)
     address = f"{'https' if settings.tls_cert else 'http'}://{_shown(listening)}"
     serving = asyncio.create_task(web.serve([listening]))
-    loading = asyncio.create_task(load(server))
+    keeping = asyncio.create_task(keep(server, address, console))
     console.print(f"loading {settings.name} from {settings.model_dir}")
     try:
-        await asyncio.wait({serving, loading}, return_when=asyncio.FIRST_COMPLETED)
-        if loading.done():
-            loading.result()
-            console.print(f"ready: {address}  (earwitness ask CLIP QUESTION, or any OpenAI client at {address}/v1)")
-        while not serving.done():
-            await asyncio.wait({serving}, timeout=HEALTH_SECONDS)
-            server.ready()  # a server without an engine is started again by whoever keeps it
-        serving.result()
+        done, _ = await asyncio.wait({serving, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        for ended in done:
+            ended.result()
     finally:
         web.should_exit = True
-        with suppress(asyncio.CancelledError):
-            await serving
+        keeping.cancel()
+        await asyncio.gather(serving, keeping, return_exceptions=True)
         server.verifier.stop()
         if server.talker is not None:
             server.talker.stop()
+
+
+async def keep(server: Server, address: str, console: Console) -> None:
+    """Loads the model, and again whenever its engine dies; sessions wait for it with what they hold.
+
+    Raises what a start raises, and BrokenEngineError if engines keep dying.
+    """
+    short_lives = 0
+    while True:
+        await load(server)
+        console.print(f"ready: {address}  (earwitness ask CLIP QUESTION, or any OpenAI client at {address}/v1)")
+        began = time.monotonic()
+        try:
+            while True:
+                server.ready()
+                await asyncio.sleep(HEALTH_SECONDS)
+        except BrokenEngineError:
+            short_lives = 0 if time.monotonic() - began > LONG_LIFE_SECONDS else short_lives + 1
+            if short_lives == SHORT_LIVES:
+                raise
+            console.print("the engine has died; loading the model again")
+            if server.talker is not None:
+                server.talker.stop()
+                server.talker = None
 
 
 async def load(server: Server) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -18,7 +17,7 @@ from serving.claims.live import verified
 from serving.claims.verifier import Heard, Verifier
 from serving.clips import Clip, clip_of, from_address, from_base64
 from serving.errors import RefusedError
-from serving.figures import FIRST_SECONDS, TOKENS
+from serving.figures import counted
 from serving.settings import ANSWER_SECONDS, Settings
 from serving.talk import Question, Talker, Tokens
 from serving.thinking import Said
@@ -101,20 +100,3 @@ async def begin(pieces: AsyncGenerator[Said, None]) -> AsyncGenerator[Said, None
                 yield piece
 
     return again()
-
-
-async def counted(pieces: AsyncGenerator[Said, None], tokens: Tokens) -> AsyncGenerator[Said, None]:
-    """The same pieces, and what they took in the figures of the server."""
-    asked = time.perf_counter()
-    first = True
-    try:
-        async with aclosing(pieces):
-            async for piece in pieces:
-                if first:
-                    FIRST_SECONDS.observe(time.perf_counter() - asked)
-                    first = False
-                yield piece
-    finally:
-        TOKENS.labels("prompt").inc(tokens.prompt)
-        TOKENS.labels("reasoning").inc(tokens.reasoning)
-        TOKENS.labels("answer").inc(tokens.answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import re
@@ -16,12 +17,13 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import soundfile
 
 from earwitness.chat import question_text
 from earwitness.manifest import read_manifest
 from earwitness.probe import write_split
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from tests.integration.process_kit import wait_for
+from tests.integration.process_kit import PATIENCE, below, wait_for
 
 openai = pytest.importorskip("openai")
 pytestmark = pytest.mark.timeout(600)
@@ -165,3 +167,48 @@ def test_claims_come_with_their_verdicts(served: Served, asked: trajectory_pb2.P
     assert [claim["index"] for claim in claims] == list(range(len(claims))) != []
     assert {claim["verdict"] for claim in claims} == {"supported"}
     assert events[-1].grounding["share"] == 1.0 and events[-1].choices[0].finish_reason == "stop"
+
+
+async def test_openais_client_talks_and_an_engine_that_is_killed_is_told_and_comes_back(
+    served: Served, asked: trajectory_pb2.Prompt
+) -> None:
+    """The session, with the clip that was committed before, outlives the engine."""
+    sound, rate = soundfile.read(asked.audio_uri, dtype="int16")
+    client = openai.AsyncOpenAI(
+        base_url=f"{served.address}/v1", api_key=TOKEN, http_client=httpx.AsyncClient(trust_env=False)
+    )
+    async with (
+        client.realtime.connect(model="listener", websocket_connection_options={"proxy": None}) as connection,
+        asyncio.timeout(PATIENCE),
+    ):
+        kind = {"type": "audio/pcm", "rate": rate}
+        session = {"type": "realtime", "instructions": question_text(asked), "verify": True}
+        await connection.session.update(session=session | {"audio": {"input": {"format": kind}}})
+        await connection.input_audio_buffer.append(audio=base64.b64encode(sound.tobytes()).decode())
+        await connection.input_audio_buffer.commit()
+
+        async def response() -> tuple[Any, list[str]]:
+            await connection.response.create()
+            kinds: list[str] = []
+            async for event in connection:
+                kinds.append(event.type)
+                if event.type == "error":
+                    return event.error, kinds
+                if event.type == "response.done":
+                    return event.response, kinds
+            raise AssertionError("the server closed the session")
+
+        said, kinds = await response()
+        assert said.status == "completed" and said.output[0].content[0].text == asked.answer
+        assert kinds.index("response.reasoning_text.delta") < kinds.index("response.output_text.delta")
+        assert said.grounding["share"] == 1.0
+        (engine,) = below(served.process.pid, "EngineCore")
+        engine.kill()
+        failed, _ = await response()
+        told = failed.status_details.error if hasattr(failed, "status") else failed  # it may be loading already
+        assert told.type == "server_error" and ("died" in told.message or "waited" in told.message)
+        said = failed
+        while getattr(said, "status", "") != "completed":
+            await asyncio.sleep(0.5)
+            said, _ = await response()
+        assert said.output[0].content[0].text == asked.answer

@@ -1,0 +1,1 @@
+"""`/v1/realtime`: a conversation over a WebSocket, in OpenAI's Realtime vocabulary."""

@@ -1,0 +1,131 @@
+"""What a client may say. What is not here is refused by its name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from serving.chat.request import MAX_TEXT, MAX_TOKENS, Part
+from serving.realtime.formats import Format, Pcm
+
+Most = Annotated[int, Field(ge=1, le=MAX_TOKENS)] | Literal["inf"]
+
+
+class AudioInput(Part):
+    """How sound comes."""
+
+    format: Format = Pcm(type="audio/pcm")
+    turn_detection: None = None
+    """None: the client says when a turn ends, by a commit. Detection is not there."""
+    transcription: None = None
+    noise_reduction: None = None
+
+
+class Audio(Part):
+    """Sound in; there is none out."""
+
+    input: AudioInput = AudioInput()
+
+
+class SessionConfig(Part):
+    """How a session is."""
+
+    type: Literal["realtime"] = "realtime"
+    model: str | None = None
+    audio: Audio = Audio()
+    instructions: str = Field(default="", max_length=MAX_TEXT)
+    """The question, where a turn brings no words of its own."""
+    output_modalities: tuple[Literal["text"]] = ("text",)
+    max_output_tokens: Most = "inf"
+    verify: bool = False
+    """Check the claims of the reasoning against the clip."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+
+
+class Event(Part):
+    """Anything that a client says."""
+
+    event_id: str | None = Field(default=None, max_length=512)
+
+
+class SessionUpdate(Event):
+    """What is named changes; the rest stays."""
+
+    type: Literal["session.update"]
+    session: SessionConfig
+
+
+class Append(Event):
+    """More sound."""
+
+    type: Literal["input_audio_buffer.append"]
+    audio: str
+    """Base64, in the session's format; a sample may be cut."""
+
+
+class Commit(Event):
+    """The sound so far is the clip that is spoken of."""
+
+    type: Literal["input_audio_buffer.commit"]
+
+
+class Clear(Event):
+    """The sound so far is forgotten."""
+
+    type: Literal["input_audio_buffer.clear"]
+
+
+class Words(Part):
+    """Of a turn."""
+
+    type: Literal["input_text"]
+    text: str = Field(max_length=MAX_TEXT)
+
+
+class Item(Part):
+    """A turn of the user's in words."""
+
+    type: Literal["message"]
+    role: Literal["user"]
+    content: list[Words] = Field(min_length=1, max_length=16)
+    id: str | None = Field(default=None, max_length=64)
+    object: Literal["realtime.item"] | None = None
+    status: Literal["completed", "incomplete", "in_progress"] | None = None
+
+
+class CreateItem(Event):
+    """Words for the next response."""
+
+    type: Literal["conversation.item.create"]
+    item: Item
+    previous_item_id: str | None = None
+
+
+class ResponseConfig(Part):
+    """What holds for one response."""
+
+    instructions: str | None = Field(default=None, max_length=MAX_TEXT)
+    max_output_tokens: Most | None = None
+    output_modalities: tuple[Literal["text"]] = ("text",)
+    metadata: dict[str, str] | None = None
+
+
+class Create(Event):
+    """Answer now."""
+
+    type: Literal["response.create"]
+    response: ResponseConfig = ResponseConfig()
+
+
+class Cancel(Event):
+    """Answer no further."""
+
+    type: Literal["response.cancel"]
+    response_id: str | None = None
+
+
+ClientEvent = Annotated[
+    SessionUpdate | Append | Commit | Clear | CreateItem | Create | Cancel, Field(discriminator="type")
+]
+CLIENT_EVENT: TypeAdapter[ClientEvent] = TypeAdapter(ClientEvent)

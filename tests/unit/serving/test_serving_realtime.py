@@ -1,0 +1,313 @@
+"""`/v1/realtime` over real WebSockets, with a talker that has no model; OpenAI's client and hostile ones."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import soxr
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from earwitness.probe.sound import tone
+from rollout.contract import BrokenEngineError
+from serving.app import Server
+from serving.program import bound
+from serving.realtime.formats import A_LAW, G711, MU_LAW, Pcm, clip_of_stream
+from serving.settings import Settings
+from serving.talk import Question, Tokens
+from serving.thinking import Said
+from tests.unit.serving.serving_kit import LISTENER, Parrot, server
+
+openai = pytest.importorskip("openai")
+
+PATIENCE = 60.0
+
+
+class Slow(Parrot):
+    """Says one word, and the rest when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    async def answer(self, question: Question, tokens: Tokens) -> AsyncGenerator[Said, None]:
+        """As `Parrot`'s."""
+        first = True
+        try:
+            async for said in super().answer(question, tokens):
+                if not first:
+                    await self.go_on.wait()
+                first = False
+                yield said
+        finally:
+            self.closed += 1
+
+
+@dataclass
+class Place:
+    """A server that listens."""
+
+    made: Server
+    address: str
+
+    @asynccontextmanager
+    async def session(self, **update: Any) -> AsyncIterator[Caller]:
+        """A client, after its greeting; with `update`, after that."""
+        async with connect(f"ws://{self.address}/v1/realtime?model=listener", proxy=None) as socket:
+            caller = Caller(socket)
+            await caller.until("session.created")
+            if update:
+                await caller.say("session.update", session={"type": "realtime", **update})
+                await caller.until("session.updated")
+            yield caller
+
+
+@dataclass
+class Caller:
+    """One client."""
+
+    socket: ClientConnection
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        await self.socket.send(json.dumps({"type": kind, **fields}))
+
+    async def hear(self) -> dict[str, Any]:
+        return dict(json.loads(await asyncio.wait_for(self.socket.recv(), PATIENCE)))
+
+    async def until(self, kind: str) -> list[dict[str, Any]]:
+        """Events up to the first of a kind."""
+        heard = [await self.hear()]
+        while heard[-1]["type"] != kind:
+            heard.append(await self.hear())
+        return heard
+
+    async def append(self, data: bytes) -> None:
+        await self.say("input_audio_buffer.append", audio=base64.b64encode(data).decode())
+
+    async def ask(self, words: str) -> None:
+        part = {"type": "input_text", "text": words}
+        await self.say("conversation.item.create", item={"type": "message", "role": "user", "content": [part]})
+        await self.say("response.create")
+
+
+@asynccontextmanager
+async def place(talker: Any = None, **settings: Any) -> AsyncIterator[Place]:
+    made = server(talker, **settings)
+    listening = bound(Settings(LISTENER, port=0))
+    web = uvicorn.Server(uvicorn.Config(made.app(), lifespan="off", log_config=None))
+    serving = asyncio.create_task(web._serve([listening]))
+    try:
+        yield Place(made, f"127.0.0.1:{listening.getsockname()[1]}")
+    finally:
+        web.should_exit = web.force_exit = True
+        await serving
+        made.verifier.stop()
+
+
+def pcm(rate: int = 24_000, seconds: float = 1.0) -> bytes:
+    """A tone of 440 Hz."""
+    samples = soxr.resample(0.1 * tone(seconds, 440.0), 16_000, rate)
+    return bytes((32_767 * samples).astype("<i2").tobytes())
+
+
+async def test_openais_client_holds_a_conversation() -> None:
+    parrot = Parrot()
+    async with place(parrot, token="secret") as there:
+        client = openai.AsyncOpenAI(
+            api_key="secret", base_url=f"http://{there.address}/v1", http_client=httpx.AsyncClient(trust_env=False)
+        )
+        options = {"proxy": None}
+        async with client.realtime.connect(model="listener", websocket_connection_options=options) as connection:
+            await connection.session.update(
+                session={"type": "realtime", "output_modalities": ["text"], "instructions": "How high is the tone?",
+                         "audio": {"input": {"format": {"type": "audio/pcm", "rate": 24_000}, "turn_detection": None}}}
+            )  # fmt: skip
+            sound = pcm()
+            for start in range(0, len(sound), 961):  # samples are cut
+                await connection.input_audio_buffer.append(audio=base64.b64encode(sound[start : start + 961]).decode())
+            await connection.input_audio_buffer.commit()
+            await connection.response.create()
+            heard: list[Any] = []
+            async with asyncio.timeout(PATIENCE):
+                async for event in connection:
+                    heard.append(event)
+                    if event.type == "response.done":
+                        break
+    kinds = [event.type for event in heard]
+    assert kinds[:3] == ["session.created", "session.updated", "input_audio_buffer.committed"]
+    assert "".join(e.delta for e in heard if e.type == "response.output_text.delta") == "440 Hz"
+    assert "".join(e.delta for e in heard if e.type == "response.reasoning_text.delta") == "The tone is near 440 Hz."
+    done = heard[-1].response
+    assert done.status == "completed" and done.output[0].content[0].text == "440 Hz"
+    assert done.usage.total_tokens == done.usage.input_tokens + done.usage.output_tokens > 0
+    (asked,) = parrot.asked
+    assert asked.text == "How high is the tone?" and asked.samples is not None
+    assert len(asked.samples) == 16_000
+    spectrum = np.abs(np.fft.rfft(asked.samples))
+    assert spectrum.argmax() == 440
+
+
+async def test_claims_are_told_in_the_conversation_too() -> None:
+    async with place() as there, there.session(verify=True) as caller:
+        await caller.append(pcm())
+        await caller.say("input_audio_buffer.commit")
+        await caller.ask("How high?")
+        heard = await caller.until("response.done")
+    (claims,) = [event["claims"] for event in heard if event["type"] == "response.claims"]
+    assert [claim["verdict"] for claim in claims] == ["supported"]
+    assert heard[-1]["response"]["grounding"]["share"] == 1.0
+
+
+async def test_a_response_that_is_cancelled_ends_at_once_and_another_may_begin() -> None:
+    slow = Slow()
+    async with place(slow) as there, there.session() as caller:
+        await caller.ask("How high?")
+        await caller.until("response.reasoning_text.delta")
+        await caller.say("response.create", event_id="again")
+        refused = (await caller.until("error"))[-1]["error"]
+        assert (refused["code"], refused["event_id"]) == ("conversation_already_has_active_response", "again")
+        await caller.say("response.cancel")
+        done = (await caller.until("response.done"))[-1]["response"]
+        assert done["status"] == "cancelled" and done["status_details"]["reason"] == "client_cancelled"
+        assert slow.closed == 2  # its own, and the parrot's in it: nothing goes on behind the client's back
+        slow.go_on.set()
+        await caller.ask("And now?")
+        assert (await caller.until("response.done"))[-1]["response"]["status"] == "completed"
+        await caller.say("response.cancel")
+        assert (await caller.until("error"))[-1]["error"]["code"] == "response_cancel_not_active"
+    assert [asked.text for asked in slow.asked] == ["How high?", "And now?"]
+
+
+async def test_who_goes_away_is_answered_no_further() -> None:
+    slow = Slow()
+    async with place(slow) as there:
+        async with there.session() as caller:
+            await caller.ask("How high?")
+            await caller.until("response.reasoning_text.delta")
+        async with asyncio.timeout(PATIENCE):
+            while not slow.closed:  # noqa: ASYNC110 (the server closes it)
+                await asyncio.sleep(0.01)
+
+
+async def test_an_engine_that_dies_is_told_and_the_session_goes_on() -> None:
+    parrot = Parrot(BrokenEngineError("vLLM's process has died"))
+    async with place(parrot) as there, there.session() as caller:
+        await caller.ask("How high?")
+        done = (await caller.until("response.done"))[-1]["response"]
+        assert done["status"] == "failed" and "died" in done["status_details"]["error"]["message"]
+        parrot.response = "It is.\n</think>\nhigh"
+        await caller.ask("How high?")
+        assert (await caller.until("response.done"))[-1]["response"]["output"][0]["content"][0]["text"] == "high"
+
+
+def hostile(numbers: random.Random) -> str | bytes:
+    """A frame that nobody should send."""
+    kinds = ["session.update", "input_audio_buffer.append", "input_audio_buffer.commit", "response.create",
+             "response.cancel", "conversation.item.create", "input_audio_buffer.clear", "nonsense", ""]  # fmt: skip
+    values: list[Any] = [None, True, -1, 1e308, "", "ünïcode \u0000", "A" * 70_000, [], {}, [[]] * 40,
+                         {"type": "x"}, "====", "AAA",
+                         {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 7}}}},
+                         {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}},
+                         {"output_modalities": ["audio"]}, {"max_output_tokens": 0}, {"model": "other"}]  # fmt: skip
+    fields = ["audio", "session", "item", "response", "response_id", "event_id", "more"]
+    match numbers.randrange(6):
+        case 0:
+            return numbers.randbytes(numbers.randrange(50))
+        case 1:
+            return "[" * numbers.randrange(1, 5_000)
+        case 2:
+            return json.dumps(numbers.choice(values))
+        case 3:
+            return json.dumps({"type": numbers.choice(kinds), "event_id": "e" * 513})
+    event = {name: numbers.choice(values) for name in numbers.sample(fields, 2)}
+    return json.dumps({"type": numbers.choice(kinds), "nothing": 1} | event)
+
+
+async def test_a_thousand_malformed_frames_are_answered_and_end_no_session() -> None:
+    """Each has an error event of its own, and another's session, which is being answered meanwhile, hears all of it."""
+    slow, numbers = Slow(), random.Random(15)
+    async with place(slow) as there, there.session() as other, there.session() as caller:
+        await other.ask("How high?")
+        await other.until("response.reasoning_text.delta")
+        for _ in range(1_000):
+            await caller.socket.send(hostile(numbers))
+            answer = await caller.hear()
+            assert answer["type"] == "error", answer
+            error = answer["error"]
+            assert error["type"] == "invalid_request_error" and error["code"] and error["message"]
+        slow.go_on.set()
+        for one in (other, caller):
+            if one is caller:
+                await one.ask("And you?")
+            done = (await one.until("response.done"))[-1]["response"]
+            assert done["output"][0]["content"][0]["text"] == "440 Hz"
+
+
+async def test_a_frame_that_is_too_long_ends_the_session_that_sent_it_alone() -> None:
+    async with place() as there, there.session() as other, there.session() as caller:
+        await caller.append(bytes(15_000_000))
+        with pytest.raises(Exception, match=r"1009|too big|no close frame"):
+            await caller.hear()
+        await other.ask("How high?")
+        assert (await other.until("response.done"))[-1]["response"]["status"] == "completed"
+
+
+async def test_no_more_sound_is_held_than_a_model_hears() -> None:
+    async with place() as there, there.session() as caller:
+        await caller.append(bytes(1_400_000))
+        await caller.append(bytes(100_000))
+        assert "too long" in (await caller.until("error"))[-1]["error"]["message"]
+        await caller.say("input_audio_buffer.clear")
+        await caller.until("input_audio_buffer.cleared")
+        await caller.say("input_audio_buffer.commit")
+        assert (await caller.until("error"))[-1]["error"]["code"] == "input_audio_buffer_commit_empty"
+
+
+async def test_sessions_have_a_limit_and_a_door() -> None:
+    async with place(running=1, token="secret") as there:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://{there.address}/v1/realtime", proxy=None)
+        assert refused.value.response.status_code == 401
+        keys = ["realtime", "openai-insecure-api-key.secret"]
+        async with connect(f"ws://{there.address}/v1/realtime", proxy=None, subprotocols=keys) as inside:  # type: ignore[arg-type]
+            assert inside.subprotocol == "realtime"
+            with pytest.raises(InvalidStatus) as full:
+                await connect(f"ws://{there.address}/v1/realtime", proxy=None, subprotocols=keys)  # type: ignore[arg-type]
+            assert full.value.response.status_code == 429
+        with pytest.raises(InvalidStatus) as other:
+            await connect(f"ws://{there.address}/v1/realtime?model=x", proxy=None, subprotocols=keys)  # type: ignore[arg-type]
+        assert other.value.response.status_code == 404
+
+
+@pytest.mark.parametrize(("table", "peak"), [(MU_LAW, 8031 / 8192), (A_LAW, 4032 / 4096)])
+def test_g711_has_the_amplitudes_of_its_tables(table: np.ndarray, peak: float) -> None:
+    """Tables 1a to 2b of ITU-T G.711: both signs, the largest value, and steps that double from segment to segment."""
+    assert table.max() == pytest.approx(peak) and table.min() == -table.max()
+    sizes = np.unique(np.abs(table))
+    steps = np.unique(np.round(np.diff(sizes) * 8192))
+    assert len(sizes) in (128, 127) and np.all(np.diff(np.log2(steps[steps > 0])) <= 1.6)
+    assert (MU_LAW[0xFF], MU_LAW[0x80]) == (0, pytest.approx(8031 / 8192))
+    assert A_LAW[0xD5] == pytest.approx(1 / 4096)
+
+
+@pytest.mark.parametrize(("kind", "table"), [("audio/pcmu", MU_LAW), ("audio/pcma", A_LAW)])
+def test_a_telephone_and_a_microphone_hear_the_same_tone(kind: Any, table: np.ndarray) -> None:
+    """Coded to the nearest amplitude of the table, as an encoder does."""
+    narrow = soxr.resample(0.3 * tone(1.0, 440.0), 16_000, 8_000)
+    codes = np.abs(narrow[:, None] - table[None, :]).argmin(axis=1).astype(np.uint8)
+    phoned = clip_of_stream(codes.tobytes(), G711(type=kind))
+    wide = (32_767 * 0.3 * tone(1.0, 440.0)).astype("<i2").tobytes()
+    heard = clip_of_stream(wide, Pcm(type="audio/pcm", rate=16_000))
+    noise = phoned.samples - heard.samples
+    assert 10 * np.log10(np.mean(heard.samples**2) / np.mean(noise**2)) > 30  # G.711's is about 38 dB
