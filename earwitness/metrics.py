@@ -134,6 +134,9 @@ SERIES = (
     Series("ew_job_stage", "Index of the running job's stage"),
     Series("ew_job_step", "Steps done in the running job's phase"),
     Series("ew_job_steps", "Steps of the running job's phase; 0 while unknown"),
+    Series(
+        "ew_job_trouble", "1 for each rule of `earwitness explain` that holds in the running job's phase", ("rule",)
+    ),
     Series("ew_job_still_seconds", "Seconds since the running job last got on"),
     Series("ew_weights_published_version", "Newest weight version of the running job"),
     Series("ew_rpc_calls", "gRPC calls by method and status", ("method", "code")),

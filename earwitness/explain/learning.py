@@ -52,6 +52,10 @@ FAILS = 0.5
 """Share of contradicted claims of a family from which on it is heard no better than guessed."""
 
 
+CHANCE = 0.5
+"""Share of supported claims that a coin would have: most claims have two sides."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One trouble."""
@@ -179,8 +183,22 @@ def claims_fail(seen: Seen) -> Finding | None:
     return Finding("claims_fail", words, "more lessons on them, or a grounded reward", failing)
 
 
+def grounded_at_chance(seen: Seen) -> Finding | None:
+    """All claims together are heard no better than guessed."""
+    names = seen.window.names(CLAIMS)
+    supported = sum(seen.window.total(name) for name in names if name.endswith(".supported"))
+    checked = sum(seen.window.total(name) for name in names)
+    if checked < FEWEST_CLAIMS or supported / checked > CHANCE:
+        return None
+    words = f"the waveform supports {supported / checked:.0%} of the claims, no more than chance"
+    return Finding(
+        "grounded_at_chance", words, "weigh `grounded`, or teach hearing first", {"now": supported / checked}
+    )
+
+
 RULES: tuple[Rule, ...] = (
-    all_wrong, all_right, logprob_gap, entropy_collapse, length_collapse, truncated, clipped, kinds_still, claims_fail,
+    all_wrong, all_right, logprob_gap, entropy_collapse, length_collapse, truncated, clipped, kinds_still,
+    grounded_at_chance, claims_fail,
 )  # fmt: skip
 """What nothing else can be learned under comes first."""
 

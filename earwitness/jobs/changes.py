@@ -93,6 +93,13 @@ class WentBack:
 
 
 @dataclass(frozen=True)
+class InTrouble:
+    """These rules of `explain` hold in its phase now, and no others."""
+
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PhaseDone:
     """A phase is done, and the next begins; none after the last."""
 
@@ -138,6 +145,7 @@ Change = (
     | TrainerSeen
     | StepTold
     | WentBack
+    | InTrouble
     | PhaseDone
     | Paused
     | Resumed
@@ -181,6 +189,8 @@ def _after(r: JobRecord, change: Change) -> JobRecord:
             return replace(r, step=step, after_step=step)
         case WentBack(step):
             return replace(r, after_step=step)
+        case InTrouble(rules):
+            return replace(r, trouble=list(rules))
         case PhaseDone():
             return _phase_done(r, change)
         case Paused(at):
@@ -213,6 +223,7 @@ def _phase_done(r: JobRecord, done: PhaseDone) -> JobRecord:
         steps=0,
         after_step=0,
         seconds_left=-1.0,
+        trouble=[],
         phase_started_at=done.at,
         paused_seconds=0.0,
     )

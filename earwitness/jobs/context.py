@@ -75,6 +75,11 @@ class RunningJob:
             changed = self.record if change is None else apply(self.record, change)
             await self._write(changed, [event(changed, kind, message, metrics)])
 
+    async def change(self, change: Change) -> None:
+        """Change the record without a word. Raises LeadershipLost."""
+        async with self._lock:
+            await self._write(apply(self.record, change), [])
+
     async def commit(self, record: JobRecord, events: list[jobs_pb2.Event]) -> None:
         """Write a changed record with its events. Raises LeadershipLost."""
         async with self._lock:

@@ -83,6 +83,10 @@ def _job_figures(seen: wire.GetMeshResponse) -> Iterator[Metric]:
     state = _labelled("job_state")
     state.add_metric([job.job_id, state_name(job.state)], 1)
     yield state
+    trouble = _labelled("job_trouble")
+    for rule in job.trouble:
+        trouble.add_metric([rule], 1)
+    yield trouble
     yield _single("job_stage", job.stage_index)
     yield _single("job_step", job.step)
     yield _single("job_steps", job.steps)

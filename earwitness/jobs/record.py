@@ -56,6 +56,8 @@ class JobRecord:
     """Manifest URI by name, probe data included."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Seconds of ended phases by part, pauses not counted."""
+    trouble: list[str] = field(default_factory=list)
+    """Rules of `explain` that hold in the current phase."""
     ledgers: dict[str, dict[str, int]] = field(default_factory=dict)
     """By run of an ended phase: how many ordinals were used, and dropped by reason."""
 
@@ -88,6 +90,7 @@ class JobRecord:
             output_uri=self.output_uri,
             seconds_left=self.seconds_left,
             lineage=self.lineage,
+            trouble=self.trouble,
         )
 
     def path(self, *parts: str) -> str:

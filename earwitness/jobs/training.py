@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from earwitness.admission import admit
 from earwitness.data.mixture import Portion
 from earwitness.errors import JobFailed
+from earwitness.jobs.alerts import Alerts
 from earwitness.jobs.changes import StepTold, TrainerSeen, WentBack, apply
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.progress import TimeLeft
@@ -44,6 +45,7 @@ class Follower:
         self.latest: wire.GetStatusResponse | None = None
         self._job = job
         self._start = start
+        self._alerts = Alerts(job)
         self._progress = TimeLeft()
         self._passed_over: set[str] = set()
         """Damaged checkpoints that the job's events tell of."""
@@ -113,6 +115,7 @@ class Follower:
             metrics = {m.name: m.value for m in done.metrics}
             events.append(event(record, "step", f"step {done.step} of {status.steps}", metrics))
         await job.commit(apply(record, seen), events)
+        await self._alerts.see(events)
 
 
 def start_request(job: RunningJob, phase: str, manifest_uri: str = "") -> wire.StartPhaseRequest:

@@ -31,7 +31,7 @@ mesh = MeshMetrics(None)
 mesh._seen = wire.GetMeshResponse(
     workers=[wire.Worker(name="rollout-0", role="rollout")],
     streams=[wire.StreamLag(stream="tasks"), wire.StreamLag(stream="dead")],
-    active=wire.Job(job_id="j", state=wire.JOB_STATE_RUNNING),
+    active=wire.Job(job_id="j", state=wire.JOB_STATE_RUNNING, trouble=["length_collapse"]),
 )
 REGISTRY.register(mesh)
 rollout.figures.measure(MagicMock(), MagicMock())
@@ -137,7 +137,7 @@ def test_panels_lie_beside_each_other(dashboard: Object) -> None:
 
 
 def test_what_can_go_wrong_has_an_alert(rules: list[Object]) -> None:
-    assert {"JobStuck", "QueueLags", "QueueGrows", "DeadLetters", "WeightVersionSkew"} <= {
+    assert {"NotLearning", "JobStuck", "QueueLags", "QueueGrows", "DeadLetters", "WeightVersionSkew"} <= {
         rule["alert"].removeprefix("Earwitness") for rule in rules
     }
 

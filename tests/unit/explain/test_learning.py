@@ -75,6 +75,12 @@ def test_groups_that_the_filter_dropped_count(reason: str, rule: str) -> None:
     assert found({}, {"used": 0, reason: 300}) == [rule]
 
 
+def test_claims_that_a_coin_would_have_are_no_hearing() -> None:
+    steps = run(claims__pitch__supported=(5, 5), claims__pitch__contradicted=(6, 6))
+    assert found(steps) == ["grounded_at_chance", "claims_fail"]
+    assert found({step: {} for step in steps}) == []
+
+
 def test_a_kind_that_is_nearly_always_right_need_not_move() -> None:
     assert found(run(**{"kind.timbre": (0.95, 0.95)})) == []
 

@@ -29,7 +29,7 @@ JOB_STATE_FAILED: JobState
 JOB_STATE_CANCELLED: JobState
 
 class Job(_message.Message):
-    __slots__ = ("job_id", "state", "name", "stage_index", "stage_type", "phase", "step", "steps", "reason", "stages", "submitted_at", "started_at", "ended_at", "output_uri", "seconds_left", "lineage")
+    __slots__ = ("job_id", "state", "name", "stage_index", "stage_type", "phase", "step", "steps", "reason", "stages", "submitted_at", "started_at", "ended_at", "output_uri", "seconds_left", "lineage", "trouble")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,7 @@ class Job(_message.Message):
     OUTPUT_URI_FIELD_NUMBER: _ClassVar[int]
     SECONDS_LEFT_FIELD_NUMBER: _ClassVar[int]
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    TROUBLE_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     state: JobState
     name: str
@@ -62,7 +63,8 @@ class Job(_message.Message):
     output_uri: str
     seconds_left: float
     lineage: int
-    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., name: _Optional[str] = ..., stage_index: _Optional[int] = ..., stage_type: _Optional[str] = ..., phase: _Optional[str] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., reason: _Optional[str] = ..., stages: _Optional[int] = ..., submitted_at: _Optional[float] = ..., started_at: _Optional[float] = ..., ended_at: _Optional[float] = ..., output_uri: _Optional[str] = ..., seconds_left: _Optional[float] = ..., lineage: _Optional[int] = ...) -> None: ...
+    trouble: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., name: _Optional[str] = ..., stage_index: _Optional[int] = ..., stage_type: _Optional[str] = ..., phase: _Optional[str] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., reason: _Optional[str] = ..., stages: _Optional[int] = ..., submitted_at: _Optional[float] = ..., started_at: _Optional[float] = ..., ended_at: _Optional[float] = ..., output_uri: _Optional[str] = ..., seconds_left: _Optional[float] = ..., lineage: _Optional[int] = ..., trouble: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("sequence", "time", "kind", "message", "metrics", "job")
