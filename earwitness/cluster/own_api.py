@@ -10,6 +10,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,20 @@ class OwnApi:
         Raises InfrastructureError with the API server's words, or if nobody answers.
         """
         group, _, rest = path.partition("//")
-        request = urllib.request.Request(
-            f"{self._server}/{group}/namespaces/{self.namespace}/{rest}",
+        try:
+            request = self._request(method, f"{group}/namespaces/{self.namespace}/{rest}", body)
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS, context=self._trust()) as answer:
+                found: dict[str, Any] = json.load(answer)
+                return found
+        except urllib.error.HTTPError as error:
+            said = error.read(2000).decode(errors="replace")
+            raise InfrastructureError(f"the Kubernetes API, {method} {rest}", 0.0, f"{error.code}: {said}") from error
+        except (OSError, HTTPException, ValueError) as error:  # the last: an answer that is no JSON
+            raise InfrastructureError(f"the API server {self._server}", 0.0, str(error)) from error
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> urllib.request.Request:
+        return urllib.request.Request(
+            f"{self._server}/{path}",
             data=None if body is None else json.dumps(body).encode(),
             method=method,
             headers={
@@ -56,14 +69,7 @@ class OwnApi:
                 "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json",
             },
         )
+
+    def _trust(self) -> ssl.SSLContext | None:
         secure = self._server.startswith("https:")
-        trust = ssl.create_default_context(cafile=str(self._account / "ca.crt")) if secure else None
-        try:
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS, context=trust) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
-        except urllib.error.HTTPError as error:
-            said = error.read(2000).decode(errors="replace")
-            raise InfrastructureError(f"the Kubernetes API, {method} {rest}", 0.0, f"{error.code}: {said}") from error
-        except OSError as error:
-            raise InfrastructureError(f"the API server {self._server}", ANSWER_SECONDS, str(error)) from error
+        return ssl.create_default_context(cafile=str(self._account / "ca.crt")) if secure else None

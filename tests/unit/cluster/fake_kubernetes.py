@@ -50,6 +50,8 @@ class FakeKubernetes:
         self.objects: dict[str, list[Object]] = {resource: [] for resource in [*LISTS.values(), "secrets"]}
         self.forbidden: set[tuple[str, str]] = set()
         """(verb, resource) that are refused."""
+        self.asked: set[tuple[str, str]] = set()
+        """(verb, resource) of all requests."""
         self.anonymous = False
         """True: nobody need log in. Helm shows no token where there is no TLS."""
         self.logs: dict[str, str] = {}
@@ -153,6 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self._scale(name, namespace))
 
     def _allowed(self, verb: str, resource: str, namespace: str) -> bool:
+        self.cluster.asked.add((verb, resource))
         if (verb, resource) in self.cluster.forbidden:
             self._refuse(403, f'{resource} is forbidden: User "u" cannot {verb} it in the namespace "{namespace}"')
             return False

@@ -149,6 +149,20 @@ def test_a_refusal_says_what_the_server_said(api: OwnApi, deployment: Deployment
         api.ask("GET", "apis/apps/v1//deployments/ew-rollout/scale")
 
 
+@pytest.mark.parametrize("harm", ["no token", "no JSON", "nobody"])
+def test_whatever_is_wrong_with_the_api_is_no_end_of_the_service(
+    api: OwnApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    if harm == "no token":
+        (tmp_path / "token").unlink()
+    elif harm == "no JSON":
+        monkeypatch.setattr(json, "load", lambda _: (_ for _ in ()).throw(ValueError("no JSON")))
+    else:
+        api._server = "http://127.0.0.1:1"
+    with pytest.raises(InfrastructureError, match="the API server http://"):
+        api.ask("GET", "apis/apps/v1//deployments/ew-rollout/scale")
+
+
 def test_outside_of_a_pod_there_is_no_api() -> None:
     with pytest.raises(InputError, match="a pod whose service account's token is mounted"):
         OwnApi.from_env({})
