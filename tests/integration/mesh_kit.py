@@ -88,9 +88,13 @@ class RealMesh:
 
     def submit(self, name: str, model: dict[str, Any], steps: int) -> jobs_pb2.Job:
         """The job of this name; submitted again, it is the same."""
-        path = self.folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(recipe(name, self.folder / "out", self.data, model, steps)))
-        return self.client.submit(path, request_id=name)
+        return self.submit_recipe(recipe(name, self.folder / "out", self.data, model, steps))
+
+    def submit_recipe(self, written: dict[str, Any]) -> jobs_pb2.Job:
+        """The same of any recipe."""
+        path = self.folder / f"{written['name']}.yaml"
+        path.write_text(yaml.safe_dump(written))
+        return self.client.submit(path, request_id=written["name"])
 
     def until(
         self, job_id: str, what: str, reached: Callable[[jobs_pb2.Job], bool], seconds: float = PATIENCE
