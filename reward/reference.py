@@ -5,7 +5,7 @@ Where it is not, no model can be rewarded for the right answer, or each is for a
 
 from __future__ import annotations
 
-from earwitness.errors import InfrastructureError, shown
+from earwitness.errors import shown
 from earwitness.manifest import VERIFIERS
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.correctness import canonical, unwrap, verify_answer
@@ -16,11 +16,15 @@ _OPPOSITE = {"yes": "no", "true": "false", "valid": "invalid", "correct": "incor
 _OPPOSITES = {**_OPPOSITE, **{there: here for here, there in _OPPOSITE.items()}}
 
 
+_WITH_HELP = (trajectory_pb2.VERIFIER_JUDGE, trajectory_pb2.VERIFIER_MATH)
+"""Verifiers that ask a language model or start processes: too much for each line of a manifest."""
+
+
 def reference_problem(prompt: trajectory_pb2.Prompt) -> str | None:
     """What is wrong with the reference, for people; None: nothing that its verifier can tell without help."""
     verifier = _NAMES[prompt.verifier]
-    if prompt.verifier == trajectory_pb2.VERIFIER_JUDGE:
-        return None if canonical(unwrap(prompt.answer)) else f"{shown(prompt.answer)} says nothing to a judge"
+    if prompt.verifier in _WITH_HELP:
+        return None if canonical(unwrap(prompt.answer)) else f"{shown(prompt.answer)} says nothing to {verifier}"
     if not _is_right(prompt, prompt.answer):
         return f"{shown(prompt.answer)} is not right by its own verifier {verifier}"
     opposite = _OPPOSITES.get(prompt.answer.casefold()) if prompt.verifier == trajectory_pb2.VERIFIER_POLAR else None
@@ -33,7 +37,4 @@ def reference_problem(prompt: trajectory_pb2.Prompt) -> str | None:
 
 
 def _is_right(prompt: trajectory_pb2.Prompt, answer: str) -> bool:
-    try:
-        return verify_answer(prompt, answer).correct
-    except InfrastructureError:  # no verdict is none against the reference
-        return answer == prompt.answer
+    return verify_answer(prompt, answer).correct

@@ -54,6 +54,14 @@ def test_a_pipe_is_no_manifest_and_nobody_waits_for_its_other_end(tmp_path: Path
         check(RECIPE % (tmp_path / "pipe"))
 
 
+def test_a_reference_that_its_verifier_refuses_is_a_mistake_of_its_line(tmp_path: Path) -> None:
+    wrong = '{"id": "z", "question": "?", "answer": "5 or 6", "verifier": "number", "reasoning": ""}\n'
+    path = data(tmp_path, 3)
+    path.write_text(path.read_text() + wrong)
+    with pytest.raises(DocumentError, match=r"data\.jsonl:4\.answer: '5 or 6' is not right by its own verifier number"):
+        check(RECIPE % path)
+
+
 def test_what_says_nothing_is_killed_and_named(tmp_path: Path) -> None:
     """A store that hangs looks like this one, which is only slow: nothing is heard in time."""
     given = {"recipe": RECIPE % "/x", "manifests": {"cold_start": str(data(tmp_path, 200_000))}, "folder": "/nowhere"}

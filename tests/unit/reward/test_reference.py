@@ -48,7 +48,8 @@ def test_a_reference_that_is_right_alone(verifier: str, answer: str, choices: li
         ("number", "a dog", [], "not right by its own verifier number"),
         ("text", "The answer is B", [], "not right by its own verifier text"),
         ("choice", "a\u200bb", ["ab", "a\u200bb"], "reads the same as"),
-        ("judge", "\u200b", [], "says nothing to a judge"),
+        ("math", "\u200b", [], "says nothing to math"),
+        ("judge", "\u200b", [], "says nothing to judge"),
     ],
 )
 def test_a_reference_that_misleads(verifier: str, answer: str, choices: list[str], words: str) -> None:
