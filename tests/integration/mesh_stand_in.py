@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import signal
 import threading
 import time
@@ -29,6 +30,8 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.rl.told import group_metrics
 
 THINK_END_ID = 7
+
+LISTENER = Path(__file__).parents[2] / "models/listener"
 
 
 class Stopped(Exception):
@@ -49,7 +52,7 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
     def PrepareModel(self, request, context):
         folder = Path(load_recipe(request.recipe_yaml).output) / "model"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps({"text_config": {"max_position_embeddings": 512}}))
+        shutil.copy(LISTENER / "config.json", folder)
         tokens = [{"id": THINK_END_ID, "content": "</think>"}]
         (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": tokens}))
         return wire.PrepareModelResponse(model_uri=str(folder), parameters=1234)
