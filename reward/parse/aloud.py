@@ -10,6 +10,8 @@ from reward.statements import Count, Part, Quantity, Value
 
 LEAST_ALOUD = 3
 """Numbers in a row, from 1, that are a count."""
+LEAST_LETTERS = 3
+_SAID_TWICE = frozenset({"very", "wait", "yes", "listen", "okay", "now"})
 _BETWEEN = frozenset({",", "and", "then"})
 _THEN = frozenset({",", "then", "and", "followed", "by", "plus"})
 _AT = frozenset({"at", "around", "about", "near", "roughly", "approximately", "right", "exactly", ",", "then", "and"})
@@ -18,11 +20,14 @@ _AT = frozenset({"at", "around", "about", "near", "roughly", "approximately", "r
 
 def counted_aloud(items: list[Item], text: str, part: Part, uncertain: bool) -> list[Found]:
     """Counts that a sentence makes by counting, not by a number of something."""
-    return [
-        Found(Count(count, part=part), start, end, uncertain)
-        for count, start, end in (_numbers(items, text), _others(items))
-        if count
-    ]
+    words = [item.word for item in items]
+    commas = words.count(",")
+    counts = []
+    if commas >= LEAST_ALOUD - 1:  # looked at first, because few sentences count
+        counts = [_numbers(items, text), _repeated(items)]
+    if "another" in words:
+        counts.append(_others(items))
+    return [Found(Count(count, part=part), start, end, uncertain) for count, start, end in counts if count]
 
 
 def _numbers(items: list[Item], text: str) -> tuple[int, int, int]:
@@ -53,6 +58,19 @@ def _others(items: list[Item]) -> tuple[int, int, int]:
             position += 1
         if count >= LEAST_ALOUD:
             return count, items[index - 1].start, last.end
+    return 0, 0, 0
+
+
+def _repeated(items: list[Item]) -> tuple[int, int, int]:
+    """How often a sound is named in "beep, beep, beep"."""
+    for index, item in enumerate(items):
+        if len(item.word) < LEAST_LETTERS or not item.word.isalpha() or item.word in _SAID_TWICE:
+            continue
+        count, position = 1, index
+        while [i.word for i in items[position + 1 : position + 3]] == [",", item.word]:
+            count, position = count + 1, position + 2
+        if count >= LEAST_ALOUD:
+            return count, item.start, items[position].end
     return 0, 0, 0
 
 

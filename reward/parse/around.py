@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
-from reward.parse.lexicon.cues import NOT_SOUNDS
 from reward.parse.lexicon.units import APPROXIMATIONS, BACKGROUND, NOT_A_COUNTED_ADJECTIVE
-from reward.parse.meanings import Compares, Edge, EdgeWord, Meaning, Ordinal, Spot, Topic, Word
-from reward.parse.words import Item
+from reward.parse.meanings import Compares, Edge, EdgeWord, Ordinal, Spot, Word
+from reward.parse.nouns import Nouns
 from reward.statements import Part, Quantity, Span
 
 THAN_REACH = 4
 """Items between a comparative and what it compares with: "louder in level than the second"."""
-_ENDS = (Word.CLAUSE, Word.NEGATION, Word.THAN)
 _NO_SOUNDS = frozenset({
     "answer", "decision", "check", "thought", "thoughts", "thing", "time", "step", "choice", "verdict", "response",
     "output", "impression", "glance", "listen", "conclusion", "nature",
 })  # fmt: skip
 """After "first" and "final": no sound."""
-_SOUNDINGS = frozenset({"quality", "timbre", "voice", "clip", "recording", "audio", "melody", "phrase"})
-_HEARD = frozenset({
-    "hear", "heard", "there", "there's", "has", "contains", "are", "counted", "count", "counting", "that's", "with",
-    "sounds", "plays", "got", "is", "detect", "notice",
-})  # fmt: skip
-"""Before a number of things: they are heard."""
-HEARD_REACH = 3
-"""Items between such a word and the number."""
-_KINDS = frozenset({"distinct", "individual", "separate", "discrete", "single", "sound", "short", "of", "the"})
 _COMPARED = frozenset({"compared", "relative", "similar", "contrast", "next", "comparison", "identical", "opposed"})
 _JOINS = frozenset({"and", "but", ",", "while"})
 SPAN_REACH = 5
 """Items between a comparative and the time it names: "louder in level after about 1.2 s"."""
-EVENT_REACH = 4
-"""Items between "single" and what is: "a single, clear, musical note"."""
-EACH_REACH = 5
-"""Items between "each" and what each is."""
 EDGE_REACH = 5
 """Items between "ends" and when."""
 _TO_A_TIME = APPROXIMATIONS | {"at", "right", "after", "the", "or", "precisely", "slightly", "somewhere", "shortly"}
@@ -44,11 +30,8 @@ _UNIT = {Quantity.PITCH: "st", Quantity.LEVEL: "dB", Quantity.DURATION: "s"}
 """Unit of the amount of a comparison."""
 
 
-class Around:
+class Around(Nouns):
     """The items of one sentence, asked by position."""
-
-    def __init__(self, items: list[Item]) -> None:
-        self.items = items
 
     def than(self, position: int) -> tuple[Part, int]:
         """The part after "than" near `position`, and the position of the last item used."""
@@ -144,27 +127,6 @@ class Around:
             position -= 1
         return self.meaning(position - 1) in (Word.UNEQUAL, Word.THAN)
 
-    def event_ahead(self, position: int, through: tuple[str, ...] = ()) -> int | None:
-        """Position of the event named after `position`, adjectives between: "a single, sustained note"."""
-        for index in range(position + 1, min(position + 2 + EVENT_REACH, len(self.items))):
-            item = self.items[index]
-            if item.meaning in (Word.EVENT, Word.PULSES):
-                return index
-            if item.word in through:
-                continue  # "a low hum or rumbling sound"
-            if item.number is not None or item.word in NOT_A_COUNTED_ADJECTIVE or isinstance(item.meaning, Ordinal):
-                return None
-        return None
-
-    def sounding_ahead(self, position: int) -> int | None:
-        """Position of "quality" in "a low, resonant quality" after `position`."""
-        for index in range(position + 1, min(position + 5, len(self.items))):
-            if self.word(index) in _SOUNDINGS:
-                return index
-            if self.word(index) in NOT_A_COUNTED_ADJECTIVE:
-                return None
-        return None
-
     def is_adverb(self, position: int) -> bool:
         """True for the ordinal of "first, I listen", "speech first, then", "the final answer", "than the first": it is
         not what is spoken of."""
@@ -195,10 +157,6 @@ class Around:
         """True for the last number of "in total 1 s + 0.5 s = 1.5 s"."""
         return self.word(position - 1) == "=" and any(item.word == "total" for item in self.items)
 
-    def is_heard(self, position: int) -> bool:
-        """True if what is counted at `position` is said to be heard: "I hear two", "there are two", "it has two"."""
-        return any(item.word in _HEARD for item in self.items[max(0, position - HEARD_REACH) : position])
-
     def is_said_to_be(self, position: int) -> bool:
         """True for the number of "it is about 2 seconds": what it is of was asked before."""
         index = position - 1
@@ -206,34 +164,15 @@ class Around:
             index -= 1
         return self.word(index) in ("is", "it's", "be", "was", "that's") and index >= 0
 
-    def is_repeated(self, position: int) -> bool:
-        """True for "one note repeated", which is more than one."""
-        return self.word(position + 1) in ("repeated", "repeating", "repeatedly") or self.word(position + 1) == "over"
+    def is_number(self, position: int) -> bool:
+        """True if a plain number stands at `position`."""
+        return 0 <= position < len(self.items) and self.items[position].number is not None
 
-    def of_each(self, position: int) -> bool:
-        """True for "each bark is a single sound": that counts no sounds of the clip."""
-        return any(item.word in ("each", "every") for item in self.items[max(0, position - EACH_REACH) : position])
-
-    def sounds_ahead(self, position: int) -> int | None:
-        """Position of the sounds, in the plural, named after `position`: events, or any noun that is heard."""
-        for index in range(position + 1, min(position + 2 + EVENT_REACH, len(self.items))):
-            item = self.items[index]
-            if item.meaning in (Word.EVENT, Word.PULSES):
-                return index if item.word.endswith("s") else None
-            if item.meaning is None and item.word.endswith("s") and item.word.isalpha() and len(item.word) > 3:
-                return index if item.word not in NOT_SOUNDS else None
-            if item.number is not None or item.word in NOT_A_COUNTED_ADJECTIVE or item.meaning in _ENDS:
-                return None
-        return None
-
-    def events_ahead(self, position: int) -> bool:
-        """True for "more sounds" and "more separate sound events" at `position`."""
-        for index in range(position + 1, min(position + 4, len(self.items))):
-            if self.meaning(index) in (Word.EVENT, Word.PULSES) and self.word(index).endswith("s"):
-                return True
-            if self.word(index) not in _KINDS:
-                return False
-        return False
+    def is_parted(self, position: int) -> bool:
+        """True for the number of "separated by 0.5 s"."""
+        return any(
+            item.word in ("separated", "parted", "divided") for item in self.items[max(0, position - 4) : position]
+        )
 
     def topic_ahead(self, position: int) -> Quantity | None:
         """The quantity that the adjective at `position` is said of: "a consistent, moderate volume"."""
@@ -269,7 +208,11 @@ class Around:
 
     def of_noise(self, position: int) -> bool:
         """True if the comparative at `position` speaks of what is under the sound."""
-        return any(item.word in ("background", "floor") for item in self.items[max(0, position - 3) : position])
+        before = [item.word for item in self.items[max(0, position - 7) : position]]
+        noise = any(
+            word in ("noise", "hiss") and then in ("level", "levels", "floor") for word, then in pairwise(before)
+        )
+        return noise or bool({"background", "floor"} & set(before[-3:]))
 
     def at_once(self, position: int) -> bool:
         """True for "starts right away", "starts right at the beginning", "starts immediately"."""
@@ -296,31 +239,22 @@ class Around:
         before = self.word(position - 1)
         if before == "of" and self.meaning(position - 2) is Word.EVENT:
             return False
-        return before in BACKGROUND or self.word(position + 1) in ("floor", "background", "behind", "underneath")
+        return before in BACKGROUND or self.word(position + 1) in (
+            "floor",
+            "background",
+            "behind",
+            "underneath",
+            "level",
+            "levels",
+        )
 
     def is_partials(self, position: int) -> bool:
         """True if partials are named at `position`."""
         return self.word(position) in ("harmonic", "harmonics", "partial", "partials", "overtone", "overtones")
 
-    def meaning(self, position: int) -> Meaning | None:
-        """Meaning of the item at `position`, None outside the sentence."""
-        return self.items[position].meaning if 0 <= position < len(self.items) else None
-
-    def topic(self, position: int) -> Quantity | None:
-        """The quantity named at `position`, if any."""
-        meaning = self.meaning(position)
-        return meaning.quantity if isinstance(meaning, Topic) else None
-
-    def word(self, position: int) -> str:
-        """First word of the item at `position`, "" outside the sentence."""
-        return self.items[position].word if 0 <= position < len(self.items) else ""
-
-    def word_before(self, position: int) -> str:
-        """The word before `position`, approximations ("about") skipped."""
-        position -= 1
-        while position >= 0 and self.items[position].word in APPROXIMATIONS:
-            position -= 1
-        return self.word(position)
+    def ends_clause(self, position: int) -> bool:
+        """True if nothing follows the item at `position` in its clause."""
+        return self.word(position + 1) in ("", ",", "and", ")") or self.meaning(position + 1) is Word.CLAUSE
 
     def says_count(self, position: int) -> bool:
         """True if a count is announced shortly before `position`: "the number of beeps is"..."""

@@ -50,7 +50,7 @@ class Clips:
             word = token.word
             before = tokens[index - 1].word if index else ""
             after = tokens[index + 1].word if index + 1 < count else ""
-            if word in _PARTS and (before in _ORDINALS or after in _LETTERS):
+            if word in _PARTS and (before in _ORDINALS or (after in _LETTERS and word != "half")):
                 tokens[index] = token._replace(word="clip")
             elif word in _OWNERS:
                 tokens[index] = token._replace(word=_OWNERS[word])

@@ -31,7 +31,7 @@ _WORLD = frozenset({
     "otherwise", "common", "usually", "typically", "typical", "often", "generally", "normally", "sometimes", "commonly",
     "refers", "refer", "relates", "corresponds", "correspond", "known", "humans", "recall", "remember",
     "theory", "equals", "tends", "tend", "depends", "example", "instance", "considered", "characteristic", "associated",
-    "happens", "describes", "songs", "genres", "people", "standard", "imagine", "suppose", "hypothetical",
+    "describes", "songs", "genres", "people", "standard", "imagine", "suppose", "hypothetical",
     "hypothetically", "midi",
 })  # fmt: skip
 _METHOD = frozenset({
@@ -45,7 +45,8 @@ _ASIDES = (
     "figure out,need to,is when,one that,for example,in music,in general,can be,can vary,can have,can sound,"
     "can also,can go,can last,in many,in some,such as,which one,which clip,which of,which segment,which part,"
     "which sound,which audio,which recording,going to,the key,going for,each measure,many cases,some cases,"
-    "is defined,human hearing,anything above,anything over,anything below,anything under,anything faster,"
+    "is defined,happens when,usually happens,human hearing,anything above,anything over,anything below,"
+    "anything under,anything faster,"
     "anything slower,anything higher,anything lower,human ear,the human,they want,they mean,they said,they say,"
     "they ask,they're asking,they need,they gave,they provided,they think,they might,they expect,"
     "they're looking,they refer,they've given,they just,they're testing"

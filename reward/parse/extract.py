@@ -34,7 +34,7 @@ _INSTRUCTIONS = frozenset({
 })  # fmt: skip
 _ORDERS = _INSTRUCTIONS - {"say", "state", "if", "describe", "write"}
 """A sentence of the trace that begins so repeats an instruction."""
-_LETTER = r"[\"'(]?\b[A-Ha-h]\b[\"')]?:? {0,2}(?:for|if|means|is|=|refers|when) "
+_LETTER = r"[\"'(]?\b[A-Ha-h]\b[\"')]?:? {0,2}(?:for|if|means|=|refers|when) "
 _ANSWERS = re.compile(rf"{_LETTER}[^.\n]{{1,60}}?{_LETTER}[^.,;\n]{{0,40}}")
 """What each letter stands for: "'A' for bright or 'B' for dark"."""
 _WONDERS = frozenset({"maybe", "perhaps"})
@@ -47,6 +47,7 @@ _TAKEN_BACK = frozenset({
     ("wait", "no"), ("no", "wait"), ("actually", "no"), ("no", "actually"), ("scratch", "that"), ("hmm", "no"),
     ("sorry", "no"), ("no", "that's"), ("oh", "no"), ("no", "sorry"),
 })  # fmt: skip
+_TAKING_BACK = frozenset({first for first, _ in _TAKEN_BACK} | {"correction", ","})
 _PRONOUNS = frozenset({"it", "its", "this", "that"})
 """A sentence that begins so goes on about the part of the one before."""
 
@@ -150,6 +151,8 @@ def _instructs(sentence: Sentence) -> bool:
 
 def _takes_back(tokens: list[Item]) -> bool:
     """True for a sentence that begins with "wait, no" and the like: what was said last does not stand."""
+    if tokens[0].word not in _TAKING_BACK:
+        return False
     words = tuple(token.word for token in tokens[:4] if token.word != ",")
     return words[:2] in _TAKEN_BACK or words[:1] == ("correction",)
 

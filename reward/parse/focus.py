@@ -32,6 +32,8 @@ class Focus:
     """The subject is the clip, not an event."""
     pulses: bool = False
     """The subject is a train of events."""
+    counted: bool = False
+    """A number of sounds was stated in this sentence."""
     pattern: bool = False
     """The subject is a pattern."""
     timing: bool = False

@@ -17,6 +17,7 @@ _ALONE = {phrase[0]: meaning for phrase, meaning in MEANINGS.items() if len(phra
 _new = tuple.__new__
 """Half the cost of calling Item, for the words of every trace."""
 _JOINTS = frozenset({"to", "-", "and", "or", "up", "down", "through"}) | APPROXIMATIONS
+_SPELT = frozenset({"half", "a"})
 _ARTICLES = frozenset({"a", "an", "one"})
 _JOINT_TOKENS = 4
 """Most tokens between the two numbers of a range: "0.30 s down to about 0.15 s"."""
@@ -29,6 +30,10 @@ def items_of(tokens: list[Item]) -> list[Item]:
     while position < count:
         item = tokens[position]
         word, start, _, _, number, _ = item
+        if word in _SPELT and (spelt := _spelt(tokens, position)) is not None:
+            item, position = spelt
+            items.append(item)
+            continue
         after = _AFTER.get(word)
         meaning, length = None, 1
         if after is not None:
@@ -50,6 +55,19 @@ def items_of(tokens: list[Item]) -> list[Item]:
     if numbers > 1:
         _share_units(items)
     return items
+
+
+def _spelt(tokens: list[Item], position: int) -> tuple[Item, int] | None:
+    """The time of "half a second", "a second of silence", and the position after it."""
+    words = [token.word for token in tokens[position : position + 4]]
+    if words[:3] == ["half", "a", "second"]:
+        seconds, length = 0.5, 3
+    elif words[:3] == ["a", "second", "of"] and words[3:] in (["silence"], ["pause"], ["quiet"]):
+        seconds, length = 1.0, 2
+    else:
+        return None
+    item = Item(words[0], tokens[position].start, tokens[position + length - 1].end, None, seconds, "s")
+    return item, position + length
 
 
 def _phrase_at(tokens: list[Item], position: int, longest: int) -> tuple[Meaning | None, int]:

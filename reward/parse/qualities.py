@@ -34,6 +34,11 @@ _SCALES = {
     "long": (Quantity.DURATION, Relation.MORE), "short": (Quantity.DURATION, Relation.LESS),
 }  # fmt: skip
 """What "more" of a quality is more of."""
+_TOPICS: dict[tuple[Quantity | None, str], str] = {
+    (Quantity.LEVEL, "low"): "soft", (Quantity.LEVEL, "high"): "loud",
+    (Quantity.PITCH, "low"): "low", (Quantity.PITCH, "high"): "high",
+}  # fmt: skip
+"""What is low or high, as a quality of the sound."""
 ATTACK_REACH = 4
 """Items between "attack" and how it is."""
 FEW = 6
@@ -74,6 +79,8 @@ def quality_at(around: Around, focus: Focus, position: int, what: str) -> Timbre
         return None
     if _is_of_attack(around, position):
         return None
+    if focus.topic is Quantity.DECAY and what in ("long", "short"):
+        what = "reverberant" if what == "long" else "dry"  # "the tail is long"
     if what in OPPOSITE and _is_little(around, position):
         what = OPPOSITE[what]
     if what in ("high", "bright") and _is_less_of(around, position):
@@ -88,6 +95,15 @@ def quality_at(around: Around, focus: Focus, position: int, what: str) -> Timbre
             return None  # "then there is silence" says when, but not until when
         where = None
     return Timbre(what, where)
+
+
+def predicate_of(around: Around, focus: Focus, position: int, what: str) -> Timbre | None:
+    """The quality in "the volume is quite low" and "the pitch is high"."""
+    index = position - 1
+    while around.word(index) in _STRONGLY or around.word(index) in ("to", "be"):
+        index -= 1
+    topic = _TOPICS.get((focus.topic, what))
+    return Timbre(topic, focus.where) if topic and around.word(index) in _BE and index >= 0 else None
 
 
 def is_listed(around: Around, start: int, position: int) -> bool:

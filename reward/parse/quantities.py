@@ -44,11 +44,16 @@ _NO_COUNT = ("this", "that", "which", "each", "other", "another", "every", "no",
 _SEPARATE = ("separate", "distinct", "individual", "single", "discrete")
 _FROM = ("from", "between")
 _TWICE = ("twice", "thrice")
+_MAKES = ("makes", "that's")
+_HAS = ("has", "have", "had")
 _TIMES_WORDS = ("times", "time")
 
 
 def value_at(around: Around, focus: Focus, position: int, item: Item) -> Value | None:
     """The value that the number with a unit at `position` states, or None; notes stretches and edges in `focus`."""
+    if item.unit == "s" and around.word(position + 1) == "of" and around.topic(position + 2) is Quantity.PAUSE:
+        silence = {Edge.START: Quantity.LEAD, Edge.END: Quantity.TRAIL}.get(focus.edge_verb or Edge.LOW, Quantity.PAUSE)
+        return Value(silence, None, item.number or 0.0)  # "after 1 s of silence", "ends with 1 s of silence"
     if item.unit == "s":
         span = _span(around, focus, position, item)
         if span is not None:
@@ -56,6 +61,8 @@ def value_at(around: Around, focus: Focus, position: int, item: Item) -> Value |
             return None
     if item.unit == "st":
         return _range(around, focus, position, item)
+    if item.unit == "s" and around.word_before(position) == "by" and around.is_parted(position):
+        return Value(Quantity.PAUSE, None, item.number or 0.0)  # "separated by 0.5 s"
     if around.is_amount(position) or around.is_bound(position) or around.is_added(position):
         return None
     if item.unit == "s" and around.is_sum(position):
@@ -106,8 +113,12 @@ def count_at(around: Around, focus: Focus, position: int, item: Item) -> tuple[C
         return Count(int(number), Counted.GROUP), position
     if (item.word == "one" and before in _NO_COUNT) or (before == "on" and item.word != "one"):
         return None  # "this one sounds different", "a snare on 2 and 4"
+    if before == "or" and around.is_number(position - 2):
+        return None  # "three or four"
     of, last = Counted.EVENTS, position
     counted = item.word != "one" and before in ("is", "of", "total") and around.says_count(position)
+    counted = counted or (before in _HAS and focus.counted and around.ends_clause(position))  # "the second has five"
+    counted = counted or (before in _MAKES and item.word != "one" and around.ends_clause(position))  # "that makes five"
     if item.word in _TWICE and after == "as":
         return None
     if (after in _TIMES_WORDS and item.word != "one") or item.word in _TWICE:
@@ -134,6 +145,7 @@ def count_at(around: Around, focus: Focus, position: int, item: Item) -> tuple[C
         if around.of_each(position) or (number == 1 and around.is_repeated(last)):
             return None
         part = counted_in(focus) or (around.spot_ahead(last) if focus.clause_part is None else None)
+    focus.counted = True
     return Count(int(number), of, part), last
 
 

@@ -27,7 +27,7 @@ from reward.parse.meanings import (
     Topic,
     Word,
 )
-from reward.parse.qualities import comparative_of, evenness_at, is_listed, pace_at, quality_at
+from reward.parse.qualities import comparative_of, evenness_at, is_listed, pace_at, predicate_of, quality_at
 from reward.parse.quantities import count_at, counted_in, value_at
 from reward.parse.relations import change_at, comparison_at
 from reward.parse.times import times_at
@@ -103,7 +103,8 @@ class Reader:
             focus.clip = focus.clip or meaning.quantity is Quantity.CLIP
             if item.word == "long" and self._around.event_ahead(position) is not None:
                 self._attributive(position, Attributive("long"))
-            if meaning.quantity is Quantity.PAUSE and self._around.follows(position):
+            none = self._around.word(position - 1) == "no" and self._around.no_number(position)
+            if meaning.quantity is Quantity.PAUSE and (none or self._around.follows(position)):
                 self._state(Not(Count(0, Counted.PAUSES)), position - 1, item)
         elif isinstance(meaning, Compares):
             return self._relates(position, comparison_at(self._around, focus, position, meaning))
@@ -141,6 +142,8 @@ class Reader:
         if word is Word.NEGATION:
             self._negated = position
         elif word is Word.EVENT or word is Word.PULSES:
+            if item.word == "sounds" and isinstance(self._around.meaning(position - 1), Topic):
+                return  # "the pitch sounds high"
             focus.clip = False
             focus.pulses = word is Word.PULSES
             beside = self._around.is_beside if focus.topic is Quantity.PAUSE else self._around.is_owner
@@ -173,7 +176,9 @@ class Reader:
                 )
         elif word is Word.MANY:
             noun = self._around.sounds_ahead(position)
-            if noun is not None:
+            if noun is not None and self._around.sound_together(noun):
+                self._state(Timbre("chord", focus.where), position, self.items[noun])
+            elif noun is not None:
                 self._state(Not(Count(1, part=counted_in(focus))), position, self.items[noun])
         elif word is Word.CLAUSE:
             if item.word in cues.CERTAIN_AGAIN and not (self._if and item.word in ("because", "since")):
@@ -223,6 +228,10 @@ class Reader:
         compares = comparative_of(self._around, position, meaning.what)
         if compares is not None:
             self._relates(position, comparison_at(self._around, self.focus, position, compares))
+            return
+        predicate = predicate_of(self._around, self.focus, position, meaning.what)
+        if predicate is not None:
+            self._relates(position, (predicate, position))
             return
         noun = self._around.event_ahead(position, ("or", "and")) or self._around.sounding_ahead(position)
         if noun is None or (meaning.what in ("short", "long") and self.items[noun].word.endswith("s")):

@@ -29,6 +29,10 @@ def change_at(around: Around, focus: Focus, position: int, moves: Moves) -> Said
         if not focus.timing:
             return None, position
         quantity, relation = Quantity.TEMPO, relation.reverse
+    if focus.clips and focus.clause_part is None and quantity in cues.OF_CLIPS and relation is not Relation.SAME:
+        ahead = around.part_ahead(position)
+        if ahead in (1, 2):  # "the volume drops in the second clip"
+            return Comparison(quantity, ahead, 3 - ahead, relation), position
     if quantity is Quantity.TEMPO and focus.clause_part is None:
         return Change(Quantity.TEMPO, None, relation), position
     if quantity in (Quantity.PITCH, Quantity.LEVEL, Quantity.CENTROID):
@@ -39,8 +43,10 @@ def change_at(around: Around, focus: Focus, position: int, moves: Moves) -> Said
 def comparison_at(around: Around, focus: Focus, position: int, compares: Compares) -> Said:
     """What the comparative at `position` says; what was compared with is spoken of from then on."""
     quantity, relation = compares.quantity, compares.relation
-    if focus.topic is Quantity.PARTIAL:
+    if focus.topic is Quantity.PARTIAL and quantity is not Quantity.PARTIAL:
         return None, position  # partials are compared, not sounds
+    if around.word(position) in cues.OF_LEVEL and focus.topic is not Quantity.LEVEL:
+        return None, position
     if quantity is Quantity.PITCH and Quantity.LEVEL in (focus.topic, around.topic(position + 1)):
         quantity = Quantity.LEVEL
     if quantity is Quantity.DURATION and focus.topic is Quantity.GAP and not compares.superlative:
@@ -54,7 +60,7 @@ def comparison_at(around: Around, focus: Focus, position: int, compares: Compare
         return (Comparison(Quantity.PAUSE, focus.pause, other, relation) if named else None), last
     if last > position and around.is_limit(last):
         return None, last
-    if quantity is Quantity.LEVEL and around.of_noise(position):
+    if quantity in (Quantity.LEVEL, Quantity.PITCH) and around.of_noise(position):
         quantity, relation = Quantity.HARMONICITY, relation.reverse  # "its background is quieter"
     subject = _subject(around, focus, position, last, compares)
     if subject is None:

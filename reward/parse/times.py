@@ -6,7 +6,7 @@ from reward.parse.aloud import listed_times
 from reward.parse.around import Around
 from reward.parse.focus import Focus
 from reward.parse.lexicon.units import APPROXIMATIONS
-from reward.parse.meanings import Edge, Word
+from reward.parse.meanings import Edge, EdgeWord, Sounds, Word
 from reward.parse.words import Item
 from reward.statements import Part, Quantity, Span, Value
 
@@ -14,9 +14,31 @@ Times = tuple[list[tuple[Value, int]], int | None]
 """Values with their positions, and the last position used; None: the number says neither start nor end."""
 
 _EDGES = {Edge.START: Quantity.ONSET, Edge.END: Quantity.OFFSET}
+_BEGINS = frozenset({"at", "by", "then", "and", "so", ","})
+EDGE_AHEAD = 6
+"""Items between a time at the beginning of a sentence and the verb that says which end it is."""
 _FROM = ("from", "between")
 _TO = ("-", "to", "until", "through", "and")
-_SPAN_WORDS = frozenset({"is", "are", "was", "plays", "spans", "runs", "occurs", "lasts", "goes", "sounds", "happens"})
+_SPAN_WORDS = frozenset(
+    {
+        "is",
+        "are",
+        "was",
+        "plays",
+        "spans",
+        "runs",
+        "occurs",
+        "lasts",
+        "goes",
+        "sounds",
+        "happens",
+        "chirps",
+        "rings",
+        "barks",
+        "extends",
+        "beeps",
+    }
+)
 """Before "0 to 3 seconds" without a colon: the subject's two ends."""
 _SHOWS = frozenset({"there", "there's", "i", "we", "you", "it's", "it"})
 """After "from 0:02 to 0:04,": what is heard then."""
@@ -28,13 +50,16 @@ def times_at(around: Around, focus: Focus, position: int, item: Item) -> Times:
     then = _second(around, position)
     if then is not None:
         return _both(around, focus, part, position, then)
-    edge = around.edge_before(position)
+    ahead = _edge_ahead(around, position)
+    edge = around.edge_before(position) or ahead
     if edge is None and ":" in item.word and _of_a_sound(around, position):
         number = _number_of(around, focus, position)
         value = Value(Quantity.ONSET, number, item.number or 0.0)
         listed = listed_times(around.items, position, number)
         return [(value, position), *listed], listed[-1][1] if listed else position
     clock = ":" in item.word
+    if clock and edge is None and around.word_before(position) in ("until", "till"):
+        edge = Edge.END
     at = "at" in (around.word_before(position), around.word(position - 1))
     if clock and edge is None and at and (focus.clause_part is not None or _shows(around, position)):
         edge = Edge.START  # "the first note is at 0:02", "at 0:02, there is a bell"
@@ -42,7 +67,7 @@ def times_at(around: Around, focus: Focus, position: int, item: Item) -> Times:
         return [], position  # a time of nothing said
     if edge not in (Edge.START, Edge.END):
         return [], None
-    if focus.topic in (Quantity.GAP, Quantity.PITCH) or (focus.timing and not clock):
+    if focus.topic in (Quantity.GAP, Quantity.PITCH) or (focus.timing and not clock and ahead is None):
         return [], None
     quantity = Quantity.CLIP if focus.clip and edge is Edge.END and part is None else _EDGES[edge]
     value = Value(quantity, None if quantity is Quantity.CLIP else part, item.number or 0.0)
@@ -54,7 +79,8 @@ def _both(around: Around, focus: Focus, part: Part, position: int, then: int) ->
     first, second = around.items[position].number or 0.0, around.items[then].number or 0.0
     if second <= first:
         return [], then
-    if around.word(position - 1) in _FROM and around.word(then + 1) == "," and not _shows(around, then):
+    verb = around.word(position - 2) in _SPAN_WORDS
+    if around.word(position - 1) in _FROM and around.word(then + 1) == "," and not verb and not _shows(around, then):
         focus.spot = Span(first, second)
         return [], then
     ends = [(Value(Quantity.ONSET, part, first), position), (Value(Quantity.OFFSET, part, second), then)]
@@ -73,8 +99,26 @@ def _second(around: Around, position: int) -> int | None:
         return None
     if ":" in item.word or ":" in items[index].word:
         return index if ":" in item.word and ":" in items[index].word else None
-    from_zero = item.number == 0 and items[index].unit == "s" and items[position + 1].word == "-"
-    return index if from_zero and around.word_before(position) in _SPAN_WORDS | {"from"} else None
+    if items[index].unit != "s":
+        return None
+    from_zero = item.number == 0 and items[position + 1].word == "-" and around.word_before(position) in _SPAN_WORDS
+    spans = around.word(position - 1) == "from" and around.word(position - 2) in _SPAN_WORDS
+    spans = spans and not isinstance(around.meaning(position - 2), Sounds)  # "is silent from 1 to 2 s"
+    return index if from_zero or (spans and item.unit in ("", "s")) else None
+
+
+def _edge_ahead(around: Around, position: int) -> Edge | None:
+    """Which end the time is of "at about 2.5 seconds, the sound stops" and "at 1.5 seconds there's a click"."""
+    begins = all(item.word in APPROXIMATIONS or item.word in _BEGINS for item in around.items[:position])
+    if not begins or around.word_before(position) not in ("at", "by"):
+        return None
+    for index in range(position + 1, min(position + 1 + EDGE_AHEAD, len(around.items))):
+        meaning = around.meaning(index)
+        if isinstance(meaning, EdgeWord) and around.items[index].word not in ("from", "until", "up", "down"):
+            return meaning.edge
+        if meaning is Word.CLAUSE:
+            return None
+    return Edge.START if _shows(around, position) else None
 
 
 def _of_a_sound(around: Around, position: int) -> bool:

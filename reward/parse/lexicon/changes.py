@@ -90,8 +90,15 @@ add(Compares(Quantity.LEVEL, MORE, True), "loudest,strongest")
 add(Compares(Quantity.LEVEL, LESS, True), "quietest,softest,weakest,faintest")
 add(Compares(Quantity.DURATION, MORE, True), "longest")
 add(Compares(Quantity.DURATION, LESS, True), "shortest,briefest")
-add(Compares(Quantity.PITCH, SAME), "same|equal|identical pitch|frequency|pitches")
-add(Compares(Quantity.LEVEL, SAME), "equally loud,same|equal|identical level|loudness|volume,as loud as")
+_SAME = "same|equal|identical|similar"
+add(Compares(Quantity.PITCH, SAME), f"{_SAME} pitch|frequency|pitches|frequencies")
+add(Compares(Quantity.LEVEL, SAME), f"equally loud,{_SAME} level|levels|loudness|volume|volumes,as loud as")
+add(Compares(Quantity.LEVEL, MORE), "twice as loud,greater,larger,bigger")
+add(Compares(Quantity.LEVEL, LESS), "half as loud,smaller")
+add(Compares(Quantity.DURATION, MORE), "twice as long,more time,longer in duration|length")
+add(Compares(Quantity.DURATION, LESS), "half as long,less time,shorter in duration|length")
+add(Compares(Quantity.TEMPO, MORE), "twice as fast,quicker,quicker tempo|pace|rhythm|beat|speed")
+add(Compares(Quantity.TEMPO, LESS), "half as fast,slower than")
 _HISS = "noise|hiss|static|interference"
 _LEVELS = "level|levels|floor"
 add(
@@ -104,20 +111,27 @@ add(
 )
 add(Compares(Quantity.TEMPO, MORE), "faster tempo|pace|rhythm|beat|speed,at a faster tempo|pace|speed")
 add(Compares(Quantity.TEMPO, LESS), "slower tempo|pace|rhythm|beat|speed,at a slower tempo|pace|speed")
-add(Compares(Quantity.TEMPO, SAME), "the same tempo|pace|speed,same tempo|pace|speed,equally fast|slow")
-add(Compares(Quantity.DURATION, SAME), "equally long,same|equal|identical length|duration,as long as")
+add(
+    Compares(Quantity.TEMPO, SAME),
+    "similar tempo|tempos|pace|speed,the same tempo|pace|speed,same tempo|pace|speed,equally fast|slow",
+)
+add(Compares(Quantity.DURATION, SAME), f"equally long,{_SAME} length|lengths|duration|durations,as long as")
 
 add(Compares(Quantity.NUMBER, MORE), "a higher|greater number,higher count")
 add(Compares(Quantity.NUMBER, LESS), "a lower|smaller number,lower count")
-_OVERTONES = "harmonics|overtones|partials|harmonic content"
+_OVERTONES = "harmonics|overtones|partials"
 add(
     Compares(Quantity.PARTIAL, MORE),
     f"richer,fuller,more {_OVERTONES},more harmonic overtones|content|richness,more complex,more rich",
 )
 add(Compares(Quantity.PARTIAL, LESS), f"purer,simpler,thinner,fewer {_OVERTONES},less complex|rich,more pure")
-add(Compares(Quantity.DENSITY, MORE), "denser,busier,more dense|densely|crowded|packed,higher|greater density")
+add(
+    Compares(Quantity.DENSITY, MORE),
+    "packed more tightly|closely|densely,more tightly|closely packed|spaced,denser,busier,"
+    "more dense|densely|crowded|packed,higher|greater density",
+)
 add(Compares(Quantity.DENSITY, LESS), "sparser,more sparse|spaced,less dense|crowded|busy,lower density")
-add(PaceWord(True), "fast,quick,quickly,rapid,rapidly,swift,brisk,upbeat,fast paced,medium fast")
+add(PaceWord(True), "thick and fast,fast,quick,quickly,rapid,rapidly,swift,brisk,upbeat,fast paced,medium fast")
 add(PaceWord(False), "slow,slowly,sluggish,leisurely")
 add(
     Recurs(True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reward.statements import Quantity
+
 BREAKS = frozenset({",", "and", "(", ")", ":"})
 """The words of a claim begin after these."""
 UNDER = frozenset({"background", "noise", "hiss", "hum", "room", "recording", "environment", "floor"})
@@ -23,6 +25,10 @@ UNSURE = frozenset({"sure", "certain", "unsure"})
 NOT_A_PACE = frozenset({"decay", "attack", "fade", "onset", "glide", "sweep", "rise", "release", "vibrato"})
 """After "fast": how one sound goes, not how the sounds follow each other."""
 OF_SOUNDS = frozenset({"soft", "loud", "noisy", "clean"})
+OF_LEVEL = frozenset({"greater", "larger", "bigger", "smaller"})
+"""Compare levels where a level is spoken of, else anything."""
+OF_CLIPS = frozenset({Quantity.PITCH, Quantity.LEVEL, Quantity.CENTROID, Quantity.TEMPO})
+"""What a change from one clip to the other compares."""
 NOT_OF_SOUNDS = frozenset({
     "volume", "level", "noise", "quality", "energy", "end", "background", "range", "amplitude", "velocity", "fidelity",
     "pass", "hum",

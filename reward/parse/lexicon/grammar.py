@@ -11,6 +11,7 @@ add(Topic(Quantity.CENTROID), "centroid,spectral centroid|brightness,brightness,
 add(Topic(Quantity.LEVEL), "level,levels,loudness,volume,amplitude,intensity")
 add(
     Topic(Quantity.DURATION),
+    "goes|going on for,rings|ringing|continues|holds|held|runs|plays|played|sounds|rang for,"
     "lasts,lasting,lasted,duration,durations,length,lengths,long,last about,last for,last around,"
     "last roughly,sustains,sustained",
 )
@@ -25,6 +26,8 @@ add(Topic(Quantity.PEAK), "peak,peaks,peaking,peak level|amplitude|levels")
 
 add(
     Word.EVENT,
+    "bark,barks,meow,meows,quack,quacks,ding,dings,thud,thuds,thump,thumps,boom,booms,pop,pops,honk,honks,clang,clangs,"
+    "chime,chimes,cough,coughs,sneeze,sneezes,squeak,squeaks,clap,"
     "instances,occurrences,beep,beeps,tone,tones,sound,sounds,event,events,burst,bursts,note,notes,blip,blips,chirp,chirps,ping,"
     "pings,bang,bangs,bleep,bleeps",
 )

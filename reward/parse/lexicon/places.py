@@ -24,7 +24,11 @@ add(Ordinal(2), "tone|beep|burst|note|sound two|2")
 _CLIP = "clip|segment|recording|excerpt|sample"
 add(Ordinal(1), f"{_CLIP} a|1|one,first|1st {_CLIP}|one|audio,first audio|sound {_CLIP}")
 add(Ordinal(2), f"{_CLIP} b|2|two,second|2nd {_CLIP}|one|audio,second audio|sound {_CLIP}")
-add(EdgeWord(Edge.START), "from,starts,start,starting,started,begins,begin,beginning,began,initially,at first,opens")
+add(EdgeWord(Edge.START), "kicks|comes|sets in,enters,enter,appears,arrives,occurs at")
+add(
+    EdgeWord(Edge.START),
+    "from,starts,start,starting,started,begins,begin,beginning,began,initially,at first,opens",
+)
 add(
     EdgeWord(Edge.END),
     "stops,stop,stopping,stopped,ends,end,ending,ended,"
@@ -48,11 +52,18 @@ for _where in ("left", "right"):
 add(
     Place("middle"),
     "is|are|sits|stays|comes|heard|placed|panned in|from|to the middle|center|centre,"
-    "centered,centred,equally loud on both,equal in both channels,mono track|recording|audio|signal|file,is|in mono,"
+    "centered,centred,equally loud on both,equal in both channels,same in both ears|channels|speakers,"
+    "mono track|recording|audio|signal|file,is|in mono,"
     "monaural,no|without stereo information|separation|image|spread|width,no|without any stereo information|separation",
 )
-add(Place("rightward"), "left to right,the left to the right")
-add(Place("leftward"), "right to left,the right to the left")
+add(
+    Place("rightward"),
+    "moves|pans|drifts|shifts to the right,moves|pans|drifts|shifts right,left to right,the left to the right",
+)
+add(
+    Place("leftward"),
+    "moves|pans|drifts|shifts to the left,moves|pans|drifts|shifts left,right to left,the right to the left",
+)
 
 _OPPOSITE = {"left": "right", "right": "left"}
 for _where, _other in _OPPOSITE.items():

@@ -13,6 +13,8 @@ _ROOM = "room|hall|space|chamber|cathedral|church|cave|auditorium|environment"
 
 add(
     Sounds("reverberant"),
+    "long|longer|lingering|noticeable|audible|reverberant tail,tail after,room sound|ambience|reflections,"
+    f"reflections,spacious,{_ROOM} like,"
     "reverb,reverberation,reverberations,reverberant,reverberates,echo,echoes,echoing,echoey,echoed,reverby,"
     f"large|big|huge|vast|spacious|larger|bigger {_ROOM},sense of space|spaciousness,bounce|bounces|bouncing around,"
     "bouncing off,bounces off,bounce off,reverberating,sound|it|voice|note|tone lingers,lingering sound|sounds,"
@@ -20,10 +22,12 @@ add(
 )
 add(
     Sounds("dry"),
-    f"dry,anechoic,no|without|minimal {_WET},no|without any {_WET},no|without {_MUCH} {_WET},"
+    "no|without tail|ambience,no|without any tail|ambience,dry,anechoic,"
+    f"no|without|minimal {_WET},no|without any {_WET},no|without {_MUCH} {_WET},"
     f"no|without any {_MUCH} {_WET},"
     f"little|hardly|barely {_WET},very|too little {_WET},little|no to no {_WET},free of|from {_WET},lacks|lack {_WET},"
-    f"lacks|lack any {_WET},lack of {_WET},no|without|without any {_SPACE} effects|effect|ambience|reflections,"
+    f"lacks|lack any {_WET},lack of {_WET},no|without {_SPACE} effects|effect|ambience|reflections,"
+    f"without any {_SPACE} effects|effect|ambience|reflections,"
     "dead room,small|smaller room|space,without|not much of an echo,close miked,acoustically dead,"
     f"without|not much {_WET}",
 )

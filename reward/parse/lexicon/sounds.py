@@ -17,6 +17,23 @@ add(
     f"no|without higher|upper|further {_PARTIALS},no|without other|audible {_PARTIALS}",
 )
 # Qualities, on the scales that their families state.
+_HIGHS = "treble|highs|brilliance|sparkle|shimmer|sheen"
+for _many in ("a lot of", "lots of", "plenty of", "much", "strong"):
+    add(Sounds("bright"), f"{_many} {_HIGHS}")
+for _little in ("lacks", "lack of", "no", "little", "missing"):
+    add(Sounds("dull"), f"{_little} {_HIGHS}")
+_UP, _DOWN = "high frequencies|frequency|end", "low frequencies|frequency|end"
+for _where, _range in (("bright", "highs|treble"), ("dull", "lows|bass")):
+    add(Sounds(_where), f"rich in {_range},dominated by|by the {_range},emphasis on {_range},emphasis on the {_range}")
+add(Sounds("bright"), f"rich in {_UP},dominated by {_UP},emphasis on {_UP},emphasis on the {_UP}")
+add(Sounds("dull"), f"rich in {_DOWN},dominated by {_DOWN},emphasis on {_DOWN},emphasis on the {_DOWN}")
+add(Sounds("dull"), f"lacks {_UP},lacks the {_UP},no {_UP},bass heavy,bottom heavy")
+add(Sounds("bright"), "brighter side|end,bright side,treble rich")
+add(
+    Sounds("dull"),
+    "darker|duller side|end,dark side,highs are rolled|cut|missing|muted,highs rolled off,"
+    "energy|content is|lies|sits in the low|lower|bass end|range|frequencies|register,under a blanket",
+)
 add(
     Sounds("bright"),
     "bright,sharp,shimmering,shimmery,brilliant,piercing,shrill,crisp,tinny,luminous,sparkling,brittle,treble heavy,"
@@ -35,10 +52,11 @@ add(
 )
 add(Sounds("long"), "is|are|was|were|very|quite|relatively long")
 add(Attributive("rich"), "rich")
+add(Attributive("dull"), "warm")
 add(Attributive("low"), "low")
 add(Attributive("high"), "high")
 add(Attributive("short"), "short,brief,abrupt")
-add(Sounds("long"), "sustained,prolonged,long held,drawn out,lingering")
+add(Sounds("long"), "a long time,for a while,sustained,prolonged,long held,drawn out,lingering")
 add(
     Sounds("high"),
     "high pitched,high in pitch,high register|range,high pitch|frequency,higher|upper register|range,"
@@ -88,13 +106,15 @@ add(Evenness(False, True), "fluctuates,fluctuating,fluctuate,unstable,variation,
 add(Evenness(True, True), "stable,no|without|little variation,not much variation,no|without any|much variation")
 add(Evenness(False, True), "vary,varies,varying,varied,unequal,random,randomly,inconsistent,different")
 
+for _many in ("multiple", "complex", "many", "strong", "numerous", "a lot of", "lots of", "plenty of"):
+    add(Sounds("rich"), f"{_many} {_PARTIALS},{_many} harmonic content")
 add(
     Sounds("rich"),
-    f"rich tone|timbre|harmonics|sound|quality|texture,full rich sound,rich and full|resonant|complex,"
-    "a lot of harmonic content|overtones|harmonics,rich resonant|full|warm|complex|deep,complex timbre,"
-    f"multiple|complex {_PARTIALS},rich in {_PARTIALS},many|strong|numerous {_PARTIALS},rich overtones,rich spectrum",
+    "rich tone|timbre|harmonics|sound|quality|texture,full rich sound,rich and full|resonant|complex,complex timbre,"
+    f"rich harmonic structure|content|spectrum|texture,harmonically|spectrally rich,rich in {_PARTIALS},"
+    "rich resonant|full|warm|complex|deep,rich overtones|spectrum",
 )
-add(Sounds("soft"), "low volume,soft,softly,quiet,quietly,faint,faintly")
+add(Sounds("soft"), "barely|hardly|scarcely audible,low volume,soft,softly,quiet,quietly,faint,faintly")
 add(Sounds("loud"), "high volume,loud,loudly,loud noise|noises")
 _NOISES = "noise|hiss|static"
 add(
@@ -105,6 +125,10 @@ add(
 add(Sounds("noisy"), "high frequency hiss|noise|static")
 add(Sounds("bright"), "high frequency content|energy|quality")
 add(Sounds("clean"), "clean,noise free,without|no|minimal distortion,without|no any distortion")
+add(
+    Sounds("noisy"),
+    "constant|persistent|steady|audible background noise|hiss|static|hum,hiss|static in the background",
+)
 for _noise in (_NOISES, f"background {_NOISES}"):
     add(
         Sounds("noisy"),

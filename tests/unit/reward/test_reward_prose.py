@@ -37,7 +37,7 @@ def read(text: str, question: str = "") -> list[Statement]:
     ("text", "statements"),
     [
         ("In the first clip a hammer works. That's three separate knocks.", [Count(3, part=1)]),
-        ("Clip A has three knocks, while clip B has five.", [Count(3, part=1)]),
+        ("Clip A has three knocks, while clip B has five.", [Count(3, part=1), Count(5, part=2)]),
         ("The second part is a melody of many notes.", [Not(Count(1, part=2))]),
         ("The second clip has more notes.", [Comparison(Quantity.NUMBER, 2, 1, MORE)]),
         ("The second clip is sparser.", [Comparison(Quantity.DENSITY, 2, 1, LESS)]),
@@ -153,7 +153,7 @@ def test_numbers_of_sounds_are_counts():
         ("Let me count: 1, 2, 3, 4, 5.", [Count(5)]),
         ("Let me count: 1, 2, 3...", []),
         ("I hear a knock, then another, then another one.", [Count(3)]),
-        ("There are six low thumps.", [Count(6)]),
+        ("There are six low thumps.", [Count(6), Timbre("low", None)]),
         ("There are six options.", []),
         ("The first knock is at 0:01, then another at 0:02, then 0:04.", [
             Value(Quantity.ONSET, 1, 1.0), Value(Quantity.ONSET, 2, 2.0), Value(Quantity.ONSET, 3, 4.0)
@@ -171,3 +171,58 @@ def test_of_a_question_about_length_seconds_are_a_length():
         Value(Quantity.DURATION, None, 2.3)
     ]
     assert not read("So it's about 2.3 seconds.")
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("There is plenty of treble.", [Timbre("bright", None)]),
+        ("The sound lacks sparkle.", [Timbre("dull", None)]),
+        ("It has a warm, woody tone.", [Timbre("dull", None)]),
+        ("The energy sits in the low range.", [Timbre("dull", None)]),
+        ("The volume is very low.", [Timbre("soft", None)]),
+        ("The pitch sounds high.", [Timbre("high", None)]),
+        ("The echo has a long tail.", [Timbre("reverberant", None), Timbre("reverberant", None)]),
+        ("It is barely audible.", [Timbre("soft", None)]),
+        ("There are plenty of overtones.", [Timbre("rich", None)]),
+        ("Several notes sound together.", [Timbre("chord", None)]),
+        ("There are no pauses.", [Count(0, Counted.PAUSES)]),
+        ("A gap of half a second follows.", [Value(Quantity.GAP, None, 0.5)]),
+        ("After a second of silence it goes on.", [Value(Quantity.PAUSE, None, 1.0)]),
+        ("At 1.5 seconds there's a click.", [Value(Quantity.ONSET, None, 1.5)]),
+        ("At about 2.5 s, the bell stops.", [Value(Quantity.OFFSET, None, 2.5)]),
+        ("The bell plays until 0:03.", [Value(Quantity.OFFSET, None, 3.0)]),
+        ("Woof, woof, woof.", [Count(3)]),
+        ("There are three or four notes.", []),
+        ("The noise level is higher.", []),
+        ("It drifts to the right.", [Side("rightward")]),
+    ],
+)
+def test_more_words_for_the_same(text, statements):
+    assert read(text) == statements
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("Clip A is twice as long as B.", [Comparison(Quantity.DURATION, 1, 2, MORE)]),
+        ("The volume drops in the second clip.", [Comparison(Quantity.LEVEL, 2, 1, LESS)]),
+        ("The amplitude of the second is greater.", [Comparison(Quantity.LEVEL, 2, 1, MORE)]),
+        ("The room of the second is larger.", []),
+        ("They have similar volumes.", [Comparison(Quantity.LEVEL, 1, 2, SAME)]),
+        ("The first clip has two knocks while the second has five.", [Count(2, part=1), Count(5, part=2)]),
+        ("The noise level of the second is higher.", [Comparison(Quantity.HARMONICITY, 2, 1, LESS)]),
+        ("The first one goes from 0:00 to 0:03, and the second follows.", [
+            Value(Quantity.ONSET, 1, 0.0), Value(Quantity.OFFSET, 1, 3.0)
+        ]),
+    ],
+)  # fmt: skip
+def test_more_ways_to_compare_two_clips(text, statements):
+    assert read(text, PAIR) == statements
+
+
+def test_clips_by_letter_are_no_choices():
+    assert read("A is louder and B is softer.", PAIR) == [
+        Comparison(Quantity.LEVEL, 1, 2, MORE), Comparison(Quantity.LEVEL, 2, 1, LESS)
+    ]  # fmt: skip
+    assert not read("'A' if loud, 'B' if soft.", PAIR)

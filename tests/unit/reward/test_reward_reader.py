@@ -32,7 +32,7 @@ def reply(*claims: dict, unread: tuple = ()) -> str:
 @pytest.fixture
 def read(endpoint) -> Iterator[EndpointReader]:
     endpoint.replies, endpoint.requests = [reply()], []
-    yield EndpointReader(EndpointSettings(f"http://127.0.0.1:{endpoint.server_port}/v1", "small", "k", seconds=0.5))
+    yield EndpointReader(EndpointSettings(f"http://127.0.0.1:{endpoint.server_port}/v1", "small", "k", seconds=30.0))
 
 
 def test_what_the_endpoint_names_is_read(endpoint, read):
@@ -67,7 +67,7 @@ def test_what_cannot_be_or_is_asked_is_no_claim(said):
     assert reading_of(Reply.model_validate({"claims": [said]}), TRACE, PROMPT).claims == []
 
 
-@pytest.mark.parametrize("trouble", [500, 401, "no JSON", '{"claims": [{"text": 1}]}', "{" * 50_000, 1.0])
+@pytest.mark.parametrize("trouble", [500, 401, "no JSON", '{"claims": [{"text": 1}]}', "{" * 50_000])
 def test_where_it_fails_the_rules_read_and_say_so(endpoint, read, trouble):
     endpoint.replies = [trouble, reply()]
     reading = read("The second is higher.", PROMPT)
@@ -75,6 +75,12 @@ def test_where_it_fails_the_rules_read_and_say_so(endpoint, read, trouble):
     assert reading.by.startswith(FELL_BACK)
     assert read("The second is higher.", PROMPT).by.startswith(FELL_BACK)
     assert len(endpoint.requests) == 1  # it is left alone for a while
+
+
+def test_a_slow_reply_is_not_waited_for(endpoint):
+    endpoint.replies = [3.0]
+    read = EndpointReader(EndpointSettings(f"http://127.0.0.1:{endpoint.server_port}/v1", "small", seconds=0.3))
+    assert read("The second is higher.", PROMPT).by.startswith(FELL_BACK)
 
 
 def test_long_traces_are_not_sent(endpoint, read):
