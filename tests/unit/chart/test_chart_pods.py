@@ -109,6 +109,14 @@ def test_the_first_size_is_asked_for_where_nothing_else_sets_it(render: Callable
     assert asked({"initialReplicas": 8, "autoscaling": {"provider": "keda"}}) == ({}, False)
 
 
+def test_the_jobs_service_waits_for_the_trainer_as_long_as_its_pods_for_each_other(
+    render: Callable, pods: Pods
+) -> None:
+    found = pods(render({"trainer": {"nodes": 2, "rendezvousSeconds": 900}}))
+    assert environment(found["Deployment/ew-jobs"])["EW_TRAINER_GONE_SECONDS"] == "900"
+    assert "join_timeout=900" in found["StatefulSet/ew-trainer"]["spec"]["containers"][0]["command"]
+
+
 def test_telling_events_takes_its_own_rights_and_no_more(render: Callable, pods: Pods, of_kind: OfKind) -> None:
     objects = render({"jobs": {"events": True}})
     assert environment(pods(objects)["Deployment/ew-jobs"])["EW_EVENTS_OF"] == "ew-jobs"

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
-from earwitness.errors import JobFailed
+from earwitness.errors import InputError, JobFailed
 from earwitness.jobs.trainer import TrainerGone
 from earwitness.log import get_logger
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
@@ -55,6 +55,16 @@ def test_it_is_asked_again_while_pods_change(code: str) -> None:
 def test_within_a_limit(code: str) -> None:
     with pytest.raises(TrainerGone):
         ask(Channel(grpc.StatusCode[code]), gone_seconds=0.02)
+
+
+def test_the_environment_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EW_TRAINER_GONE_SECONDS", "1")
+    channel = Channel(grpc.StatusCode.UNAVAILABLE)
+    with pytest.raises(TrainerGone, match=r"waited \d+\.\d s for the trainer"):
+        asyncio.run(TrainerClient(channel, get_logger("test")).status())  # type: ignore[arg-type]
+    monkeypatch.setenv("EW_TRAINER_GONE_SECONDS", "for ever")
+    with pytest.raises(InputError, match="EW_TRAINER_GONE_SECONDS"):
+        TrainerClient(channel, get_logger("test"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "FAILED_PRECONDITION", "INTERNAL"])
