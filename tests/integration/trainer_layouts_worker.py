@@ -93,6 +93,7 @@ class Layout:
             value_head=value_head,
             freeze_encoder=self._said.get("frozen", False),
             sequence_parallel=self._said.get("sequence", False),
+            dtype=getattr(torch, self._said.get("dtype", "float32")),
         )
         assert module.config.sequence_parallel == self._said.get("sequence", False)
         return Learner(module, OPTIMIZER, 2 * STEPS, distributed_optimizer=self._said.get("distributed", False))
