@@ -8,7 +8,7 @@ from typing import assert_never
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.alternatives import alternatives
 from reward.describe import describe
-from reward.families import COMPARED, COUNTS, MOVES, NUMBERS, QUALITIES, own_of
+from reward.families import COMPARED, COUNTS, MOVES, NUMBERS, QUALITIES, family_of, own_of
 from reward.families.base import Finding, parts, weights_of
 from reward.families.comparing import check_comparison
 from reward.families.said import MOST_COUNTED, share_of_counts
@@ -33,7 +33,11 @@ from reward.statements import (
 
 SUPPORTED = trajectory_pb2.VERDICT_SUPPORTED
 CONTRADICTED = trajectory_pb2.VERDICT_CONTRADICTED
+_TO_THE_NEXT = (Quantity.DURATION, Quantity.OFFSET)
+"""What the beginning of the next sound decides as well."""
 NOT_CHECKABLE = trajectory_pb2.VERDICT_NOT_CHECKABLE
+UNSURE = 0.25
+"""Most of what sounds whose F0 may be open where something is told of it."""
 NEARLY = 0.8
 """Share of what sounds that is so where all of it is said to be."""
 
@@ -63,9 +67,21 @@ def check(statement: Statement, measurement: Measurement) -> Finding:
 def _judged(statement: Statement, measurement: Measurement) -> Finding:
     """What is said of the n-th sound is contradicted only if it is sure which that is."""
     finding = _check(statement, measurement)
-    if finding.holds is False and measurement.doubtful and _of_one_sound(statement):
+    if _of_one_sound(statement) and _unsure(statement, measurement, finding.holds is False):
         return replace(finding, holds=None, measured=f"{finding.measured}; which sound is meant is not sure")
+    if finding.holds is not None and family_of(statement).tonal and _pitch_unsure(statement, measurement):
+        return replace(finding, holds=None, measured=f"{finding.measured}; two methods do not agree on the pitch")
     return finding
+
+
+def _pitch_unsure(statement: Statement, measurement: Measurement) -> bool:
+    """Whether two methods disagree on the F0 of a good part of what is spoken of."""
+    named = [part for part in (getattr(statement, "part", None), getattr(statement, "other", None)) if part is not None]
+    events = [event for part in named or [None] for event in parts(measurement, part)]
+    if isinstance(statement, Change):  # goes by the first and the last
+        return any(not event.pitch_sure or (event.notes and not event.rings) for event in events[:1] + events[-1:])
+    unsure = [w for w, event in zip(weights_of(events), events, strict=True) if not event.pitch_sure]
+    return sum(unsure) > UNSURE * sum(weights_of(events))
 
 
 def _chance(statement: Statement, measurement: Measurement) -> float:
@@ -79,6 +95,23 @@ def _chance(statement: Statement, measurement: Measurement) -> float:
         return share_of_counts(k for k in counts if _judged(replace(statement, value=k), measurement).holds)
     guesses = alternatives(statement)
     return sum(_judged(guess, measurement).holds is True for guess in guesses) / len(guesses)
+
+
+def _unsure(statement: Statement, measurement: Measurement, contradicted: bool) -> bool:
+    """Whether one of the sounds up to the one that is meant may be none, or one more may be among them."""
+    events = measurement.events
+    if contradicted and isinstance(statement, Value) and statement.quantity is Quantity.ONSET:
+        # Where there is such a sound, it is near nothing that may be an onset.
+        return isinstance(statement.part, int) and statement.part > len(events) and bool(measurement.doubtful)
+    meant = [part for part in (getattr(statement, "part", None), getattr(statement, "other", None)) if part]
+    if meant == [-1]:
+        before, upto = events[-1:], [t for t in measurement.doubtful if events and t > events[-1].start]
+    else:
+        last = len(events) if -1 in meant else max((part for part in meant if isinstance(part, int)), default=0)
+        last += isinstance(statement, Value) and statement.quantity in _TO_THE_NEXT
+        before = events[:last]
+        upto = [t for t in measurement.doubtful if last > len(events) or (before and t < before[-1].end)]
+    return not all(event.sure for event in before) or (contradicted and bool(upto))
 
 
 def _of_one_sound(statement: Statement) -> bool:

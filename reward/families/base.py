@@ -187,6 +187,8 @@ class Family:
     qualities: Mapping[str, Quality] = field(default_factory=dict)
     counts: Mapping[Counted, Counts] = field(default_factory=dict)
     own: Own | None = None
+    tonal: bool = False
+    """Whether it goes by the F0 of events: nothing is told of those whose F0 is not sure."""
 
 
 def parts(measurement: Measurement, part: Part) -> list[Event]:

@@ -20,11 +20,22 @@ def _count(claim: Count, measurement: Measurement) -> Finding:
     words = ", ".join(f"{_notes(e)} at once" for e in events[:6])
     weights = weights_of(events)
     share = sum(w for w, e in zip(weights, events, strict=True) if _notes(e) == claim.value) / sum(weights)
-    return Finding(True if share >= MOST else None if share else False, words)
+    if share >= MOST:
+        return Finding(True, words)
+    perhaps = share > 0 or any(_perhaps(event, claim.value) for event in events)
+    return Finding(None if perhaps else False, words)
+
+
+def _perhaps(event: Event, notes: int) -> bool:
+    """Whether there may be so many: one was missed, or several were taken for one sound without a clear pitch."""
+    if event.notes:
+        return not event.pitch_sure and abs(len(event.notes) - notes) <= 1
+    return notes > 1 and not event.one_tone and len(event.peaks) >= notes
 
 
 FAMILY = Family(
     "chord",
+    tonal=True,
     qualities={"chord": Quality("several notes at once", lambda event: (bool(event.notes), waveform(event)))},
     counts={Counted.NOTES: Counts(("note", "notes at once"), _count)},
 )

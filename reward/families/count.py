@@ -22,6 +22,8 @@ from reward.statements import Comparison, Count, Counted, Quantity, Relation, Sp
 
 ALIKE = 0.2
 """Densities that differ by less are alike: what ends a clip, and with it its length, is not sure."""
+FADES_DB = 6.0
+"""Notes at once that fade by more may be the partials of one stroke."""
 NOT_SURE = "which sounds are of which clip is not sure"
 
 
@@ -33,11 +35,14 @@ def _count(claim: Count, measurement: Measurement) -> Finding:
         counts = onsets_in(measurement, part, BOUND_SECONDS)
         return Finding(claim.value in counts, events_in_words(max(counts)))
     count = len(measurement.events)
-    if count == 1 and measurement.events[0].notes:  # "three tones" may be those of a chord
-        notes = len(measurement.events[0].notes)
-        return Finding(claim.value in (1, notes), f"1 event of {notes} notes")
-    if count < claim.value <= count + measurement.doubtful:
-        return Finding(None, f"{count} to {count + measurement.doubtful} events")
+    if count == 1 and claim.value == (
+        notes := len(measurement.events[0].notes)
+    ):  # may be those of a chord, or of a bell
+        fades = measurement.events[0].level_start - measurement.events[0].level_end > FADES_DB
+        return Finding(None if fades else True, f"1 event of {notes} notes")
+    few, many = count - measurement.unsure, max(measurement.most, count + len(measurement.doubtful))
+    if few <= claim.value <= many and (claim.value != count or few < count):
+        return Finding(None, f"{few} to {many} events")
     return Finding(claim.value == count, events_in_words(count))
 
 

@@ -40,7 +40,14 @@ class Course:
             return self._inside(claim, claim.part, events, measurement)
         first, last = events[0], events[-1]
         begin, end = self.ends(first) if first is last else (self.whole(first), self.whole(last))
-        return Finding(False, self.none) if begin is None or end is None else self.judge(claim.relation, begin, end)
+        if begin is None or end is None:  # noise beside a tone goes nowhere that can be told
+            return Finding(None if any(self.whole(event) is not None for event in events) else False, self.none)
+        finding = self.judge(claim.relation, begin, end)
+        if first is not last and self.level and finding.holds is not None:
+            ends = ends_of(within(measurement.level, events, 0.0, measurement.duration))
+            if ends is not None and self.judge(claim.relation, *ends).holds is not finding.holds:
+                return Finding(None, f"{finding.measured} by the sounds, {self.show(ends[0])} to {self.show(ends[1])}")
+        return finding
 
     def turn(self, claim: Turn, measurement: Measurement) -> Finding:
         """Checks "rises and then falls": the extreme lies inside, a step that can be heard away from both ends."""

@@ -42,6 +42,7 @@ def _clear(upper: bool, words: str) -> Quality:
 
 FAMILY = Family(
     "noisiness",
+    tonal=True,
     numbers={
         Quantity.HARMONICITY: Number(
             lambda scene: [_harmonics_to_noise(e.harmonicity) for e in scene.events],

@@ -49,7 +49,7 @@ PLACES = np.linspace(0.05, 0.95, 10)
 def pitches(event: Event) -> list[float]:
     """The pitch of a level tone; of a glide also those of its ends, because "near 300 Hz" may mean either; of a chord
     every note."""
-    if event.notes:
+    if event.notes and not event.rings:
         return list(event.notes)
     ends = present(list(_ends(event)))
     glides = bool(ends) and max(ends) / min(ends) > 2 ** (GLIDE_STEP_SEMITONES / SEMITONE)
@@ -61,12 +61,26 @@ def _pieces(scene: Scene) -> list[Piece]:
     start, end = scene.part.seconds(scene.measurement.duration) if isinstance(scene.part, Span) else (0.0, math.inf)
     found = []
     for event, weight in zip(scene.events, weights_of(scene.events), strict=True):
-        if event.notes:
+        if event.rings and event.pitch is not None:
+            found.append(Piece([event.pitch], weight))
+        elif event.notes:
             found.append(Piece(event.notes, weight, at_once=True))
         elif event.pitch is not None:
             frames = within(scene.measurement.pitch, [event], start, end)
             found.append(Piece(np.quantile(frames, PLACES).tolist() if len(frames) else [event.pitch], weight))
     return found
+
+
+def _perhaps(scene: Scene) -> list[float]:
+    """The ends of glides, and whatever stands out from a spectrum that is not that of one tone."""
+    ends = [p for event in scene.events for p in present(list(_ends(event)))]
+    peaks = [(peak, event.notes) for event in scene.events if not event.one_tone for peak in event.peaks]
+    return ends + [peak for peak, notes in peaks if not any(_overtone(peak, note) for note in notes)]
+
+
+def _overtone(hertz: float, note: float) -> bool:
+    multiple = round(hertz / note)
+    return multiple >= 2 and abs(hertz / note / multiple - 1) < PITCH / 4
 
 
 def _ends(event: Event) -> tuple[float | None, float | None]:
@@ -129,11 +143,12 @@ _COURSE = Course(
 
 FAMILY = Family(
     "pitch",
+    tonal=True,
     numbers={
         Quantity.PITCH: Number(
             lambda scene: [pitch for event in scene.events for pitch in pitches(event)],
             share_of(PITCH), "Hz", NONE, of_stretch=lambda stretch: stretch.pitch, axis="pitch", said=HERTZ,
-            pieces=_pieces, perhaps=lambda scene: [p for e in scene.events for p in present(list(_ends(e)))],
+            pieces=_pieces, perhaps=_perhaps,
         ),
         Quantity.PITCH_START: Number(
             lambda scene: present([e.pitch_start for e in scene.events[:1]]), share_of(PITCH), "Hz", NONE, axis="pitch",

@@ -12,7 +12,7 @@ REGULAR_VARIATION = 0.10
 STEADY = 0.5
 """Strength of a beat that is steady, whatever is played between the beats."""
 
-PERHAPS = 0.25
+PERHAPS = 0.12
 """From here on it may be one."""
 
 

@@ -117,6 +117,7 @@ def _count(claim: Count, measurement: Measurement) -> Finding:
 
 FAMILY = Family(
     "timbre",
+    tonal=True,
     numbers={Quantity.PARTIAL: Number(_partials, share_of(PARTIAL), "Hz", said=Said(100.0, 8_000.0))},
     compared={Quantity.PARTIAL: Compared(("richer in partials", "poorer in partials", "as rich in partials"))},
     qualities={

@@ -45,7 +45,13 @@ def _where(pick: Callable[[Event], float], place: int) -> Number:
             return [pick(scene.events[place])]
         return [pick(event) for event in scene.events]
 
-    return Number(found, constant(ONSET_SECONDS), perhaps=lambda scene: [pick(e) for e in scene.events], said=None)
+    def perhaps(scene: Scene) -> list[float]:
+        """The other sounds, where none is named or it is not sure which is the n-th."""
+        clip = scene.measurement
+        open_ = scene.part is None or clip.unsure or clip.doubtful
+        return [*(pick(event) for event in clip.events), *clip.doubtful] if open_ else []
+
+    return Number(found, constant(ONSET_SECONDS), perhaps=perhaps, said=None)
 
 
 FAMILY = Family(

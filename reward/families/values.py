@@ -47,15 +47,17 @@ def _check_most(claim: Value, number: Number, scene: Scene, pieces: list[Piece])
     """Checks what is said of a stretch or of all that sounds: it must hold for most of that."""
     assert number.pieces is not None
     whole = _of_stretch(claim, number, scene.measurement)
+    open_to = number.perhaps(scene) if number.perhaps else []
     if not pieces and whole is None:
-        return Finding(False, number.none)
+        wide = WRONG * number.tolerance(claim.value)
+        open_ = any(abs(value - claim.value) <= wide for value in open_to)
+        return Finding(None if open_ else False, number.none)
     together = [piece for piece in pieces if piece.at_once]
     middles = [whole] if whole is not None else [] if together else [_middle(pieces)]
     most = max((piece.values for piece in together), key=len, default=middles)
     tolerance, chance = _fitted(claim.value, middles or most, number, scene.measurement.duration)
-    words = ", ".join(
-        number.show(value) for value in sorted({float(np.median(p.values)) for p in pieces} | set(middles))[:6]
-    )
+    shown = {value for p in pieces for value in (p.values if p.at_once else [float(np.median(p.values))])}
+    words = ", ".join(number.show(value) for value in sorted(shown | set(middles))[:6])
     near = min((*middles, *(v for p in pieces for v in p.values)), key=lambda value: abs(value - claim.value))
     if middles:
         holds = abs(middles[0] - claim.value) <= tolerance and (
@@ -69,8 +71,7 @@ def _check_most(claim: Value, number: Number, scene: Scene, pieces: list[Piece])
     shares = [_share([piece], claim.value, wide) for piece in pieces]
     if max(shares, default=0.0) >= MOST or _share(pieces, claim.value, wide) >= FEW:
         return Finding(None, f"{words}; of which sound is not said", near, chance)
-    open_to = [*middles, *(number.perhaps(scene) if number.perhaps else ())]
-    return _outside(claim, number, scene.measurement, open_to, Finding(None, words, near, chance))
+    return _outside(claim, number, scene.measurement, [*middles, *open_to], Finding(None, words, near, chance))
 
 
 def _outside(claim: Value, number: Number, measurement: Measurement, open_to: list[float], unsure: Finding) -> Finding:

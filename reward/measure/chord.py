@@ -40,17 +40,27 @@ MOST_NOTES = 6
 """More at once are a cluster, in which no one counts."""
 TONAL = 0.7
 """Least share of the power that lies in the peaks."""
+PERHAPS_TONAL = 0.15
+"""With less it is noise, and no peak of it a note."""
 
 
-def notes_at_once(samples: Samples, f0: float | None) -> tuple[float, ...]:
-    """Fundamentals of the steady sound `samples` in Hz, lowest first; () unless there are two or more.
+def steady(samples: Samples, notes: tuple[float, ...], f0: float | None) -> bool:
+    """Whether each of `notes` sounds in a half of `samples` and two in both, where told: a voice's have moved on."""
+    halves = [half for half in np.array_split(samples, 2) if len(half) >= LONGEST_SECONDS * SAMPLE_RATE]
+    found = [notes_at_once(half, f0)[1] for half in halves]
+    heard = [sum(any(abs(peak / note - 1) < 2 * PARTIAL for peak in peaks) for peaks in found) for note in notes]
+    return not found or (min(heard) > 0 and sum(count == len(found) for count in heard) >= 2)
+
+
+def notes_at_once(samples: Samples, f0: float | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(fundamentals of the steady sound `samples` in Hz, lowest first, () unless there are two or more; its peaks).
 
     `f0` is the common period that a monophonic estimator finds, if any. Notes at a multiple of a lower one (an octave
     apart) are heard as its partials and are not told apart.
     """
     length = min(len(samples), int(LONGEST_SECONDS * SAMPLE_RATE))
     if length < SHORTEST_SECONDS * SAMPLE_RATE:
-        return ()
+        return (), ()
     begin = (len(samples) - length) // 2
     power = np.abs(np.fft.rfft(samples[begin : begin + length] * hann(length), POINTS)) ** 2
     width = SAMPLE_RATE / POINTS
@@ -63,19 +73,21 @@ def notes_at_once(samples: Samples, f0: float | None) -> tuple[float, ...]:
     peaks = low + 1 + np.flatnonzero((inner > band[:-2]) & (inner >= band[2:]) & (inner > least))
     lobe = int(2 * SAMPLE_RATE / length / width)
     peaks = peaks[[power[max(0, p - lobe) : p + lobe + 1].max() <= power[p] for p in peaks]]  # no side lobes
+    heard = tuple((peaks * width)[power[peaks] >= power[low:high].max() * 10 ** (-NOTE_DB / 10)].tolist())
     if len(peaks) < 2:
-        return ()
+        return (), heard
     inside = np.zeros(len(power), dtype=bool)
     for p in peaks:
         inside[max(0, p - lobe) : p + lobe + 1] = True
-    if power[inside].sum() < TONAL * power[low:].sum():
-        return ()
+    tonal = power[inside].sum() / power[low:].sum()
+    if tonal < TONAL:
+        return (), heard if tonal >= PERHAPS_TONAL else ()
     found = _fundamentals(peaks * width, power[peaks])
     if len(found) < 2 or len(found) > MOST_NOTES or _is_complex_tone(peaks * width, f0):
-        return ()
+        return (), heard
     if not all(_apart(power, round(a / width), round(b / width)) for a, b in pairwise(found)):
-        return ()
-    return tuple(found)
+        return (), heard
+    return tuple(found), heard
 
 
 def _fundamentals(hertz: np.ndarray, power: np.ndarray) -> list[float]:

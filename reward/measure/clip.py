@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.events import count_doubtful, find_events
+from reward.measure.cuts import doubtful_onsets
+from reward.measure.events import find_events
 from reward.measure.facts import Balance, Contour, Event, Measurement, Rhythm, Samples
-from reward.measure.flux import DOUBTFUL_DB, find_beat, find_onsets, measure_flux
+from reward.measure.flux import find_beat, find_onsets, measure_flux
 from reward.measure.level import measure_levels
 from reward.measure.loudness import integrated_loudness
 from reward.measure.pitch import measure_pitch
@@ -31,14 +32,17 @@ def measure(samples: Samples, balance: Balance | None = None) -> Measurement:
     levels = measure_levels(samples)
     pitch = measure_pitch(samples)
     flux = measure_flux(samples)
-    events = find_events(samples, levels, pitch, find_onsets(flux))
+    onsets = find_onsets(flux)
+    events, faint = find_events(samples, levels, pitch, onsets)
+    doubtful, more = doubtful_onsets(events, pitch, levels, onsets)
     return Measurement(
         duration=duration,
         peak=peak,
         background=levels.background,
         events=events,
         rhythm=_rhythm(events),
-        doubtful=count_doubtful(events, find_onsets(flux, DOUBTFUL_DB)),
+        doubtful=(*faint, *doubtful),
+        most=len(events) + len(faint) + more,
         beat=find_beat(flux),
         level=Contour(levels.times, levels.db),
         pitch=pitch,

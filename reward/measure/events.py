@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import replace
 
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.chord import SHORTEST_SECONDS, notes_at_once
-from reward.measure.facts import Contour, Event, Frames, Samples
-from reward.measure.level import SILENT_DB, Levels, find_stretches, rms_db
+from reward.measure.chord import SHORTEST_SECONDS, notes_at_once, steady
+from reward.measure.cuts import NEAR_SECONDS, cut_at_onsets
+from reward.measure.facts import CLEAR, Contour, Event, Frames, Samples
+from reward.measure.flux import Onsets
+from reward.measure.level import SILENT_DB, Levels, rms_db
 from reward.measure.pitch import is_glide, split_at_jumps, stray_ends, wanders
+from reward.measure.second import HIGHEST_HZ, bears_out, repeats, struck
 from reward.measure.spectrum import (
     NO_OVERTONES,
     Partials,
@@ -52,41 +55,39 @@ FIT_POINTS = 5
 
 FAINT_DB = 25.0
 """What is so far below the loudest event is none: crackle of a record, the room after a word."""
-NEAR_SECONDS = 0.06
-"""An onset so near the beginning of a stretch is that beginning."""
-TAIL_SECONDS = 0.03
-"""An onset so near the end of a stretch begins nothing."""
+DEEP_HZ = 150.0
+"""Of a sound whose spectrum lies below, F0 may be under what is looked for."""
+HEARD_DB = 40.0
+"""What is so far below may be one that is spoken of."""
+JUMP_SECONDS = 0.08
+"""A jump of F0 begins a new sound surely if the tones on both sides are as long and clear."""
 
 
-def find_events(samples: Samples, levels: Levels, pitch: Contour, onsets: Frames) -> tuple[Event, ...]:
-    """Every event of `samples`, in order; what goes on is cut at `onsets`, seconds."""
+def find_events(
+    samples: Samples, levels: Levels, pitch: Contour, onsets: Onsets
+) -> tuple[tuple[Event, ...], list[float]]:
+    """Every event of `samples`, in order, and the onsets of faint ones; what goes on is cut at `onsets`."""
     events: list[Event] = []
-    for stretch in _cut(find_stretches(levels), pitch, onsets):
-        tones = [_event(samples, levels, pitch, start, end) for start, end in split_at_jumps(pitch, *stretch)]
+    for stretch in cut_at_onsets(levels, pitch, onsets):
+        pieces = split_at_jumps(pitch, stretch.start, stretch.end)
+        tones = [_event(samples, levels, pitch, start, end) for start, end in pieces]
         if len(tones) > 1:
             # The F0 of a chord wanders between its notes: such cuts are none.
-            whole = _event(samples, levels, pitch, *stretch)
+            whole = _event(samples, levels, pitch, stretch.start, stretch.end)
             if whole.notes and all(_same_notes(tone, whole) for tone in tones):
                 tones = [whole]
-        events += tones
+            elif not all(_clear(tone) for tone in tones):
+                tones = [whole]  # an F0 that wanders through a hum
+        events += [replace(tone, sure=stretch.sure or number > 0) for number, tone in enumerate(tones)]
     loudest = max((event.level for event in events), default=0.0)
-    return tuple(event for event in events if event.level > loudest - FAINT_DB)
+    faint = [event.start for event in events if loudest - HEARD_DB < event.level <= loudest - FAINT_DB]
+    if events and levels.rise < events[0].start - NEAR_SECONDS:
+        faint.insert(0, levels.rise)
+    return tuple(struck([event for event in events if event.level > loudest - FAINT_DB])), faint
 
 
-def count_doubtful(events: tuple[Event, ...], onsets: Frames) -> int:
-    """How many of `onsets` (also weak ones) lie inside an event and are not its beginning: each may be one more."""
-    inside = sum((onsets > e.start + NEAR_SECONDS) & (onsets < e.end - TAIL_SECONDS) for e in events)
-    return int(np.sum(inside))
-
-
-def _cut(stretches: list[tuple[float, float]], pitch: Contour, onsets: Frames) -> list[tuple[float, float]]:
-    """The stretches cut where something is struck while they go on; those of a voice are left whole."""
-    pieces: list[tuple[float, float]] = []
-    for start, end in stretches:
-        inside = onsets[(onsets > start + NEAR_SECONDS) & (onsets < end - TAIL_SECONDS)]
-        cuts = [] if len(inside) and wanders(pitch, start, end) else inside.tolist()
-        pieces += pairwise([start, *cuts, end])
-    return pieces
+def _clear(tone: Event) -> bool:
+    return tone.pitch is not None and tone.harmonicity >= CLEAR and tone.duration >= JUMP_SECONDS
 
 
 def _same_notes(tone: Event, whole: Event) -> bool:
@@ -103,22 +104,22 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
     # Where one sound fills the clip, the "background" is that sound.
     quiet = levels.background if levels.background < rms_db(inner, SILENT_DB) - FILLED_DB else SILENT_DB
     f0, times = _voiced(pitch, start + trim, end - trim)
-    repeats = periodicity(inner, f0) if len(f0) else 0.0
-    pitched = len(f0) > 0 and repeats >= PERIODIC
+    clarity = periodicity(inner, f0) if len(f0) else 0.0
+    pitched = len(f0) > 0 and clarity >= PERIODIC
     if not pitched and end - start >= SPEECH_SECONDS:
         f0, times = _longest_run(pitch, start + trim, end - trim)
         if len(f0):
             here = [int((t - start - trim) * SAMPLE_RATE) for t in (times[0], times[-1])]
-            repeats = periodicity(inner[max(0, here[0]) : here[1]], f0)
-            pitched = repeats >= PERIODIC
+            clarity = periodicity(inner[max(0, here[0]) : here[1]], f0)
+            pitched = clarity >= PERIODIC
     if not pitched and (tone := high_tone(inner)) is not None:
-        f0, times, pitched, repeats = np.array([tone]), np.array([start]), True, 1.0
+        f0, times, pitched, clarity = np.array([tone]), np.array([start]), True, 1.0
     partials = measure_partials(inner, f0) if pitched else None
     centroid, bandwidth = centroid_and_bandwidth(inner, quiet)
     begin_hz, end_hz = _ends(f0, times, start, end) if pitched else (None, None)
     pitch_hz = float(np.median(f0)) if pitched else None
     moving = is_glide(np.log2(f0)) if pitched else False
-    notes = () if moving or wanders(pitch, start, end) else notes_at_once(inner, pitch_hz)
+    notes, peaks = ((), ()) if moving or wanders(pitch, start, end) else notes_at_once(inner, pitch_hz)
     if notes:
         pitched, partials = True, None
         pitch_hz = begin_hz = end_hz = notes[0]
@@ -131,16 +132,27 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
         pitch=pitch_hz,
         pitch_start=begin_hz,
         pitch_end=end_hz,
-        harmonicity=repeats,
+        harmonicity=clarity,
         overtones=partials.overtones if partials else None,
         even_share=partials.even_share if partials else None,
         third=partials.third if partials else None,
         centroid=centroid,
         bandwidth=bandwidth,
-        wave=_wave(partials, pitched, repeats),
+        wave=_wave(partials, pitched, clarity),
         partials=partials.levels if partials else (),
+        pitch_sure=(pitched or centroid > DEEP_HZ) and _pitch_sure(inner, f0, times - start - trim, pitched, notes),
         notes=notes,
+        peaks=peaks,
     )
+
+
+def _pitch_sure(inner: Samples, f0: Frames, times: Frames, pitched: bool, notes: tuple[float, ...]) -> bool:
+    """Whether the second method bears out F0 frames at `times`, or that there are none."""
+    if notes:
+        return steady(inner, notes, float(np.median(f0)) if len(f0) else None)
+    if pitched and float(np.median(f0)) > HIGHEST_HZ:
+        return True
+    return bears_out(inner, f0, times) if pitched else not repeats(inner)
 
 
 def _voiced(pitch: Contour, start: float, end: float) -> tuple[Frames, Frames]:

@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+CLEAR = 0.8
+"""Least periodicity of what is clearly a tone: 6 dB above its noise."""
 Samples = NDArray[np.float32]
 """Mono waveform `[samples]` at 16 kHz, full scale at 1."""
 Frames = NDArray[np.float64]
@@ -58,8 +60,23 @@ class Event:
     """sine, triangle, square, sawtooth, noise, or other."""
     partials: tuple[float, ...] = ()
     """Level of partials 1, 2, ... over that of the strongest, dB, error 2 dB; empty as `overtones`."""
+    sure: bool = True
+    """Whether it is sure that a sound begins at its start: a swell or a wandering F0 may be none."""
+    pitch_sure: bool = True
+    """Whether a second method finds the same F0, or none either."""
+    rings: bool = False
+    """Whether the event before still sounds in it: then its pitch is the one of `notes` that is new."""
     notes: tuple[float, ...] = ()
     """Fundamentals that sound at once, Hz, error 2 %, lowest first; empty unless there are two or more."""
+
+    peaks: tuple[float, ...] = ()
+    """Hz of what stands out from the spectrum of a steady sound: of one tone its partials."""
+
+    @property
+    def one_tone(self) -> bool:
+        """Whether it is clearly a single tone."""
+        clear = self.pitch is not None and self.pitch_sure and self.harmonicity >= CLEAR
+        return clear and (not self.notes or self.rings)
 
     @property
     def duration(self) -> float:
@@ -177,14 +194,22 @@ class Measurement:
     """Integrated loudness, LUFS, error 0.5 LU; None for clips below 0.4 s and for silence."""
     syllables: Syllables | None = None
     """None for fewer than four nuclei."""
-    doubtful: int = 0
-    """Rises of the spectrum inside the events, each of which may begin one more."""
+    doubtful: tuple[float, ...] = ()
+    """Seconds at which more sounds may begin: rises of the spectrum and steps of F0 inside the events, faint ones."""
     beat: Beat | None = None
     """None for clips below 4 s."""
     balance: Balance | None = None
     """None unless the file has two channels."""
     reverberation: Reverberation = Reverberation(None, None)
     """The room around the events."""
+
+    most: int = 0
+    """Most sounds that there may be, the doubtful ones and whatever else rises a little among them."""
+
+    @property
+    def unsure(self) -> int:
+        """How many of the events may be none."""
+        return sum(not event.sure for event in self.events)
 
     @property
     def pauses(self) -> list[float]:

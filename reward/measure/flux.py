@@ -5,6 +5,8 @@ After Dixon (2006, "Onset detection revisited"), of levels in dB in bands, so th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
@@ -24,10 +26,8 @@ FLOOR_DB = 50.0
 """What is so far below the strongest band of the clip does not rise."""
 _EDGES = np.unique(np.round(np.concatenate([np.arange(2, 12), np.geomspace(12, FRAME // 2, 30)])).astype(int))
 """First bins of the bands: single ones (31 Hz) up to 340 Hz, then about nine an octave."""
-ONSET_DB = 5.5
-"""Mean rise of the bands at an onset: strokes have 6 to 40 dB, what rings, hisses or beats at most 4."""
-DOUBTFUL_DB = 4.5
-"""From here on a rise may be an onset."""
+DOUBTFUL_DB = 4.0
+"""From here on a mean rise of the bands may be an onset."""
 APART_FRAMES = 8
 """Onsets are at least 40 ms apart."""
 LATE_SECONDS = 0.006
@@ -62,10 +62,20 @@ def measure_flux(samples: Samples) -> Frames:
     return flux
 
 
-def find_onsets(flux: Frames, least: float = ONSET_DB) -> Frames:
-    """Seconds of the onsets with a rise of at least `least` dB."""
-    peaks = (flux >= least) & (flux == maximum_filter1d(flux, 2 * APART_FRAMES + 1))
-    return np.flatnonzero(peaks) * HOP / SAMPLE_RATE - LATE_SECONDS
+@dataclass(frozen=True)
+class Onsets:
+    """Where the spectrum rises."""
+
+    times: Frames
+    """Seconds."""
+    rises: Frames
+    """Mean rise of the bands, dB."""
+
+
+def find_onsets(flux: Frames) -> Onsets:
+    """Whatever may be an onset."""
+    peaks = np.flatnonzero((flux >= DOUBTFUL_DB) & (flux == maximum_filter1d(flux, 2 * APART_FRAMES + 1)))
+    return Onsets(peaks * HOP / SAMPLE_RATE - LATE_SECONDS, flux[peaks])
 
 
 def find_beat(flux: Frames) -> Beat | None:

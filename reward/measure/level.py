@@ -21,8 +21,10 @@ MARGIN_SHARE = 0.4
 """Share of the clip's dynamic range that an event must stand out by, so that decays do not count as events."""
 MARGIN_MOST_DB = 10.0
 """Largest step asked for, so that an event 12 dB below the loudest is found at 25 dB signal-to-noise ratio."""
-EDGE_DB = 20.0
-"""An event begins and ends where it is this far below its own peak: a tenth of its amplitude."""
+EDGE_DB = 40.0
+"""An event begins and ends in the background, or where it is this far below its own peak."""
+HARDLY_DB = 15.0
+"""A softest tenth less than this below the loudest is no background if there is something far softer."""
 SHORTEST_SECONDS = 0.012
 """Shorter stretches are clicks of the background."""
 SHORTEST_GAP_SECONDS = 0.018
@@ -43,6 +45,10 @@ class Levels:
     """dBFS."""
     threshold: float
     """dBFS above which an event is assumed."""
+    narrow: bool
+    """Whether there is hardly a quiet moment."""
+    rise: float
+    """Seconds at which something is first heard, if only a hum."""
 
 
 def measure_levels(samples: Samples) -> Levels:
@@ -55,14 +61,19 @@ def measure_levels(samples: Samples) -> Levels:
     # A window that sticks out at the ends of the clip holds fewer samples.
     held = np.minimum(starts + half, len(samples)) - np.maximum(starts - half, 0)
     db = 10 * np.log10(np.maximum(mean * WINDOW / held, 1e-12))
-    background, loudest = float(np.percentile(db, 10)), float(np.percentile(db, 99.5))
+    softest, background, loudest = (float(value) for value in np.percentile(db, [2, 10, 99.5]))
+    if loudest - background < HARDLY_DB < background - softest:
+        background = softest
     # Digital silence between events would make the dynamic range endless.
     floor = max(background, loudest - 60.0)
     step = min(max(MARGIN_DB, MARGIN_SHARE * (loudest - floor)), MARGIN_MOST_DB)
     threshold = floor + step
     if loudest - floor < MARGIN_DB:  # one sound fills the clip, or nothing is there
         threshold = floor - MARGIN_DB
-    return Levels(starts / SAMPLE_RATE, db, background, max(threshold, SILENT_DB))
+    first = int(np.argmax(db > max(softest + MARGIN_MOST_DB, SILENT_DB))) * HOP / SAMPLE_RATE
+    return Levels(
+        starts / SAMPLE_RATE, db, background, max(threshold, SILENT_DB), loudest - background < HARDLY_DB, first
+    )
 
 
 def find_stretches(levels: Levels) -> list[tuple[float, float]]:

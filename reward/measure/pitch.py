@@ -99,6 +99,20 @@ def is_glide(octaves: Frames) -> bool:
     return bool(high - low > JUMP_OCTAVES) and smooth and float(np.median(steps)) > GLIDE_STEP_OCTAVES
 
 
+def steps_of(pitch: Contour, start: float, end: float) -> list[float]:
+    """Seconds at which the F0 between `start` and `end` has moved to another plateau, a semitone or more away."""
+    places = np.flatnonzero((pitch.times >= start) & (pitch.times <= end))
+    octaves = np.log2(pitch.values[places])
+    breaks = np.flatnonzero(~(np.abs(np.diff(octaves)) <= STABLE_OCTAVES / 2)) + 1
+    runs = [run for run in np.split(np.arange(len(places)), breaks) if len(run) >= RUN_FRAMES]
+    plateaus = [run for run in runs if np.ptp(octaves[run]) < JUMP_OCTAVES]
+    return [
+        float(pitch.times[places[there[0]]])
+        for here, there in pairwise(plateaus)
+        if abs(np.median(octaves[there]) - np.median(octaves[here])) > JUMP_OCTAVES
+    ]
+
+
 def wanders(pitch: Contour, start: float, end: float) -> bool:
     """True if most of the F0 between `start` and `end` seconds moves on by more than a semitone, as in speech."""
     octaves = np.log2(pitch.values[(pitch.times >= start) & (pitch.times <= end)])

@@ -44,7 +44,9 @@ def test_faint_clicks_are_no_events() -> None:
 
 def test_onsets_do_not_depend_on_the_level() -> None:
     clip = _struck([0.3, 0.8, 1.5], 3.0)
-    np.testing.assert_allclose(find_onsets(measure_flux(clip)), find_onsets(measure_flux(clip / 8)))
+    one, other = (find_onsets(measure_flux(samples)) for samples in (clip, clip / 8))
+    np.testing.assert_allclose(one.times, other.times)
+    np.testing.assert_allclose(one.rises, other.rises, rtol=1e-3)
 
 
 @pytest.mark.parametrize("bpm", [84.0, 110.0, 132.0])
@@ -67,7 +69,7 @@ def test_noise_has_no_beat() -> None:
 
 def test_what_may_be_one_more_sound_is_not_contradicted() -> None:
     sure = measure(_struck([0.3, 1.0], 2.5))
-    open_ = replace(sure, doubtful=1)
+    open_ = replace(sure, doubtful=(1.5,))
     count, onset = Count(3, Counted.EVENTS), Value(Quantity.ONSET, 2, 1.5)
     assert check(count, sure).holds is False and check(onset, sure).holds is False
     assert check(count, open_).holds is None and check(onset, open_).holds is None

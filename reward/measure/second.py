@@ -1,0 +1,106 @@
+"""F0 by a second method, that of McLeod and Wyvill (2005, "A smarter way to find pitch"), and whether it bears out the
+first. What rings on from the sound before is told apart from what is struck."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
+
+from earwitness.audio import SAMPLE_RATE
+from reward.measure.facts import Event, Frames, Samples
+
+WINDOW = 2048
+"""Samples (128 ms) of a window where the period is not known: six periods of 50 Hz."""
+PERIODS = 6
+"""Periods of a window where it is: a glide moves little in them."""
+LAGS = (6, 320)
+"""Samples of the shortest and the longest period: 2,667 and 50 Hz."""
+PLACES = 5
+FIRST = 0.9
+"""The first peak so near the highest is the period; later ones are its multiples."""
+NONE = 0.6
+"""Up to that height there is none."""
+NEAR_SECONDS = 0.03
+"""Two methods are compared at places no further from each other."""
+AGREE = 0.04
+"""Two methods that find one F0 differ by less."""
+MOST_PLACES = 0.6
+"""Share of the places at which they must."""
+HIGHEST_HZ = 1_600.0
+"""Above it a period has ten samples and fewer, too few for this method."""
+SAME_NOTE = 0.03
+"""Two measurements of one note differ by less."""
+ADJACENT_SECONDS = 0.02
+"""Sounds with less between them go on from one to the next."""
+
+
+def bears_out(samples: Samples, f0: Frames, times: Frames) -> bool:
+    """Whether this method finds in `samples`, one event, the F0 frames `f0` at `times` (seconds from its beginning)."""
+    size = int(np.clip(PERIODS * SAMPLE_RATE / float(np.median(f0)), WINDOW // 4, WINDOW))
+    answers = []
+    for middle, period, height in _places(samples, size):
+        nearest = int(np.argmin(np.abs(times - middle)))
+        if abs(times[nearest] - middle) <= NEAR_SECONDS:
+            answers.append(height >= NONE and abs(SAMPLE_RATE / period / f0[nearest] - 1) < AGREE)
+    return bool(answers) and float(np.mean(answers)) >= MOST_PLACES
+
+
+def repeats(samples: Samples) -> bool:
+    """Whether this method finds one period in `samples`, or may."""
+    heights = [height for _, _, height in _places(samples, WINDOW)]
+    return bool(heights) and float(np.median(heights)) > NONE
+
+
+def _places(samples: Samples, size: int) -> list[tuple[float, float, float]]:
+    """(seconds, samples of the period, how well it repeats) at places of `samples`, in windows of `size`."""
+    size = min(size, len(samples))
+    longest = min(LAGS[1], size // 2 - 2)
+    if longest <= LAGS[0] + 2:
+        return []
+    begins = np.linspace(0, len(samples) - size, PLACES + 2).astype(int)[1:-1].tolist()
+    return [
+        ((begin + size / 2) / SAMPLE_RATE, *_period(samples[begin : begin + size].astype(np.float64), longest))
+        for begin in begins
+    ]
+
+
+def _period(window: Frames, longest: int) -> tuple[float, float]:
+    """Samples of the period and how well the window repeats after it."""
+    window = window - window.mean()
+    length = next_fast_len(len(window) + longest + 2, real=True)
+    products = irfft(np.abs(rfft(window, length)) ** 2, length)[: longest + 2]
+    squares = np.concatenate([np.zeros(1), np.cumsum(window * window)])
+    lags = np.arange(longest + 2)
+    powers = squares[len(window) - lags] + squares[-1] - squares[lags]
+    heights = 2 * products / np.maximum(powers, 1e-12)
+    inner = heights[1:-1]
+    peaks = 1 + np.flatnonzero((inner > heights[:-2]) & (inner >= heights[2:]))
+    peaks = peaks[peaks >= LAGS[0]]
+    best = float(heights[peaks].max(initial=0.0))
+    if best <= 0:
+        return 1.0, 0.0
+    lag = int(peaks[heights[peaks] >= FIRST * best][0])
+    a, b, c = heights[lag - 1 : lag + 2]
+    curve = a - 2 * b + c
+    return lag + (0.5 * (a - c) / curve if curve < 0 else 0.0), best
+
+
+def struck(events: list[Event]) -> list[Event]:
+    """Where the sound before rings on in an event, its pitch is the note that is new; unsure unless there is one."""
+    done: list[Event] = []
+    ringing: set[float] = set()
+    for event in events:
+        if not done or event.start - done[-1].end > ADJACENT_SECONDS:
+            ringing = set()
+        elif event.notes:
+            new = [note for note in event.notes if all(abs(note / old - 1) > SAME_NOTE for old in ringing)]
+            one = new[0] if len(new) == 1 else event.pitch
+            event = replace(
+                event, pitch=one, pitch_start=one, pitch_end=one, rings=True,
+                pitch_sure=len(new) == 1 and all(before.pitch_sure for before in done[-1:]),
+            )  # fmt: skip
+        ringing |= {*event.notes, *([event.pitch] if event.pitch else [])}
+        done.append(event)
+    return done
