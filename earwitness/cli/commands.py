@@ -23,6 +23,7 @@ COMMANDS = {
     "list": ("jobs", "List jobs, newest first."),
     "open": ("open", "Show a mesh and its jobs in a browser, live, until Ctrl-C."),
     "explain": ("explain", "Say why a job is slow, and why it does not learn."),
+    "trace": ("trace", "Show one group's way through the mesh, with times: issue, weights, generation, scoring."),
     "compare": ("compare", "Compare jobs that have ended: accuracy over the same clips, settings, curves."),
     "reproduce": ("compare", "Run the job of a report again, and compare."),
     "validate": ("validate", "Check a recipe, and name every mistake: where, what is wrong, what would be right."),
