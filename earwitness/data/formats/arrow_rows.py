@@ -20,6 +20,7 @@ def rows(path: Path, *, with_sound: bool) -> Iterator[tuple[str, Mapping[str, An
         paths = [field.name for field in reader.schema if field.name in sounds and pa.types.is_struct(field.type)]
         number = 0
         for batch in _batches(reader):
+            batch.validate(full=True)  # else offsets that lead out of their buffers are followed
             shown = batch if with_sound else _paths_only(batch, paths, sounds)
             for record in records(shown):
                 number += 1

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+import struct
 import sys
 import tarfile
 from collections.abc import Callable
@@ -71,6 +72,16 @@ def pickled_column(folder: Path) -> Path:
     return folder / "t.arrow"
 
 
+def offsets_that_lead_out(folder: Path) -> Path:
+    """A text that ends before it begins: nothing looks at offsets unless it is asked to."""
+    schema = pa.schema([(name, pa.string()) for name in ("id", "question", "answer")])
+    with pa.OSFile(str(folder / "t.arrow"), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+        writer.write_table(table())
+    data = (folder / "t.arrow").read_bytes()
+    last = data.rindex(struct.pack("<ii", 0, len("yes")))
+    return write(folder / "t.arrow", data[: last + 4] + struct.pack("<i", -5) + data[last + 8 :])
+
+
 def claims_10_gb(folder: Path) -> Path:
     """A footer whose row group says 10 GB: the number that stands there is changed where it is written."""
     path = folder / "t.parquet"
@@ -117,6 +128,7 @@ HOSTILE = {
         lambda folder: write(folder / "t.parquet", parquet({})(folder).read_bytes()[:-20]), "cannot be read",
     ),
     "an Arrow file that is none": (lambda folder: write(folder / "t.arrow", b"\xff" * 200), "cannot be read"),
+    "an Arrow file whose offsets lead out of it": (offsets_that_lead_out, "cannot be read"),
     "a line without end": (lambda folder: write(folder / "t.jsonl", b'{"a": "' + b"x" * 17_000_000), "longer than 16"),
     "nested without end": (lambda folder: write(folder / "t.json", b"[" * 100_000), "not JSON"),
     "a list of no objects": (lambda folder: write(folder / "t.json", b"[1]"), "a JSON int"),
