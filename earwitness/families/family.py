@@ -59,6 +59,8 @@ class Family:
     """The object of `config.json` that describes the model; None: the whole."""
     unread: Sequence[str] = ()
     """Fields that its class writes into the objects inside and does not read there."""
+    reference: str | None = None
+    """The class of transformers that hears and writes alone, if it has one."""
     beside: Sequence[str] = ()
     """Files of parts that travel through untouched, which look like weights in another format."""
 

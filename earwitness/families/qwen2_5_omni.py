@@ -104,6 +104,7 @@ QWEN2_5_OMNI = Family(
     read=read,
     listener_shapes=listener_shapes,
     names=NAMES,
+    reference="Qwen2_5OmniThinkerForConditionalGeneration",
     inside="thinker_config",
     unread=("tie_word_embeddings",),  # the thinker's own decides
     beside=("spk_dict.pt",),  # the talker's voices

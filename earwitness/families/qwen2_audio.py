@@ -90,4 +90,5 @@ QWEN2_AUDIO = Family(
     read=read,
     listener_shapes=listener_shapes,
     names=NAMES,
+    reference="Qwen2AudioForConditionalGeneration",
 )

@@ -29,6 +29,10 @@ AUDIO: dict[str, Any] = {
     "d_model": 32, "encoder_attention_heads": 4, "encoder_ffn_dim": 96, "encoder_layers": 2, "num_mel_bins": 128,
     "max_source_positions": 1500,
 }  # fmt: skip
+VISION: dict[str, Any] = {
+    "depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": HIDDEN,
+    "fullatt_block_indexes": [0],
+}  # fmt: skip
 
 
 def qwen2_audio(vocab_size: int) -> dict[str, Any]:
@@ -46,6 +50,7 @@ def qwen2_5_omni(vocab_size: int) -> dict[str, Any]:
     return {
         "thinker_config": {
             "model_type": "qwen2_5_omni_thinker",
+            "vision_start_token_id": vocab_size - 1,
             "audio_token_index": TOKENS.index("<|AUDIO|>"),
             "audio_config": {
                 "model_type": "qwen2_5_omni_audio_encoder",
@@ -54,6 +59,7 @@ def qwen2_5_omni(vocab_size: int) -> dict[str, Any]:
                 **AUDIO,
             },
             "text_config": {"model_type": "qwen2_5_omni_text", "vocab_size": vocab_size, **TEXT, **rope},
+            "vision_config": {"model_type": "qwen2_5_omni_vision_encoder", **VISION},
         },
         "talker_config": {"model_type": "qwen2_5_omni_talker", "tie_word_embeddings": False, **rope},
     }
@@ -87,6 +93,6 @@ def make_toy_of(family: Family, folder: Path, texts: list[str], sharpness: float
         elif name.startswith(("model.layers", "lm_head")):
             tensor.mul_(sharpness)
     published = {family.names.published(name): tensor for name, tensor in weights.items()}
-    published |= {f"{other}weight": torch.full((3, 5), 0.5) for other in family.names.others}
+    published |= {f"{other}weight": torch.full((2, HIDDEN), 0.5) for other in family.names.others}
     save_file(published, folder / "model.safetensors", metadata={"format": "pt"})
     return folder

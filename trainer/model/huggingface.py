@@ -16,27 +16,16 @@ import torch.distributed as dist
 from megatron.core import parallel_state
 from torch import Tensor, nn
 
-from earwitness.errors import InputError
-from earwitness.families.family import Family
 from earwitness.families.registry import family_of
 from trainer.disk import flush
-from trainer.model.names import VALUE_HEAD, full_shapes, slots
+from trainer.model.names import slots
 from trainer.model.policy import PolicyModel, unwrap
-from trainer.model.weight_files import DTYPES, INDEX, Directory, Stored, WeightFileWriter
+from trainer.model.stored import VALUE_HEAD, WeightsError, check_weights, full_shapes, published_name
+from trainer.model.weight_files import DTYPES, INDEX, Directory, WeightFileWriter
 from trainer.ranks.parallel import device, is_rank_zero, tensor_parallel_place
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".h5", ".gguf", ".onnx")
 """Files that hold weights: everything else beside them, config and tokenizer first of all, is copied as it is."""
-
-
-class WeightsError(InputError):
-    """A directory's weights do not fit its config, with everything that is wrong."""
-
-    def __init__(self, path: str, problems: dict[str, list[str]]) -> None:
-        """`problems`: names or files under what is wrong with them."""
-        self.problems = {label: names for label, names in problems.items() if names}
-        parts = [f"{label}: {', '.join(names)}" for label, names in self.problems.items()]
-        super().__init__(path, "; ".join(parts), "exactly the weights that config.json describes")
 
 
 def load_weights(module: nn.Module, model_dir: str | Path) -> None:
@@ -46,7 +35,7 @@ def load_weights(module: nn.Module, model_dir: str | Path) -> None:
     loading under a bf16 optimizer call its `reload_model_params()`. Raises WeightsError.
     """
     policy = unwrap(module)
-    where = _checked(policy, Path(model_dir))
+    where = check_weights(policy.architecture, Path(model_dir), value_head=policy.value_head)
     rank, size = tensor_parallel_place()
     with torch.no_grad():
         for slot in slots(policy):
@@ -76,7 +65,7 @@ def stored_tensors(model_dir: Path) -> Iterator[tuple[str, Tensor]]:
             flat = whole.view(stored.shape[0], -1)
             for first, block in stored.read(file.path, (0, stored.shape[0]), None):
                 flat[first : first + len(block)] = block
-            yield _published(family, name), whole
+            yield published_name(family, name), whole
 
 
 def export_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -136,14 +125,14 @@ def _write(policy: PolicyModel, tensors: Iterator[tuple[str, Tensor]], source_di
     try:
         for file in directory.files:
             passing = {n: s for n, s in file.tensors.items() if family.names.passes(n)}
-            kept = {n: s for n, s in file.tensors.items() if n in passing or _published(family, n) in expected}
-            layout = {n: (s.dtype, expected.get(_published(family, n), s.shape)) for n, s in kept.items()}
+            kept = {n: s for n, s in file.tensors.items() if n in passing or published_name(family, n) in expected}
+            layout = {n: (s.dtype, expected.get(published_name(family, n), s.shape)) for n, s in kept.items()}
             if file is directory.files[-1]:
                 layout = {**heads, **layout}
             files.append(WeightFileWriter(out / file.path.name, layout, file.metadata))
             for name, stored in passing.items():
                 files[-1].copy(name, file.path, stored)
-            writers.update({_published(family, name): (files[-1], name) for name in layout.keys() - passing.keys()})
+            writers.update({published_name(family, name): (files[-1], name) for name in layout.keys() - passing.keys()})
             places.update(dict.fromkeys(layout, file.path.name))
         for published, tensor in tensors:
             writer, name = writers[published]
@@ -206,53 +195,3 @@ def _receive(policy: PolicyModel, stage: int) -> Iterator[tuple[str, Tensor]]:
         tensor = torch.empty(shapes[name], dtype=getattr(torch, dtype.removeprefix("torch.")), device=device())
         dist.recv(tensor, source)
         yield name, tensor
-
-
-def _checked(policy: PolicyModel, model_dir: Path) -> dict[str, tuple[Path, Stored]]:
-    """Where each tensor stands, by its published name. Raises WeightsError with all that is wrong."""
-    expected = full_shapes(policy.architecture, value_head=policy.value_head)
-    directory = Directory.read(model_dir)
-    where: dict[str, tuple[Path, Stored]] = {}
-    twice: list[str] = []
-    for file in directory.files:
-        for name, stored in file.tensors.items():
-            if policy.architecture.family.names.passes(name):
-                continue
-            published = _published(policy.architecture.family, name)
-            if published in where:
-                twice.append(published)
-            where[published] = (file.path, stored)
-    unreadable = {_published(policy.architecture.family, name) for name in directory.unreadable}
-    optional = {*VALUE_HEAD, *_heads(policy)} if policy.value_head else set()
-    problems = {
-        "damaged": directory.damaged,
-        "missing": sorted(expected.keys() - where.keys() - optional - unreadable) if directory.files else [],
-        "unexpected": sorted(where.keys() - expected.keys() - optional),
-        "twice": sorted(set(twice)),
-        "wrong shape": [
-            f"{name} {list(where[name][1].shape)} instead of {list(shape)}"
-            for name, shape in expected.items()
-            if name in where and where[name][1].shape != shape
-        ],
-        "wrong type": [
-            f"{name} {where[name][1].dtype} instead of {', '.join(DTYPES)}"
-            for name in expected
-            if name in where and where[name][1].dtype not in DTYPES
-        ],
-    }
-    if any(problems.values()):
-        raise WeightsError(str(model_dir), problems)
-    return where
-
-
-def _published(family: Family, stored: str) -> str:
-    """The published name of a tensor that a file calls `stored`."""
-    return family.names.published(family.names.ours(stored))
-
-
-def _heads(policy: PolicyModel) -> set[str]:
-    """lm_head's name: a critic has none, but may start from a directory that does."""
-    return (
-        full_shapes(policy.architecture, value_head=False).keys()
-        - full_shapes(policy.architecture, value_head=True).keys()
-    )

@@ -11,13 +11,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from earwitness.families.architecture import Architecture
 from earwitness.families.dims import DecoderDims
 from trainer.model.policy import PolicyModel
 from trainer.ranks.parallel import parallel_state, tensor_parallel_place
-
-VALUE_HEAD = ("value_head.weight", "value_head.bias")
-"""A critic's own tensors, named in the manner of Hugging Face."""
 
 Cut = Literal["whole", "rows", "columns", "qkv", "gate_up"]
 """How a rank's shard comes from the full tensors: replicated, by rows, by columns, or by rows of several tensors."""
@@ -128,18 +124,6 @@ def slots(module: PolicyModel) -> Iterator[Slot]:
     for name, parameter in module.named_parameters():
         cut, names = _names(name, first, module.value_head)
         yield Slot(parameter, tuple(architecture.family.names.published(n) for n in names), cut, architecture.decoder)
-
-
-def full_shapes(architecture: Architecture, *, value_head: bool) -> dict[str, tuple[int, ...]]:
-    """Shape, by its name in the family's checkpoints, of every tensor of the whole model.
-
-    A critic has a value head in the place of lm_head.
-    """
-    shapes = architecture.weight_shapes()
-    if value_head:
-        del shapes["lm_head.weight"]
-        shapes.update(zip(VALUE_HEAD, ((1, architecture.decoder.hidden_size), (1,)), strict=True))
-    return {architecture.family.names.published(name): shape for name, shape in shapes.items()}
 
 
 def _names(name: str, first_layer: int, value_head: bool) -> tuple[Cut, tuple[str, ...]]:

@@ -23,7 +23,7 @@ ARGUMENTS = {
     "validate": ["{}"], "plan": ["{}"], "listen": ["{}"], "score": ["{}", "{}"], "serve": ["{}"],
     "ask": ["{}", "how high?"],
     "bench": ["{}", "--benchmark", "mmau", "--data", "{}", "--out", "{}"],
-    "data": ["probe", "--count", "1", "--out", "{}"],
+    "data": ["probe", "--count", "1", "--out", "{}"], "model": ["check", "{}", "--no-compare"],
 }  # fmt: skip
 """What each command is given; {} is the hostile word. All end before anything is started."""
 

@@ -13,8 +13,9 @@ from earwitness.errors import InputError
 from earwitness.families.architecture import read_architecture
 from trainer.model import weight_files
 from trainer.model.build import build_policy
-from trainer.model.huggingface import WeightsError, export_tensors, load_weights, save_pretrained
-from trainer.model.names import full_shapes, slots
+from trainer.model.huggingface import export_tensors, load_weights, save_pretrained
+from trainer.model.names import slots
+from trainer.model.stored import WeightsError, full_shapes
 from trainer.model.weight_files import INDEX, SINGLE
 
 

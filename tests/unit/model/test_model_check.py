@@ -1,0 +1,101 @@
+"""`earwitness model check`: what a checkpoint is, what is wrong with it, and whether transformers computes the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from earwitness.cli.commands import app
+from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
+from tests.integration.family_toys import HIDDEN, LONGEST, TOKENS, make_toy_of
+
+ROOT = Path(__file__).parents[3]
+TEXTS = ["<think>\nThe first tone is near 440 Hz.\n</think>\nthe first"] * 20
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_toy_of(QWEN2_5_OMNI, tmp_path_factory.mktemp("check") / "omni", TEXTS)
+
+
+def checked(folder: Path) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["model", "check", str(folder), "--no-compare", "--json"])
+    return done.exit_code, done.output
+
+
+def test_what_a_checkpoint_is_and_that_transformers_agrees(model: Path) -> None:
+    """In a process of its own: transformers must come before torch.distributed."""
+    command = [sys.executable, "-m", "earwitness", "model", "check", str(model), "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    stored = load_file(model / "model.safetensors")
+    trained = {name: w for name, w in stored.items() if not QWEN2_5_OMNI.names.passes(name)}
+    assert told["architecture"] == "Qwen2_5OmniForConditionalGeneration"
+    assert told["types"] == {"F32": sum(w.numel() for w in trained.values())} == {"F32": told["parameters"]}
+    assert told["untouched"] == {"parameters": 4 * 2 * HIDDEN, "bytes": 4 * 4 * 2 * HIDDEN}
+    assert told["longest_sequence"] == LONGEST
+    assert told["tokenizer"]["special"] == {t: TOKENS.index(t) for t in ("<|im_start|>", "<|im_end|>", "<|AUDIO|>")}
+    assert told["audio_tokens"] == {"1": 25, "10": 250, "30": 750}
+    assert 0 < told["largest_difference"] < 1e-4
+
+
+def test_the_shipped_listener_has_nothing_to_be_compared_with() -> None:
+    done = CliRunner().invoke(app, ["model", "check", str(ROOT / "models" / "listener"), "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.output)
+    assert told["types"] == {"BF16": 1_549_440}
+    assert told["not_compared"] == "transformers has no StepAudio2ForCausalLM"
+    assert told["gigabytes"]["h100"]["1"]["fits"]
+
+
+def test_weights_that_do_not_fit_are_named(model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, tmp_path / "bad")
+    weights = load_file(tmp_path / "bad" / "model.safetensors")
+    del weights["thinker.audio_tower.proj.bias"]
+    weights["thinker.model.norm.bias"] = weights["thinker.model.norm.weight"].clone()
+    save_file(weights, tmp_path / "bad" / "model.safetensors")
+    status, output = checked(tmp_path / "bad")
+    assert status == 1
+    assert "missing: thinker.audio_tower.proj.bias; unexpected: thinker.model.norm.bias" in output
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("<|AUDIO|>", "<|SOUND|>"), "<|AUDIO|> is no token"),
+        (lambda text: text.replace('"special": true', '"special": false'), None),
+        (lambda text: text[: len(text) // 2], "cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_tokenizer_of_another_family_is_refused(model: Path, tmp_path: Path, change, said: str | None) -> None:
+    shutil.copytree(model, tmp_path / "bad")
+    file = tmp_path / "bad" / "tokenizer.json"
+    file.write_text(change(file.read_text()))
+    status, output = checked(tmp_path / "bad")
+    assert status == (1 if said else 0), output
+    assert said is None or said in output
+
+
+def test_a_tokenizer_that_cannot_end_a_think_block_is_refused(tmp_path: Path) -> None:
+    status, output = checked(make_toy_of(QWEN2_5_OMNI, tmp_path / "toy", ["two beeps"] * 20))
+    assert status == 1 and "cannot write </think>" in output
+
+
+def test_more_tokens_than_rows_are_refused(model: Path, tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+
+    shutil.copytree(model, tmp_path / "bad")
+    file = tmp_path / "bad" / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.add_tokens([f"word{number}" for number in range(200)])
+    tokenizer.save(str(file))
+    status, output = checked(tmp_path / "bad")
+    assert status == 1 and "rows of the embedding" in output
