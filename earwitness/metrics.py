@@ -82,11 +82,15 @@ METRICS = (
     Metric("workers.reference", "reference workers"),
     Metric("publish.bytes", "published", "bytes"),
     Metric("publish.whole", "published whole"),
+    Metric("evaluation.accuracy", "held-out accuracy"),
     Metric("checkpoint.seconds", "checkpoint", "s"),
     Metric("checkpoint.bytes", "checkpoint", "bytes"),
 )
 
 BY_NAME = {metric.name: metric for metric in METRICS}
+
+ACCURACY = "evaluation.accuracy"
+"""Figure of the event at the end of an evaluation: share of right answers to held-out prompts."""
 
 PART = "part."
 """Begins the names of the figures of terms of the reward that have no name of their own above."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from earwitness.explain.learning import Finding, Seen, findings
 from earwitness.explain.speed import Speed, speed_of
 from earwitness.explain.window import Window
-from earwitness.metrics import DROPPED
+from earwitness.metrics import ACCURACY, DROPPED
 from earwitness.series import steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 
@@ -44,10 +44,13 @@ def explain(events: Sequence[jobs_pb2.Event]) -> Explained:
     """What a job's events say of its speed and of its learning."""
     seconds: dict[str, float] = {}
     groups: dict[tuple[int, str, str], dict[str, float]] = {}
+    evaluations: list[tuple[int, float]] = []
     for event in events:
         told = {metric.name: metric.value for metric in event.metrics}
         if event.kind == "stage":
-            seconds |= {name.removeprefix("seconds."): value for name, value in told.items()}
+            seconds |= {n.removeprefix("seconds."): value for n, value in told.items() if n.startswith("seconds.")}
+            if ACCURACY in told:
+                evaluations.append((event.job.stage_index, told[ACCURACY]))
         if event.kind == "drop" and (told.get("groups.dropped") or told.get(USED)):  # each tells of all so far
             reasons = {name.removeprefix(DROPPED): n for name, n in told.items() if name.startswith(DROPPED)}
             key = (event.job.stage_index, event.job.stage_type, event.job.phase)
@@ -57,6 +60,13 @@ def explain(events: Sequence[jobs_pb2.Event]) -> Explained:
     for key in sorted({*steps, *groups}):
         taken, outcomes = steps.get(key, {}), groups.get(key, {})
         if (speed := speed_of(taken)) is not None or outcomes:
-            trouble = findings(Seen(Window(taken), outcomes))
+            trouble = findings(Seen(Window(taken), outcomes, _around(key[0], evaluations)))
             phases.append(Phase(*key, len(taken), speed, outcomes, trouble))
     return Explained(events[-1].job.job_id if events else "", seconds, phases)
+
+
+def _around(stage_index: int, evaluations: Sequence[tuple[int, float]]) -> tuple[float, float] | None:
+    """Held-out accuracy before and after a stage; None if it was not evaluated on both sides."""
+    before = [accuracy for index, accuracy in evaluations if index < stage_index]
+    after = [accuracy for index, accuracy in evaluations if index > stage_index]
+    return (before[-1], after[0]) if before and after else None

@@ -56,6 +56,12 @@ CHANCE = 0.5
 """Share of supported claims that a coin would have: most claims have two sides."""
 
 
+GAINED = 0.05
+"""A reward that has risen by so much ..."""
+MOVED = 0.01
+"""... while held-out accuracy has risen by less than this, pays for something else than being right."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One trouble."""
@@ -77,6 +83,9 @@ class Seen:
     window: Window
     groups: Mapping[str, float]
     """`used`, and of what was dropped the number by reason, as far as it was told; empty before."""
+
+    held_out: tuple[float, float] | None = None
+    """Accuracy of the evaluations before and after the stage, where there are both."""
 
     def share_dropped(self, reason: str) -> float:
         """Of all groups that came to an end."""
@@ -147,6 +156,19 @@ def clipped(seen: Seen) -> Finding | None:
                    {"now": now})  # fmt: skip
 
 
+def reward_alone(seen: Seen) -> Finding | None:
+    """The reward has risen, and held-out accuracy has not."""
+    begin, now = _both(seen, "reward.mean")
+    if begin is None or now is None or seen.held_out is None or now - begin < GAINED:
+        return None
+    before, after = seen.held_out
+    if after - before >= MOVED:
+        return None
+    words = f"reward rose from {begin:.2f} to {now:.2f}, held-out accuracy went from {before:.1%} to {after:.1%}"
+    advice = "look at samples with a high reward: which term pays, and for what"
+    return Finding("reward_alone", words, advice, {"begin": begin, "now": now, "before": before, "after": after})
+
+
 def kinds_still(seen: Seen) -> Finding | None:
     """Kinds of question that are answered as at first, and not well."""
     still = {}
@@ -197,8 +219,8 @@ def grounded_at_chance(seen: Seen) -> Finding | None:
 
 
 RULES: tuple[Rule, ...] = (
-    all_wrong, all_right, logprob_gap, entropy_collapse, length_collapse, truncated, clipped, kinds_still,
-    grounded_at_chance, claims_fail,
+    all_wrong, all_right, logprob_gap, entropy_collapse, length_collapse, truncated, clipped, reward_alone,
+    kinds_still, grounded_at_chance, claims_fail,
 )  # fmt: skip
 """What nothing else can be learned under comes first."""
 

@@ -75,7 +75,9 @@ def test_a_whole_job_and_its_report(mesh: Mesh, recipe: dict) -> None:
     _reproduced(mesh, job.output_uri)
 
     told = explain(events)
-    assert told.seconds.keys() >= {"sft", "mgrd", "rl"}
+    assert {"sft", "mgrd", "rl"} <= told.seconds.keys() <= {*report["seconds"], "prepare"}
+    evaluated = [m.value for e in events for m in e.metrics if m.name == "evaluation.accuracy"]
+    assert evaluated == [report["accuracy"]["cold_start"], report["accuracy"]["final"]]
     (learned,) = (phase for phase in told.phases if phase.stage_type == "rl" and phase.name == "train")
     assert learned.speed is not None and set(learned.speed.workers) == {"rollout", "reward"}
     assert learned.groups["used"] == recipe["stages"][3]["steps"] * recipe["stages"][3]["groups_per_step"]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from earwitness.metrics import ACCURACY
 from earwitness.recipe.rules import Rule, require
 from earwitness.recipe.schema.fields import Name, ThinkTokens
 from earwitness.recipe.schema.mixing import Data
@@ -63,7 +64,11 @@ class EvalStage(Stage):
         return ["score", *silent, *(f"{THINK}{budget:07}" for budget in sorted(self.think_budgets))]
 
     async def run(self, phase: str, job: StageJob) -> Learned | None:
-        await job.sample()
+        groups = [group for group in await job.sample() if group.trajectories]
+        if phase == "score" and groups:
+            right = [sum(t.reward.correct for t in group.trajectories) / len(group.trajectories) for group in groups]
+            accuracy = sum(right) / len(right)
+            await job.tell("stage", f"{self.name}: {accuracy:.1%} right", {ACCURACY: accuracy})
         return None
 
     def sampled(self) -> SamplingConfig:

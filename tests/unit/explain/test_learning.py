@@ -94,6 +94,21 @@ def test_every_rule_says_what_it_looks_at() -> None:
     assert all(rule.__doc__ for rule in RULES)
 
 
+@pytest.mark.parametrize(
+    ("reward", "held_out", "rules"),
+    [
+        ((0.4, 0.8), (0.6, 0.6), ["reward_alone"]),
+        ((0.4, 0.8), (0.6, 0.5), ["reward_alone"]),
+        ((0.4, 0.8), (0.6, 0.7), []),
+        ((0.4, 0.4), (0.6, 0.6), []),
+        ((0.4, 0.8), None, []),
+    ],
+)
+def test_a_reward_that_rises_alone_is_told(reward, held_out, rules) -> None:
+    seen = Seen(Window(run(reward__mean=reward)), {}, held_out)
+    assert [finding.rule for finding in findings(seen)] == rules
+
+
 def event(kind: str, step: int = 0, **figures: float) -> jobs_pb2.Event:
     job = jobs_pb2.Job(job_id="small-1", stage_index=1, stage_type="rl", phase="train", step=step)
     metrics = [Metric(name=name, value=value) for name, value in figures.items()]
@@ -101,7 +116,7 @@ def event(kind: str, step: int = 0, **figures: float) -> jobs_pb2.Event:
 
 
 def test_a_job_is_explained_from_its_events() -> None:
-    events = [event("stage", **{"seconds.sft": 12.0})]
+    events = [event("stage", **{"seconds.sft": 12.0}), event("stage", parameters=1e6)]
     events += [
         event("step", step, **figures, **{"seconds.wait": 1.0, "seconds.train": 3.0}) for step, figures in run().items()
     ]
@@ -120,3 +135,17 @@ def test_a_job_is_explained_from_its_events() -> None:
 def test_a_job_that_has_not_begun_has_nothing_to_explain() -> None:
     assert explain([event("state")]).phases == []
     assert explain([]).phases == []
+
+
+def test_the_evaluations_around_a_stage_are_the_nearest() -> None:
+    def evaluated(stage: int, accuracy: float) -> jobs_pb2.Event:
+        told = event("stage", **{"evaluation.accuracy": accuracy})
+        told.job.stage_index = stage
+        return told
+
+    waits = {"seconds.wait": 1.0, "seconds.train": 3.0}
+    steps = [event("step", step, **figures, **waits) for step, figures in run(reward__mean=(0.4, 0.8)).items()]
+    told = explain([evaluated(0, 0.2), evaluated(0, 0.6), *steps, evaluated(2, 0.6), evaluated(3, 0.9)])
+    (finding,) = told.phases[0].trouble
+    assert (finding.rule, finding.figures["before"], finding.figures["after"]) == ("reward_alone", 0.6, 0.6)
+    assert explain([evaluated(0, 0.6), *steps]).phases[0].trouble == []
