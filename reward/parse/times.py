@@ -14,6 +14,7 @@ Times = tuple[list[tuple[Value, int]], int | None]
 """Values with their positions, and the last position used; None: the number says neither start nor end."""
 
 _EDGES = {Edge.START: Quantity.ONSET, Edge.END: Quantity.OFFSET}
+_THERE = frozenset({"there", "there's"})
 _BEGINS = frozenset({"at", "by", "then", "and", "so", ","})
 EDGE_AHEAD = 6
 """Items between a time at the beginning of a sentence and the verb that says which end it is."""
@@ -118,7 +119,8 @@ def _edge_ahead(around: Around, position: int) -> Edge | None:
             return meaning.edge
         if meaning is Word.CLAUSE:
             return None
-    return Edge.START if _shows(around, position) else None
+    following = {around.word(position + 1), around.word(position + 2)}
+    return Edge.START if following & _THERE else None  # not "at 2 s it is still heard"
 
 
 def _of_a_sound(around: Around, position: int) -> bool:

@@ -191,6 +191,7 @@ def test_of_a_question_about_length_seconds_are_a_length():
         ("After a second of silence it goes on.", [Value(Quantity.PAUSE, None, 1.0)]),
         ("At 1.5 seconds there's a click.", [Value(Quantity.ONSET, None, 1.5)]),
         ("At about 2.5 s, the bell stops.", [Value(Quantity.OFFSET, None, 2.5)]),
+        ("At 2 seconds, it's still heard.", []),
         ("The bell plays until 0:03.", [Value(Quantity.OFFSET, None, 3.0)]),
         ("Woof, woof, woof.", [Count(3)]),
         ("There are three or four notes.", []),
