@@ -146,6 +146,22 @@ class Around(Nouns):
         item = self.items[position - 2] if position > 1 else None
         return item is not None and item.number is not None and not item.unit and self.word(position - 1) == "is"
 
+    def is_defined(self, position: int) -> bool:
+        """True for the numbers of "A4 is 440 Hz" and "60 BPM is one beat per second": they are so everywhere."""
+        if self.word(position + 1) == "is" and any(self.is_number(position + ahead) for ahead in (2, 3)):
+            return True
+        if self.word_before(position) not in ("is", "equals") or position < 2:
+            return False
+        before = [item.word for item in self.items[max(0, position - 4) : position]]
+        if "which" in before:
+            return False  # "it is near A4, which is 440 Hz"
+        named = any(len(word) <= 3 and word[0] in "abcdefg" and word[-1].isdigit() for word in before if word)
+        return (
+            named
+            or "middle" in before
+            or any(item.unit == "bpm" for item in self.items[max(0, position - 3) : position])
+        )
+
     def is_added(self, position: int) -> bool:
         """True for the numbers of "1 s (the first note) + 0.5 s (a pause)": parts of a sum."""
         if self.word(position - 1) == "+" or self.word(position + 1) == "+":

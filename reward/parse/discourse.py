@@ -49,6 +49,7 @@ _ASIDES = (
     "anything under,anything faster,"
     "anything slower,anything higher,anything lower,human ear,the human,they want,they mean,they said,they say,"
     "they ask,they're asking,they need,they gave,they provided,they think,they might,they expect,"
+    "ears are,ear is,is measured,are measured,measured in,"
     "they're looking,they refer,they've given,they just,they're testing"
 )
 _PAIRS = frozenset(tuple(pair.split()) for pair in _ASIDES.split(","))
@@ -66,6 +67,21 @@ _POINTING = frozenset({
 _MAKES = frozenset({"make", "produce", "create", "have", "emit", "contain"})
 """After a bare plural at the beginning: "dogs make short, loud sounds" is true of all dogs."""
 _OPENERS = frozenset({"so", "and", "but", "wait", ",", "hmm", "okay", "while", "also", "now", "well", "oh"})
+_FRAMES = frozenset({"in", "at", "for", "with", "from"})
+_ELSEWHERE = frozenset({
+    "recordings", "rooms", "spaces", "distances", "instruments", "songs", "genres", "environments", "situations",
+    "stereo",
+})  # fmt: skip
+"""After "in" or "at" at the beginning: what is so there is so in general."""
+_KINDS = frozenset({"sounds", "notes", "tones", "recordings", "voices", "tempos", "frequencies", "pitches", "values"})
+_ARE = frozenset({"are", "have", "sound", "tend", "can", "would", "need", "require", "usually", "often", "typically"})
+_TERMS = frozenset({
+    "echo", "reverb", "reverberation", "pitch", "loudness", "velocity", "density", "timbre", "tempo", "brightness",
+    "volume", "distortion", "clarity", "texture", "attack", "decay",
+})  # fmt: skip
+_DEFINING = frozenset({"a", "an", "the", "about", "how", "when", "what", "measured", "basically", "related", "defined"})
+_HERE = frozenset({"heard", "here", "there", "audible", "present", "playing", "ringing", "in", "at", "on", "then"})
+"""After "a bell is": it is of this clip."""
 _DETERMINERS = frozenset({
     "the", "these", "those", "its", "both", "this", "that", "it", "there", "i", "we", "his", "her", "their", "here",
     "all", "some", "several", "two", "three", "four", "five",
@@ -130,6 +146,14 @@ def _returns(joint: str, first: str) -> bool:
     return first in _POINTING and joint in (",", "and", ")", ":", "because", "since")
 
 
+def _defines(words: list[str]) -> bool:
+    """True for "a dry sound has ..." and "a whisper is soft": of all such sounds; "a bell is heard" is of this clip."""
+    for index, (word, after) in enumerate(pairwise(words[:5])):
+        if index and word in ("is", "has"):
+            return after not in _HERE and not after.endswith("ed")
+    return False
+
+
 def _begins_generally(tokens: list[Item]) -> bool:
     """True for "crows make ..." and "dull sounds have ...": a bare plural and what such things do."""
     words = [token.word for token in tokens[:GENERAL_REACH]]
@@ -138,7 +162,13 @@ def _begins_generally(tokens: list[Item]) -> bool:
     while words and words[0] in _OPENERS:
         words = words[1:]
     if words[:1] in (["a"], ["an"]):
-        return ("is", "like") in pairwise(words[:6])  # "a slow tempo is like a walk"
+        return _defines(words)
+    if words[:1] and words[0] in _FRAMES and (words[1:2] in (["a"], ["an"]) or not _ELSEWHERE.isdisjoint(words[1:4])):
+        return True  # "in a small room, ...", "at close distances, ..."
+    if words[1:2] and words[1] in _KINDS and words[0] not in _DETERMINERS and words[2:3] and words[2] in _ARE:
+        return True  # "low notes are ..."
+    if words[:1] and words[0] in _TERMS and words[1:2] == ["is"] and words[2:3] and words[2] in _DEFINING:
+        return True  # "echo is a ..."
     if words[1:3] == ["is", "the"] and words[0] not in _DETERMINERS:
         return True  # "reverberation is the sound that stays"
     bare = words[:1] and words[0] not in _DETERMINERS and any(w.endswith("s") and len(w) > 3 for w in words[:2])

@@ -67,6 +67,8 @@ def value_at(around: Around, focus: Focus, position: int, item: Item) -> Value |
         return None
     if item.unit == "s" and around.is_sum(position):
         return Value(Quantity.CLIP, None, item.number or 0.0)
+    if around.is_defined(position):
+        return None
     edge = _edge_of(around, focus, position, item)
     quantity: Quantity | None = None
     if item.unit == "Hz" and focus.topic in _HERTZ:

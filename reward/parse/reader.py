@@ -175,7 +175,8 @@ class Reader:
                     position, comparison_at(self._around, focus, position, Compares(Quantity.NUMBER, relation))
                 )
         elif word is Word.MANY:
-            noun = self._around.sounds_ahead(position)
+            asked = self._around.word(position - 1) == "how"
+            noun = None if asked else self._around.sounds_ahead(position)
             if noun is not None and self._around.sound_together(noun):
                 self._state(Timbre("chord", focus.where), position, self.items[noun])
             elif noun is not None:

@@ -47,6 +47,7 @@ add(
 add(
     Word.UNCERTAIN,
     "might,maybe,perhaps,possibly,may,could,would,should,probably,presumably,likely,conceivably,probable,plausible,"
+    "expect,expected,expects,"
     "unless,hypothetically,assume,assuming,assumed,let's say,if,unsure,unclear,uncertain,not sure|certain,"
     "hard|difficult|impossible to say|tell,can't|cannot tell|say,i guess,i suppose,suppose",
 )

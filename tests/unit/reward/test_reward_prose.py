@@ -118,6 +118,14 @@ def test_of_a_question_about_tempo_the_pace_is_spoken_of(text, statements):
         "They want a bright sound.",
         "Human hearing is best at a high pitch.",
         "A lot of ballads are slow in tempo.",
+        "A dull sound has no treble, and a shout is loud.",
+        "In a tiled hall, the echo is strong.",
+        "Low tones are heard as dull.",
+        "Reverb is a large room's answer.",
+        "Middle C is 262 Hz and A3 is 220 Hz.",
+        "90 BPM is 1.5 beats per second.",
+        "I would expect the second to be lower.",
+        "I look how many beats there are.",
     ],
 )
 def test_what_only_looks_like_a_statement_is_none(text):
