@@ -73,12 +73,12 @@ def pickled_column(folder: Path) -> Path:
 
 
 def offsets_that_lead_out(folder: Path) -> Path:
-    """A text that ends before it begins: nothing looks at offsets unless it is asked to."""
-    schema = pa.schema([(name, pa.string()) for name in ("id", "question", "answer")])
-    with pa.OSFile(str(folder / "t.arrow"), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
-        writer.write_table(table())
+    """A choice that ends before it begins: nothing looks at offsets within lists unless it is asked to."""
+    rows = table().append_column("choices", pa.array([["yes", "no"]]))
+    with pa.OSFile(str(folder / "t.arrow"), "wb") as file, pa.ipc.new_stream(file, rows.schema) as writer:
+        writer.write_table(rows)
     data = (folder / "t.arrow").read_bytes()
-    last = data.rindex(struct.pack("<ii", 0, len("yes")))
+    last = data.rindex(struct.pack("<iii", 0, 3, 5))
     return write(folder / "t.arrow", data[: last + 4] + struct.pack("<i", -5) + data[last + 8 :])
 
 
