@@ -75,10 +75,11 @@ _UNSURE = re.compile(
 _NOT_QUITE = re.compile(
     r"\bno #|\b(?:nearly|almost|barely|scarcely|without|up to|used to|no longer|formerly|previously|originally"
     r"|initially|at first|thought|expected|supposed(?:ly)?|short of|would have)\b|#\s*(?:fewer|more|less|extra|missing"
-    r"|short|\?|too (?:many|few|much))",
+    r"|short|\?|too (?:many|few|much))|#\s*[+*/×·÷]?\s*#",
     re.IGNORECASE,
 )
-"""What stands beside a number, `#`, that is not meant, or not reached, or counts from another one."""
+"""What stands beside a number, `#`, that is not meant, or not reached, counts from another one or is computed with it.
+"""
 _RANGE = re.compile(r"\d\s?-\s?[\d.]")
 _CJK = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _CJK_UNITS = {"十": 10, "百": 100, "千": 1_000}

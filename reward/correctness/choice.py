@@ -25,6 +25,10 @@ _IN_SENTENCE = re.compile(
 )
 _SAYS_LABEL = re.compile(r"(?:option|choice|answer|letter|is|be|or|and|,|pick|choose)\s+$", re.IGNORECASE)
 _ARTICLE_BEFORE = re.compile(r"(?<![^\W_])(?:an?|the) $", re.IGNORECASE)
+_NEGATION = re.compile(r"\b(?:no|not|never|neither|nor|cannot|rather|than|unlike)\b|n'?t\b", re.IGNORECASE)
+_ALSO = re.compile(r"\b(?:could|can|may|might|also|too|possib\w+|plausib\w+|equally|fits?)\b", re.IGNORECASE)
+"""An explanation in which another letter is possible, and none is ruled out, takes back its own."""
+_LETTER_FOLLOWS = re.compile(r"[\s/,&+]+[A-Z](?!\w)")
 _BESIDE = 24
 """Characters beside a mention that are looked at."""
 _NO_CHOICE = -1
@@ -35,7 +39,7 @@ _SIDES = frozenset({"yes", "no", "true", "false"})
 _LEADING_SIDE = re.compile(r"^(yes|no|true|false)\s*[,.;:!-]\s*(.+)$", re.IGNORECASE | re.DOTALL)
 _REASON = re.compile(r"^(.*?\S),?\s+(?:because|since)\s+(.+)$", re.DOTALL)
 _MORE_BEFORE = re.compile(
-    r"(?:[-+/\\^_#~=<>≥≤≠√]\s*|\d[.,\s]*|\b(?:minus|negative|plus|times|point|over|under|above|below"
+    r"(?:[-+/\\^_#~=<>≥≤≠√×·÷*]\s*|\d[.,\s]*|\b(?:minus|negative|plus|times|point|over|under|above|below"
     r"|by|beyond|pre|semi|anti|non)[\s-]+)$",
     re.IGNORECASE,
 )
@@ -107,6 +111,8 @@ def _label_and_rest(named: int | None, rest: str, choices: Sequence[str]) -> int
     said, left = _mentioned(rest, choices)
     first = re.split(r"[.;]\s", left, maxsplit=1)[0]
     others = _letters(first, choices) if first == left else set()
+    if others and _ALSO.search(left) and not _NEGATION.search(left):
+        return None
     if DENIALS.search(left):
         return named if said == {named} or not said else None
     return named if said | others <= {named} else None
@@ -158,7 +164,10 @@ def _letters(text: str, choices: Sequence[str]) -> set[int]:
         sure = match["open"] and match["close"]
         last = not text[match.end() : match.end() + _BESIDE].strip(" .)")
         if match["letter"] in "AI" and not (
-            sure or _SAYS_LABEL.search(text[max(0, match.start() - _BESIDE) : match.start()]) or last
+            sure
+            or _SAYS_LABEL.search(text[max(0, match.start() - _BESIDE) : match.start()])
+            or last
+            or _LETTER_FOLLOWS.match(text, match.end())
         ):
             continue
         found.add(_NO_CHOICE if (index := _by_letter(match["letter"], choices)) is None else index)

@@ -57,10 +57,18 @@ def test_right_choice(given):
     "given",
     ["first", "A", "C", "Z", "B. first", "A. second", "first or second", "first second", "not second", "", "?",
      "2nd B A",
-     "second, not first", "sеcond", "the answer", "B or A", "secondary"],
+     "second, not first", "sеcond", "the answer", "B or A", "secondary", "A B", "A, B", "B, but it could be A"],
 )  # fmt: skip
 def test_wrong_choice(given):
     assert not verify_answer(choice("second", "first", "second"), given).correct
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [("×3", False), ("3 × 3", False), ("3", True), ("B, but not A", True), ("B, but the first beep is loud", True)],
+)
+def test_what_stands_beside_a_choice_counts(given, right):
+    assert verify_answer(choice("3", "1", "3", "13"), given).correct is right
 
 
 def test_overlapping_and_equal_choices():
@@ -83,7 +91,8 @@ def test_letters_as_choices_text_goes_first():
         ("5", "5", True), ("5", "five", True), ("5", "The answer is 5 beeps.", True), ("0.5", "1/2", True),
         ("1000", "1,000", True), ("0.3333", "33.33%", True), ("21", "twenty-one", True), ("72", "72, not 73", True),
         ("5", "x = 5", True), ("-3", "−3", True), ("5", "4 or 5", False), ("5", "55", False), ("5", "", False),
-        ("5", "15", False), ("0.5", "1/0", False), ("205", "two hundred and five", True),
+        ("5", "15", False), ("0.5", "1/0", False), ("205", "two hundred and five", True), ("5", "5+5", False),
+        ("5", "5 5", False), ("5", "5 × 5", False), ("5", "5, so 5", True),
     ],
 )  # fmt: skip
 def test_number(expected, given, right):
