@@ -57,7 +57,12 @@ def check(
     """
     if gpu not in GPUS:
         raise InputError("--gpu", f"{gpu!r} is not known", ", ".join(GPUS))
-    found = importlib.import_module("trainer.model.checkup").check_up(folder)
+    try:
+        checkup = importlib.import_module("trainer.model.checkup")
+    except ModuleNotFoundError as error:
+        problem = f"package {error.name!r} is missing"
+        raise InputError("model check", problem, "pip install 'earwitness[cpu]'") from error
+    found = checkup.check_up(folder)
     memory = _memory(found.architecture, gpu)
     told: dict[str, Any] = {
         "architecture": found.architecture.family.architecture,

@@ -99,3 +99,9 @@ def test_more_tokens_than_rows_are_refused(model: Path, tmp_path: Path) -> None:
     tokenizer.save(str(file))
     status, output = checked(tmp_path / "bad")
     assert status == 1 and "rows of the embedding" in output
+
+
+def test_without_the_trainers_packages_it_says_what_to_install(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trainer.model.checkup", None)
+    status, output = checked(model)
+    assert status == 1 and "pip install 'earwitness[cpu]'" in output
