@@ -120,7 +120,11 @@ def bound(settings: Settings) -> socket.socket:
     """A socket that listens. Raises InputError for an address that is none, or not to be had."""
     try:
         family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        # Connections take it over. asyncio sets it on sockets that name their protocol, which these do not, and the
+        # second of two small events would wait 40 ms for the reader's acknowledgement of the first.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         raise InputError("--host, --port", f"{where} cannot be listened on ({error.strerror})", "another") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -15,6 +16,8 @@ from rollout.parent import end_with_worker
 
 CHECK_SECONDS = 30.0
 """Longest wait for one check: a queue of them may stand before it."""
+NICENESS = 10
+"""Of the process that checks, over the server's: a tenth of a core where tokens want all of it."""
 
 
 class Verifier:
@@ -38,7 +41,7 @@ class Verifier:
         Raises InfrastructureError if the process ends twice or takes too long.
         """
         for _ in range(2):  # a process that has ended is started again once
-            self._pool = self._pool or ProcessPoolExecutor(1, get_context("spawn"), end_with_worker)
+            self._pool = self._pool or ProcessPoolExecutor(1, get_context("spawn"), _begin)
             pool = self._pool
             try:
                 async with asyncio.timeout(CHECK_SECONDS):
@@ -74,6 +77,12 @@ class Heard:
         """As `checker.phrases`."""
         found: dict[str, str] = await self._verifier.run("phrases", reasoning)
         return found
+
+
+def _begin() -> None:
+    """In the process that checks: it ends with the server, and where cores are scarce the engine comes first."""
+    end_with_worker()
+    os.nice(NICENESS)
 
 
 def _call(name: str, *given: Any) -> Any:

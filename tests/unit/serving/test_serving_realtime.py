@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import random
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -272,6 +273,14 @@ async def test_no_more_sound_is_held_than_a_model_hears() -> None:
         await caller.until("input_audio_buffer.cleared")
         await caller.say("input_audio_buffer.commit")
         assert (await caller.until("error"))[-1]["error"]["code"] == "input_audio_buffer_commit_empty"
+
+
+def test_small_events_do_not_wait_for_one_another() -> None:
+    """A connection sends what it has without waiting for the acknowledgement of what it sent before."""
+    with bound(Settings(LISTENER, port=0)) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_sessions_have_a_limit_and_a_door() -> None:
