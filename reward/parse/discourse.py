@@ -67,7 +67,7 @@ _POINTING = frozenset({
 _MAKES = frozenset({"make", "produce", "create", "have", "emit", "contain"})
 """After a bare plural at the beginning: "dogs make short, loud sounds" is true of all dogs."""
 _OPENERS = frozenset({"so", "and", "but", "wait", ",", "hmm", "okay", "while", "also", "now", "well", "oh"})
-_FRAMES = frozenset({"in", "at", "for", "with", "from"})
+_FRAMES = frozenset({"in", "at"})
 _ELSEWHERE = frozenset({
     "recordings", "rooms", "spaces", "distances", "instruments", "songs", "genres", "environments", "situations",
     "stereo",

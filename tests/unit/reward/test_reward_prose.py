@@ -230,6 +230,12 @@ def test_more_ways_to_compare_two_clips(text, statements):
     assert read(text, PAIR) == statements
 
 
+def test_a_frame_of_this_clip_is_none_of_sounds_in_general():
+    assert read("With a length of 0.4 s the first tone is short.") == [
+        Value(Quantity.DURATION, 1, 0.4), Timbre("short", 1)
+    ]  # fmt: skip
+
+
 def test_clips_by_letter_are_no_choices():
     assert read("A is louder and B is softer.", PAIR) == [
         Comparison(Quantity.LEVEL, 1, 2, MORE), Comparison(Quantity.LEVEL, 2, 1, LESS)
