@@ -56,7 +56,7 @@ import vllm
 from vllm.plugins import load_general_plugins
 load_general_plugins()
 from vllm.model_executor.models import ModelRegistry
-from rollout.plugin import ARCHITECTURE
+from rollout.config import ARCHITECTURE
 from rollout.kernels import require_kernels
 require_kernels()
 assert ARCHITECTURE in ModelRegistry.get_supported_archs(), f"our plug-in is not registered: no {ARCHITECTURE}"
