@@ -61,9 +61,7 @@ def test_a_curated_round_samples_what_cannot_be_answered_without_hearing(mesh: M
     job = events[-1].job
     assert job.state == wire.JOB_STATE_SUCCEEDED, job
     silent, heard = (
-        artifacts.read_groups(str(Path(job.output_uri, "samples", f"1-{of}.jsonl")))
-        for of in ("curate", "sample")
-        for phase in ("curate", "sample")
+        artifacts.read_groups(str(Path(job.output_uri, "samples", f"1-{of}.jsonl"))) for of in ("curate", "sample")
     )
     assert len(silent) == 24 and all(g.task.without_audio and len(g.trajectories) == 4 for g in silent)
     chosen = {g.task.prompt.id for g in silent if sum(t.reward.correct for t in g.trajectories) <= 1}
