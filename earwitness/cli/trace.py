@@ -16,6 +16,9 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 VERBS = {"rollout": "generate", "reward": "score", "reference": "reference log-probs"}
 
+MOST_ORDINAL = 2**63 - 1
+"""Redis counts no further."""
+
 SHOWN = 10
 """Ordinals that are named where the one that was asked for is not there."""
 
@@ -28,7 +31,9 @@ def register(app: typer.Typer) -> None:
 @finds_mesh
 def trace(
     job_id: JobId,
-    ordinal: Annotated[int | None, typer.Argument(min=0, help="Of the group; the newest without it.")] = None,
+    ordinal: Annotated[
+        int | None, typer.Argument(min=0, max=MOST_ORDINAL, help="Of the group; the newest without it.")
+    ] = None,
     *,
     where: Where,
 ) -> None:

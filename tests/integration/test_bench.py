@@ -21,6 +21,7 @@ from earwitness.cli.commands import app
 from earwitness.wire.jobs.v1 import jobs_pb2
 from tests.integration.process_kit import PATIENCE
 
+ROOT = Path(__file__).parents[2]
 CATEGORIES = (("formal_fallacies", "invalid"), ("navigate", "yes"), ("object_counting", 12), ("web_of_lies", "no"))
 RUNS = 2
 
@@ -35,7 +36,9 @@ def mesh(tmp_path: Path) -> Iterator[Mesh]:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    write(tmp_path / "model/config.json", json.dumps({"max_position_embeddings": 512}))
+    config = json.loads((ROOT / "models/listener/config.json").read_text())
+    config["text_config"]["max_position_embeddings"] = 512
+    write(tmp_path / "model/config.json", json.dumps(config))
     return tmp_path / "model"
 
 
