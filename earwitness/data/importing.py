@@ -10,11 +10,11 @@ import json
 import os
 import re
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from earwitness.data.question import LeftOut, Question, Row, SourceError
 from earwitness.errors import InputError, Problem
 from earwitness.manifest import Example, ManifestError, parse_line, write_manifest
 from earwitness.manifest_index import Referee
+from earwitness.parallel import in_parallel
 
 Told = Callable[[int, int], None]
 _HASHED = 8 * 1024 * 1024
@@ -125,21 +126,8 @@ def _first_look(plan: Import, layout: Layout, clips: Clips) -> tuple[int, set[st
 
 def _outcomes(plan: Import, layout: Layout, clips: Clips, skip: int) -> Iterator[Outcome]:
     """What becomes of each row behind the first `skip`, in order; clips are decoded a few at a time."""
-    workers = os.cpu_count() or 1
-    waiting = deque[Future[Outcome]]()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for number, row in enumerate(layout.rows(with_sound=True)):
-                if number < skip:
-                    continue
-                waiting.append(pool.submit(_outcome, plan, clips, row))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    rows = islice(layout.rows(with_sound=True), skip, None)
+    return in_parallel(partial(_outcome, plan, clips), rows, os.cpu_count() or 1)
 
 
 def _outcome(plan: Import, clips: Clips, row: Row) -> Outcome:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from earwitness.parallel import in_parallel
 from earwitness.weights import delta
 from earwitness.weights.errors import ChecksumError, WeightError, WrongBase
 from earwitness.weights.manifest import nbytes
 from earwitness.weights.reader import WeightReader
-from earwitness.weights.shards import CPU_THREADS, CPU_WINDOW, in_parallel
+from earwitness.weights.shards import CPU_THREADS, CPU_WINDOW
 from earwitness.weights.tensors import ELEMENTS, size_of, verify
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest, TensorEntry
 

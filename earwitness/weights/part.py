@@ -12,12 +12,13 @@ from contextlib import suppress
 import numpy as np
 
 from earwitness.errors import InfrastructureError
+from earwitness.parallel import in_parallel
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights import delta
 from earwitness.weights.assembly import DELTA_SHARE, Verb
 from earwitness.weights.chunks import Parts, split
 from earwitness.weights.names import CHUNK_BYTES, chunk_key
-from earwitness.weights.shards import CPU_THREADS, CPU_WINDOW, STREAMS_PER_SHARD, connect_shards, in_parallel
+from earwitness.weights.shards import CPU_THREADS, CPU_WINDOW, STREAMS_PER_SHARD, connect_shards
 from earwitness.weights.store import Folder, Store
 from earwitness.weights.tensors import ELEMENTS, Checked, Tensor, checked, digest
 from earwitness.wire.weights.v1.weights_pb2 import ChunkEntry, Manifest, TensorEntry

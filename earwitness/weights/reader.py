@@ -7,6 +7,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from earwitness.parallel import in_parallel
 from earwitness.redis_bulk import BulkClient
 from earwitness.weights.chunks import Parts, spread
 from earwitness.weights.errors import ChecksumError, MissingVersion, WrongBase
@@ -20,7 +21,7 @@ from earwitness.weights.names import (
     parse_version,
     version_name,
 )
-from earwitness.weights.shards import STREAMS_PER_SHARD, connect_shards, get_bytes, in_parallel
+from earwitness.weights.shards import STREAMS_PER_SHARD, connect_shards, get_bytes
 from earwitness.weights.store import Folder, Store
 from earwitness.weights.tensors import verify
 from earwitness.wire.weights.v1.weights_pb2 import (

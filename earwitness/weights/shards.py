@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar, cast
+from collections.abc import Sequence
+from typing import cast
 
 import redis
 
 from earwitness.redis_bulk import BulkClient, connect_bulk
 
-A = TypeVar("A")
-B = TypeVar("B")
-
 STREAMS_PER_SHARD = 2
 """Connections to one shard: while one value is on the wire the next is prepared."""
 
-WINDOW_PER_THREAD = 2
-"""Items that are under way or wait for their turn: of chunks, 16 MiB a shard."""
 
 CPU_THREADS = min(4, os.cpu_count() or 1)
 """Threads that compare, apply and hash: a few fill the memory's bandwidth."""
@@ -39,24 +32,3 @@ def connect_shards(shards: Sequence[str | BulkClient]) -> list[BulkClient]:
 def get_bytes(shard: redis.Redis, key: str) -> bytes | None:
     """GET; the clients here never decode."""
     return cast("bytes | None", shard.get(key))
-
-
-def in_parallel(
-    function: Callable[[A], B], items: Iterable[A], threads: int, window: int = WINDOW_PER_THREAD
-) -> Iterator[B]:
-    """`function` of each item, in order, on so many threads, with at most `window` items a thread under way.
-
-    `items` are drawn as room becomes free. The first error stops everything and is raised.
-    """
-    waiting: deque[Future[B]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="weights") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= window * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

@@ -57,11 +57,12 @@ class Page:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    async def until(self, condition: str) -> None:
-        """Waits until an expression is true."""
+    async def until(self, condition: str) -> Any:
+        """Waits until an expression is true, or has a value; that."""
         async with asyncio.timeout(SECONDS):
-            while not await self.run(condition):  # noqa: ASYNC110 (another process is waited for)
+            while not (found := await self.run(condition)):  # noqa: ASYNC110 (another process is waited for)
                 await asyncio.sleep(0.05)
+        return found
 
     async def press(self, key: str, code: int) -> None:
         """A key that a person presses."""
@@ -82,15 +83,16 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(address: str, folder: Path, microphone: Path) -> AsyncIterator[Page]:
-    """A page in a fresh profile under `folder`, which hears the file `microphone` in place of a microphone."""
+async def opened(address: str, folder: Path, microphone: Path | None = None) -> AsyncIterator[Page]:
+    """A page in a fresh profile under `folder`, which hears the file `microphone`, if any, in place of a microphone."""
     assert CHROMIUM
     profile = folder / "profile"
     command = [
         CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0",
         "--disable-background-networking", f"--user-data-dir={profile}", "--window-size=1000,1400",
         "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--no-proxy-server",
-        f"--use-file-for-fake-audio-capture={microphone}", "--autoplay-policy=no-user-gesture-required", "about:blank",
+        *([f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []),
+        "--autoplay-policy=no-user-gesture-required", "about:blank",
     ]  # fmt: skip
     with (folder / "chromium.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)

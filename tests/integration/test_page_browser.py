@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
-import os
-import shutil
-import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,71 +21,38 @@ from earwitness.client import Mesh as Client
 from earwitness.page import PageServer
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
-
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
-)
+from tests.integration import browser_kit
+from tests.integration.browser_kit import CHROMIUM, Page
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH")
 
 
 class Browser:
-    """One page, driven through Chromium's DevTools protocol."""
+    """A page for a test that does not await: its mesh is driven by calls that wait."""
 
-    def __init__(self, address: str, folder: Path) -> None:
-        connect = pytest.importorskip("websockets.sync.client").connect
-        self._folder = folder
-        self._process = subprocess.Popen(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
-             f"--user-data-dir={folder / 'profile'}", "--window-size=1300,1200", "about:blank"],
-            stderr=(folder / "chromium.log").open("wb"), start_new_session=True,
-            env={**os.environ, "HOME": str(folder)},
-        )  # fmt: skip
-        port = wait_for("Chromium", self._port)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=20) as answer:
-            pages = [page for page in json.load(answer) if page["type"] == "page"]
-        self._socket = connect(pages[0]["webSocketDebuggerUrl"], max_size=None)
-        self._number = 0
-        self._send("Page.navigate", url=address)
-        self.until("the page", "typeof groups !== 'undefined'")
-
-    def _port(self) -> str:
-        file = self._folder / "profile" / "DevToolsActivePort"
-        return file.read_text().split("\n")[0] if file.exists() else ""
-
-    def _send(self, method: str, **params: Any) -> dict:
-        self._number += 1
-        self._socket.send(json.dumps({"id": self._number, "method": method, "params": params}))
-        while True:
-            told = json.loads(self._socket.recv(timeout=60))
-            if told.get("id") == self._number:
-                return told["result"]
+    def __init__(self, runner: asyncio.Runner, page: Page) -> None:
+        self._runner = runner
+        self._page = page
 
     def run(self, program: str) -> Any:
         """The value of a piece of JavaScript."""
-        found = self._send("Runtime.evaluate", expression=program, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
+        return self._runner.run(self._page.run(program))
 
     def until(self, what: str, program: str) -> Any:
         return wait_for(what, lambda: self.run(program))
 
-    def close(self) -> None:
-        self._socket.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, 9)
-        self._process.wait(20)
-
 
 @contextlib.contextmanager
 def opened(client: Any, folder: Path) -> Iterator[Browser]:
-    with PageServer(client) as server:
+    with PageServer(client) as server, asyncio.Runner() as runner:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        browser = Browser(server.url, folder)
+        opening = browser_kit.opened(server.url, folder)
+        browser = Browser(runner, runner.run(opening.__aenter__()))
         try:
+            browser.until("the page", "typeof groups !== 'undefined'")
             yield browser
         finally:
-            browser.close()
+            runner.run(opening.__aexit__(None, None, None))
             server.shutdown()
 
 
