@@ -1,18 +1,12 @@
 """The rollout worker: generates groups off `tasks` with vLLM, follows the weights; and answers Generate for itself.
 
-Beside what every service reads: EW_ROLLOUT_THREADS (CPU threads of the engine, default 1), EW_ROLLOUT_GROUPS (groups in
-flight, default 16), EW_ROLLOUT_GRACE_SECONDS (what groups in flight get on SIGTERM, default 5),
-EW_ROLLOUT_TENSOR_PARALLEL (GPUs that share each layer, default 1), EW_ROLLOUT_GPU_PERCENT (of their memory that it may
-fill, default 92), EW_ROLLOUT_BEHIND_SECONDS (so long beyond the staleness bound, although it loads what is published,
-means that it cannot keep up, default 120). It then leaves with exit status 75.
+A worker that cannot keep up with the trainer leaves with exit status 75.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import grpc
 
@@ -21,15 +15,15 @@ from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
 from earwitness.redis_client import Patience, connect_async
 from earwitness.rpc.server import serve
-from earwitness.settings import Settings, number
+from earwitness.settings import Settings
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from rollout.contract import EngineConfig
 from rollout.figures import measure
 from rollout.life import live, start_engine
-from rollout.pace import BEHIND_SECONDS, CannotKeepUpError, Pace
+from rollout.pace import CannotKeepUpError, Pace
 from rollout.parent import WORKER_PID, end_with_worker
 from rollout.serving import Serving
+from rollout.settings import RolloutSettings
 from rollout.worker import RolloutWorker
 from services.entry import process
 
@@ -38,30 +32,6 @@ MAX_SAMPLES = 256
 
 EXIT_CANNOT_KEEP_UP = 75
 """Exit status of a worker that leaves because it cannot keep up: EX_TEMPFAIL of sysexits.h, no crash."""
-
-
-@dataclass(frozen=True)
-class RolloutSettings:
-    """What only this service reads from the environment."""
-
-    threads: int
-    groups: int
-    grace_seconds: int
-    tensor_parallel: int
-    gpu_percent: int
-    behind_seconds: int
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> RolloutSettings:
-        """Raises InputError naming the variable that is wrong."""
-        return cls(
-            threads=number(environ, "EW_ROLLOUT_THREADS", 1, 256, least=1),
-            groups=number(environ, "EW_ROLLOUT_GROUPS", 16, 4096, least=1),
-            grace_seconds=number(environ, "EW_ROLLOUT_GRACE_SECONDS", 5, 3600),
-            tensor_parallel=number(environ, "EW_ROLLOUT_TENSOR_PARALLEL", 1, 64, least=1),
-            gpu_percent=number(environ, "EW_ROLLOUT_GPU_PERCENT", round(100 * EngineConfig.gpu_share), 100, least=1),
-            behind_seconds=number(environ, "EW_ROLLOUT_BEHIND_SECONDS", int(BEHIND_SECONDS), 86_400, least=1),
-        )
 
 
 class RolloutService(rollout_pb2_grpc.RolloutServiceServicer):

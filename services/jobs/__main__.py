@@ -12,6 +12,7 @@ from earwitness.jobs.mesh import MeshView
 from earwitness.jobs.mesh_metrics import MeshMetrics
 from earwitness.jobs.runner import Runner
 from earwitness.jobs.store import JobStore
+from earwitness.jobs.trainer_client import TrainerClient
 from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
 from earwitness.redis_client import connect_async
@@ -19,7 +20,6 @@ from earwitness.rpc.server import Settings, open_channel, serve
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
 from services.entry import process
 from services.jobs.servicer import JobService
-from services.jobs.trainer_client import TrainerClient
 
 
 async def run(settings: Settings) -> None:

@@ -4,30 +4,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from earwitness.chat import render_prompt, render_response
-from earwitness.errors import InputError
 from earwitness.families.architecture import read_architecture
-from earwitness.families.toy import TOKENS
-from earwitness.manifest import Example
-from earwitness.manifest_index import indexed
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.recipe import Recipe
 from earwitness.settings import Settings
-from earwitness.storage import local_path
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from trainer.board import Board
 from trainer.checkpoint import weights_of
-from trainer.model.toy import make_toy
 from trainer.phase import steps_of
+from trainer.prepared import prepared
 from trainer.publish.publication import publish_directory
 from trainer.tuning.examples import load_tokenizer
 
@@ -47,7 +37,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         """Makes the toy under the job's output unless it is there, or checks the given directory."""
         recipe = load_recipe(request.recipe_yaml)
         with self._making:
-            folder = _prepared(recipe)
+            folder = prepared(recipe)
         architecture = read_architecture(folder)
         load_tokenizer(folder)
         parameters = sum(torch.Size(shape).numel() for shape in architecture.weight_shapes().values())
@@ -82,33 +72,3 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def SaveCheckpoint(self, request: wire.SaveCheckpointRequest, context: Any) -> wire.SaveCheckpointResponse:
         """Waits for the update in hand."""
         return wire.SaveCheckpointResponse(checkpoint_uri=self._board.save(request.job_id, WAIT_SECONDS))
-
-
-def _prepared(recipe: Recipe) -> Path:
-    if recipe.model.path is not None:
-        return weights_of(recipe.model.path)
-    assert recipe.model.toy is not None, "the schema asks for exactly one of the two"
-    folder = local_path(recipe.output) / "model"
-    if not (folder / "config.json").is_file():
-        make_toy(str(folder), recipe.model.toy, map(_text, _traces(recipe)), recipe.seed)
-    return folder
-
-
-def _traces(recipe: Recipe) -> Iterator[Example]:
-    """Every trace of the recipe's manifests: the tokenizer should know the words also of those that no stage uses, so
-    that another recipe can go on from the model with them."""
-    supervised = [name for stage in recipe.stages if stage.begins for name in stage.manifests]
-    for data in dict.fromkeys([*supervised, *recipe.data]):
-        if data not in recipe.data:
-            raise InputError(f"data.{data}", "is not known", "the manifest that the toy's tokenizer learns from")
-        with closing(indexed(recipe.data[data])) as examples:
-            yield from (example for example in examples if example.reasoning)
-
-
-def _text(example: Example) -> str:
-    """What the tokenizer learns from: an example as the model reads it, without its clip."""
-    answer = example.prompt.answer if example.response is None else example.response
-    rendered = render_prompt(example.prompt, 0) + render_response(example.reasoning or "", answer)
-    for token in TOKENS:
-        rendered = rendered.replace(token, "\n")
-    return rendered

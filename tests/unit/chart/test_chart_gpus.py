@@ -9,7 +9,7 @@ import helm_python as helm
 import pytest
 
 from earwitness.settings import Settings
-from services.rollout import RolloutSettings
+from rollout.settings import RolloutSettings
 
 Object = dict[str, Any]
 Pods = Callable[[list[Object]], dict[str, Object]]

@@ -15,7 +15,7 @@ from earwitness.local.placement import PERCENT, Placement
 from earwitness.local.plan import Options
 from earwitness.local.state import Scale, read_scale, write_scale
 from earwitness.local.supervisor import Supervisor
-from services.rollout import RolloutSettings
+from rollout.settings import RolloutSettings
 
 UUIDS = tuple(f"GPU-{i}{i}aa{i}{i}{i}{i}-1f00-4bb0-9c00-00000000000{i}" for i in range(8))
 SLICES = tuple(f"MIG-{i}0000000-77aa-5e00-8000-00000000000{i}" for i in range(3))

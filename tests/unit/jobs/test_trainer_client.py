@@ -9,11 +9,11 @@ import grpc
 import pytest
 
 from earwitness.errors import InputError, JobFailed
+from earwitness.jobs import trainer_client
 from earwitness.jobs.trainer import TrainerGone
+from earwitness.jobs.trainer_client import TrainerClient
 from earwitness.log import get_logger
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
-from services.jobs import trainer_client
-from services.jobs.trainer_client import TrainerClient
 
 
 class Channel:
