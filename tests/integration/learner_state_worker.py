@@ -6,11 +6,13 @@ directory, a folder for checkpoints. Prints, a line each, what was wrong.
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import itertools
 import json
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -30,6 +32,9 @@ LAYOUTS = {1: [1], 2: [1, 2], 4: [2]}
 """Tensor-parallel sizes by number of ranks: data-parallel 1 and 2 with tensor-parallel 1 and 2."""
 KINDS = list(itertools.product([torch.float32, torch.bfloat16], [False, True], [False, True]))
 """Type, value head, distributed optimizer."""
+
+STUCK_SECONDS = 240
+"""A rank that is not through by then shows where it stands and ends."""
 
 
 def update(learner: Learner, seed: int) -> None:
@@ -77,8 +82,14 @@ def problems(model: str, folder: Path, dtype: torch.dtype, value_head: bool, dis
     return wrong + [f"trained on: {name}" for (name, a), b in named if not torch.equal(a, b)]
 
 
-def rank(model: str, folder: Path, number: int, ranks: int, port: int) -> None:
+def rank(model: str, folder: Path, number: int, ranks: int, meeting: socket.socket) -> None:
     """One rank through all layouts of so many."""
+    faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True)
+    port = meeting.getsockname()[1]
+    if number == 0:
+        _store = dist.TCPStore(  # it answers as long as it is held
+            "127.0.0.1", port, is_master=True, wait_for_workers=False, master_listen_fd=meeting.detach()
+        )
     os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number), "WORLD_SIZE": str(ranks)}
     if ranks > 1:
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
@@ -97,9 +108,10 @@ def main() -> None:
     model, folder = sys.argv[1:]
     torch.set_num_threads(1)
     for ranks in LAYOUTS:
-        # Where the ranks meet is bound here, before they start: a port that is only free now may be another's then.
-        store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-        children = {fork_rank(model, Path(folder), number, ranks, store.port) for number in range(ranks)}
+        # Where the ranks meet is bound here, before they start: a port that is only free now may be another's then. The
+        # store behind it is rank 0's: it has a thread, and what a thread holds at a fork is held for ever in the child.
+        with socket.create_server(("127.0.0.1", 0)) as meeting:
+            children = {fork_rank(model, Path(folder), number, ranks, meeting) for number in range(ranks)}
         while children:
             child, status = os.wait()
             children.discard(child)
@@ -109,14 +121,14 @@ def main() -> None:
                 sys.exit(1)
 
 
-def fork_rank(model: str, folder: Path, number: int, ranks: int, port: int) -> int:
+def fork_rank(model: str, folder: Path, number: int, ranks: int, meeting: socket.socket) -> int:
     """The process of a rank; its exit status is 0 if it came to its end."""
     child = os.fork()
     if child:
         return child
     status = 1
     try:
-        rank(model, folder, number, ranks, port)
+        rank(model, folder, number, ranks, meeting)
         status = 0
     finally:
         if status:

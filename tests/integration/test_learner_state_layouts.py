@@ -27,7 +27,7 @@ def test_every_kind_of_learner_goes_on_bit_by_bit_at_every_layout(tmp_path):
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent.parent)},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=580,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-5000:]
