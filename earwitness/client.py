@@ -57,6 +57,9 @@ SUBMIT_SECONDS = 30.0
 CANCEL_SECONDS = 20.0
 """Deadline of a cancellation: it answers once nothing of the job runs, promised within ten seconds."""
 
+PUT_SECONDS = 600.0
+"""Deadline of a piece of a file: with the last one the service reads the whole file for its checksum."""
+
 WATCH_SECONDS = 60.0
 """A watch is opened anew this often, so that a connection that died silently is noticed."""
 
@@ -222,6 +225,22 @@ class Mesh:
     def clip(self, run_id: str, ordinal: int) -> bytes:
         """The begin of the clip that one of `groups` is about, as WAV."""
         return self._call(self._stub.GetClip, jobs_pb2.GetClipRequest(run_id=run_id, ordinal=ordinal)).wav
+
+    def put_file(self, path: str, size: int, digest: bytes, offset: int, data: bytes) -> int:
+        """Put the next bytes of a file onto the mesh's volume; returns how far it has come, at once without `data`.
+
+        `digest`: xxh3-128 of the whole file. `earwitness.pushing.push` sends files and folders with it. A server that
+        is away for a minute is waited for.
+        """
+        request = jobs_pb2.PutFileRequest(path=path, size=size, xxh3_128=digest, offset=offset, data=data)
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return int(self._call(self._stub.PutFile, request, PUT_SECONDS).held)
+            except ServerUnreachable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(RETRY_SECONDS)
 
     def watch(self, job_id: str, *, after: int = 0, patience: float = PATIENCE_SECONDS) -> Iterator[jobs_pb2.Event]:
         """Events with a sequence number above `after`, until the job has ended.

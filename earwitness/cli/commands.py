@@ -33,8 +33,8 @@ COMMANDS = {
     "serve": ("serve", "Talk to a checkpoint: an OpenAI-compatible server that streams reasoning and answer apart."),
     "ask": ("ask", "Ask a served checkpoint about a clip: its reasoning, each claim checked, and the answer."),
     "bench": ("bench", "Put a benchmark to a model on the mesh, and score it beside published rows."),
-    "data": ("data", "Import, check, mix, show and write data."),
-    "model": ("model", "Check checkpoints."),
+    "data": ("data", "Import, check, mix, show, write and push data."),
+    "model": ("model", "Check and push checkpoints."),
 }  # fmt: skip
 """Module and first line of the help of each command, in the order of `earwitness --help`."""
 

@@ -9,6 +9,7 @@ import typer
 
 from earwitness.cli.data_check import check, referee
 from earwitness.cli.data_sets import mix, show
+from earwitness.cli.push import data_push
 from earwitness.cli.terminal import err, out, progress, shows_errors
 from earwitness.errors import InputError, shown
 
@@ -23,18 +24,19 @@ MOST_SEED = 2**53 - 1
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Import, check, mix, show and write data.")
+    group = typer.Typer(no_args_is_help=True, help="Import, check, mix, show, write and push data.")
     group.callback()(_group)
     group.command("import")(import_)
     group.command()(check)
     group.command()(mix)
     group.command()(show)
     group.command()(probe)
+    group.command("push")(data_push)
     app.add_typer(group, name="data")
 
 
 def _group() -> None:
-    """Import, check, mix, show and write data."""
+    """Import, check, mix, show, write and push data."""
 
 
 @shows_errors

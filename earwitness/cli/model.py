@@ -1,4 +1,4 @@
-"""Commands about checkpoints: `model check`."""
+"""Commands about checkpoints: the group, and `model check`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from earwitness.cli.push import model_push
 from earwitness.cli.terminal import err, out, shows_errors
 from earwitness.errors import InputError
 from earwitness.plan.gpus import GB, GPUS
@@ -28,14 +29,15 @@ AGREE = 1e-3
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Check checkpoints.")
+    group = typer.Typer(no_args_is_help=True, help="Check and push checkpoints.")
     group.callback()(_group)
     group.command()(check)
+    group.command("push")(model_push)
     app.add_typer(group, name="model")
 
 
 def _group() -> None:
-    """Check checkpoints."""
+    """Check and push checkpoints."""
 
 
 @shows_errors

@@ -20,6 +20,7 @@ MESSAGE_LIMITS = {
     "SubmitJob": 2 * 1024 * 1024,  # a recipe has at most 1 MiB, beside which a message holds little
     "Generate": 2 * 1024 * 1024,  # a prompt is a manifest's line, at most 1 MiB, with how to sample
     "StartPhase": 2 * 1024 * 1024,  # a stage of a recipe, and where its data are
+    "PutFile": 4 * 1024 * 1024 + 64 * 1024,  # 4 MiB of a file, and where they belong
     "Score": MESSAGE_LIMIT,
     "ScoreLogprobs": MESSAGE_LIMIT,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from prometheus_client import REGISTRY
 
@@ -13,6 +14,7 @@ from earwitness.jobs.mesh_metrics import MeshMetrics
 from earwitness.jobs.runner import Runner
 from earwitness.jobs.store import JobStore
 from earwitness.jobs.trainer_client import TrainerClient
+from earwitness.jobs.uploads import Uploads
 from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
 from earwitness.redis_client import connect_async
@@ -33,7 +35,7 @@ async def run(settings: Settings) -> None:
     async with open_channel(settings.trainer, settings) as channel:
         runner = Runner(store, queue, redis, TrainerClient(channel, log), settings.name, log)
         mesh = MeshView(store, queue, redis)
-        service, metrics = JobService(store, mesh), MeshMetrics(mesh)
+        service, metrics = JobService(store, mesh, Uploads(Path.cwd())), MeshMetrics(mesh)
         REGISTRY.register(metrics)
         await serve(
             "jobs",

@@ -20,6 +20,7 @@ from earwitness.jobs.record import JobRecord
 from earwitness.jobs.report.clips import sound
 from earwitness.jobs.states import State, Wish, refusal
 from earwitness.jobs.store import JobStore
+from earwitness.jobs.uploads import Uploads
 from earwitness.recipe.yamltext import MAX_BYTES
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
@@ -58,9 +59,10 @@ QUIET_SECONDS = 10.0
 class JobService(jobs_pb2_grpc.JobServiceServicer):
     """The methods of the proto; typed errors become statuses in the server's interceptor."""
 
-    def __init__(self, store: JobStore, mesh: MeshView) -> None:
+    def __init__(self, store: JobStore, mesh: MeshView, uploads: Uploads) -> None:
         self._store = store
         self._mesh = mesh
+        self._uploads = uploads
         self._places = asyncio.Semaphore(PLACES)
 
     async def SubmitJob(  # noqa: N802 - the proto's name
@@ -193,6 +195,12 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
                 wav, _ = await asyncio.to_thread(sound, task.prompt.audio_uri)
                 return wire.GetClipResponse(wav=wav)
         raise NotFoundError(f"no clip of ordinal {request.ordinal} is among the newest groups of {job_id}")
+
+    async def PutFile(  # noqa: N802
+        self, request: wire.PutFileRequest, context: grpc.aio.ServicerContext
+    ) -> wire.PutFileResponse:
+        piece = (request.path, request.size, request.xxh3_128, request.offset, request.data)
+        return wire.PutFileResponse(held=await asyncio.to_thread(self._uploads.put, *piece))
 
     async def _hold(self, job_id: str, call: Literal["pause", "resume"], wish: Wish) -> JobRecord:
         """Note the wish and wait a little for the runner to follow it."""

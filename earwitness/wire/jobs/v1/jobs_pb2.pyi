@@ -253,3 +253,23 @@ class GetMeshResponse(_message.Message):
     version: int
     still_seconds: float
     def __init__(self, workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamLag, _Mapping]]] = ..., active: _Optional[_Union[Job, _Mapping]] = ..., version: _Optional[int] = ..., still_seconds: _Optional[float] = ...) -> None: ...
+
+class PutFileRequest(_message.Message):
+    __slots__ = ("path", "size", "xxh3_128", "offset", "data")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    XXH3_128_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    size: int
+    xxh3_128: bytes
+    offset: int
+    data: bytes
+    def __init__(self, path: _Optional[str] = ..., size: _Optional[int] = ..., xxh3_128: _Optional[bytes] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class PutFileResponse(_message.Message):
+    __slots__ = ("held",)
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    held: int
+    def __init__(self, held: _Optional[int] = ...) -> None: ...

@@ -85,6 +85,11 @@ class JobServiceStub:
                 request_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetMeshRequest.SerializeToString,
                 response_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetMeshResponse.FromString,
                 _registered_method=True)
+        self.PutFile = channel.unary_unary(
+                '/earwitness.jobs.v1.JobService/PutFile',
+                request_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.PutFileRequest.SerializeToString,
+                response_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.PutFileResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
@@ -161,6 +166,13 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PutFile(self, request, context):
+        """Puts the next bytes of a file below the folder that the service runs in; in a cluster the mesh's volume.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -213,6 +225,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.GetMesh,
                     request_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetMeshRequest.FromString,
                     response_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetMeshResponse.SerializeToString,
+            ),
+            'PutFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutFile,
+                    request_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.PutFileRequest.FromString,
+                    response_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.PutFileResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -486,6 +503,33 @@ class JobService:
             '/earwitness.jobs.v1.JobService/GetMesh',
             earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetMeshRequest.SerializeToString,
             earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetMeshResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/earwitness.jobs.v1.JobService/PutFile',
+            earwitness_dot_jobs_dot_v1_dot_jobs__pb2.PutFileRequest.SerializeToString,
+            earwitness_dot_jobs_dot_v1_dot_jobs__pb2.PutFileResponse.FromString,
             options,
             channel_credentials,
             insecure,
