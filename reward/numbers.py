@@ -68,7 +68,7 @@ _UNSURE = re.compile(
     r"|\b(?:over|under|above|below|beyond|wrong|incorrect|unlikely|far from|anything but|all but|hardly|fails?|doubt\w*"
     r"|wait|actually|sorry|or|either|if|unless|between|twice|double|triple|half|squared|cubed|factorial|root|power|times"
     r"|plus|minus|negative|divided|point|dozens?|hundreds|thousands|millions|billions?|trillions?|quadrillion|log|ln|mod"
-    r"|thirds|quarters|fourths|fifths|sixths|eighths|tenths|different|false|untrue)\b|[≠<>≥≤±√!^×*²³⁴‰∞]|\d|\w°",
+    r"|thirds|quarters|fourths|fifths|sixths|eighths|tenths|different|false|untrue)\b|[≠<>≥≤±√!^×*²³⁴‰∞+]|\d|\w°",
     re.IGNORECASE,
 )
 """What may not be left of a text once its number is taken out."""
@@ -81,6 +81,15 @@ _NOT_QUITE = re.compile(
 """What stands beside a number, `#`, that is not meant, or not reached, counts from another one or is computed with it.
 """
 _RANGE = re.compile(r"\d\s?-\s?[\d.]")
+_COUNTS = {"once": 1.0, "twice": 2.0, "thrice": 3.0, "none": 0.0, "half": 0.5, "a pair": 2.0}
+"""Numbers that are none beside others: "twice 3", "none of the 4"."""
+_NO_THINGS = re.compile(r"(?:there (?:are|were) )?no [a-z]{2,30}s(?: at all)?$")
+_TIMES = re.compile(r"\s+times(?=\W*$)", re.IGNORECASE)
+"""A count, "3 times"; before more it multiplies."""
+_GROUPED = re.compile(r"^\W{0,3}\d{1,3}(?:\s\d{3}){1,4}(?!\s?\d)")
+_ALOUD = re.compile(
+    rf"(?<![\w.])(?:one|1)\b(?:(?:,|\.\.\.|…)?\s+(?:and\s+)?(?:{'|'.join(SMALL)}|\d{{1,2}})\b){{1,18}}", re.IGNORECASE
+)
 _CJK = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _CJK_UNITS = {"十": 10, "百": 100, "千": 1_000}
 _CJK_NUMBER = re.compile(
@@ -110,7 +119,10 @@ def single_number(text: str) -> float | None:
         text = text.partition("=")[2]
     if match := _CJK_NUMBER.match(text.strip()):
         return _cjk_value(match[2]) * (-1.0 if match[1] else 1.0)
-    text = _DENIED.sub(" ", text)
+    if (word := text.casefold().strip(" .!")) in _COUNTS or _NO_THINGS.match(word):
+        return _COUNTS.get(word, 0.0)
+    text = _TIMES.sub("", _GROUPED.sub(lambda match: re.sub(r"\s", "", match[0]), _DENIED.sub(" ", text)))
+    text = _counted_aloud(text)
     if _RANGE.search(text):
         return None
     values = {_value(match) for match in _NUMBER.finditer(text)}
@@ -118,6 +130,22 @@ def single_number(text: str) -> float | None:
         return None
     value = values.pop()
     return value if value is not None and abs(value) <= LARGEST else None
+
+
+def _counted_aloud(text: str) -> str:
+    """`text` without "one, two, three", where it also says how many that are."""
+    if (run := _ALOUD.search(text)) is None:
+        return text
+    said = [
+        words_value(word) if word.isalpha() else int(word)
+        for word in re.findall(r"[a-z]+|\d+", run[0].casefold())
+        if word != "and"
+    ]
+    left = text[: run.start()] + " " + text[run.end() :]
+    if said[-1] in said[:-1]:  # "three, four... four beeps"
+        left = f"{said.pop()} {left}"
+    there = _NUMBER.search(left)
+    return left if said == list(range(1, len(said) + 1)) and there and _value(there) == len(said) else text
 
 
 def _plain(text: str) -> str:

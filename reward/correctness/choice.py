@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from reward.correctness.contrast import ruled_out, without_suppositions
 from reward.correctness.denial import DENIALS, RETRACTIONS
 from reward.correctness.unwrap import RECENT, canonical, clean, exact, folded, unwrap
+from reward.numbers import single_number
 
 _LETTER = re.compile(r"^[(\[]?([A-Za-z])[)\]]?\s*(?:选项)?$")
 _LABEL = re.compile(
@@ -28,7 +30,18 @@ _ARTICLE_BEFORE = re.compile(r"(?<![^\W_])(?:an?|the) $", re.IGNORECASE)
 _NEGATION = re.compile(r"\b(?:no|not|never|neither|nor|cannot|rather|than|unlike)\b|n'?t\b", re.IGNORECASE)
 _ALSO = re.compile(r"\b(?:could|can|may|might|also|too|possib\w+|plausib\w+|equally|fits?)\b", re.IGNORECASE)
 """An explanation in which another letter is possible, and none is ruled out, takes back its own."""
-_LETTER_FOLLOWS = re.compile(r"[\s/,&+]+[A-Z](?!\w)")
+_LETTER_FOLLOWS = re.compile(r"(?:[\s/,&+]+|\s+(?:and|or|nor|vs\.?)\s+)[A-Z](?!\w)")
+_BEFORE_LABEL = re.compile(
+    r"(?:^|[^\w\s]|(?-i:\b[A-Z])|[是为选]|\b(?:es|ist|est|è|это|ответ|options?|choices?|answers?|letters?|is|it's|that's|was|are|be|been|or|and|nor|not|but|as|to|for|with"
+    r"|of|on|in|than|then|so|thus|hence|therefore|only|picks?|chose|chosen?|choose|chooses|selects?|says?|said|means?"
+    r"|supports?|matches|match|fits?|suggests?|indicates?|favou?rs?|leaves?|points?|think|thinks|believe|guess|go|call"
+    r"|either|both|neither|\w+ing|\w+ed|\w+ly))\s*$",
+    re.IGNORECASE,
+)
+"""What may stand before a letter that names a choice; "vitamin B" and "plan B" name none."""
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_ORDINAL = re.compile(rf"^(?:the\s+)?({'|'.join(_ORDINALS)})\s+(?:option|choice|answer)$", re.IGNORECASE)
+_ORDINAL_WORD = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b", re.IGNORECASE)
 _BESIDE = 24
 """Characters beside a mention that are looked at."""
 _NO_CHOICE = -1
@@ -65,7 +78,7 @@ _ABOUT = re.compile(
     r"|an?|too|again|alone|instead|rather|choice|option|answer|sound|noise|bark|call|cry|voice|song|solo|note|tone|part"
     r"|speaker|singer|player|person|animal|instrument|emotion|mood|feeling|melody|chord|riff"
     r"|performance|track|recording|clip|event|scene"
-    r"|section|music|first|second|last|only|clearly|came|come|went|made|heard|began|rang|sang|ran)",
+    r"|one|section|music|first|second|last|only|clearly|came|come|went|made|heard|began|rang|sang|ran)",
     re.IGNORECASE,
 )
 """What may follow a choice and leave it what it is; dog food is none."""
@@ -95,9 +108,18 @@ def chosen_index(answer: str, choices: Sequence[str]) -> int | None:
     if (side := _LEADING_SIDE.match(text)) and (named := _whole(side[1], choices)) is not None:
         taken_back = {word for word in re.findall(r"[a-z]+", side[2].lower()) if word in _SIDES}
         return None if taken_back or RETRACTIONS.search(side[2]) else named
+    if contrast := ruled_out(text, choices, lambda names: _named(names, choices)):
+        out, left = contrast
+        named = chosen_index(left, choices)
+        return None if named in out else named
     if (reason := _REASON.match(text)) and not RETRACTIONS.search(reason[2]):
         named = chosen_index(reason[1], choices)
         return named if _mentioned(reason[2], choices)[0] <= {named} else None
+    if (ordinal := _ORDINAL.match(text)) and not any(map(_ORDINAL_WORD.search, choices)):
+        return _by_letter("ABCDEF"[_ORDINALS.index(ordinal[1].lower())], choices)
+    if (value := single_number(text)) is not None and (numbers := _numbers(tuple(choices))):
+        index = numbers.index(value) if value in numbers else None
+        return index if _letters(text, choices) <= {index} else None
     return _affirmed(text, choices)
 
 
@@ -105,6 +127,11 @@ def _label_and_rest(named: int | None, rest: str, choices: Sequence[str]) -> int
     """A letter and an explanation, which may repeat the choice, but not name another or take the letter back."""
     if named is None or RETRACTIONS.search(rest):
         return None
+    rest = without_suppositions(rest, choices)
+    if contrast := ruled_out(rest, choices, lambda names: _named(names, choices)):
+        out, rest = contrast
+        if named in out:
+            return None
     whole = _whole(rest, choices)
     if whole is not None:
         return named if whole == named else None
@@ -116,6 +143,19 @@ def _label_and_rest(named: int | None, rest: str, choices: Sequence[str]) -> int
     if DENIALS.search(left):
         return named if said == {named} or not said else None
     return named if said | others <= {named} else None
+
+
+def _named(names: str, choices: Sequence[str]) -> set[int]:
+    """The choices of a list of names, by text or letter."""
+    said, left = _mentioned(names, choices)
+    return said | _letters(left, choices)
+
+
+@lru_cache(maxsize=RECENT)
+def _numbers(choices: tuple[str, ...]) -> list[float]:
+    """The values of choices that all are different numbers, else none."""
+    values = [value for choice in choices if (value := single_number(choice)) is not None]
+    return values if len(set(values)) == len(choices) else []
 
 
 def _affirmed(text: str, choices: Sequence[str]) -> int | None:
@@ -163,11 +203,11 @@ def _letters(text: str, choices: Sequence[str]) -> set[int]:
     for match in _IN_SENTENCE.finditer(text):
         sure = match["open"] and match["close"]
         last = not text[match.end() : match.end() + _BESIDE].strip(" .)")
+        before = text[max(0, match.start() - _BESIDE) : match.start()]
+        if not sure and not _BEFORE_LABEL.search(before):
+            continue
         if match["letter"] in "AI" and not (
-            sure
-            or _SAYS_LABEL.search(text[max(0, match.start() - _BESIDE) : match.start()])
-            or last
-            or _LETTER_FOLLOWS.match(text, match.end())
+            sure or _SAYS_LABEL.search(before) or last or _LETTER_FOLLOWS.match(text, match.end())
         ):
             continue
         found.add(_NO_CHOICE if (index := _by_letter(match["letter"], choices)) is None else index)
@@ -184,11 +224,18 @@ def _mentioned(text: str, choices: Sequence[str]) -> tuple[set[int], str]:
         letter = len(wanted) == 1 and wanted.isalpha()
         flags = re.IGNORECASE if case and not letter else 0
         pattern = re.compile(rf"(?<!\w){re.escape(choice.strip() if letter else wanted)}(?!\w)", flags)
+        if not wanted:
+            continue
         for match in pattern.finditer(text):
             if _by_itself(text, match, letter=letter):
                 found.add(_whole(choice, choices) or 0)
-        text = pattern.sub(lambda match: " " * len(match[0]), text) if wanted else text
+        text = _without(text, pattern, letter=letter)
     return found, text
+
+
+def _without(text: str, pattern: re.Pattern[str], *, letter: bool) -> str:
+    """Blanks for a choice; one in a compound stays a word: the bird of "bird dog" makes it another dog."""
+    return pattern.sub(lambda match: (" " if _by_itself(text, match, letter=letter) else "x") * len(match[0]), text)
 
 
 def _by_itself(text: str, match: re.Match[str], *, letter: bool) -> bool:

@@ -21,11 +21,14 @@ DENIALS = re.compile(
     re.IGNORECASE,
 )
 """An answer that names one thing and holds one of these outside it may mean the contrary: it names nothing."""
-QUESTION = re.compile(
-    r"^(?:is|was|are|were|could|can|do|does|did|would|should|might|may|maybe|perhaps|what|which|who|how)\b.*\?\W*$",
-    re.IGNORECASE | re.DOTALL,
-)
+QUESTION = re.compile(r"\?[\s\"'*_`)\]]*$")
 """An answer that asks back answers nothing."""
+GUESS = re.compile(
+    r"^[^.,;:!?(-]{0,60}?\b(?:maybe|perhaps|possibly|(?:might|may|could)(?: (?:well|also|possibly|just))? be"
+    r"|not sure|unsure|uncertain)\b|\b(?:maybe|perhaps|possibly|not sure)\W*$",
+    re.IGNORECASE,
+)
+"""Neither does one that only holds something possible; what comes after a first clause explains it."""
 RETRACTIONS = re.compile(
     r"^\W*no\b|\bno,|\b(?:actually|wait|sorry|correction|scratch|wrong|incorrect|instead|second thoughts?|or|hmm"
     r"|oops|ruled? out|mistake|change|changed|i meant?|rather|false|untrue"

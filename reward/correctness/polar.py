@@ -9,6 +9,18 @@ POSITIVE_NEGATIVE = (("yes", "no"), ("true", "false"), ("valid", "invalid"), ("c
 _YES_NO = ("yes", "no")
 _SAME = {"true": "yes", "false": "no", "yeah": "yes", "yep": "yes", "nope": "no", "nah": "no"}
 _OPPOSITE = {word: other for pair in POSITIVE_NEGATIVE for word, other in (pair, pair[::-1])}
+_ALONE = {
+    word: side
+    for side, words in (
+        ("yes", "y|absolutely|definitely|certainly|indeed|sure|of course|correct|right|i think so|i believe so"),
+        ("yes", "sí|si|oui|ja|да|sim|是|是的|对|对的|はい|네"),
+        ("no", "n|never|no way|not really|not at all|absolutely not|definitely not|certainly not|of course not"),
+        ("no", "i don't think so|i do not think so|i doubt it|non|nein|нет|não|不是|不|否|不对|没有|いいえ|아니요"),
+    )
+    for word in words.split("|")
+}
+"""What says yes or no where nothing else is said."""
+_NO_DOUBT = re.compile(r"^(?:there is )?no doubt\b[\s,:;]*(?:about it\b[\s,:;]*)?|[\s,;]*\bno doubt\W*$", re.IGNORECASE)
 _NEGATIONS = frozenset({"not", "never", "neither", "nor", "hardly", "cannot", "non", "far", "anything"})
 """With "far from" and "anything but"."""
 _NEGATION_REACH = 3
@@ -51,9 +63,12 @@ def polar_answer(text: str, expected: str) -> str | None:
     wanted = _side(expected.casefold().strip())
     if wanted is None:
         return None
+    text = _NO_DOUBT.sub("", text)
     words = _WORD.findall(text.casefold().replace("’", "'"))[:_MANY]
     if words[2:] and words[-1] == "?":
         return None
+    if wanted in _YES_NO and (alone := _ALONE.get(text.casefold().replace("’", "'").strip(" .!,。！"))):
+        return alone
     taken = [_side_at(words, position) for position in range(len(words))]
     if words and words[0] not in _YES_NO and _TAKEN_BACK.search(text.replace("’", "'")):
         return None

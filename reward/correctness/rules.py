@@ -8,10 +8,10 @@ from typing import Protocol
 from earwitness.errors import InfrastructureError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.correctness.choice import chosen_index
-from reward.correctness.denial import QUESTION
+from reward.correctness.denial import GUESS, QUESTION
 from reward.correctness.expressions import same_expression
 from reward.correctness.polar import polar_answer
-from reward.correctness.unwrap import canonical, clean, unwrap
+from reward.correctness.unwrap import canonical, clean, same_text, unwrap
 from reward.numbers import same_number, single_number
 
 
@@ -36,7 +36,7 @@ def verify_answer(prompt: trajectory_pb2.Prompt, answer: str | None, judge: Judg
     Raises ValueError if the prompt has no verifier: that is a mistake of the caller, not a wrong answer. Raises
     InfrastructureError if a verifier of its own process or a judge gave no verdict: that is no wrong answer either.
     """
-    if answer is None or (QUESTION.match(clean(answer)) and not _is_of_prompt(prompt, answer)):
+    if answer is None or (_is_open(clean(answer)) and not _is_of_prompt(prompt, answer)):
         return Verified(False, clean(answer or ""))
     if prompt.verifier == trajectory_pb2.VERIFIER_CHOICE:
         index = chosen_index(answer, prompt.choices)
@@ -47,7 +47,7 @@ def verify_answer(prompt: trajectory_pb2.Prompt, answer: str | None, judge: Judg
     bare, understood = unwrap(answer), read_answer(prompt, answer)
     match prompt.verifier:
         case trajectory_pb2.VERIFIER_TEXT:
-            return Verified(bool(understood) and understood == canonical(prompt.answer), understood)
+            return Verified(bool(understood) and same_text(prompt.answer, understood), understood)
         case trajectory_pb2.VERIFIER_NUMBER:
             return Verified(same_number(prompt.answer, bare), understood)
         case trajectory_pb2.VERIFIER_POLAR:
@@ -59,8 +59,13 @@ def verify_answer(prompt: trajectory_pb2.Prompt, answer: str | None, judge: Judg
             return Verified(_judged(prompt, bare, judge), understood)
 
 
+def _is_open(answer: str) -> bool:
+    """Whether it leaves open what it means."""
+    return bool(QUESTION.search(answer) or GUESS.search(answer))
+
+
 def _is_of_prompt(prompt: trajectory_pb2.Prompt, answer: str) -> bool:
-    """Whether an answer that asks something is one of those the prompt knows: "What did he say?" """
+    """Whether an open answer is one of those the prompt knows: "What did he say?" """
     return clean(answer) in map(clean, (prompt.answer, *prompt.choices))
 
 

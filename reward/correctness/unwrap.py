@@ -31,8 +31,12 @@ _LEADS = (
     re.compile(
         r"^(?:所以|因此)?,?(?:我的|正确|最终)?(?:答案|选项|选择|我选|选)(?:应该|应)?[是为]?\s*:?\s*(.+)$", re.DOTALL
     ),
+    re.compile(r"^(?:这|那|它)?(?:应该|应当|就)是\s*(.+)$", re.DOTALL),
 )
 _ARTICLE = re.compile(r"^(?:the|a|an) (?!(?:minor|major|flat|sharp)\b)", re.IGNORECASE)
+_WORDS = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_MORE_THAN_WORDS = re.compile(r"[^\w\s,.;:!'\"-]|\d|_")
+"""What is not only words and the punctuation of a sentence: "3.5 m" is not "35 m"."""
 _SPACES = re.compile(r"\s+")
 _MAX_WRAPPERS = 12
 RECENT = 256
@@ -71,6 +75,15 @@ def folded(text: str) -> str:
 def canonical(text: str) -> str:
     """As `folded`, without a leading article ("a violin"; but "A minor" is a key)."""
     return _ARTICLE.sub("", folded(text))
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two texts are the same, where several words stand in each without the punctuation between them."""
+    one, other = canonical(one), canonical(other)
+    if one == other:
+        return True
+    words, others = _WORDS.findall(one), _WORDS.findall(other)
+    return len(words) > 1 and words == others and not _MORE_THAN_WORDS.search(one + other)
 
 
 def _edges(text: str) -> str:

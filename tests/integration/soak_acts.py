@@ -37,6 +37,7 @@ class Acts:
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self.note("seed", seed=self.seed)
 
     def note(self, act: str, **what: Any) -> None:
