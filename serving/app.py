@@ -25,9 +25,10 @@ from serving.errors import RefusedError, refusal
 from serving.figures import ANSWERS
 from serving.guard import Guard
 from serving.realtime.endpoint import Wire, converse
-from serving.realtime.session import Session
+from serving.realtime.session import Session, Staff
 from serving.room.pages import routes
 from serving.settings import Settings
+from serving.speech.voice import Speech
 from serving.talk import Talker
 
 
@@ -38,6 +39,7 @@ class Server:
         self.settings = settings
         self.talker: Talker | None = None
         self.verifier = Verifier()
+        self.speech = Speech()
         self._log = log
         self._began = time.time()
 
@@ -73,7 +75,8 @@ class Server:
             await socket.send_denial_response(refused.response())
             return
         wire = Wire(socket)
-        await converse(socket, Session(self.settings.name, self.ready, self.verifier, wire.emit), wire)
+        staff = Staff(self.settings.name, self.ready, self.verifier, self.speech)
+        await converse(socket, Session(staff, wire.emit), wire)
 
     async def _listen(self, request: Request) -> Response:
         """What is measured of a clip, for a page to draw."""

@@ -20,6 +20,7 @@ FIRST_SECONDS = Histogram(
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 CLAIMS = Counter("ew_serve_claims", "Claims that were checked, by verdict", ["verdict"])
+UNDERRUNS = Counter("ew_serve_underruns", "Gaps in answers that were spoken: sound came after all before was played")
 TOKENS = Counter("ew_serve_tokens", "Tokens of prompts, reasoning and answers", ["of"])
 
 

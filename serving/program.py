@@ -112,6 +112,7 @@ async def keep(server: Server, address: str, console: Console) -> None:
 async def load(server: Server) -> None:
     """Imports vLLM beside the event loop, and starts it."""
     await server.verifier.warm()
+    await server.speech.load()
     module = await asyncio.to_thread(importlib.import_module, "serving.engine")
     server.talker = await module.EngineTalker.start(server.settings)
 

@@ -9,6 +9,8 @@ from pydantic import Field, TypeAdapter
 from serving.chat.request import MAX_TEXT, MAX_TOKENS, Part
 from serving.realtime.formats import Format, Pcm
 
+Modalities = tuple[Literal["text", "audio"]]
+"""`audio`: the answer is spoken, and its words come as a transcript."""
 Most = Annotated[int, Field(ge=1, le=MAX_TOKENS)] | Literal["inf"]
 
 
@@ -22,10 +24,20 @@ class AudioInput(Part):
     noise_reduction: None = None
 
 
+class AudioOutput(Part):
+    """How sound goes."""
+
+    format: Format = Pcm(type="audio/pcm")
+    voice: str | None = Field(default=None, max_length=64)
+    """The server has one; None: that."""
+    speed: Literal[1] = 1
+
+
 class Audio(Part):
-    """Sound in; there is none out."""
+    """Sound, in and out."""
 
     input: AudioInput = AudioInput()
+    output: AudioOutput = AudioOutput()
 
 
 class SessionConfig(Part):
@@ -36,7 +48,7 @@ class SessionConfig(Part):
     audio: Audio = Audio()
     instructions: str = Field(default="", max_length=MAX_TEXT)
     """The question, where a turn brings no words of its own."""
-    output_modalities: tuple[Literal["text"]] = ("text",)
+    output_modalities: Modalities = ("text",)
     max_output_tokens: Most = "inf"
     verify: bool = False
     """Check the claims of the reasoning against the clip."""
@@ -107,8 +119,24 @@ class ResponseConfig(Part):
 
     instructions: str | None = Field(default=None, max_length=MAX_TEXT)
     max_output_tokens: Most | None = None
-    output_modalities: tuple[Literal["text"]] = ("text",)
+    output_modalities: Modalities | None = None
     metadata: dict[str, str] | None = None
+
+
+class Truncate(Event):
+    """An answer was heard so far and no further."""
+
+    type: Literal["conversation.item.truncate"]
+    item_id: str = Field(max_length=64)
+    content_index: Literal[0]
+    audio_end_ms: int = Field(ge=0)
+
+
+class Retrieve(Event):
+    """Tell an item of the conversation, as it is held."""
+
+    type: Literal["conversation.item.retrieve"]
+    item_id: str = Field(max_length=64)
 
 
 class Create(Event):
@@ -126,6 +154,7 @@ class Cancel(Event):
 
 
 ClientEvent = Annotated[
-    SessionUpdate | Append | Commit | Clear | CreateItem | Create | Cancel, Field(discriminator="type")
+    SessionUpdate | Append | Commit | Clear | CreateItem | Truncate | Retrieve | Create | Cancel,
+    Field(discriminator="type"),
 ]
 CLIENT_EVENT: TypeAdapter[ClientEvent] = TypeAdapter(ClientEvent)

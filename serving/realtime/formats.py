@@ -48,22 +48,40 @@ def most_bytes(of: Pcm | G711) -> int:
     return int(MAX_SECONDS * of.rate) * of.width
 
 
-def clip_of_stream(data: bytes, of: Pcm | G711) -> Clip:
-    """What was committed: as the model hears it, and as a file for what measures."""
-    samples: NDArray[np.float32]
+def decoded(data: bytes, of: Pcm | G711) -> NDArray[np.float32]:
+    """Sound from the wire, `[samples]` at its own rate, full scale at 1."""
     match of:
         case Pcm():
-            samples = np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32_768)
+            return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32_768)
         case G711(type="audio/pcmu"):
-            samples = MU_LAW[np.frombuffer(data, np.uint8)]
+            return MU_LAW[np.frombuffer(data, np.uint8)]
         case _:
-            samples = A_LAW[np.frombuffer(data, np.uint8)]
+            return A_LAW[np.frombuffer(data, np.uint8)]
+
+
+def clip_of_stream(data: bytes, of: Pcm | G711) -> Clip:
+    """What was committed: as the model hears it, and as a file for what measures."""
+    samples = decoded(data, of)
     heard = samples
     if of.rate != SAMPLE_RATE:
         heard = soxr.resample(samples, of.rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
     file = io.BytesIO()
     soundfile.write(file, samples, of.rate, format="WAV", subtype="FLOAT")
     return Clip(file.getvalue(), heard)
+
+
+def encoded(samples: NDArray[np.float32], of: Pcm | G711) -> bytes:
+    """Sound for the wire, each sample at its nearest value."""
+    match of:
+        case Pcm():
+            return np.clip(np.round(samples * 32_768), -32_768, 32_767).astype("<i2").tobytes()
+        case G711(type="audio/pcmu"):
+            table = MU_LAW
+        case _:
+            table = A_LAW
+    order = np.argsort(table)
+    between = (table[order][1:] + table[order][:-1]) / 2
+    return order[np.searchsorted(between, samples)].astype(np.uint8).tobytes()
 
 
 def _mu_law() -> NDArray[np.float32]:

@@ -12,6 +12,8 @@ import uuid
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.websockets import WebSocketDisconnect
@@ -23,31 +25,55 @@ from serving.claims.verifier import Heard, Verifier
 from serving.clips import Clip
 from serving.errors import RefusedError
 from serving.figures import counted
-from serving.realtime.events import Append, Cancel, Clear, ClientEvent, Commit, Create, CreateItem, SessionUpdate
+from serving.realtime.events import (
+    Append,
+    Cancel,
+    Clear,
+    ClientEvent,
+    Commit,
+    Create,
+    CreateItem,
+    Retrieve,
+    SessionUpdate,
+    Truncate,
+)
 from serving.realtime.events import SessionConfig as Config
 from serving.realtime.formats import clip_of_stream, most_bytes
+from serving.realtime.history import History
 from serving.realtime.response import Emit, Response
+from serving.realtime.speaker import Speaker
 from serving.settings import ANSWER_SECONDS
+from serving.speech.voice import Speech
 from serving.talk import Question, Talker, Tokens
 
 MAX_WORDS = 16
 """Items of words that wait for a response."""
 
 
-class Session:
-    """One client's. `talker` says who answers, or raises why nobody does."""
+@dataclass(frozen=True)
+class Staff:
+    """Who does what for the sessions of a server."""
 
-    def __init__(self, model: str, talker: Callable[[], Talker], verifier: Verifier, emit: Emit) -> None:
+    model: str
+    """What the model is called."""
+    talker: Callable[[], Talker]
+    """Who answers; raises why nobody does."""
+    verifier: Verifier
+    speech: Speech
+
+
+class Session:
+    """One client's."""
+
+    def __init__(self, staff: Staff, emit: Emit) -> None:
         self.id = new_id("sess")
-        self._model = model
-        self._talker = talker
-        self._verifier = verifier
+        self._staff = staff
         self._emit = emit
+        self._history = History()
         self._config = Config()
         self._buffer = bytearray()
         self._clip: Clip | None = None
         self._words: list[str] = []
-        self._last_item: str | None = None
         self._response: Response | None = None
         self._saying: asyncio.Task[None] | None = None
         self._responding: asyncio.Task[None] | None = None
@@ -76,6 +102,11 @@ class Session:
                 await self._add_item(item.model_dump(exclude_none=True), item.id)
             case Create():
                 await self._create(event)
+            case Truncate(item_id=item_id, audio_end_ms=heard):
+                self._history.cut(item_id, heard)
+                await self._emit("conversation.item.truncated", item_id=item_id, content_index=0, audio_end_ms=heard)
+            case Retrieve(item_id=item_id):
+                await self._emit("conversation.item.retrieved", item=self._history.item(item_id))
             case Cancel(response_id=wanted):
                 await self._cancel(wanted)
 
@@ -87,14 +118,22 @@ class Session:
                 await asyncio.gather(task, return_exceptions=True)
 
     def _update(self, changes: Config) -> None:
-        if changes.model not in (None, self._model):
-            raise InputError("session.model", f"there is no {changes.model!r}", repr(self._model))
+        if changes.model not in (None, self._staff.model):
+            raise InputError("session.model", f"there is no {changes.model!r}", repr(self._staff.model))
         merged = _merged(self._config, changes)
+        if "audio" in merged.output_modalities:
+            self._voice(merged)
         if merged.audio.input.format != self._config.audio.input.format and self._buffer:
             raise InputError(
                 "session.audio.input.format", "changes while there is sound in the buffer", "a clear before"
             )
         self._config = merged
+
+    def _voice(self, config: Config) -> None:
+        """Raises InputError if nobody here speaks so."""
+        name, wanted = self._staff.speech.voice.name, config.audio.output.voice
+        if wanted not in (None, name):
+            raise InputError("session.audio.output.voice", f"there is no {wanted!r}", repr(name))
 
     async def _append(self, audio: str) -> None:
         of = self._config.audio.input.format
@@ -115,14 +154,14 @@ class Session:
             )
         self._clip = await asyncio.to_thread(clip_of_stream, data, of)
         self._buffer.clear()
-        before, item_id = self._last_item, new_id("item")
-        await self._emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=before)
+        item_id = new_id("item")
+        await self._emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=self._history.last)
         content = [{"type": "input_audio", "transcript": None}]
         await self._add_item({"type": "message", "role": "user", "content": content}, item_id)
 
     async def _add_item(self, item: dict[str, Any], item_id: str | None) -> None:
         item |= {"id": item_id or new_id("item"), "object": "realtime.item", "status": "completed"}
-        before, self._last_item = self._last_item, item["id"]
+        before = self._history.add(item)
         for word in ("added", "done"):
             await self._emit(f"conversation.item.{word}", item=item, previous_item_id=before)
 
@@ -138,12 +177,16 @@ class Session:
         samples = self._clip.samples if self._clip else None
         question = Question(text, samples, self._config.temperature, longest=0 if most == "inf" else most)
         tokens = Tokens()
-        pieces = counted(self._talker().answer(question, tokens), tokens)
+        speaker = None
+        if "audio" in (asked.output_modalities or self._config.output_modalities):
+            self._voice(self._config)
+            speaker = partial(Speaker, self._staff.speech, self._config.audio.output.format)
+        pieces = counted(self._staff.talker().answer(question, tokens), tokens)
         self._words.clear()
         events: AsyncGenerator[Event, None] = pieces
         if self._config.verify and self._clip is not None:
-            events = verified(pieces, Heard(self._verifier, self._clip.data, text))
-        self._response = Response(self._emit, new_id, tokens)
+            events = verified(pieces, Heard(self._staff.verifier, self._clip.data, text))
+        self._response = Response(self._emit, new_id, tokens, self._history, speaker)
         self._saying = asyncio.create_task(self._response.say(events))
         self._responding = asyncio.create_task(self._respond(self._response, self._saying))
 
@@ -155,7 +198,7 @@ class Session:
                 saying.cancel()
                 await response.failed(TimeoutError())
             elif saying.cancelled():
-                await response.cancelled()
+                await response.cancelled("client_cancelled")
             elif error := saying.exception():
                 await response.failed(error)
             else:
@@ -170,7 +213,7 @@ class Session:
         await asyncio.wait({self._responding})
 
     def _described(self) -> dict[str, Any]:
-        return self._config.model_dump() | {"id": self.id, "object": "realtime.session", "model": self._model}
+        return self._config.model_dump() | {"id": self.id, "object": "realtime.session", "model": self._staff.model}
 
 
 def new_id(kind: str) -> str:

@@ -17,6 +17,7 @@ from earwitness.log import get_logger
 from earwitness.probe.sound import tone
 from serving.app import Server
 from serving.settings import Settings
+from serving.speech.voice import Speech
 from serving.talk import Question, Tokens
 from serving.thinking import Said, Thinking
 
@@ -60,10 +61,26 @@ class Parrot:
         """Nothing to end."""
 
 
-def server(talker: Any = None, **settings: Any) -> Server:
+class Hum:
+    """A voice that hums: a tone of 300 Hz, a twentieth of a second for each letter."""
+
+    name, rate = "hum", 16_000
+    letter_seconds = 0.05
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def __call__(self, clause: str) -> np.ndarray:
+        """The clause as sound."""
+        self.said.append(clause)
+        return (0.1 * tone(self.letter_seconds * len(clause), 300.0)).astype(np.float32)
+
+
+def server(talker: Any = None, voice: Any = None, **settings: Any) -> Server:
     """A server of the shipped listener's name and length."""
     made = Server(Settings(LISTENER, **settings), get_logger("serve"))
     made.talker = talker or Parrot()
+    made.speech = Speech(lambda: voice)
     return made
 
 

@@ -1,0 +1,1 @@
+"""Speech out: an answer as sound, clause by clause."""
