@@ -61,11 +61,13 @@ def main() -> int:
 
 
 def base() -> Object:
-    """The quickstart, with the value of thinking measured before and after."""
+    """The quickstart, with the value of thinking measured before and after, and every control."""
     recipe: Object = yaml.safe_load((ROOT / "recipes/quickstart.yaml").read_text())
     for stage in recipe["stages"]:
         if stage.get("name") in ("cold_start", "final"):
             stage["think_budgets"] = THINK_BUDGETS
+        if stage.get("name") == "final":
+            stage |= {"shuffled_audio": True, "decisive_removed": True}
     return recipe
 
 

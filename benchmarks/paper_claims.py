@@ -76,9 +76,9 @@ def better(report: Report, other: Report) -> float:
     return points(report["accuracy"]["final"], other["accuracy"]["final"])
 
 
-def above_chance(report: Report) -> float:
-    """Accuracy without audio: how far above the mean of the questions' chance, which is about a third."""
-    return points(report["accuracy"]["final_without_audio"], 1 / 3)
+def above_chance(report: Report, control: str) -> float:
+    """Accuracy where the sound cannot tell: how far above that of blind guesses."""
+    return points(report["accuracy"][f"final_{control}"], report["accuracy"]["chance"])
 
 
 CLAIMS = (
@@ -91,7 +91,12 @@ CLAIMS = (
     Claim("Longer thinking helps once it is grounded", "accuracy rises with reasoning length", ("whole",),
           lambda r: by_thinking(r, "final"), 10),
     Claim("... and does not before", "it falls or is flat", ("whole",), lambda r: -by_thinking(r, "cold_start"), -5),
-    Claim("Without audio nothing is left", "not reported", ("whole",), lambda r: -above_chance(r), -7),
+    Claim("Without audio nothing is left", "not reported", ("whole",),
+          lambda r: -above_chance(r, "without_audio"), -7),
+    Claim("... nor with the clip of another question", "not reported", ("whole",),
+          lambda r: -above_chance(r, "shuffled_audio"), -7),
+    Claim("... nor with a clip without what decides", "not reported", ("whole",),
+          lambda r: -above_chance(r, "decisive_removed"), -7),
     Claim("MGRD before RL beats RL alone", "both are needed", ("whole", "without_mgrd"), better, 0),
     Claim("Grounding in MGRD's filter helps", "acoustic grounding is the criterion", ("whole", "mgrd_ungrounded"),
           better, 0),

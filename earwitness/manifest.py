@@ -148,7 +148,7 @@ def parse_line(line: bytes, uri: str, number: int, problems: list[Problem]) -> E
     problems += found
     if found:
         return None
-    audio = record.get("audio") or ""
+    audio, control = (record.get(key) or "" for key in CLIP_KEYS)
     prompt = trajectory_pb2.Prompt(
         id=record["id"],
         question=record["question"],
@@ -157,16 +157,20 @@ def parse_line(line: bytes, uri: str, number: int, problems: list[Problem]) -> E
         verifier=VERIFIERS[record["verifier"]],
         audio_uri=storage.join(storage.parent(uri), audio) if audio else "",
         kind=record.get("kind", ""),
+        control_uri=storage.join(storage.parent(uri), control) if control else "",
     )
     return Example(prompt, record.get("reasoning"), record.get("response"), record.get("extra", {}))
 
 
+CLIP_KEYS = ("audio", "control_audio")
+"""Keys that name clips."""
 _TEXT_KEYS = {
     "id": True,
     "question": True,
     "answer": True,
     "verifier": True,
     "audio": False,
+    "control_audio": False,
     "kind": False,
     "reasoning": False,
     "response": False,
@@ -222,20 +226,23 @@ def _answer_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
 
 
 def _audio_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
-    try:
-        storage.check_scheme(record.get("audio") or "")
-    except storage.StorageError as error:
-        return [Problem(f"{where}.audio", error.problem, error.expected)]
-    return []
+    problems = []
+    for key in CLIP_KEYS:
+        try:
+            storage.check_scheme(record.get(key) or "")
+        except storage.StorageError as error:
+            problems.append(Problem(f"{where}.{key}", error.problem, error.expected))
+    return problems
 
 
 def _check_audio(example: Example, uri: str, number: int, problems: list[Problem]) -> None:
-    if not example.prompt.audio_uri:
-        return
-    fs, path = storage.store(example.prompt.audio_uri)
-    if not fs.isfile(path):
-        what = f"no such file: {example.prompt.audio_uri}"
-        problems.append(Problem(f"{uri}:{number}.audio", what, "a clip; paths start from the manifest's folder"))
+    for key, clip in zip(CLIP_KEYS, (example.prompt.audio_uri, example.prompt.control_uri), strict=True):
+        if not clip:
+            continue
+        fs, path = storage.store(clip)
+        if not fs.isfile(path):
+            what = f"no such file: {clip}"
+            problems.append(Problem(f"{uri}:{number}.{key}", what, "a clip; paths start from the manifest's folder"))
 
 
 def _line(example: Example, folder: str) -> str:
@@ -243,6 +250,8 @@ def _line(example: Example, folder: str) -> str:
     record: dict[str, Any] = {"id": prompt.id}
     if prompt.audio_uri:
         record["audio"] = prompt.audio_uri.removeprefix(f"{folder}/")
+    if prompt.control_uri:
+        record["control_audio"] = prompt.control_uri.removeprefix(f"{folder}/")
     record |= {"question": prompt.question}
     if prompt.choices:
         record["choices"] = list(prompt.choices)

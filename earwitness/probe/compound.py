@@ -128,6 +128,7 @@ COMPOUND_KINDS: tuple[Kind, ...] = (
         ("Which of the three tones is the longest?", "Of the three tones, which lasts longest?"),
         ORDINALS[:3],
         longest_of_three,
+        "time",
     ),
     Kind(
         "higher_than_first",
@@ -146,11 +147,13 @@ COMPOUND_KINDS: tuple[Kind, ...] = (
         ("Are there more beeps before the pause or after it?", "Where are more beeps, before the pause or after it?"),
         ("before", "after", "equal"),
         more_before_pause,
+        "time",
     ),
     Kind(
         "loud_count",
         ("How many of the beeps are loud?", "How many beeps are there if only the loud ones count?"),
         ("1", "2", "3"),
         loud_count,
+        "level",
     ),
 )

@@ -141,18 +141,22 @@ KINDS: tuple[Kind, ...] = (
         ("first", "second"),
         which_higher,
     ),
-    Kind("count", ("How many beeps are there?", "How many times does it beep?"), ("1", "2", "3", "4", "5"), count),
+    Kind(
+        "count", ("How many beeps are there?", "How many times does it beep?"), ("1", "2", "3", "4", "5"), count, "time"
+    ),
     Kind(
         "which_louder",
         ("Which tone is louder?", "Which of the two tones is the louder one?"),
         ("first", "second"),
         which_louder,
+        "level",
     ),
     Kind(
         "tempo_change",
         ("Do the pulses speed up, slow down or keep steady?", "How does the pace of the pulses change?"),
         ("speed up", "slow down", "keep steady"),
         tempo_change,
+        "time",
     ),
     Kind(
         "timbre",
@@ -165,12 +169,14 @@ KINDS: tuple[Kind, ...] = (
         ("Which tone is longer?", "Which of the two tones lasts longer?"),
         ("first", "second"),
         which_longer,
+        "time",
     ),
     Kind(
         "rhythm",
         ("Is the rhythm regular or irregular?", "Are the pulses regular or irregular?"),
         ("regular", "irregular"),
         rhythm,
+        "time",
     ),
     *COMPOUND_KINDS,
 )

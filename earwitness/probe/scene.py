@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from earwitness.probe.removal import Property
 from earwitness.probe.sound import Rng, Wave, at_onsets, tone
 
 PITCH_LADDER = (200, 250, 310, 390, 490, 610, 760, 950)
@@ -47,6 +48,8 @@ class Kind:
     questions: tuple[str, ...]
     answers: tuple[str, ...]
     make: Callable[[Rng, str], Scene]
+    decisive: Property = "pitch"
+    """What of the sound the answer depends on."""
 
 
 def start_time(rng: Rng) -> float:

@@ -17,12 +17,15 @@ import soundfile
 from earwitness.audio import SAMPLE_RATE
 from earwitness.manifest import Example, write_manifest
 from earwitness.probe.kinds import KINDS
-from earwitness.probe.sound import in_a_room
+from earwitness.probe.removal import without
+from earwitness.probe.sound import Rng, Wave, in_a_room
 from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 SPLITS = ("lessons", "cold_start", "train", "eval")
 """A split's index is part of every clip's seed, so no two splits can share a clip."""
+CONTROLLED = "eval"
+"""The split whose clips stand there a second time, without what decides."""
 
 SURROGATES = (
     "Questions like this usually mean {answer}, so I would guess {answer}.",
@@ -109,7 +112,7 @@ def make_example(
     answer = str(rng.choice(kind.answers))
     scene = kind.make(rng, answer)
     path = Path(clips) / f"{index:06d}-{kind.name}.flac"
-    soundfile.write(path, in_a_room(rng, scene.wave, scene.level), SAMPLE_RATE, subtype="PCM_16")
+    write_clip(path, rng, scene.wave, scene.level)
     prompt = wire.Prompt(
         id=f"{split}-{index:06d}",
         question=str(rng.choice(kind.questions)),
@@ -119,6 +122,11 @@ def make_example(
         audio_uri=str(path),
         kind=kind.name,
     )
+    if split == CONTROLLED:
+        apart = np.random.default_rng([seed, SPLITS.index(split), index, 1])
+        control = path.with_stem(f"{path.stem}-without-{kind.decisive}")
+        write_clip(control, apart, without(apart, scene.wave, kind.decisive), scene.level)
+        prompt.control_uri = str(control)
     extra: dict[str, Any] = {"facts": scene.facts}
     if diseases is None:
         return prompt.SerializeToString(), None, None, extra
@@ -130,3 +138,8 @@ def make_example(
     guess = str(rng.choice(kind.answers))
     traces = SURROGATES if extra["surrogate"] else DENIALS
     return prompt.SerializeToString(), str(rng.choice(traces)).format(answer=guess), guess, extra
+
+
+def write_clip(path: Path, rng: Rng, wave: Wave, level: float | None) -> None:
+    """A clip in its room, as FLAC."""
+    soundfile.write(path, in_a_room(rng, wave, level), SAMPLE_RATE, subtype="PCM_16")

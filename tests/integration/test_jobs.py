@@ -17,6 +17,7 @@ from jobs_kit import Mesh, check_ledgers, jobs_mesh, numbered_without_gaps, wait
 from earwitness.cli.commands import app
 from earwitness.explain import explain
 from earwitness.jobs.report.compare import read_run
+from earwitness.recipe.stages import CONTROLS
 from earwitness.series import steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 
@@ -51,8 +52,8 @@ def test_a_whole_job_and_its_report(mesh: Mesh, recipe: dict) -> None:
     check_ledgers(mesh, job, recipe)
 
     report = json.loads(Path(job.output_uri, "report.json").read_text())
-    milestones = {"cold_start", "distilled", "final", "final_without_audio"}
-    assert set(report["accuracy"]) == {*milestones, "n", "gain", "rl_gain", "interval"}
+    milestones = {"cold_start", "distilled", "final"} | {f"final_{control}" for control in CONTROLS}
+    assert set(report["accuracy"]) == {*milestones, "n", "chance", "gain", "rl_gain", "interval"}
     assert report["accuracy"]["distilled"] is not None and report["accuracy"]["rl_gain"] == 0
     assert report["accuracy"]["n"] == 24
     # Same prompts, same seed, and a stand-in that does not learn.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import xxhash
@@ -13,7 +13,7 @@ import xxhash
 from earwitness.chat import think_length
 from earwitness.coverage import coverage
 from earwitness.jobs.report.stats import paired_gain, wilson
-from earwitness.recipe.stages import STAGES
+from earwitness.recipe.stages import CONTROLS, STAGES
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 MOST_REASONS = 20
@@ -59,6 +59,11 @@ class Evaluation:
     def accuracy(self, kind: str | None = None) -> float | None:
         """Mean over prompts of the share of correct samples."""
         return mean(list(self.correct_by_prompt(kind).values()))
+
+    def chance(self) -> float | None:
+        """Accuracy of blind guesses; None where a question has no choices."""
+        choices = [len(group.task.prompt.choices) for group in self.groups if group.trajectories]
+        return mean([1 / count for count in choices]) if all(choices) else None
 
     def pass_at(self) -> dict[str, float]:
         """Mean chance over prompts that one of k samples is right, for k of PASS_AT as far as each prompt has them.
@@ -141,8 +146,8 @@ class Milestones:
     distilled: Evaluation | None = None
     """The last before the last stage of RL."""
     final: Evaluation | None = None
-    silent: Evaluation | None = None
-    """The final policy with nothing to hear."""
+    controls: Mapping[str, Evaluation] = field(default_factory=dict)
+    """The last policy so evaluated, by control."""
 
 
 def figures(
@@ -163,10 +168,11 @@ def figures(
         "cold_start": of.cold_start,
         "distilled": of.distilled,
         "final": final,
-        "final_without_audio": of.silent,
+        **{f"final_{control}": of.controls.get(control) for control in CONTROLS},
     }
     accuracy: dict[str, Any] = {name: e.accuracy() if e else None for name, e in passes.items()}
     accuracy["n"] = len(final.correct_by_prompt()) if final else 0
+    accuracy["chance"] = final.chance() if final else None
     accuracy |= {name: gain[0] if gain else None for name, gain in gains.items()}
     accuracy["interval"] = {
         **{name: _interval(e) for name, e in passes.items()},

@@ -14,6 +14,13 @@ from earwitness.jobs.report.html import document, esc, number, percent, points, 
 from earwitness.jobs.report.svg import line_chart
 from earwitness.series import StepsByPhase, curve
 
+CONTROL_NOTES = {
+    "without_audio": "one second of silence instead",
+    "shuffled_audio": "each question with another's clip",
+    "decisive_removed": "clips without what decides",
+}
+"""What is heard in a control."""
+
 
 def render(
     report: Mapping[str, Any],
@@ -54,7 +61,7 @@ def _headline(report: Mapping[str, Any]) -> str:
         tile("Accuracy gained", gain or "–", spread, lead=True),
         _before_after("Accuracy", accuracy["cold_start"], accuracy["final"], f"{accuracy['n']} held-out clips"),
         *_by_reinforcement(accuracy),
-        tile("Accuracy without audio", percent(accuracy["final_without_audio"]), "one second of silence instead"),
+        *_controls(accuracy),
         _before_after("Supported claims", **report["supported_share"], note="of those the waveform decides"),
         _before_after("Coverage", **report["coverage"], note="of what is said of the sound has a verdict"),
         _before_after("Guesses from the words", **report["surrogate_share"], note="share of reasoning traces"),
@@ -66,6 +73,16 @@ def _headline(report: Mapping[str, Any]) -> str:
         ),
     ]
     return f'<section class="tiles">{"".join(tiles)}</section>'
+
+
+def _controls(accuracy: Mapping[str, Any]) -> list[str]:
+    """Accuracy where the sound cannot tell; without audio always, for its absence tells too."""
+    chance = "" if accuracy["chance"] is None else f"; chance {percent(accuracy['chance'])}"
+    return [
+        tile(f"Accuracy {control.replace('_', ' ')}", percent(accuracy[f"final_{control}"]), note + chance)
+        for control, note in CONTROL_NOTES.items()
+        if control == "without_audio" or accuracy[f"final_{control}"] is not None
+    ]
 
 
 def _by_reinforcement(accuracy: Mapping[str, Any]) -> list[str]:
@@ -90,7 +107,8 @@ def _evaluations(report: Mapping[str, Any], evaluations: Sequence[Evaluation]) -
     named = {"cold_start": evaluations[0].name if len(evaluations) > 1 else "", "final": evaluations[-1].name}
     intervals = {named[key]: accuracy["interval"][key] for key in named}
     bars = [(e.name, e.accuracy(), intervals.get(e.name)) for e in evaluations]
-    bars.append(("without audio", accuracy["final_without_audio"], accuracy["interval"]["final_without_audio"]))
+    for control in CONTROL_NOTES:
+        bars.append((control.replace("_", " "), accuracy[f"final_{control}"], accuracy["interval"][f"final_{control}"]))
     for name, value, interval in bars:
         if value is None:
             continue

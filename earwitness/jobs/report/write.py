@@ -57,7 +57,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     evaluations = _evaluations(job)
     sounding = [evaluation for evaluation, control in evaluations if not control and evaluation.think_budget is None]
     bounded = [evaluation for evaluation, _ in evaluations if evaluation.think_budget is not None]
-    silent = [evaluation for evaluation, control in evaluations if control]
+    controls = {control: evaluation for evaluation, control in evaluations if control}
     cold_start = sounding[0] if len(sounding) > 1 else None
     final = sounding[-1] if sounding else None
     distilled = _before_reinforcement(job, sounding)
@@ -66,7 +66,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     total = time.time() - record.started_at
     report: dict[str, Any] = {
         **figures(
-            Milestones(cold_start, distilled, final, silent[-1] if silent else None),
+            Milestones(cold_start, distilled, final, controls),
             taken,
             record.seconds,
             _install_seconds(),
@@ -93,8 +93,8 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     artifacts.write_text(record.path("report.html"), render(report, steps, sounding, cold_start, final))
 
 
-def _evaluations(job: RunningJob) -> list[tuple[Evaluation, bool]]:
-    """Each with whether it is a control, in which there was nothing to hear."""
+def _evaluations(job: RunningJob) -> list[tuple[Evaluation, str]]:
+    """Each with the control that it is; empty for none."""
     end = think_end(job.record.model_uri)
     found = []
     for phase in job.phases:
@@ -103,7 +103,7 @@ def _evaluations(job: RunningJob) -> list[tuple[Evaluation, bool]]:
             file = f"samples/{phase.slug}.jsonl"
             groups = artifacts.read_groups(job.record.path(file))
             evaluation = Evaluation(name, groups, end, file, stage.think_tokens(phase.name))
-            found.append((evaluation, stage.controls(phase.name)))
+            found.append((evaluation, stage.control(phase.name)))
     return found
 
 

@@ -11,13 +11,14 @@ from pydantic import Field
 
 from earwitness.recipe.stages.base import Stage
 from earwitness.recipe.stages.dpo import DpoStage
-from earwitness.recipe.stages.eval import EvalStage
+from earwitness.recipe.stages.eval import CONTROLS, EvalStage
 from earwitness.recipe.stages.mgrd import MgrdStage
 from earwitness.recipe.stages.rl import RlStage, Selection
 from earwitness.recipe.stages.sft import SftStage
 
 __all__ = [
     "BEGINNING",
+    "CONTROLS",
     "STAGES",
     "AnyStage",
     "DpoStage",

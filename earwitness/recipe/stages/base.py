@@ -150,9 +150,9 @@ class Stage(Strict):
         """At how many tokens a phase closes the think block, for the curve of what thinking is worth; None: never."""
         return None
 
-    def controls(self, phase: str) -> bool:
-        """Whether a phase evaluates without audio, as a control."""
-        return False
+    def control(self, phase: str) -> str:
+        """Which control a phase evaluates, in which no answer can be known from the sound; empty: none."""
+        return ""
 
     def check(self, example: Example) -> None:
         """Look at an example of its manifest before the job is accepted. Raises InputError."""

@@ -7,16 +7,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from earwitness.errors import InputError
+from earwitness.manifest import Example
 from earwitness.metrics import ACCURACY
 from earwitness.recipe.rules import Rule, require
 from earwitness.recipe.schema.fields import Name, ThinkTokens
 from earwitness.recipe.schema.mixing import Data
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob
+from earwitness.recipe.stages.changed import shuffled, undecided
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
-SILENT = "score-silent"
-"""The phase in which there is nothing to hear."""
+CONTROLS = {
+    "decisive_removed": "score-removed",
+    "shuffled_audio": "score-shuffled",
+    "without_audio": "score-silent",
+}
+"""Controls, in which the sound cannot tell the answer, by the field that asks for them; their phases."""
 THINK = "score-think-"
 """Begins the names of the phases in which thinking is bounded; the bound follows."""
 
@@ -33,6 +40,12 @@ class EvalStage(Stage):
     """As RL samples, so that the figures speak of the same policy."""
     without_audio: bool = False
     """Also evaluate with one second of silence in place of every clip: the no-audio control."""
+    shuffled_audio: bool = False
+    """Also evaluate each question with the clip of another question of its kind."""
+    decisive_removed: bool = False
+    """Also evaluate each question with its `control_audio`, the clip without what decides the answer. The probe's
+    `eval` has one for every clip: noise of the same envelope where pitch or timbre decides, steady sound of the same
+    spectrum where time does, equally loud sounds where level does."""
     think_budgets: Annotated[list[ThinkTokens], Field(max_length=16)] = Field(default_factory=list)
     """Also evaluate with the think block closed after so many tokens, each in turn: what thinking is worth. The report
     draws accuracy over these."""
@@ -59,9 +72,14 @@ class EvalStage(Stage):
         return self
 
     def phases(self) -> list[str]:
-        silent = [SILENT] if self.without_audio else []
         # Runs of a job are ordered by the names of their phases.
-        return ["score", *silent, *(f"{THINK}{budget:07}" for budget in sorted(self.think_budgets))]
+        asked = {
+            "decisive_removed": self.decisive_removed,
+            "shuffled_audio": self.shuffled_audio,
+            "without_audio": self.without_audio,
+        }
+        controls = sorted(phase for field, phase in CONTROLS.items() if asked[field])
+        return ["score", *controls, *(f"{THINK}{budget:07}" for budget in sorted(self.think_budgets))]
 
     async def run(self, phase: str, job: StageJob) -> Learned | None:
         groups = [group for group in await job.sample() if group.trajectories]
@@ -75,12 +93,14 @@ class EvalStage(Stage):
         return self.sampling
 
     def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
+        control = self.control(phase)
+        change = {"shuffled_audio": shuffled, "decisive_removed": undecided}.get(control)
         return Asked(
-            prompts,
+            change(prompts) if change else prompts,
             self.sampling,
             len(prompts),
             shuffled=False,
-            without_audio=phase == SILENT,
+            without_audio=control == "without_audio",
             think_tokens=self.think_tokens(phase),
         )
 
@@ -90,5 +110,11 @@ class EvalStage(Stage):
     def think_tokens(self, phase: str) -> int | None:
         return int(phase.removeprefix(THINK)) if phase.startswith(THINK) else None
 
-    def controls(self, phase: str) -> bool:
-        return phase == SILENT
+    def control(self, phase: str) -> str:
+        return next((field for field, of in CONTROLS.items() if of == phase), "")
+
+    def check(self, example: Example) -> None:
+        prompt = example.prompt
+        if self.decisive_removed and prompt.audio_uri and not prompt.control_uri:
+            what = "has a clip and no control_audio, which decisive_removed asks for"
+            raise InputError(prompt.id, what, "control_audio: the clip without what decides the answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from earwitness.recipe.schema.mixing import Data
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Tune
 from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob, numbered, told
+from earwitness.recipe.stages.changed import instructed
 from earwitness.recipe.stages.keeping import KeepingStage, Kept
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
@@ -100,25 +101,7 @@ class MgrdStage(KeepingStage):
         return f"{found}; an earlier round has learned what there was, so this one is skipped"
 
     def asked(self, prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
-        return Instructed(prompts, self.instruction) if self.instruction else prompts
-
-
-class Instructed(Sequence[wire.Prompt]):
-    """Prompts with an instruction behind the question of those that have something to hear."""
-
-    def __init__(self, prompts: Sequence[wire.Prompt], instruction: str) -> None:
-        self._prompts = prompts
-        self._instruction = instruction
-
-    def __len__(self) -> int:
-        return len(self._prompts)
-
-    def __getitem__(self, place: Any) -> Any:
-        asked = wire.Prompt()
-        asked.CopyFrom(self._prompts[place])
-        if asked.audio_uri:
-            asked.question = f"{asked.question}\n{self._instruction}"
-        return asked
+        return instructed(prompts, self.instruction) if self.instruction else prompts
 
 
 def needs_ears(group: wire.Group, curation: Curation) -> bool:

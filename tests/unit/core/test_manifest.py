@@ -149,6 +149,7 @@ def test_a_missing_clip_is_named_when_asked(tmp_path: Path) -> None:
         ({"extra": []}, "1.extra: [] is not an object; expected a JSON object"),
         ({"reasoning": ["a"]}, "1.reasoning: ['a'] is not text; expected text"),
         ({"audio": "http://host/a.wav"}, "1.audio: this kind of URI is not supported; expected a path, or one of"),
+        ({"control_audio": "http://host/a.wav"}, "1.control_audio: this kind of URI is not supported"),
         ({"audio": "a\nb.wav"}, "1.audio: not a path; expected printable characters"),
         ({"anwser": "x"}, "1.anwser: unknown key; expected one of id,"),
         ({"a b\x1b": "x"}, "1['a b\\x1b']: unknown key; expected one of id,"),
@@ -285,6 +286,7 @@ def examples(draw: st.DrawFn) -> Example:
         answer=draw(st.sampled_from(choices or POLAR_ANSWERS) if polar_or_choice else words),
         verifier=verifier,
         audio_uri=draw(st.sampled_from(["", "/clips/a.wav", "s3://b/c.ogg"])),
+        control_uri=draw(st.sampled_from(["", "/clips/b.wav"])),
         kind=draw(st.just("") | words),
     )
     text = st.none() | words

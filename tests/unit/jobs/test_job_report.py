@@ -17,6 +17,7 @@ from earwitness.jobs.report.page import render
 from earwitness.jobs.report.provenance import provenance
 from earwitness.jobs.report.stats import paired_gain, wilson
 from earwitness.jobs.report.svg import line_chart, nice_ticks
+from earwitness.recipe.stages import CONTROLS
 from earwitness.series import curve, steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
@@ -93,9 +94,28 @@ def test_figures_of_known_groups() -> None:
     assert report["logprob_gap"] == 1e-4
     rest = {"mgrd": 0.0, "rl": 0.0, "dpo": 0.0, "eval": 0.0}
     assert report["seconds"] == {"install": 60.0, "sft": 2.0, **rest, "total": 70.0}
-    of_accuracy = {"n": 1, "cold_start": 0.5, "distilled": 0.5, "final": 1.0, "final_without_audio": None}
+    of_accuracy = {
+        "n": 1,
+        "cold_start": 0.5,
+        "distilled": 0.5,
+        "final": 1.0,
+    }
+    of_accuracy |= dict.fromkeys([f"final_{control}" for control in CONTROLS])
     assert report["kinds"]["k0"] == {**of_accuracy, "coverage": None}
     assert final.confusion()["k1"]["up"] == {"down": 1, "up": 1}
+
+
+def test_controls_stand_beside_what_blind_guesses_would_get() -> None:
+    final, control = evaluation("after", [[True], [True]]), evaluation("after", [[False], [True]])
+    made = figures(Milestones(final=final, controls={"shuffled_audio": control}), [], {}, None, 1.0)
+    accuracy = made["accuracy"]
+    assert (accuracy["final"], accuracy["final_shuffled_audio"], accuracy["chance"]) == (1.0, 0.5, 0.5)
+    assert accuracy["interval"]["final_shuffled_audio"] == pytest.approx(wilson(0.5, 2))
+    assert accuracy["final_decisive_removed"] is accuracy["final_without_audio"] is None
+    page = render({**report_of(None, final), **made}, {}, [final], None, final)
+    assert "each question with another&#x27;s clip; chance 50.0 %" in page and "without what decides" not in page
+    final.groups[0].task.prompt.ClearField("choices")
+    assert final.chance() is None  # of an open question nobody knows
 
 
 def test_coverage_is_the_share_of_statements_about_the_sound_with_a_verdict() -> None:

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness.data.mixture import Portion
+from earwitness.errors import InputError
 from earwitness.jobs.phases import phases_of
 from earwitness.jobs.progress import UNKNOWN, TimeLeft
 from earwitness.jobs.tasks import Pass, pass_of
+from earwitness.manifest import Example
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.stages import MgrdStage, Selection
@@ -28,7 +30,12 @@ stages:
   - {type: eval, name: before}
   - {type: mgrd, prompts: 3, tune: {steps: 2, optimizer: {learning_rate: 0.001}}}
   - {type: rl, steps: 2, optimizer: {learning_rate: 0.001}, kl_coef: 0.1, select: {prompts: 100}}
-  - {type: eval, name: after, without_audio: true, think_budgets: [32, 0, 8]}
+  - type: eval
+    name: after
+    without_audio: true
+    shuffled_audio: true
+    decisive_removed: true
+    think_budgets: [32, 0, 8]
 """)
 PHASES = {p.slug: p for p in phases_of(RECIPE)}
 
@@ -88,6 +95,31 @@ def test_evaluations_differ_by_the_policy_alone() -> None:
     assert before.seed == after.seed == silent.seed
     assert [before.prompt_of(i).id for i in range(4)] == ["p0", "p1", "p2", "p3"]
     assert (after.without_audio, silent.without_audio) == (False, True)
+
+
+def test_controls_ask_the_same_of_sounds_that_cannot_tell() -> None:
+    asked = [wire.Prompt(id=f"p{i}", kind="ab"[i % 2], audio_uri=f"{i}.wav", control_uri=f"c{i}.wav") for i in range(6)]
+    asked.insert(2, wire.Prompt(id="text"))
+    asked[3].audio_uri = asked[0].audio_uri  # two questions about one clip
+    after, other, none = (passed(slug, asked)[0] for slug in ("4-score", "4-score-shuffled", "4-score-removed"))
+    assert after.seed == other.seed == none.seed
+    for i, prompt in enumerate(asked):
+        one, two = other.prompt_of(i), none.prompt_of(i)
+        assert one.id == two.id == prompt.id and after.prompt_of(i) == prompt
+        if prompt.audio_uri:
+            (kind,) = {p.kind for p in asked if p.audio_uri == one.audio_uri and p.kind == prompt.kind}
+            assert one.audio_uri != prompt.audio_uri and kind == prompt.kind
+        assert two.audio_uri == prompt.control_uri
+    alone = passed("4-score-shuffled", asked[:1])[0].prompt_of(0)
+    assert alone == asked[0]
+
+
+def test_an_evaluation_without_what_decides_wants_such_a_clip_of_every_prompt() -> None:
+    stage = RECIPE.stages[4]
+    for prompt in (wire.Prompt(id="p", audio_uri="a", control_uri="b"), wire.Prompt(id="text")):
+        stage.check(Example(prompt))
+    with pytest.raises(InputError, match="p: has a clip and no control_audio"):
+        stage.check(Example(wire.Prompt(id="p", audio_uri="a")))
 
 
 def test_thinking_is_bounded_in_phases_of_its_own_smallest_first() -> None:

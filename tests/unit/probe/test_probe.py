@@ -114,6 +114,48 @@ def test_what_a_trace_cites_is_in_the_clip_by_measurement(tmp_path, kind):
         assert trajectory_pb2.VERDICT_CONTRADICTED not in verdicts, reasoning
 
 
+@pytest.mark.parametrize("kind", range(len(KINDS)), ids=[k.name for k in KINDS])
+def test_a_control_has_the_same_sounds_without_what_decides(tmp_path, kind):
+    decisive = KINDS[kind].decisive
+    for index in range(kind, kind + 4 * len(KINDS), len(KINDS)):
+        prompt, *_ = made(tmp_path, "eval", index)
+        clip, left = (read_audio(uri) for uri in (prompt.audio_uri, prompt.control_uri))
+        assert prompt.control_uri == prompt.audio_uri.replace(".flac", f"-without-{decisive}.flac")
+        if decisive == "time":
+            levels = frame_levels(left)[1:-1]
+            assert len(left) == 16_000 and np.ptp(levels) < 6 and np.ptp(frame_levels(clip)) > 15
+            continue
+        assert len(left) == len(clip)
+        before, after = frame_levels(clip), frame_levels(left)
+        sounding = before > before.max() - 22
+        if decisive == "pitch":
+            assert np.corrcoef(before, after)[0, 1] > 0.9  # the envelope is as it was
+            assert periodicity(left) < 0.5 and (periodicity(clip) > 0.7 or prompt.answer == "noise")
+        else:
+            spread = np.subtract(*np.percentile(after[sounding], [90, 35]))
+            assert spread < 1.5, (prompt.id, spread)
+
+
+def frame_levels(clip: np.ndarray) -> np.ndarray:
+    """dB of frames of 20 ms."""
+    frames = clip[: len(clip) // 320 * 320].reshape(-1, 320)
+    return 10 * np.log10(np.square(frames).mean(axis=1) + 1e-12)
+
+
+def periodicity(clip: np.ndarray) -> float:
+    """The highest autocorrelation of a clip's loudest frame of 40 ms at a lag of 1 to 10 ms."""
+    starts = range(0, len(clip) - 640, 160)
+    frame = max((clip[start : start + 640] for start in starts), key=lambda f: float(np.square(f).sum()))
+    return max(float(np.corrcoef(frame[:-lag], frame[lag:])[0, 1]) for lag in range(16, 161))
+
+
+def test_only_what_is_held_out_has_controls(splits):
+    has = {
+        name: {bool(e.prompt.control_uri) for e in read_manifest(uri, check_audio=True)} for name, uri in splits.items()
+    }
+    assert has == {"lessons": {False}, "cold_start": {False}, "train": {False}, "eval": {True}}
+
+
 def test_the_words_alone_give_nothing_away(tmp_path):
     """A naive Bayes reader of question and choices, trained on 1,200 prompts, is at chance on 640 others."""
 

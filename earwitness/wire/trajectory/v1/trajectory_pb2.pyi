@@ -54,7 +54,7 @@ VERDICT_CONTRADICTED: Verdict
 VERDICT_NOT_CHECKABLE: Verdict
 
 class Prompt(_message.Message):
-    __slots__ = ("id", "question", "choices", "answer", "verifier", "audio_uri", "kind")
+    __slots__ = ("id", "question", "choices", "answer", "verifier", "audio_uri", "kind", "control_uri")
     ID_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
     CHOICES_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +62,7 @@ class Prompt(_message.Message):
     VERIFIER_FIELD_NUMBER: _ClassVar[int]
     AUDIO_URI_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_URI_FIELD_NUMBER: _ClassVar[int]
     id: str
     question: str
     choices: _containers.RepeatedScalarFieldContainer[str]
@@ -69,7 +70,8 @@ class Prompt(_message.Message):
     verifier: Verifier
     audio_uri: str
     kind: str
-    def __init__(self, id: _Optional[str] = ..., question: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., answer: _Optional[str] = ..., verifier: _Optional[_Union[Verifier, str]] = ..., audio_uri: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+    control_uri: str
+    def __init__(self, id: _Optional[str] = ..., question: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., answer: _Optional[str] = ..., verifier: _Optional[_Union[Verifier, str]] = ..., audio_uri: _Optional[str] = ..., kind: _Optional[str] = ..., control_uri: _Optional[str] = ...) -> None: ...
 
 class Sampling(_message.Message):
     __slots__ = ("samples", "temperature", "top_p", "max_tokens", "seed", "stop", "think_tokens")
