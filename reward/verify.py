@@ -11,6 +11,7 @@ from reward.describe import describe
 from reward.families import COMPARED, COUNTS, MOVES, NUMBERS, QUALITIES, family_of, own_of
 from reward.families.base import Finding, parts, weights_of
 from reward.families.comparing import check_comparison
+from reward.families.readings import readings
 from reward.families.said import MOST_COUNTED, share_of_counts
 from reward.families.values import check_value
 from reward.measure import Measurement
@@ -65,9 +66,13 @@ def check(statement: Statement, measurement: Measurement) -> Finding:
 
 
 def _judged(statement: Statement, measurement: Measurement) -> Finding:
-    """What is said of the n-th sound is contradicted only if it is sure which that is."""
+    """What is said of the n-th sound holds or not only if it is sure which that is, or all the same."""
     finding = _check(statement, measurement)
-    if _of_one_sound(statement) and _unsure(statement, measurement, finding.holds is False):
+    if (
+        _of_one_sound(statement)
+        and _unsure(statement, measurement, finding.holds is False)
+        and any(_check(statement, other).holds is not finding.holds for other in readings(measurement))
+    ):
         return replace(finding, holds=None, measured=f"{finding.measured}; which sound is meant is not sure")
     if finding.holds is not None and family_of(statement).tonal and _pitch_unsure(statement, measurement):
         return replace(finding, holds=None, measured=f"{finding.measured}; two methods do not agree on the pitch")

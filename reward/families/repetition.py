@@ -29,6 +29,8 @@ def _check(claim: Repeats, measurement: Measurement) -> Finding:
 
 def _count(claim: Count, measurement: Measurement) -> Finding:
     found = measurement.repetition
+    if claim.of is Counted.REPEATS and claim.value > max(measurement.most, len(measurement.events)) > 0:
+        return Finding(False, f"{events_in_words(len(measurement.events))} in all")
     if len(measurement.events) < 2 or found is True:
         return Finding(None, "no repetition can be told")
     if not isinstance(found, Repetition):

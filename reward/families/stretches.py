@@ -59,7 +59,7 @@ def section(measurement: Measurement, span: Span) -> Section:
     else:
         pitch = float(np.median(pitches)) if len(pitches) >= LEAST_FRAMES else None
     return Section(
-        level=_mean_level(levels, measurement.background),
+        level=mean_level(levels, measurement.background),
         pitch=pitch,
         centroid=float(np.median(centroids)) if len(centroids) else None,
     )
@@ -104,7 +104,8 @@ def ends_of(values: Frames) -> tuple[float, float] | None:
     return float(np.median(values[:few])), float(np.median(values[-few:]))
 
 
-def _mean_level(decibels: Frames, background: float) -> float | None:
+def mean_level(decibels: Frames, background: float) -> float | None:
+    """Level of frames of `decibels`, the background's power taken out; None of none."""
     if len(decibels) == 0:
         return None
     power = float(np.mean(10 ** (decibels / 10)))

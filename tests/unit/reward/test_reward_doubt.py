@@ -11,7 +11,7 @@ from earwitness.audio import SAMPLE_RATE
 from reward.measure import Event, measure
 from reward.measure.facts import Samples
 from reward.measure.second import bears_out, repeats
-from reward.statements import Change, Count, Counted, Quantity, Relation, Value
+from reward.statements import Change, Comparison, Count, Counted, Quantity, Relation, Value
 from reward.verify import check
 
 Q = Quantity
@@ -107,3 +107,16 @@ def test_a_few_notes_at_once_are_told_from_a_row_of_them() -> None:
     for sound, holds in ((chord, True), (row, False)):
         clip = np.pad(0.1 * sound[: len(edge)] * edge, 8_000) + noise
         assert (check(Count(3, Counted.NOTES), measure(clip.astype(np.float32))).holds is True) is holds
+
+
+def test_what_is_wrong_however_the_clip_is_heard_is_contradicted(clips) -> None:
+    """One more sound may begin within the first: no reading of the clip makes it the louder one, or as long."""
+    first, second = clips.tone(440, 1.0), clips.tone(330, 0.5)
+    measured = measure(clips.mix([(0.2, first, -18.0), (1.6, second, -30.0)], 2.4, 40.0, np.random.default_rng(8)))
+    open_ = replace(measured, doubtful=(0.7,), most=3)
+    assert check(Value(Q.DURATION, 1, 2.0), open_).holds is False
+    assert check(Comparison(Q.LEVEL, 2, 1, Relation.MORE), open_).holds is False
+    assert check(Value(Q.DURATION, 1, 0.5), open_).holds is None  # as long as what may be the first of three
+    assert check(Value(Q.PITCH, 2, 330.0), open_).holds is True
+    assert check(Value(Q.PITCH, 2, 440.0), open_).holds is None
+    assert check(Count(5, Counted.REPEATS), open_).holds is False
