@@ -32,7 +32,7 @@ DRAWS = 60
 """Sentences of each family and clip."""
 VALUES_BOUND = 0.05
 EARNED_BOUND = 0.1
-"""Most that a policy which guesses numbers earns of what an honest one does."""
+"""Most that a policy which guesses numbers, or says what is usual, earns of what an honest one does."""
 GUESSES = 6
 """Sentences of a trace that guesses."""
 Random = np.random.Generator
@@ -139,7 +139,8 @@ def main() -> None:
     print(f"{'supported, %':24} mean  worst clip  bound")
     for name, row in result["families"].items():
         print(f"{name:24} {100 * row['mean']:4.1f} {100 * row['worst']:11.1f} {100 * row['bound']:6.0f}")
-    print(f"\nearned of what an honest trace earns; guessed numbers at most {EARNED_BOUND:g}")
+    honest = f"what an honest trace earns ({result['honest']:.2f})"
+    print(f"\nearned of {honest}; guesses and typical values at most {EARNED_BOUND:g}")
     for name, share in result["earned"].items():
         print(f"{name:24} {share:.3f}")
 

@@ -84,10 +84,11 @@ def check_claims(
 def _earned(
     distinct: list[Claim], messages: list[trajectory_pb2.Claim], supported: list[int], contradicted: list[int]
 ) -> float:
-    """sum(s - p) / max(1, sum(1 - p)) over the claims with a verdict; 0 if that is less.
+    """mean(s) · sum(s - p) / max(1, sum(1 - p)) over the claims with a verdict; 0 if that is less.
 
     s is 1 for a supported claim, p how likely a blind guess in its place would have been supported: on average guesses
-    add nothing. Of k values said of one thing, one is right with probability 1 - (1 - p)^k.
+    add nothing. Of k values said of one thing, one is right with probability 1 - (1 - p)^k. A trace that is lucky once
+    and wrong twice has no good share of supported claims, mean(s), which takes from the luck of a single clip.
     """
     gained, possible = 0.0, 0.0
     said = Counter((c.statement.quantity, c.statement.part) for c in distinct if isinstance(c.statement, Value))
@@ -97,7 +98,8 @@ def _earned(
             chance = 1 - (1 - chance) ** said[statement.quantity, statement.part]
         gained += (index in supported) - chance
         possible += 1 - chance
-    return max(0.0, gained / max(LEAST_EVIDENCE, possible))
+    share = len(supported) / max(1, len(supported) + len(contradicted))
+    return share * max(0.0, gained / max(LEAST_EVIDENCE, possible))
 
 
 def _same_value(claim: Claim, finding: Finding, other: Claim, others: Finding) -> bool:

@@ -33,7 +33,7 @@ BRIGHT_HZ = (1_500.0, 2_200.0)
 """Scale of brightness: bright from the second on, dull up to the first, in between neither can be told."""
 
 
-HERTZ = Said(300.0, 6_000.0)
+HERTZ = Said(300.0, 6_000.0, usual=(800.0, 1.3))
 """Centroids and bandwidths that models say."""
 
 

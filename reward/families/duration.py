@@ -19,7 +19,7 @@ FAMILY = Family(
         ),
         Quantity.CLIP: Number(
             lambda scene: [scene.measurement.duration], lambda claimed: max(DURATION * claimed, CLIP_SECONDS),
-            said=Said(1.0, 30.0),
+            said=Said(1.0, 30.0, usual=(4.0, 1.2)),
         ),
     },
     compared={

@@ -30,8 +30,10 @@ FADE_STEP_DB = 3.0
 """A sound whose last quarter is within this of its first neither swells nor fades: tones with body ripple by 2 dB."""
 LOUDNESS_LU = 2.0
 """Integrated loudness: twice the just noticeable difference; filters and gates of meters differ by less."""
-DECIBELS = Said(-50.0, 0.0, by_ratio=False)
+DECIBELS = Said(-50.0, 0.0, by_ratio=False, usual=(-22.0, 5.5))
 """Levels that models say."""
+PEAKS = Said(-50.0, 0.0, by_ratio=False, usual=(-5.0, 5.0))
+"""Recordings are made so that their peaks come near 0 dBFS."""
 LOUD_DBFS = (-38.0, -24.0)
 """Scale of loudness: soft up to the first, loud from the second on. Recordings of speech lie between, near -30 dBFS."""
 
@@ -68,7 +70,7 @@ FAMILY = Family(
         Quantity.LOUDNESS: Number(
             lambda scene: present([scene.measurement.loudness]) or None, constant(LOUDNESS_LU), "LUFS", said=DECIBELS
         ),
-        Quantity.PEAK: Number(lambda scene: [scene.measurement.peak], constant(LEVEL_DB), "dBFS", said=DECIBELS),
+        Quantity.PEAK: Number(lambda scene: [scene.measurement.peak], constant(LEVEL_DB), "dBFS", said=PEAKS),
     },
     compared={
         Quantity.LEVEL: Compared(

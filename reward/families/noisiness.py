@@ -48,7 +48,7 @@ FAMILY = Family(
             lambda scene: [_harmonics_to_noise(e.harmonicity) for e in scene.events],
             constant(HARMONICITY_DB),
             "dB",
-            said=Said(0.0, 40.0, by_ratio=False),
+            said=Said(0.0, 40.0, by_ratio=False, usual=(5.0, 15.0)),
             pieces=pieces_of(lambda event: [_harmonics_to_noise(event.harmonicity)]),
         )
     },

@@ -40,7 +40,7 @@ RANGE_SEMITONES = 1.5
 HIGH_HZ = (250.0, 500.0)
 """Scale of pitch: low up to the first (B3), high from the second on (B4, above most speech), in between neither."""
 NONE = "no pitch"
-HERTZ = Said(80.0, 1_000.0)
+HERTZ = Said(80.0, 1_000.0, usual=(220.0, 1.1))
 """Pitches that models say."""
 PLACES = np.linspace(0.05, 0.95, 10)
 """Shares of a sound at which its F0 stands for a tenth of it."""
@@ -161,7 +161,7 @@ FAMILY = Family(
         Quantity.PITCH_LOWEST: _extreme(0),
         Quantity.PITCH_HIGHEST: _extreme(1),
         Quantity.PITCH_RANGE: Number(
-            _range, constant(RANGE_SEMITONES), "semitones", NONE, said=Said(1.0, 24.0, by_ratio=False)
+            _range, constant(RANGE_SEMITONES), "semitones", NONE, said=Said(1.0, 24.0, by_ratio=False, usual=(9.0, 7.0))
         ),
     },
     compared={

@@ -12,7 +12,7 @@ ROOM = (0.3, 0.5)
 rooms for 0.2 to 0.4), stairs, halls and churches from 0.5 to several."""
 TIME = 0.25
 """Of a reverberation time: the measurement's error of 20 % and the least difference that is heard, 5 %."""
-SAID = Said(0.1, 10.0)
+SAID = Said(0.1, 10.0, usual=(0.6, 1.2))
 """Reverberation times that models say."""
 UNTOLD = "no tail that tells the room"
 

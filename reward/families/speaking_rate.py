@@ -12,7 +12,7 @@ SYLLABLES = 0.25
 """Speaking rate: twice the error of the measurement, and counts of syllables differ between listeners."""
 UNDERCOUNTED = (4.5, 1.6)
 """From so many measured syllables a second on, vowels run together: up to so many times as many may be there."""
-RATES = Said(1.0, 8.0, by_ratio=False)
+RATES = Said(1.0, 8.0, by_ratio=False, usual=(3.5, 1.5))
 """Speaking rates that models say."""
 FAST_SYLLABLES = (3.3, 5.0)
 """Scale of speaking rate, syllables a second: conversation lies between 4 and 5; slow reading near 3."""

@@ -25,7 +25,7 @@ SURE = 0.6
 """Strength of a beat that leaves no doubt: drum machines have 0.75 to 0.9, loops of many parts 0.25 to 0.9."""
 HEARD = 0.4
 """Least strength of a beat."""
-MINUTES = Said(60.0, 180.0, by_ratio=False)
+MINUTES = Said(60.0, 180.0, by_ratio=False, usual=(110.0, 25.0))
 """Tempos that models say, beats a minute."""
 WEAK = 0.5
 """A period of so much of the beat's strength, or less, is none."""

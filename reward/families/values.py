@@ -1,14 +1,15 @@
-"""Values: what a number without a part speaks of, how near it must come, and how likely a guess would have been."""
+"""Values: what a number speaks of, and whether it holds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from reward.families.base import Finding, Number, Piece, Scene, no_such_part, parts
-from reward.families.said import MOST, MOST_BY_CHANCE, WRONG, Said
+from reward.families.guessing import chance_of, fitted
+from reward.families.said import MOST, WRONG
 from reward.families.stretches import section
 from reward.measure import Measurement
 from reward.statements import Span, Value
@@ -36,11 +37,12 @@ def check_value(claim: Value, number: Number, measurement: Measurement) -> Findi
         return Finding(False if refuted else None, number.none)
     near = min(found, key=lambda value: abs(value - claim.value))
     words = ", ".join(number.show(value) for value in sorted(set(found))[:6])
-    tolerance, chance = _fitted(claim.value, found, number, measurement.duration)
-    if abs(near - claim.value) <= tolerance:
-        return Finding(True, words, near, chance)
-    open_to = [near, *(number.perhaps(scene) if number.perhaps else ())]
-    return _outside(claim, number, measurement, open_to, Finding(None, words, near, chance))
+    open_to = [*found, *(number.perhaps(scene) if number.perhaps else ())]
+    if abs(near - claim.value) <= fitted(claim, found, number, measurement.duration):
+        finding = Finding(True, words, near)
+    else:
+        finding = _outside(claim, number, measurement, open_to, Finding(None, words, near))
+    return replace(finding, chance=chance_of(claim, number, measurement, found, open_to))
 
 
 def _check_most(claim: Value, number: Number, scene: Scene, pieces: list[Piece]) -> Finding:
@@ -55,7 +57,7 @@ def _check_most(claim: Value, number: Number, scene: Scene, pieces: list[Piece])
     together = [piece for piece in pieces if piece.at_once]
     middles = [whole] if whole is not None else [] if together else [_middle(pieces)]
     most = max((piece.values for piece in together), key=len, default=middles)
-    tolerance, chance = _fitted(claim.value, middles or most, number, scene.measurement.duration)
+    tolerance = fitted(claim, middles or most, number, scene.measurement.duration)
     shown = {value for p in pieces for value in (p.values if p.at_once else [float(np.median(p.values))])}
     words = ", ".join(number.show(value) for value in sorted(shown | set(middles))[:6])
     near = min((*middles, *(v for p in pieces for v in p.values)), key=lambda value: abs(value - claim.value))
@@ -65,13 +67,15 @@ def _check_most(claim: Value, number: Number, scene: Scene, pieces: list[Piece])
         )
     else:
         holds = _share(pieces, claim.value, tolerance) >= MOST
+    open_to = [*middles, *open_to]
+    chance = chance_of(claim, number, scene.measurement, middles or most, [*open_to, *shown])
     if holds:
         return Finding(True, words, near, chance)
     wide = WRONG * number.tolerance(claim.value)
     shares = [_share([piece], claim.value, wide) for piece in pieces]
     if max(shares, default=0.0) >= MOST or _share(pieces, claim.value, wide) >= FEW:
         return Finding(None, f"{words}; of which sound is not said", near, chance)
-    return _outside(claim, number, scene.measurement, [*middles, *open_to], Finding(None, words, near, chance))
+    return _outside(claim, number, scene.measurement, open_to, Finding(None, words, near, chance))
 
 
 def _outside(claim: Value, number: Number, measurement: Measurement, open_to: list[float], unsure: Finding) -> Finding:
@@ -83,19 +87,6 @@ def _outside(claim: Value, number: Number, measurement: Measurement, open_to: li
     if number.refuted is not None and not number.refuted(unsure.matched, claim.value, measurement):
         return unsure
     return Finding(False, unsure.measured, unsure.matched, unsure.chance)
-
-
-def _fitted(claimed: float, found: Sequence[float], number: Number, duration: float) -> tuple[float, float]:
-    """(tolerance, chance): how near to one of `found` is right, and how likely a blind guess comes so near.
-
-    The tolerance is the family's where a guess rarely comes so near, and narrower where it often does.
-    """
-    said, chance = number.said or Said(0.0, duration, by_ratio=False), 0.0
-    for value in set(found):
-        width = number.tolerance(value)
-        chance += said.share(value - width, value + width)
-    fit = min(1.0, MOST_BY_CHANCE / chance) if chance > 0 else 1.0
-    return fit * number.tolerance(claimed), fit * chance
 
 
 def _of_stretch(claim: Value, number: Number, measurement: Measurement) -> float | None:

@@ -53,14 +53,35 @@ def test_of_random_values_at_most_a_twentieth_is_supported(melody, quantity):
 
 
 @pytest.mark.parametrize("quantity", [Q.PITCH, Q.ONSET, Q.CENTROID, Q.LEVEL, Q.DURATION])
-def test_a_value_carries_the_share_of_guesses_that_would_be_supported(two_tones_measured, quantity):
+def test_a_value_carries_the_share_of_guesses_that_would_be_right(two_tones_measured, quantity):
+    """Of those with a verdict, where the value is not a usual one."""
     said = SAID[quantity] if quantity in SAID else np.linspace(0, two_tones_measured.duration, DRAWS)
     if quantity is Q.PITCH:
         said = np.geomspace(80, 1_000, DRAWS)
     findings = [check(Value(quantity, 2, float(value)), two_tones_measured) for value in said]
-    share = float(np.mean([finding.holds is True for finding in findings]))
-    assert findings[0].chance == pytest.approx(share, abs=0.01)
-    assert 0 < share <= 0.06
+    right, wrong = (sum(finding.holds is holds for finding in findings) for holds in (True, False))
+    assert min(finding.chance for finding in findings) == pytest.approx(right / (right + wrong), abs=0.02)
+    assert 0 < right / DRAWS <= 0.06
+
+
+@pytest.mark.parametrize(
+    ("usual", "rare"),
+    [
+        (Value(Q.ONSET, 1, 0.1), Value(Q.ONSET, 1, 0.9)),
+        (Value(Q.LEVEL, 1, -20.0), Value(Q.LEVEL, 1, -45.0)),
+        (Value(Q.DURATION, 1, 0.5), Value(Q.DURATION, 1, 12.0)),
+        (Value(Q.PEAK, None, -5.0), Value(Q.PEAK, None, -40.0)),
+    ],
+)
+def test_what_holds_of_most_recordings_is_guessed_more_easily(two_tones_measured, usual, rare):
+    assert check(usual, two_tones_measured).chance > 1.5 * check(rare, two_tones_measured).chance
+
+
+def test_a_trace_of_which_half_is_wrong_earns_half_of_what_its_numbers_are_worth(two_tones_measured):
+    mixed = found("The first tone is near 440 Hz. The second tone is near 900 Hz.", two_tones_measured)
+    assert (mixed.supported, mixed.contradicted) == (1, 1)
+    right, wrong = (claim.chance for claim in mixed.claims)
+    assert mixed.earned == pytest.approx(0.5 * (1 - right - wrong) / (2 - right - wrong))
 
 
 @pytest.fixture

@@ -79,8 +79,8 @@ def test_grounded_scales_presence_by_what_is_supported_beyond_chance(make_group)
     half = "The first tone is near 440 Hz and the second is near 900 Hz.\n</think>\nsecond"
     (reward,) = rewards(make_group(half))
     one, two = (claim.chance for claim in reward.claims)
-    assert reward.reasoning == pytest.approx((1 - one - two) / (2 - one - two))
-    assert 0.45 < reward.reasoning < 0.5
+    assert reward.reasoning == pytest.approx(0.5 * (1 - one - two) / (2 - one - two))
+    assert 0.2 < reward.reasoning < 0.25
     assert reward.total == pytest.approx(0.8 + 0.2 * reward.reasoning)
 
 
