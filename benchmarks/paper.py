@@ -111,9 +111,10 @@ VARIANTS: dict[str, Callable[[Object], None]] = {
     "window": selected(3, 6),
     "hardest": selected(0, 1),
     "unfiltered": selected(0, 8),
+    "rounds": lambda recipe: None,
     "self_cognition": lambda recipe: None,
 }
-"""What each job changes; the last is a recipe of its own."""
+"""What each job changes; the last two are recipes of their own."""
 
 
 def recipe_of(out: Path, name: str, seed: int) -> Object:

@@ -81,6 +81,12 @@ def above_chance(report: Report, control: str) -> float:
     return points(report["accuracy"][f"final_{control}"], report["accuracy"]["chance"])
 
 
+def last_round(report: Report) -> float:
+    """Accuracy after the last round that was gone through over that after the first."""
+    after = [of["round_accuracy"] for of in report["rounds"] if "round_accuracy" in of]
+    return points(after[-1], after[0])
+
+
 CLAIMS = (
     Claim("MGRD raises accuracy", "reasoning becomes grounded over its rounds", ("whole",),
           lambda r: gained(r, "distilled", "cold_start"), 5),
@@ -100,6 +106,7 @@ CLAIMS = (
     Claim("MGRD before RL beats RL alone", "both are needed", ("whole", "without_mgrd"), better, 0),
     Claim("Grounding in MGRD's filter helps", "acoustic grounding is the criterion", ("whole", "mgrd_ungrounded"),
           better, 0),
+    Claim("Further rounds of MGRD and RL add to the first", "three rounds", ("rounds",), last_round, 0),
     Claim("Without the format reward thinking collapses", "think tokens fall from 3,000 to below 1,500",
           ("presence", "without_format"),
           lambda p, w: 100 * (1 - w["think_tokens"]["final"] / p["think_tokens"]["final"]), 30, "%"),

@@ -51,6 +51,11 @@ wrong, what would be right. Unknown keys are mistakes, and every number has a
 highest value, which the mistake names. Relative paths (`output`, `model.path`, the values of `data`)
 start from the directory in which `earwitness submit` is called. A working example is
 [recipes/quickstart.yaml](../recipes/quickstart.yaml).
+
+`{rounds: 3, stages: [...]}` in place of a stage goes through its stages three times, as the paper's rounds of MGRD and
+RL: in the second round what is named `scored` is `scored_2`. A stage `mgrd` ends the rounds where the one before did
+not help (`least_gain`), a stage `rl` can count that stage's samples (`select.from_mgrd`), and the report tells each
+round's figures. [recipes/paper/rounds.yaml](../recipes/paper/rounds.yaml) is one.
 """
 
 

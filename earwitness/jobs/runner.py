@@ -31,7 +31,7 @@ from earwitness.log import Logger
 from earwitness.metrics import series
 from earwitness.queue import AsyncQueue
 from earwitness.recipe.load import load_recipe
-from earwitness.recipe.stages.base import Learned
+from earwitness.recipe.stages.base import Learned, is_over
 from earwitness.wire.trainer.v1 import trainer_pb2
 
 IDLE_SECONDS = 0.3
@@ -192,11 +192,14 @@ class Runner:
         if phase.name == "report":
             await write_report(job)
             return None
+        in_hand = StageInHand(job)
+        if await is_over(in_hand, job.stage):
+            return None
         workers = dict(job.stage.workers(phase.name))
         if workers.get("needs_reference"):
             workers["reference_uri"] = f"{record.checkpoint_uri}/hf" if record.checkpoint_uri else record.model_uri
         await self._tell_workers(job, **workers)
-        return await job.stage.run(phase.name, StageInHand(job))
+        return await job.stage.run(phase.name, in_hand)
 
     async def _advance(self, job: RunningJob, outcome: Learned | Prepared | None) -> None:
         """The phase is done: on to the next, or to the end of the job."""

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from earwitness import storage
 from earwitness.errors import DocumentError, Problem, shown
 from earwitness.recipe.recipe import Recipe
+from earwitness.recipe.rounds import as_written, expanded
 from earwitness.recipe.words import recipe_problems
 from earwitness.recipe.yamltext import MAX_BYTES, YamlError, compose, read_yaml
 
@@ -27,10 +28,15 @@ def load_recipe(text: bytes | str) -> Recipe:
         data = read_yaml(text)
     except YamlError as error:
         raise RecipeError([error.problem]) from error
+    data, written, problems = expanded(data)
     try:
-        return Recipe.model_validate(data)
+        recipe = Recipe.model_validate(data)
     except ValidationError as error:
-        raise RecipeError(recipe_problems(error, data)) from error
+        found = as_written(recipe_problems(error, data), written)
+        raise RecipeError([*problems, *found]) from error
+    if problems:
+        raise RecipeError(problems)
+    return recipe
 
 
 def read_recipe(path: str | Path) -> Recipe:

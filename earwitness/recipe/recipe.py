@@ -58,5 +58,8 @@ class Recipe(Strict):
                     what = f"{tokens} leaves no place for the prompt in model.toy.max_positions {toy.max_positions}"
                     rule = Rule(f"stages[{i}].sampling.max_tokens", what, f"less than {toy.max_positions}")
                     rules.append((tokens < toy.max_positions, rule))
+        for i, stage in enumerate(self.stages):
+            behind = stage.behind(self.stages[:i])
+            rules += [(holds, Rule(f"stages[{i}].{rule.field}", rule.what, rule.expected)) for holds, rule in behind]
         require(order_rules(toy is not None, provided, stages, BEGINNING) + rules)
         return self

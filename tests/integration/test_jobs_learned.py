@@ -70,3 +70,35 @@ def test_a_curated_round_samples_what_cannot_be_answered_without_hearing(mesh: M
     assert f"{len(chosen)} of 24 prompts cannot be answered without hearing" in [e.message for e in events]
     places = json.loads(Path(job.output_uri, "mgrd", "1.curated.json").read_text())
     assert {f"train-{place}" for place in places} == chosen
+
+
+def test_rounds_select_by_what_mgrd_sampled_and_end_when_one_does_not_help(mesh: Mesh, tmp_path: Path) -> None:
+    """Half of the answers are right in the first round, all from the second on, so the third has nothing to gain."""
+    recipe = whole_recipe(tmp_path)
+    sft, evaluation, mgrd, rl, _ = recipe["stages"]
+    mgrd |= {"prompts": 20, "sampling": {"samples": 8}, "least_gain": 0.2}
+    rl["select"] = {"samples": 8, "min_correct": 2, "max_correct": 6, "from_mgrd": True}
+    of_round = [mgrd, rl, {**evaluation, "name": "scored"}]
+    recipe["stages"] = [sft, {"rounds": 3, "stages": of_round}]
+    mesh.start_rest("--learned-from", "4")
+    events = mesh.events(mesh.submit(recipe).job.job_id)
+    job = events[-1].job
+    assert job.state == wire.JOB_STATE_SUCCEEDED, job
+    folder = Path(job.output_uri)
+    files = {file.stem for file in folder.joinpath("samples").glob("*.jsonl")}
+    assert files == {"1-sample", "3-score", "4-sample", "6-score", "7-sample"}  # no selection has sampled
+    counts = {
+        g.task.prompt.id: sum(t.reward.correct for t in g.trajectories)
+        for g in artifacts.read_groups(str(folder / "samples/1-sample.jsonl"))
+    }
+    selected = json.loads(folder.joinpath("select/2.json").read_text())
+    assert selected["correct"] == counts and len(counts) == 20
+    assert {f"train-{place}" for place in selected["places"]} == {i for i, n in counts.items() if 2 <= n <= 6}
+    trained = {e.job.stage_index for e in events if e.kind == "step"}
+    assert trained == {0, 1, 2}  # in the second round nothing is left to learn
+    assert any("100.0% are in round 3: no more rounds" in e.message for e in events)
+    first, second, third = json.loads(folder.joinpath("report.json").read_text())["rounds"]
+    assert first["prompts selected"] == len(selected["selected"]) and first["traces sampled"] == 160
+    assert first["of these right"] == sum(counts.values()) / 160 and second["of these right"] == 1.0
+    assert {"round", "scored"} <= set(first) & set(second) and "scored" not in third
+    assert "<h2>Rounds</h2>" in folder.joinpath("report.html").read_text()

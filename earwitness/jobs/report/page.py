@@ -37,6 +37,7 @@ def render(
             _headline(report),
             _evaluations(report, evaluations),
             _thinking(report),
+            _rounds(report),
             _kinds(report),
             _unread(report),
             clips_section(cold_start, final),
@@ -138,6 +139,19 @@ def _thinking(report: Mapping[str, Any]) -> str:
     chart = line_chart(list(curves.items()), "% right over think tokens")
     listed = table(["Evaluation", "Budget", "Think tokens", "Right"], rows, right_from=1)
     return f'<h2>What thinking is worth</h2><p>{note}</p><div class="card">{chart}</div>{listed}'
+
+
+def _rounds(report: Mapping[str, Any]) -> str:
+    names = list(dict.fromkeys(name for of in report["rounds"] for name in of if name != "round"))
+    if not names:
+        return ""
+    found = [[of["round"], *(of.get(name) for name in names)] for of in report["rounds"]]
+    rows = [[str(cell) if isinstance(cell, int) else percent(cell) for cell in row] for row in found]
+    note = (
+        "What each round sampled, kept and selected, and the accuracy at its end. A round without evaluations was not "
+        "gone through: the one before it had not helped."
+    )
+    return f"<h2>Rounds</h2><p>{note}</p>{table(['Round', *map(esc, names)], rows, right_from=0)}"
 
 
 def _kinds(report: Mapping[str, Any]) -> str:

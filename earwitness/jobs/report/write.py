@@ -77,6 +77,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
         "denials": {e.name: e.denial_share() for e in sounding},
         "pass_at": {e.name: e.pass_at() for e in sounding},
         "thinking": thinking(bounded),
+        "rounds": _rounds(job, sounding),
         "ledger": record.ledgers,
         "provenance": provenance(job.recipe.data),
         "job": {
@@ -101,10 +102,34 @@ def _evaluations(job: RunningJob) -> list[tuple[Evaluation, str]]:
         stage = job.recipe.stages[phase.stage_index]
         if phase.stage_type and (name := stage.evaluation(phase.name)):
             file = f"samples/{phase.slug}.jsonl"
+            if not artifacts.exists(job.record.path(file)):  # of a round that was not gone through
+                continue
             groups = artifacts.read_groups(job.record.path(file))
             evaluation = Evaluation(name, groups, end, file, stage.think_tokens(phase.name))
             found.append((evaluation, stage.control(phase.name)))
     return found
+
+
+def _rounds(job: RunningJob, sounding: Sequence[Evaluation]) -> list[dict[str, int | float]]:
+    """What the files of each round's stages tell, and the accuracy of its evaluations; no more than its number for a
+    round that was not gone through."""
+
+    def read(file: str) -> Any:
+        uri = job.record.path(file)
+        return artifacts.read_json(uri) if artifacts.exists(uri) else None
+
+    scored = {e.name: e.accuracy() for e in sounding}
+    rounds: dict[int, dict[str, int | float]] = {}
+    for index, stage in enumerate(job.recipe.stages):
+        if not stage.round:
+            continue
+        of = rounds.setdefault(stage.round, {"round": stage.round})
+        of |= stage.figures(index, read)
+        for phase in stage.phases():
+            name = stage.evaluation(phase)
+            if (accuracy := scored.get(name)) is not None:
+                of[name.removesuffix(f"_{stage.round}")] = accuracy
+    return list(rounds.values())
 
 
 def _before_reinforcement(job: RunningJob, sounding: Sequence[Evaluation]) -> Evaluation | None:

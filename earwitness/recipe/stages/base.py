@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from earwitness import artifacts
 from earwitness.manifest import Example
-from earwitness.recipe.schema.fields import Strict
+from earwitness.recipe.rules import Rule
+from earwitness.recipe.schema.fields import Count, Strict
 from earwitness.recipe.schema.mixing import Data, Part, parts_of
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Training
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+ROUNDS = "rounds.json"
+"""File of a job that tells which round was the last, if not all are gone through."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,9 @@ class Stage(Strict):
         type: str
         data: Data
 
+    round: Count = 0
+    """In which round it is, from 1; `rounds` writes it. 0: in none."""
+
     begins: ClassVar[bool] = False
     """Whether a model with random weights can begin with it."""
 
@@ -114,6 +123,10 @@ class Stage(Strict):
     def manifests(self) -> list[str]:
         """Their names."""
         return [part.name for part in self.parts]
+
+    def behind(self, earlier: Sequence[Stage]) -> Iterable[tuple[bool, Rule]]:
+        """Rules of its place in the recipe."""
+        return ()
 
     def phases(self) -> list[str]:
         """Its phases in order. Each can be stopped anywhere and run again from its start."""
@@ -154,8 +167,26 @@ class Stage(Strict):
         """Which control a phase evaluates, in which no answer can be known from the sound; empty: none."""
         return ""
 
+    def figures(self, index: int, read: Callable[[str], Any]) -> dict[str, int | float]:
+        """What the report tells of it, the stage at `index`: counts, and shares as floats. `read`: a JSON file of the
+        job, None where there is none."""
+        return {}
+
     def check(self, example: Example) -> None:
         """Look at an example of its manifest before the job is accepted. Raises InputError."""
+
+
+async def end_rounds(job: StageJob, last: int) -> None:
+    """No round after `last` is gone through, or what is left of it."""
+    await asyncio.to_thread(artifacts.write_json, job.path(ROUNDS), {"last": last})
+
+
+async def is_over(job: StageJob, stage: Stage) -> bool:
+    """Whether a stage is of a round that is no longer gone through."""
+    if not stage.round or not await asyncio.to_thread(artifacts.exists, job.path(ROUNDS)):
+        return False
+    last: int = (await asyncio.to_thread(artifacts.read_json, job.path(ROUNDS)))["last"]
+    return stage.round > last
 
 
 def numbered(prompt: wire.Prompt, suffix: str) -> wire.Prompt:

@@ -48,6 +48,10 @@ class KeepingStage(Stage):
         """Which prompts of the manifest are sampled; None: all, in turn."""
         return None
 
+    async def goes_on(self, job: StageJob, groups: Sequence[wire.Group], counts: Mapping[str, int]) -> bool:
+        """Whether to learn from what was sampled, after a look at all of it; what is against it has been told."""
+        return True
+
     def asked(self, prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
         """The prompts as they are sampled."""
         return prompts
@@ -64,6 +68,8 @@ class KeepingStage(Stage):
         kept = self.keep(groups)
         counts = dict(sorted(kept.outcomes.items(), key=lambda item: -item[1]))
         await asyncio.to_thread(artifacts.write_json, job.path(self.type, f"{job.index}.counts.json"), counts)
+        if not await self.goes_on(job, groups, counts):
+            return None
         if not kept.examples:
             await job.tell("stage", self.nothing(counts, len(groups), job.earlier))
             return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from earwitness.recipe.schema.fields import Count, Group, Positive, Share, Stric
 from earwitness.recipe.schema.mixing import Data
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Tune
-from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob, numbered, told
+from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob, end_rounds, numbered, told
 from earwitness.recipe.stages.changed import instructed
 from earwitness.recipe.stages.keeping import KeepingStage, Kept
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -56,6 +56,9 @@ class MgrdStage(KeepingStage):
     """Smallest supported / (supported + contradicted) of a kept trace."""
     max_per_prompt: Positive = 2
     """Most traces kept for one prompt, so that easy prompts do not crowd out the rest."""
+    least_gain: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
+    """In `rounds`: by how much the share of right answers, among what is sampled of the prompts to distil, must have
+    risen since the round before; else this round and the later ones are not gone through."""
     tune: Tune
     """The updates on what was kept."""
 
@@ -87,6 +90,37 @@ class MgrdStage(KeepingStage):
         sampling = self.sampling.model_copy(update={"samples": self.curate.samples})
         return Asked(prompts, sampling, min(self.prompts, len(prompts)), without_audio=True)
 
+    async def goes_on(self, job: StageJob, groups: Sequence[wire.Group], counts: Mapping[str, int]) -> bool:
+        places = await self.places(job)
+        tried = [
+            (job.place(g.task.ordinal), sum(t.reward.correct for t in g.trajectories)) for g in groups if g.trajectories
+        ]
+        counted = [(place if places is None else places[place], right) for place, right in tried]
+        await asyncio.to_thread(artifacts.write_json, job.path(*tried_file(job.index)), counted)
+        before = [i for i, stage in enumerate(job.earlier) if isinstance(stage, MgrdStage) and stage.round]
+        if self.round < 2 or not before:
+            return True
+        earlier = await asyncio.to_thread(artifacts.read_json, job.path("mgrd", f"{before[-1]}.counts.json"))
+        now, then = right_share(counts), right_share(earlier)
+        if now - then >= self.least_gain:
+            return True
+        await end_rounds(job, self.round - 1)
+        told = f"{then:.1%} of the answers were right in round {self.round - 1}, {now:.1%} are in round {self.round}"
+        await job.tell("stage", f"{told}: no more rounds", {"right": now})
+        return False
+
+    def figures(self, index: int, read: Callable[[str], Any]) -> dict[str, int | float]:
+        counts: dict[str, int] | None = read(f"mgrd/{index}.counts.json")
+        if counts is None:
+            return {}
+        curated = read(f"mgrd/{index}.curated.json")
+        return {
+            **({} if curated is None else {"prompts that need ears": len(curated)}),
+            "traces sampled": sum(counts.values()),
+            "of these right": right_share(counts),
+            "traces kept": counts.get("kept", 0),
+        }
+
     def keep(self, groups: Sequence[wire.Group]) -> Kept:
         return distil(groups, self)
 
@@ -102,6 +136,16 @@ class MgrdStage(KeepingStage):
 
     def asked(self, prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
         return instructed(prompts, self.instruction) if self.instruction else prompts
+
+
+def right_share(counts: Mapping[str, int]) -> float:
+    """Share of well-formed right answers among all, by what became of them."""
+    return 1 - (counts.get("malformed", 0) + counts.get("wrong answer", 0)) / max(1, sum(counts.values()))
+
+
+def tried_file(index: int) -> tuple[str, str]:
+    """Below the job's folder: place of each prompt that the stage at `index` sampled, and how often it was right."""
+    return "mgrd", f"{index}.tried.json"
 
 
 def needs_ears(group: wire.Group, curation: Curation) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import model_validator
@@ -18,6 +18,7 @@ from earwitness.recipe.schema.reinforcement import Reinforcement
 from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Training
 from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob
+from earwitness.recipe.stages.mgrd import MgrdStage, tried_file
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 
@@ -32,6 +33,9 @@ class Selection(Strict):
     """Fewest correct samples of a selected prompt."""
     max_correct: Positive = 6
     """Most correct samples of a selected prompt."""
+    from_mgrd: bool = False
+    """Count what the mgrd stage before has sampled of its prompts, with the policy before it was tuned, and sample
+    nothing. `prompts` then says nothing, and `samples` are those of that stage."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Selection:
@@ -58,6 +62,26 @@ class RlStage(Stage, Reinforcement):
     """Manifest of the prompts, or several with [weights](#data-of-a-stage)."""
     select: Selection | None = None
     """Selection by count of correct samples; none: every prompt."""
+
+    def behind(self, earlier: Sequence[Stage]) -> Iterable[tuple[bool, Rule]]:
+        if self.select is None or not self.select.from_mgrd:
+            return
+        found = [stage for stage in earlier if isinstance(stage, MgrdStage)]
+        rule = Rule("select.from_mgrd", "no mgrd stage before", "one, whose samples are counted")
+        yield bool(found), rule
+        if found:
+            sampled, samples = found[-1], found[-1].sampling.samples
+            what = f"{self.select.samples}, but mgrd takes {samples} of a prompt"
+            yield self.select.samples == samples, Rule("select.samples", what, f"{samples}")
+            names, of_mgrd = ", ".join(self.manifests), ", ".join(sampled.manifests)
+            rule = Rule("data", f"{names}, but mgrd samples {of_mgrd}", f"{of_mgrd}, whose samples are counted")
+            yield self.manifests == sampled.manifests, rule
+
+    def figures(self, index: int, read: Callable[[str], Any]) -> dict[str, int | float]:
+        found = read(f"select/{index}.json")
+        if found is None:
+            return {}
+        return {"prompts counted": len(found["correct"]), "prompts selected": len(found["selected"])}
 
     def phases(self) -> list[str]:
         return ["select", "train"] if self.select else ["train"]
@@ -101,11 +125,9 @@ class RlStage(Stage, Reinforcement):
         """Count correct samples of each prompt and write which prompts the training takes."""
         if self.select is None:
             raise ValueError("a select phase without a selection")
-        groups = await job.sample()
-        counts = {g.task.prompt.id: correct_count(g) for g in groups}
+        at, counts = await (self._counted(job) if self.select.from_mgrd else self._sampled(job))
         chosen, window = selected_ids(counts, self.select), self.select.window
-        selected = set(chosen)
-        places = sorted(job.place(g.task.ordinal) for g in groups if g.task.prompt.id in selected)
+        places = sorted(at[prompt] for prompt in chosen)
         found = {"window": window, "selected": chosen, "places": places, "correct": counts}
         await asyncio.to_thread(artifacts.write_json, _selection(job), found)
         shown = distribution(counts.values())
@@ -120,6 +142,20 @@ class RlStage(Stage, Reinforcement):
         if not is_learned(counts.values(), self.select):
             raise JobFailed(few)
         await job.tell("stage", f"{few}; most of the others are learned, so the stage is skipped")
+
+    async def _sampled(self, job: StageJob) -> tuple[dict[str, int], dict[str, int]]:
+        """Place and count of correct samples of each prompt, by its id."""
+        groups = await job.sample()
+        at = {g.task.prompt.id: job.place(g.task.ordinal) for g in groups}
+        return at, {g.task.prompt.id: correct_count(g) for g in groups}
+
+    async def _counted(self, job: StageJob) -> tuple[dict[str, int], dict[str, int]]:
+        """As `_sampled`, of what mgrd has sampled."""
+        index = max(i for i, stage in enumerate(job.earlier) if isinstance(stage, MgrdStage))
+        tried = await asyncio.to_thread(artifacts.read_json, job.path(*tried_file(index)))
+        prompts = await job.prompts()
+        counted = await asyncio.to_thread(lambda: [(prompts[place].id, place, right) for place, right in tried])
+        return {i: place for i, place, _ in counted}, {i: right for i, _, right in counted}
 
 
 def correct_count(group: wire.Group) -> int:

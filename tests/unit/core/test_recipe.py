@@ -57,6 +57,42 @@ def test_budgets_of_thinking_leave_room_for_an_answer() -> None:
     assert "twice" in problems(recipe(EVAL | {"think_budgets": [8, 8]}))[0]
 
 
+ROUND = [MGRD, RL | {"select": {"samples": 4, "max_correct": 4, "from_mgrd": True}}, EVAL]
+
+
+def test_rounds_are_their_stages_once_a_round_and_read_back_as_they_ran() -> None:
+    read = load_recipe(yaml.safe_dump(recipe({"rounds": 2, "stages": ROUND}, {**EVAL, "name": "end"})))
+    shapes = [(stage.type, stage.round, getattr(stage, "name", None)) for stage in read.stages]
+    one = [("mgrd", 1, None), ("rl", 1, None), ("eval", 1, "cold_1")]
+    two = [("mgrd", 2, None), ("rl", 2, None), ("eval", 2, "cold_2")]
+    assert shapes == [("sft", 0, None), *one, *two, ("eval", 0, "end")]
+    assert load_recipe(yaml.safe_dump(read.model_dump(mode="json"))) == read
+
+
+def test_what_is_wrong_within_rounds_is_told_once_and_where_it_is_written() -> None:
+    wrong = {"rounds": 3, "stages": [MGRD, RL | {"steps": 0}]}
+    assert [p.split(": ")[0] for p in problems(recipe(EVAL, wrong))] == ["stages[2].stages[1].steps"]
+    for block, path in (
+        ({"rounds": 0, "stages": ROUND}, "stages[1].rounds: 0"),
+        ({"rounds": True, "stages": ROUND}, "stages[1].rounds: True"),
+        ({"rounds": 2, "stages": []}, "stages[1].stages: []"),
+        ({"rounds": 2, "stages": [{"rounds": 2, "stages": ROUND}]}, "stages[1].stages: rounds within"),
+        ({"rounds": 2, "stages": ROUND, "times": 3}, "stages[1].times: unknown key"),
+    ):
+        assert any(p.startswith(path) for p in problems(recipe(block))), path
+    twice = {"rounds": 2, "stages": [MGRD]}
+    assert any("a second time" in p for p in problems(recipe(twice, twice)))
+
+
+def test_counts_of_mgrd_are_those_of_the_same_prompts_and_as_many_samples() -> None:
+    by_mgrd = RL | {"select": {"samples": 4, "max_correct": 4, "from_mgrd": True}}
+    assert load_recipe(yaml.safe_dump(recipe(MGRD, by_mgrd)))
+    assert problems(recipe(by_mgrd))[0].startswith("stages[1].select.from_mgrd: no mgrd stage before")
+    eight = RL | {"select": {"samples": 8, "from_mgrd": True}}
+    assert "mgrd takes 4 of a prompt" in problems(recipe(MGRD, eight))[0]
+    assert "mgrd samples train" in problems(recipe(MGRD, by_mgrd | {"data": "lessons"}))[0]
+
+
 def test_keys_of_algorithm_and_loss_may_stand_in_the_stage_as_they_once_did() -> None:
     critic = {"critic_warmup_steps": 2, "gae_lambda": 0.9, "critic_optimizer": {"learning_rate": 1e-3}}
     clip = {"clip_high": 0.3, "dual_clip": 2.0}

@@ -49,7 +49,7 @@ def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
             {"sft": 2.0, "prepare": 1.0}, 60.0, 10.0,
         ),
         "ledger": {"run": {"used": 3}}, "job": {"job_id": "j", "name": "n"}, "config": {"name": "n"},
-        "provenance": provenance({}), "thinking": [],
+        "provenance": provenance({}), "thinking": [], "rounds": [],
     }  # fmt: skip
 
 
