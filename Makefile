@@ -31,6 +31,8 @@ IMAGE := earwitness
 IMAGE_TAG := 0.1.0
 IMAGE_TARGETS := cpu
 IMAGE_OPTIONS :=
+# The image has no repository, so it is told; + as in reports: files were changed since.
+COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
 
 # kind runs its nodes on one of these two.
 KIND_ENGINE := $(firstword $(foreach tool,docker podman,$(if $(shell command -v $(tool) 2>/dev/null),$(tool))))
@@ -109,7 +111,7 @@ scan: install
 images:
 	@test -n "$(CONTAINER_BUILDER)" || { echo "images: docker, podman or buildah is needed and none was found on PATH" >&2; exit 1; }
 	for target in $(IMAGE_TARGETS); do \
-		$(CONTAINER_BUILDER) build $(IMAGE_OPTIONS) -f images/Containerfile --target $$target \
+		$(CONTAINER_BUILDER) build --build-arg COMMIT=$(COMMIT) $(IMAGE_OPTIONS) -f images/Containerfile --target $$target \
 			-t $(IMAGE)$$([ $$target = cpu ] || echo -$$target):$(IMAGE_TAG) . ; \
 	done
 

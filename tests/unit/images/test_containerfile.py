@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
+
+from earwitness.jobs.report.provenance import COMMIT_VARIABLE, commit
 
 ROOT = Path(__file__).parents[3]
 TARGETS = ("cpu", "gpu")
@@ -91,6 +94,19 @@ def test_images_run_as_the_user_that_the_chart_names(instructions: list[Instruct
     assert (last.word, last.rest) == ("USER", f"{context['runAsUser']}:{context['runAsGroup']}")
     made = " ".join(i.rest for i in instructions if i.stage == "runtime" and i.word == "RUN")
     assert f"useradd --uid {context['runAsUser']} --gid {context['runAsGroup']}" in made
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_images_know_their_commit(instructions: list[Instruction], target: str) -> None:
+    """A report names it; and another commit makes no layer of packages anew."""
+    own = [(i.word, i.rest) for i in instructions if i.stage == target]
+    assert ("ENV", f"{COMMIT_VARIABLE}=$COMMIT") in own
+    assert own.index(("ARG", 'COMMIT=""')) > max(at for at, (word, _) in enumerate(own) if word in ("COPY", "RUN"))
+    builder = {"CONTAINER_BUILDER": "echo", "IMAGE_TARGETS": target}
+    dry = ["make", "-n", "images", *(f"{name}={value}" for name, value in builder.items())]
+    said = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (told,) = re.findall(r"--build-arg COMMIT=(\S*)", said)
+    assert told.removesuffix("+") == commit().removesuffix("+")
 
 
 @pytest.mark.parametrize("target", TARGETS)
