@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from earwitness.cli.scale import change
 from earwitness.cli.terminal import err, out
 from earwitness.cli.where import Where, finds_mesh
 from earwitness.errors import InputError
@@ -35,9 +36,10 @@ def open_page(
 
         earwitness open -n ew --no-browser --port 8090
     """
+    elsewhere = where.address is not None and not where.in_cluster
     with where.connect() as mesh:
         try:
-            server = PageServer(mesh, port)
+            server = PageServer(mesh, port, None if elsewhere else lambda role, count: change(where, role, count)[0])
         except OSError as error:
             raise InputError("--port", f"{port}: {error.strerror}", "a port that is free, or 0") from error
         with server:

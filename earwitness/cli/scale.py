@@ -40,16 +40,25 @@ def scale(
 
         earwitness scale rollout 8 -n ew
     """
+    words, unseen = change(where, role, count)
+    if unseen:
+        err.print(unseen)
+    out.print(words)
+
+
+def change(where: Where, role: str, count: int) -> tuple[str, str]:
+    """Ask for `count` workers: what came of it, and what could not be seen, empty if nothing.
+
+    Raises InputError, and what a cluster or the local mesh refuses.
+    """
     most = MOST if where.in_cluster else WORKERS
     if not 0 <= count <= most:
         raise InputError("count", f"{shown(count)} is {'negative' if count < 0 else 'too many'}", f"0 to {most}")
     if where.in_cluster:
         scaled = cluster.scale(*where.find(), role, count)
-        if scaled.unseen:
-            err.print(f"whether an autoscaler undoes this cannot be seen: {scaled.unseen}")
-        out.print(f"{role} scaled from {scaled.before} to {scaled.now}")
-        return
+        unseen = f"whether an autoscaler undoes this cannot be seen: {scaled.unseen}" if scaled.unseen else ""
+        return f"{role} scaled from {scaled.before} to {scaled.now}", unseen
     if role not in SCALABLE:
         raise InputError("role", f"{role!r} cannot be scaled", " or ".join(SCALABLE))
     control.scale(where.state, role, count)
-    out.print(f"{count} {role} workers are healthy")
+    return f"{count} {role} workers are healthy", ""

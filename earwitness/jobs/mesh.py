@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import redis.asyncio
@@ -45,12 +46,17 @@ class MeshView:
             active=None if active is None else active.wire(),
             version=0 if active is None else active.published,
             still_seconds=max(0.0, time.time() - moved_at) if moved_at else 0.0,
+            ledger=await self._ledger(),
         )
 
     async def groups(self, job_id: str) -> list[Group]:
         """A few of the newest groups of a job, newest first."""
         found = [Group.FromString(data) for data in await self._queue.shown()]
         return [group for group in found if group.task.run_id.startswith(f"{job_id}/")]
+
+    async def _ledger(self) -> wire.Ledger:
+        run_id = await self._queue.current_run()
+        return wire.Ledger(run_id=run_id, **asdict(await self._queue.counts(run_id))) if run_id else wire.Ledger()
 
     async def _worker(self, worker: Announced) -> wire.Worker:
         left_ms = await self._redis.pttl(f"{WORKER}{worker.role}:{worker.name}")
@@ -62,6 +68,7 @@ class MeshView:
             seen_seconds_ago=max(0.0, WORKER_SECONDS - max(left_ms, 0) / 1000),
             tasks=int(_number(worker, "tasks")),
             tokens_per_second=_number(worker, "tokens_per_second"),
+            load_seconds=_number(worker, "load_seconds"),
         )
 
 

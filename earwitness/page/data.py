@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from earwitness import metrics
 from earwitness.chat import split_response
 from earwitness.client import Mesh, state_name
+from earwitness.errors import InputError
 from earwitness.explain import explain
 from earwitness.jobs.report.cards import segments
 from earwitness.series import StepsByPhase, steps_of
@@ -26,11 +27,19 @@ WORDS = 300
 """Newest messages that are shown."""
 
 
+PUBLICATIONS = 8
+"""Newest versions of the weights that are shown."""
+
+Scale = Callable[[str, int], str]
+"""Asks for so many workers of a role; what came of it, in words."""
+
+
 class Data:
     """Answers, from a mesh. Events are read once; later questions get those that are new."""
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, mesh: Mesh, scale: Scale | None) -> None:
         self._mesh = mesh
+        self._scale = scale
         self._events: dict[str, list[jobs_pb2.Event]] = {}
         self._lock = threading.Lock()
 
@@ -44,7 +53,8 @@ class Data:
         return {
             "workers": [
                 {"name": w.name, "role": w.role, "version": w.version, "state": w.state, "tasks": w.tasks,
-                 "tokens_per_second": round(w.tokens_per_second, 1), "seen": round(w.seen_seconds_ago, 1)}
+                 "tokens_per_second": round(w.tokens_per_second, 1), "seen": round(w.seen_seconds_ago, 1),
+                 "load": round(w.load_seconds, 2)}
                 for w in seen.workers
             ],
             "streams": [
@@ -53,6 +63,8 @@ class Data:
             ],
             "version": seen.version,
             "still": round(seen.still_seconds, 1),
+            "ledger": {field.name: getattr(seen.ledger, field.name) for field in seen.ledger.DESCRIPTOR.fields},
+            "scalable": self._scale is not None,
         }  # fmt: skip
 
     def job(self, job_id: str, after: int) -> dict[str, Any]:
@@ -64,6 +76,8 @@ class Data:
             "sequence": events[-1].sequence if events else 0,
             "phases": phases(events),
             "curves": curves(steps_of(new)),
+            "drops": drops(new),
+            "weights": publications(new),
             "words": [
                 {"time": e.time, "kind": e.kind, "text": e.message}
                 for e in new
@@ -88,6 +102,12 @@ class Data:
         """Pause, resume or cancel."""
         acts = {"pause": self._mesh.pause, "resume": self._mesh.resume, "cancel": self._mesh.cancel}
         return job_json(acts[verb](job_id))
+
+    def scale(self, role: str, count: int) -> dict[str, Any]:
+        """More or fewer workers. Raises InputError where nobody here can start any."""
+        if self._scale is None:
+            raise InputError("scale", "the mesh is reached by its address alone", "`earwitness scale` where it runs")
+        return {"words": self._scale(role, count)}
 
     def _read(self, job_id: str) -> Sequence[jobs_pb2.Event]:
         with self._lock:
@@ -166,6 +186,30 @@ def curves(steps: StepsByPhase) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def drops(events: Sequence[jobs_pb2.Event]) -> dict[str, dict[str, float]]:
+    """By phase, as it was told last: groups used, and dropped by reason."""
+    found = {}
+    for event in events:
+        if event.kind == "drop" and event.metrics:
+            job = event.job
+            found[f"{job.stage_index + 1} {job.stage_type} {job.phase}"] = {
+                metric.name.removeprefix("groups."): metric.value for metric in event.metrics
+            }
+    return found
+
+
+def publications(events: Sequence[jobs_pb2.Event]) -> list[dict[str, Any]]:
+    """The newest versions of the weights that a step told of: bytes, whole or not, and seconds."""
+    found = []
+    for event in events:
+        of = {metric.name: metric.value for metric in event.metrics}
+        if event.kind == "step" and "publish.bytes" in of:
+            seconds = {part: _short(of.get(f"seconds.publish.{part}")) for part in ("snapshot", "send")}
+            whole = bool(of.get("publish.whole"))
+            found.append({"step": event.job.step, "bytes": of["publish.bytes"], "whole": whole, **seconds})
+    return found[-PUBLICATIONS:]
 
 
 def _short(value: float | None) -> float | None:

@@ -29,10 +29,12 @@ function element(tag, text, className) {
 }
 
 async function follow(id) {
-  const kept = store.get(id) || { sequence: 0, curves: new Map(), words: [] };
+  const kept = store.get(id) || { sequence: 0, curves: new Map(), words: [], drops: {}, weights: [] };
   store.set(id, kept);
   const told = await ask(`/api/job/${encodeURIComponent(id)}?after=${kept.sequence}`);
   Object.assign(kept, { sequence: told.sequence, job: told.job, phases: told.phases });
+  Object.assign(kept.drops, told.drops);
+  kept.weights = [...kept.weights, ...told.weights].slice(-PUBLICATIONS);
   kept.words = [...kept.words, ...told.words].slice(-WORDS);
   for (const part of told.curves) {
     const curve = kept.curves.get(part.key) || { steps: new Set(), rows: new Map(), charts: [] };
@@ -111,7 +113,9 @@ function drawJob(kept) {
 }
 
 function drawWhy(told) {
+  const says = (phase, i) => told.words[i] || phase.speed || phase.trouble.length; // of most there is nothing to say
   of("why").replaceChildren(...told.phases.map((phase, i) => {
+    if (!says(phase, i)) return "";
     const card = element("div", undefined, "card");
     card.append(element("b", `Stage ${phase.stage_index + 1} ${phase.stage_type} ${phase.name}`));
     if (told.words[i]) card.append(element("p", `Bound: ${told.words[i]}`));
@@ -130,8 +134,8 @@ function table(id, head, rows) {
 }
 
 function drawMesh(mesh) {
-  table("workers", ["worker", "role", "state", "version", "tasks", "tokens/s", "seen"],
-    mesh.workers.map((w) => [w.name, w.role, w.state, w.version, w.tasks, w.tokens_per_second, `${w.seen} s ago`]));
+  table("workers", ["worker", "role", "state", "version", "load", "tasks", "tokens/s", "seen"],
+    mesh.workers.map((w) => [w.name, w.role, w.state, w.version, w.load ? `${w.load} s` : "", w.tasks, w.tokens_per_second, `${w.seen} s ago`]));
   table("streams", ["stream", "waiting", "in hand", "oldest"],
     mesh.streams.map((s) => [s.name, s.waiting, s.pending, s.waiting || s.pending ? clock(s.oldest) : ""]));
 }
@@ -149,11 +153,14 @@ async function look() {
   if (!shown && jobs.length) shown = (jobs.find((job) => job.state === "running") || jobs[0]).id;
   fill(of("job"), jobs, shown, []);
   fill(of("other"), jobs.filter((job) => job.id !== shown), other, [["", "none"]]);
-  drawMesh(await ask("/api/mesh"));
+  const mesh = await ask("/api/mesh");
+  drawMesh(mesh);
+  drawLedger(mesh);
   if (!shown) return;
   const kept = await follow(shown);
   if (other) await follow(other);
   drawJob(kept);
+  drawPanels(kept);
   drawCurves();
   drawWhy(await ask(`/api/explain/${encodeURIComponent(shown)}`));
   if (!newest.length || newest[0].run.split("/")[0] !== shown) await loadGroups(shown); // then they stay: someone may be listening

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from earwitness.client import Mesh
 from earwitness.errors import EarwitnessError
-from earwitness.page.data import Data
+from earwitness.page.data import Data, Scale
 
 COOKIE = "ew_page"
 
@@ -34,6 +34,7 @@ FILES = {
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/charts.js": ("charts.js", "text/javascript; charset=utf-8"),
     "/groups.js": ("groups.js", "text/javascript; charset=utf-8"),
+    "/panels.js": ("panels.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
 }
 
@@ -53,10 +54,11 @@ class PageServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, mesh: Mesh, port: int = 0) -> None:
-        """`port`: 0 for any that is free. Raises OSError if it is taken."""
+    def __init__(self, mesh: Mesh, port: int = 0, scale: Scale | None = None) -> None:
+        """`port`: 0 for any that is free; `scale`: how workers come and go, None: not from here. Raises OSError if the
+        port is taken."""
         super().__init__(("127.0.0.1", port), Handler)
-        self.data = Data(mesh)
+        self.data = Data(mesh, scale)
         self.token = secrets.token_urlsafe(24)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -95,12 +97,14 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(self._asked(asked.path.strip("/").split("/"), query))
 
     def do_POST(self) -> None:
-        """Pause, resume, cancel."""
+        """Pause, resume, cancel; scale."""
         parts = self.path.strip("/").split("/")
         if not self._allowed() or self.headers.get(HEADER) is None:
             self._send(HTTPStatus.FORBIDDEN, b"not from the page", TEXT)
         elif len(parts) == 3 and parts[0] == "api" and parts[1] in VERBS:
             self._answer(lambda: self.server.data.act(parts[1], unquote(parts[2])))
+        elif len(parts) == 4 and parts[:2] == ["api", "scale"] and parts[3].isdecimal():
+            self._answer(lambda: self.server.data.scale(unquote(parts[2]), min(int(parts[3][:9]), LARGEST_SEQUENCE)))
         else:
             self._answer(None)
 

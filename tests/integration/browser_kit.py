@@ -77,8 +77,9 @@ class Page:
         await self.call("DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(file)])
 
     async def picture(self, path: Path) -> None:
-        """A PNG of the whole page."""
-        shot = await self.call("Page.captureScreenshot", captureBeyondViewport=True)
+        """The whole page, as PNG or, by the name of the file, WebP."""
+        how = {"format": "webp", "quality": 60} if path.suffix == ".webp" else {"format": "png"}
+        shot = await self.call("Page.captureScreenshot", captureBeyondViewport=True, **how)
         path.write_bytes(base64.b64decode(shot["data"]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -24,6 +25,9 @@ from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from tests.integration import browser_kit
 from tests.integration.browser_kit import CHROMIUM, Page
 
+PICTURE = os.environ.get("EW_PICTURE", "")
+"""Where the watched page is painted for docs/watching.md; empty: it is not."""
+
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH")
 
 
@@ -38,13 +42,20 @@ class Browser:
         """The value of a piece of JavaScript."""
         return self._runner.run(self._page.run(program))
 
+    def picture(self, path: Path) -> None:
+        """The whole page."""
+        self._runner.run(self._page.picture(path))
+
     def until(self, what: str, program: str) -> Any:
         return wait_for(what, lambda: self.run(program))
 
 
 @contextlib.contextmanager
 def opened(client: Any, folder: Path) -> Iterator[Browser]:
-    with PageServer(client) as server, asyncio.Runner() as runner:
+    def scale(role: str, count: int) -> str:
+        return f"{count} {role} workers are healthy"
+
+    with PageServer(client, scale=scale) as server, asyncio.Runner() as runner:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         opening = browser_kit.opened(server.url, folder)
         browser = Browser(runner, runner.run(opening.__aenter__()))
@@ -82,6 +93,8 @@ def test_a_job_is_watched_from_a_browser(tmp_path: Path) -> None:
             page.until("its end", "document.getElementById('state').textContent === 'running'")
 
             page.until("an RL step", points("Reward, part by part"))
+            page.until("the weights", "document.getElementById('weights').textContent.includes('delta2.5 MB')")
+            page.until("the ledger", "/-train.*used/.test(document.getElementById('ledger').textContent)")
             page.until("what bounds it", "document.getElementById('why').textContent.includes('Bound: the trainer')")
 
             page.until("samples", "document.querySelectorAll('.sample').length === 12")
@@ -96,6 +109,12 @@ def test_a_job_is_watched_from_a_browser(tmp_path: Path) -> None:
                 page.run(change % wanted)
                 assert page.run(f"document.querySelectorAll('.sample > .{wanted}').length") > 0
                 assert page.run(f"document.querySelectorAll('.sample > .{other}').length") == 0
+            page.run(choose + "(document.getElementById('count'), 3)")
+            page.run("document.getElementById('scale').requestSubmit()")
+            page.until("a scale", "document.getElementById('scaled').textContent === '3 rollout workers are healthy'")
+            if PICTURE:
+                page.run("document.getElementById('smooth').scrollIntoView()")
+                page.picture(Path(PICTURE))
             mesh.kill("rest")
             page.until("no worker", "!document.getElementById('workers').textContent.includes('stand-in')")
 

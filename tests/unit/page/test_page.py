@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from earwitness.client import UnknownJob
+from earwitness.errors import InputError
 from earwitness.page import PageServer
-from earwitness.page.data import curves, phases
+from earwitness.page.data import Data, curves, phases
 from earwitness.page.server import FILES
 from earwitness.series import steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
@@ -43,7 +44,9 @@ class Mesh:
 
     def mesh(self) -> jobs_pb2.GetMeshResponse:
         worker = jobs_pb2.Worker(name="w0", role="rollout", version=3, state="working", tasks=2)
-        return jobs_pb2.GetMeshResponse(workers=[worker], streams=[jobs_pb2.StreamLag(stream="tasks", waiting=4)])
+        ledger = jobs_pb2.Ledger(run_id="small-1/1-train/0", issued=3, ready=1, used=20, dropped=2)
+        streams = [jobs_pb2.StreamLag(stream="tasks", waiting=4)]
+        return jobs_pb2.GetMeshResponse(workers=[worker], streams=streams, ledger=ledger)
 
     def events(self, job_id: str, *, after: int = 0) -> list[jobs_pb2.Event]:
         self.asked_after.append(after)
@@ -194,6 +197,54 @@ def test_buttons_act(page: PageServer, mesh: Mesh) -> None:
     for verb in ("pause", "resume", "cancel"):
         assert told(page, f"/api/{verb}/small-1", "POST", **{"X-Earwitness": "1"})["state"] == "paused"
     assert len(mesh.acts) == 3
+
+
+def test_what_became_of_the_groups_is_told_with_reasons(page: PageServer, mesh: Mesh) -> None:
+    assert told(page, "/api/mesh")["ledger"] == {
+        "run_id": "small-1/1-train/0", "issued": 3, "rolled": 0, "scored": 0, "ready": 1, "used": 20, "dropped": 2,
+    }  # fmt: skip
+    for sequence, wrong in ((8, 30), (9, 60)):
+        drop = event(sequence, "drop", step=5, message="groups dropped")
+        figures = {"groups.used": 20.0, "groups.dropped": wrong + 2.0, "dropped.all wrong": wrong, "dropped.stale": 2.0}
+        drop.metrics.extend(Metric(name=name, value=value) for name, value in figures.items())
+        mesh.told.append(drop)
+    drops = told(page, "/api/job/small-1?after=0")["drops"]
+    assert drops == {"2 rl train": {"used": 20, "dropped": 62, "dropped.all wrong": 60, "dropped.stale": 2}}
+    assert told(page, "/api/job/small-1?after=9")["drops"] == {}
+
+
+def test_versions_of_the_weights_are_told_with_bytes_and_seconds(page: PageServer, mesh: Mesh) -> None:
+    for sequence, whole in ((8, 1.0), (9, 0.0)):
+        step = event(sequence, step=sequence - 2)
+        figures = {"publish.bytes": 1e6 - 9e5 * (1 - whole), "publish.whole": whole, "seconds.publish.send": 0.25}
+        step.metrics.extend(Metric(name=name, value=value) for name, value in figures.items())
+        mesh.told.append(step)
+    anchor, delta = told(page, "/api/job/small-1?after=0")["weights"]
+    assert anchor == {"step": 6, "bytes": 1e6, "whole": True, "snapshot": None, "send": 0.25}
+    assert delta == {"step": 7, "bytes": 1e5, "whole": False, "snapshot": None, "send": 0.25}
+
+
+def test_workers_are_scaled_where_that_can_be_done_from_here(page: PageServer) -> None:
+    header = {"X-Earwitness": "1"}
+    assert told(page, "/api/mesh")["scalable"] is False
+    refused = ask(page, "/api/scale/rollout/3", "POST", **header)
+    assert refused.status == 502 and "`earwitness scale` where it runs" in refused.content.decode()
+    asked: list[tuple[str, int]] = []
+
+    def scale(role: str, count: int) -> str:
+        if role != "rollout":
+            raise InputError("role", f"{role!r} cannot be scaled", "rollout")
+        asked.append((role, count))
+        return f"{count} {role} workers are healthy"
+
+    page.data = Data(Mesh(), scale)  # type: ignore[arg-type]
+    assert told(page, "/api/mesh")["scalable"] is True
+    assert told(page, "/api/scale/rollout/3", "POST", **header) == {"words": "3 rollout workers are healthy"}
+    assert ask(page, "/api/scale/trainer/3", "POST", **header).status == 502
+    for path in ("/api/scale/rollout/-1", "/api/scale/rollout", "/api/scale/rollout/x", "/api/scale/rollout/3/4"):
+        assert ask(page, path, "POST", **header).status == 404
+    assert ask(page, "/api/scale/rollout/3", "POST").status == 403
+    assert asked == [("rollout", 3)]
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,7 @@ class GetMeshRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Worker(_message.Message):
-    __slots__ = ("name", "role", "version", "state", "seen_seconds_ago", "tasks", "tokens_per_second")
+    __slots__ = ("name", "role", "version", "state", "seen_seconds_ago", "tasks", "tokens_per_second", "load_seconds")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -219,6 +219,7 @@ class Worker(_message.Message):
     SEEN_SECONDS_AGO_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     TOKENS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    LOAD_SECONDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     role: str
     version: int
@@ -226,7 +227,26 @@ class Worker(_message.Message):
     seen_seconds_ago: float
     tasks: int
     tokens_per_second: float
-    def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., seen_seconds_ago: _Optional[float] = ..., tasks: _Optional[int] = ..., tokens_per_second: _Optional[float] = ...) -> None: ...
+    load_seconds: float
+    def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[str] = ..., seen_seconds_ago: _Optional[float] = ..., tasks: _Optional[int] = ..., tokens_per_second: _Optional[float] = ..., load_seconds: _Optional[float] = ...) -> None: ...
+
+class Ledger(_message.Message):
+    __slots__ = ("run_id", "issued", "rolled", "scored", "ready", "used", "dropped")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_FIELD_NUMBER: _ClassVar[int]
+    ROLLED_FIELD_NUMBER: _ClassVar[int]
+    SCORED_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    issued: int
+    rolled: int
+    scored: int
+    ready: int
+    used: int
+    dropped: int
+    def __init__(self, run_id: _Optional[str] = ..., issued: _Optional[int] = ..., rolled: _Optional[int] = ..., scored: _Optional[int] = ..., ready: _Optional[int] = ..., used: _Optional[int] = ..., dropped: _Optional[int] = ...) -> None: ...
 
 class StreamLag(_message.Message):
     __slots__ = ("stream", "waiting", "pending", "oldest_seconds")
@@ -241,18 +261,20 @@ class StreamLag(_message.Message):
     def __init__(self, stream: _Optional[str] = ..., waiting: _Optional[int] = ..., pending: _Optional[int] = ..., oldest_seconds: _Optional[float] = ...) -> None: ...
 
 class GetMeshResponse(_message.Message):
-    __slots__ = ("workers", "streams", "active", "version", "still_seconds")
+    __slots__ = ("workers", "streams", "active", "version", "still_seconds", "ledger")
     WORKERS_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STILL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LEDGER_FIELD_NUMBER: _ClassVar[int]
     workers: _containers.RepeatedCompositeFieldContainer[Worker]
     streams: _containers.RepeatedCompositeFieldContainer[StreamLag]
     active: Job
     version: int
     still_seconds: float
-    def __init__(self, workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamLag, _Mapping]]] = ..., active: _Optional[_Union[Job, _Mapping]] = ..., version: _Optional[int] = ..., still_seconds: _Optional[float] = ...) -> None: ...
+    ledger: Ledger
+    def __init__(self, workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamLag, _Mapping]]] = ..., active: _Optional[_Union[Job, _Mapping]] = ..., version: _Optional[int] = ..., still_seconds: _Optional[float] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ...) -> None: ...
 
 class PutFileRequest(_message.Message):
     __slots__ = ("path", "size", "xxh3_128", "offset", "data")
