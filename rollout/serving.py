@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import redis
 import redis.asyncio
 
-from earwitness import storage
+from earwitness import storage, tracing
 from earwitness.active import ActiveJob, read_active_async
-from earwitness.errors import InfrastructureError
+from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger
 from earwitness.redis_client import OUTAGE_SECONDS, Patience, connect_async
 from earwitness.weights import NEWS, MissingVersion, WeightReader
@@ -247,9 +247,22 @@ class Serving:
         if self._served and self._served[-1][0] >= version:
             self._served.clear()  # another lineage, or another engine
         self._served.append((version, time.time()))
+        await asyncio.to_thread(self._trace, lineage, version)
         self._log.info("weights loaded", lineage=lineage, version=version, seconds=round(self.load_seconds, 3))
         async with self._changed:
             self._changed.notify_all()
+
+    def _trace(self, lineage: str, version: int) -> None:
+        """Tells of the load in the traces of the groups that the version was learned from."""
+        if not tracing.on():
+            return
+        ended = time.time()
+        try:
+            parents = self._weights.manifest(lineage, version).traceparents
+        except EarwitnessError:  # deleted or damaged meanwhile: it is loaded, only nobody is told
+            return
+        for parent in parents:
+            tracing.child(parent, "load", ended - self.load_seconds, ended, worker=self._name, version=version)
 
     @asynccontextmanager
     async def _leased(self, lineage: str, version: int) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
+from earwitness import tracing
 from earwitness.audio import AudioError
 from earwitness.errors import EarwitnessError, InfrastructureError, InputError
 from earwitness.log import Logger
@@ -152,10 +153,12 @@ class RolloutWorker:
             return
         if not all(trajectory.finish_reason for trajectory in group.trajectories):
             await self._hand_back(message_id, group)
+            _trace(group, handed_back=True)
             return
         self._room.finished(group)
         group.task.ClearField("begun")
         outcome = await self._queue.hand_off(TASKS, message_id, group, ROLLOUTS)
+        _trace(group, handed_back=False)
         self._log.debug("group rolled", run=task.run_id, ordinal=task.ordinal, outcome=outcome)
 
     async def _hand_back(self, message_id: str, group: trajectory_pb2.Group) -> None:
@@ -303,6 +306,26 @@ class Rate:
         rate = max(0, tokens - self._tokens) / max(now - self._time, 1e-3)
         self._tokens, self._time = tokens, now
         return rate
+
+
+def _trace(group: trajectory_pb2.Group, *, handed_back: bool) -> None:
+    """Tells of a stay that is over, whole or not."""
+    task, stay = group.task, group.passages[-1]
+    if not task.traceparent:
+        return
+    spans = [span for trajectory in group.trajectories for span in trajectory.versions]
+    tracing.child(
+        task.traceparent,
+        ROLE,
+        stay.begun,
+        stay.ended,
+        worker=stay.worker,
+        ordinal=task.ordinal,
+        waited=stay.begun - stay.arrived,
+        tokens=sum(span.tokens for span in spans),
+        version=max((span.version for span in spans), default=0),
+        handed_back=handed_back,
+    )
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

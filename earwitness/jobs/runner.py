@@ -14,7 +14,7 @@ from typing import Any
 import redis.asyncio
 from prometheus_client import Counter
 
-from earwitness import artifacts
+from earwitness import artifacts, tracing
 from earwitness.active import ActiveJob, clear_active_async, write_active_async
 from earwitness.errors import EarwitnessError, InfrastructureError, JobFailed
 from earwitness.jobs.changes import Ended, Paused, PhaseDone, Prepared, Resumed, Running, Started
@@ -144,7 +144,7 @@ class Runner:
     async def _work_on_phase(self, job: RunningJob) -> None:
         """Run the current phase until it is done or the person wants something else."""
         self._active = None
-        work = asyncio.create_task(self._phase(job), name=f"phase {job.phase.slug}")
+        work = asyncio.create_task(self._traced(job), name=f"phase {job.phase.slug}")
         wished = asyncio.create_task(self._until_wished(job), name="wish")
         try:
             await asyncio.wait({work, wished}, return_when=asyncio.FIRST_COMPLETED)
@@ -181,6 +181,10 @@ class Runner:
     async def _tell_workers(self, job: RunningJob, **changes: Any) -> None:
         self._active = active_job(job, **changes)
         await write_active_async(job.redis, self._active)
+
+    async def _traced(self, job: RunningJob) -> Learned | Prepared | None:
+        with tracing.inside("phase", job=job.record.job_id, phase=job.phase.slug):
+            return await self._phase(job)
 
     async def _phase(self, job: RunningJob) -> Learned | Prepared | None:
         """The current phase from its start, or from where it stood; returns what it came to."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from google.protobuf.message import DecodeError
 
-from earwitness import artifacts
+from earwitness import artifacts, tracing
 from earwitness.admission import admit
 from earwitness.errors import JobFailed
 from earwitness.jobs.changes import Published, RunClosed, Sampled
@@ -94,8 +94,7 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
             counts = await queue.counts(run_id)
         for _ in range(min(len(waiting), admit(MAX_RUNNING, counts.running, 0, 0, total, counts.accepted))):
             ordinal = waiting.popleft()
-            lineage = f"{job.record.job_id}/{job.record.lineage}"
-            await queue.issue(await asyncio.to_thread(pass_.task, ordinal, job.record.version, lineage))
+            await issue(job, pass_, ordinal, job.record.version, job.record.lineage)
         taken = await queue.take(READY, job.consumer, TAKE_COUNT, TAKE_BLOCK_MS)
         for message_id, data in taken:
             try:
@@ -106,6 +105,7 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
             if group.task.run_id == run_id:
                 await store.save_result(run_id, group.task.ordinal, artifacts.compact(group).SerializeToString())
                 await queue.use(run_id, 0, [(message_id, group.task.ordinal)])
+                tracing.child(group.task.traceparent, "keep", time.time(), time.time(), ordinal=group.task.ordinal)
         counts = await queue.counts(run_id)
         done, now = counts.used + counts.dropped, time.monotonic()
         if done > last_done:
@@ -121,6 +121,16 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
             told = now
             left = progress.seconds_left(done, total, now)
             await job.tell("sample", f"{done} of {total} groups", change=Sampled(done, total, left))
+
+
+async def issue(job: RunningJob, pass_: Pass, ordinal: int, min_version: int, lineage: int) -> int:
+    """Puts the task of an ordinal onto the queue, with the first span of its trace; 1 if it was not there."""
+    begun = time.time()
+    task = await asyncio.to_thread(pass_.task, ordinal, min_version, f"{job.record.job_id}/{lineage}")
+    task.traceparent = tracing.root(
+        "issue", begun, time.time(), run=task.run_id, ordinal=ordinal, lineage=task.lineage, min_version=min_version
+    )
+    return await job.queue.issue(task)
 
 
 async def _open(job: RunningJob, run_id: str, total: int) -> deque[int]:

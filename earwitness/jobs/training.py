@@ -16,7 +16,7 @@ from earwitness.jobs.alerts import Alerts
 from earwitness.jobs.changes import StepTold, TrainerSeen, WentBack, apply
 from earwitness.jobs.context import RunningJob
 from earwitness.jobs.progress import TimeLeft
-from earwitness.jobs.sampling import SILENT_SECONDS, drop_reasons, finish_run, outcomes, what_waits
+from earwitness.jobs.sampling import SILENT_SECONDS, drop_reasons, finish_run, issue, outcomes, what_waits
 from earwitness.jobs.store import DAMAGE, event
 from earwitness.jobs.tasks import pass_of
 from earwitness.queue import Counts
@@ -201,9 +201,7 @@ async def _issue(
         for _ in range(allowed):
             while next_ordinal in known:
                 next_ordinal += 1
-            lineage = f"{job.record.job_id}/{status.lineage}"
-            task = await asyncio.to_thread(tasks.task, next_ordinal, job.record.version + updates, lineage)
-            total += await job.queue.issue(task)
+            total += await issue(job, tasks, next_ordinal, job.record.version + updates, status.lineage)
             next_ordinal += 1
         if counts != last_counts:
             last_counts, last_change = counts, time.monotonic()

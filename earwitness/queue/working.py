@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from earwitness import tracing
 from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.queue import AsyncQueue, Taken, arrival
@@ -62,8 +63,10 @@ async def settle_each(
 
 def passed(group: trajectory_pb2.Group, station: str, name: str, taken: Taken, begun: float) -> None:
     """Notes a stay that ends now. `begun`: seconds since the Unix epoch."""
-    arrived = arrival(taken.message_id)
-    group.passages.add(station=station, worker=name, arrived=arrived, able=arrived, begun=begun, ended=time.time())
+    arrived, ended = arrival(taken.message_id), time.time()
+    group.passages.add(station=station, worker=name, arrived=arrived, able=arrived, begun=begun, ended=ended)
+    task = group.task
+    tracing.child(task.traceparent, station, begun, ended, worker=name, ordinal=task.ordinal, waited=begun - arrived)
 
 
 @asynccontextmanager

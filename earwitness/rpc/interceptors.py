@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 from prometheus_client import Counter, Histogram
 
+from earwitness import tracing
 from earwitness.bearer import bearer
 from earwitness.log import Logger
 from earwitness.metrics import series
@@ -53,9 +54,19 @@ def _replace(handler: grpc.RpcMethodHandler, method: str, wrap: Callable[..., An
     return make(wrap(behaviour, read, handler.response_streaming), None, handler.response_serializer)
 
 
-def _count(method: str, code: grpc.StatusCode, started: float) -> None:
+def _count(method: str, code: grpc.StatusCode, started: float, parent: str = "") -> None:
+    """`parent`: context of the trace that the call belongs to."""
+    seconds = time.perf_counter() - started
     CALLS.labels(method, code.name).inc()
-    SECONDS.labels(method).observe(time.perf_counter() - started)
+    SECONDS.labels(method).observe(seconds)
+    if parent:
+        now = time.time()
+        tracing.child(parent, method.rpartition("/")[2], now - seconds, now, code=code.name)
+
+
+def _parent(details: grpc.HandlerCallDetails) -> str:
+    """Of a call that does something: those that look are many, and tell nothing."""
+    return "" if details.method.rpartition("/")[2].startswith("Get") else tracing.parent_of(details.invocation_metadata)
 
 
 class AsyncGuard(grpc.aio.ServerInterceptor):
@@ -83,13 +94,14 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
         handler = await continuation(details)
         if handler is None or method.startswith(HEALTH):
             return handler
+        parent = _parent(details)
 
         def wrap(behaviour: Any, read: Callable[[bytes], Any], streams: bool) -> Any:
             async def refuse(context: grpc.aio.ServicerContext, started: float, error: Exception) -> None:
                 code = code_of(error)
                 if code is grpc.StatusCode.INTERNAL:
                     self._log.exception("call failed", error, method=method)
-                _count(method, code, started)
+                _count(method, code, started, parent)
                 await context.abort(code, message_of(error), trailing_metadata=trailing_details(error))
 
             async def single(data: bytes, context: grpc.aio.ServicerContext) -> Any:
@@ -101,7 +113,7 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
                     raise
                 except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status, unexpected ones are logged
                     await refuse(context, started, error)
-                _count(method, grpc.StatusCode.OK, started)
+                _count(method, grpc.StatusCode.OK, started, parent)
                 return response
 
             async def stream(data: bytes, context: grpc.aio.ServicerContext) -> Any:
@@ -146,6 +158,7 @@ class ThreadGuard(grpc.ServerInterceptor):
         handler = continuation(details)
         if handler is None or method.startswith(HEALTH):
             return handler
+        parent = _parent(details)
 
         def wrap(behaviour: Any, read: Callable[[bytes], Any], streams: bool) -> Any:
             def single(data: bytes, context: grpc.ServicerContext) -> Any:
@@ -157,10 +170,10 @@ class ThreadGuard(grpc.ServerInterceptor):
                     code = code_of(error)
                     if code is grpc.StatusCode.INTERNAL:
                         self._log.exception("call failed", error, method=method)
-                    _count(method, code, started)
+                    _count(method, code, started, parent)
                     context.set_trailing_metadata(trailing_details(error))
                     context.abort(code, message_of(error))
-                _count(method, grpc.StatusCode.OK, started)
+                _count(method, grpc.StatusCode.OK, started, parent)
                 return response
 
             if streams:

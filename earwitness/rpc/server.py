@@ -18,6 +18,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from prometheus_client import start_http_server
 
+from earwitness import tracing
 from earwitness.bearer import bearer
 from earwitness.errors import InputError
 from earwitness.log import Logger, get_logger
@@ -61,6 +62,7 @@ async def serve(
     and awaited before the server closes.
     """
     log = get_logger(name).bind(name=settings.name)
+    tracing.start(name, settings.name)
     server = grpc.aio.server(
         interceptors=[AsyncGuard(settings.token, log)], options=OPTIONS, maximum_concurrent_rpcs=CALLS
     )
@@ -102,6 +104,7 @@ async def serve(
         await state.enter_graceful_shutdown()
         await server.stop(GRACE_SECONDS)
         await probed.stop(None)
+        tracing.stop()
         log.info("stopped")
 
 
@@ -129,6 +132,7 @@ class RunningServer:
         self._state.enter_graceful_shutdown()
         self._server.stop(GRACE_SECONDS).wait()
         self._probed.stop(None).wait()
+        tracing.stop()
         self._log.info("stopped")
 
 
@@ -137,6 +141,7 @@ def serve_in_thread(
 ) -> RunningServer:
     """Start a server on `threads` threads and return; the caller stops it and minds the signals."""
     log = get_logger(name).bind(name=settings.name)
+    tracing.start(name, settings.name)
     server = grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix=f"{name}-rpc"),
         interceptors=[ThreadGuard(settings.token, log)],
@@ -167,7 +172,7 @@ def serve_health(name: str, settings: Settings) -> grpc.Server:
 
 def open_channel(address: str, settings: Settings) -> grpc.aio.Channel:
     """A channel to another service of the mesh, with this process's token and authorities."""
-    interceptors = [_Bearer(settings.token)] if settings.token else []
+    interceptors = [_Metadata(settings.token)]
     options = [*OPTIONS, *direct(address)]
     if settings.tls_ca:
         credentials = grpc.ssl_channel_credentials(Path(settings.tls_ca).read_bytes())
@@ -196,14 +201,16 @@ def _health_address(settings: Settings) -> str:
     return f"{settings.listen.rpartition(':')[0]}:{settings.health_port}"
 
 
-class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):
-    """Adds the token to every unary call; streams between services do not exist."""
+class _Metadata(grpc.aio.UnaryUnaryClientInterceptor):
+    """Adds the token, and the context of the trace, to every unary call; streams between services do not exist."""
 
     def __init__(self, token: str) -> None:
-        self._value = bearer(token)
+        self._own = [("authorization", bearer(token))] if token else []
 
     async def intercept_unary_unary(self, continuation: Any, details: grpc.aio.ClientCallDetails, request: Any) -> Any:
-        metadata = grpc.aio.Metadata(*(details.metadata or ()), ("authorization", self._value))
+        context = tracing.carried()
+        carried = [(tracing.PARENT, context)] if context else []
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._own, *carried)
         return await continuation(details._replace(metadata=metadata), request)
 
 

@@ -80,9 +80,12 @@ class WeightPublisher:
         """
         return self._assembled(version, tensors, keep=False)
 
-    def assemble(self, version: int, *, whole: bool = False) -> Generator[Order, Sequence[Answer], None]:
+    def assemble(
+        self, version: int, *, whole: bool = False, traceparents: Sequence[str] = ()
+    ) -> Generator[Order, Sequence[Answer], None]:
         """The orders to all parts, in turn, to each of which their answers are sent; the last one ends it, and carries
-        the manifest that is stored now. With `whole` there is no delta. Raises `InfrastructureError` as `publish`."""
+        the manifest that is stored now. With `whole` there is no delta; `traceparents` stand in the manifest. Raises
+        `InfrastructureError` as `publish`."""
         if (existing := self.existing(version)) is not None:
             yield Order(Verb.THERE, manifest=existing)
             return
@@ -91,7 +94,7 @@ class WeightPublisher:
         while assembly.verb.writes:
             assembly.answered((yield Order(assembly.verb)))
         if assembly.verb is Verb.COMMIT:
-            stored, ours = self.commit(version, assembly)
+            stored, ours = self.commit(version, assembly, traceparents)
             problem = "" if ours else "another publisher was first"
             yield Order(Verb.KEEP if ours else Verb.LEAVE, problem, stored)
         else:
@@ -145,7 +148,7 @@ class WeightPublisher:
         assert order.manifest is not None, "a part that fails raises"
         return order.manifest
 
-    def commit(self, version: int, assembly: Assembly) -> tuple[Manifest, bool]:
+    def commit(self, version: int, assembly: Assembly, traceparents: Sequence[str] = ()) -> tuple[Manifest, bool]:
         """Joins the parts and commits them: as an anchor if they are there whole, else as a delta.
 
         The manifest that is stored now, and whether it is of these parts: if not, another publisher was first.
@@ -153,6 +156,7 @@ class WeightPublisher:
         deltas = self._joined(version, assembly.deltas, assembly.on) if assembly.deltas is not None else None
         manifest = self._joined(version, assembly.whole, None) if assembly.whole is not None else deltas
         assert manifest is not None, "neither deltas nor whole tensors"
+        manifest.traceparents.extend(traceparents)
         if deltas is not None and assembly.whole is not None:
             manifest.step.CopyFrom(deltas)
         stored = self._commit(manifest)

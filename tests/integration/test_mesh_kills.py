@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from earwitness.queue import READY, ROLLOUTS, TASKS
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2
 from tests.integration.mesh_kit import PROBE, TOY, RealMesh, published_versions, wait_for
+from tests.integration.trace_collector import Collector, collector
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -26,8 +28,17 @@ CANCEL_SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
-    mesh = RealMesh(tmp_path_factory.mktemp("mesh"))
+def traces() -> Iterator[Collector]:
+    with collector() as there:
+        yield there
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory, traces: Collector) -> Iterator[RealMesh]:
+    with pytest.MonkeyPatch.context() as patch:
+        traces.environment(patch)
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")  # ms: who is killed loses what was not sent yet
+        mesh = RealMesh(tmp_path_factory.mktemp("mesh"))
     yield mesh
     with suppress(NoMesh):  # stopped by the last test
         mesh.stop()
@@ -54,10 +65,13 @@ def test_the_same_request_is_one_job_and_a_second_one_waits(
     assert mesh.client.get(second.job_id).state == jobs_pb2.JOB_STATE_QUEUED
 
 
-def test_a_job_survives_the_kill_of_each_worker(mesh: RealMesh, first: jobs_pb2.Job, second: jobs_pb2.Job) -> None:
+def test_a_job_survives_the_kill_of_each_worker(
+    mesh: RealMesh, first: jobs_pb2.Job, second: jobs_pb2.Job, traces: Collector
+) -> None:
     with published_versions(mesh) as versions:
         mesh.until_step(first.job_id, 1)
         mesh.freeze_at_work("rollout-0", TASKS)
+        killed = time.time()
         with mesh.killed("rollout-0"):
             mesh.until_step(first.job_id, 2)
         mesh.until_step(first.job_id, 3)
@@ -69,6 +83,7 @@ def test_a_job_survives_the_kill_of_each_worker(mesh: RealMesh, first: jobs_pb2.
     check_ledger(mesh, job)
     check_versions(versions, job)
     check_steps(mesh, job)
+    check_traces(mesh, job, traces, killed)
 
 
 def test_a_job_survives_the_kill_of_everybody_else(mesh: RealMesh, second: jobs_pb2.Job) -> None:
@@ -157,6 +172,46 @@ def check_versions(versions: list[tuple[str, int]], job: jobs_pb2.Job) -> None:
         assert found == list(range(found[0], found[0] + len(found))), versions
     assert by_lineage[0][0] == 1  # the cold start
     assert by_lineage[job.lineage][-1] == 1 + STEPS
+
+
+def check_traces(mesh: RealMesh, job: jobs_pb2.Job, traces: Collector, killed: float) -> None:
+    """Each group's life is one trace over all services, also of those that the killed worker held."""
+    run_id, stations = f"{job.job_id}/1-train/0", {"issue", "rollout", "reward", "train", "publish"}
+    used = {ordinal for ordinal, state in mesh.queue.ledger(run_id).items() if state.startswith("used:")}
+
+    def lives() -> dict[int, list[Any]]:
+        spans = traces.spans
+        of = {s.trace_id: traces.attributes(s) for s in spans if s.name == "issue"}
+        return {
+            of[trace]["ordinal"]: [s for s in spans if s.trace_id == trace]
+            for trace in of
+            if of[trace]["run"] == run_id
+        }
+
+    def whole() -> set[int]:
+        return {o for o, spans in lives().items() if stations <= {s.name for s in spans}}
+
+    # Each killed worker may have finished some groups that it had not told of yet.
+    wait_for("the traces", lambda: len(used & whole()) >= len(used) - 2 * GROUPS)
+    found = lives()
+    assert set(found) >= used
+    taken_over = [
+        o for o in used & whole()
+        if max(s.end_time_unix_nano for s in found[o] if s.name == "issue") < killed * 1e9
+        and min(s.start_time_unix_nano for s in found[o] if s.name == "rollout") > killed * 1e9
+    ]  # fmt: skip
+    assert taken_over, "the killed worker held none"
+    for spans in found.values():
+        (issue,) = [s for s in spans if s.name == "issue"]
+        assert {s.parent_span_id for s in spans if s is not issue} <= {issue.span_id}
+        assert all(s.end_time_unix_nano >= s.start_time_unix_nano for s in spans)
+        learned = {traces.attributes(s)["version"] for s in spans if s.name == "train"}
+        assert {traces.attributes(s)["version"] for s in spans if s.name in ("publish", "load")} <= learned
+    assert any(s.name == "load" for spans in found.values() for s in spans)
+    assert {service for service, _ in traces.services} >= {f"earwitness-{s}" for s in ("jobs", "rollout", "reward")}
+    phases = {traces.attributes(s)["phase"]: s.trace_id for s in traces.spans if s.name == "phase"}
+    calls = {s.trace_id for s in traces.spans if s.name == "StartPhase"}
+    assert phases["1-train"] in calls
 
 
 def check_steps(mesh: RealMesh, job: jobs_pb2.Job) -> None:

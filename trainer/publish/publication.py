@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from earwitness import tracing
 from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.weights import Tensor as Published
@@ -54,12 +55,15 @@ class Publication:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="publication")
         self._running: Future[dict[str, float]] | None = None
         self._version: int | None = None
+        self._traceparents: Sequence[str] = ()
         self._sizes: dict[str, float] = {}
         self.figures: dict[str, float] = {}
         """Seconds and bytes of the last version that was committed, by part; rank 0's."""
 
-    def publish(self, version: int, module: PolicyModel) -> None:
+    def publish(self, version: int, module: PolicyModel, traceparents: Sequence[str] = ()) -> None:
         """Publishes the module's weights as `version`, beside what follows; the parameters may change at once.
+
+        `traceparents`: contexts of the traces of the groups that it was learned from.
 
         A first version is an anchor, later ones are deltas as long as few bits change. Called again with the same
         version it writes that again only if the weight plane has lost it. Waits for the version before, and raises
@@ -70,7 +74,7 @@ class Publication:
         self.finish()
         started = time.perf_counter()
         tensors = self._snapshot.take(module)
-        self._version = version
+        self._version, self._traceparents = version, traceparents
         self._running = self._thread.submit(self._publish, version, tensors, time.perf_counter() - started)
 
     def finish(self) -> None:
@@ -121,7 +125,8 @@ class Publication:
 
     def _attempt(self, version: int, tensors: Sequence[Published]) -> str:
         """One attempt of all ranks: what went wrong, empty if nothing."""
-        orders = self._publisher.assemble(version) if self._publisher is not None else None
+        orders = self._publisher.assemble(version, traceparents=self._traceparents) if self._publisher else None
+        begun = time.time()
         answers: list[Answer] | None = None
         while (order := self._next(orders, answers)).verb.writes:
             answer = self._answer(order.verb, version, tensors)
@@ -130,7 +135,7 @@ class Publication:
             self._part.end(order.verb)
             self._snapshot.settle(committed=order.verb is Verb.KEEP)
         if order.manifest is not None and order.verb is Verb.KEEP:
-            self._tell(order.manifest)
+            self._tell(order.manifest, begun)
         return order.problem
 
     def _next(self, orders: Generator[Order, Sequence[Answer], None] | None, answers: list[Answer] | None) -> Order:
@@ -150,13 +155,15 @@ class Publication:
         except InfrastructureError as error:
             return Answer(problem=str(error))
 
-    def _tell(self, manifest: Manifest) -> None:
-        """Rank 0's: figures of what was committed."""
+    def _tell(self, manifest: Manifest, begun: float) -> None:
+        """Rank 0's: figures of what was committed, by an attempt that began at `begun`."""
         nbytes = sum(chunk.nbytes for chunk in [*manifest.chunks, *manifest.step.chunks])
         anchor = manifest.kind == VERSION_KIND_ANCHOR
         kind = "anchor" if anchor else "delta"
         self._log.info("weights published", version=manifest.version, kind=kind, bytes=nbytes)
         self._sizes = {"publish.bytes": float(nbytes), "publish.whole": float(anchor)}
+        for parent in manifest.traceparents:
+            tracing.child(parent, "publish", begun, time.time(), version=manifest.version, kind=kind, bytes=nbytes)
 
 
 def publish_directory(publisher: WeightPublisher, version: int, model_dir: Path, dtype: torch.dtype) -> int:

@@ -82,6 +82,10 @@ class ReadyGroups:
         self._max_staleness = max_staleness
         self._limits = {"vocab_size": vocab_size, "max_positions": max_positions}
         self._think_end = think_end
+        self.traceparents: list[str] = []
+        """Contexts of the traces of the groups that the step learns from; rank 0's, until somebody clears them."""
+        self.taken_at = 0.0
+        """When the step's groups were all there, seconds since the Unix epoch."""
         self._held: dict[int, tuple[str, trajectory_pb2.Group]] = {}
         self._renewed = 0.0
 
@@ -111,8 +115,10 @@ class ReadyGroups:
             if content:
                 groups = [trajectory_pb2.Group.FromString(data) for data in _unpack(content)]
                 samples = [samples_of(group, **self._limits) for group in groups]
+                self.traceparents = [t for _, group in self._held.values() if (t := group.task.traceparent)]
                 self._held.clear()
-                return samples, group_metrics(groups, version, self._think_end, time.time())
+                self.taken_at = time.time()
+                return samples, group_metrics(groups, version, self._think_end, self.taken_at)
 
     def dropped(self) -> dict[int, str]:
         """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from earwitness import tracing
 from trainer.model.policy import PolicyModel
 from trainer.publish.publication import Publication
 from trainer.rl.ready import ReadyGroups
@@ -30,7 +33,10 @@ class Workers:
 
     def publish(self, version: int) -> None:
         """Hands over the policy as it is, which is `version`, beside what follows."""
-        self._publication.publish(version, self._policy)
+        learned_from, self._groups.traceparents = self._groups.traceparents, []
+        for parent in learned_from:
+            tracing.child(parent, "train", self._groups.taken_at, time.time(), version=version)
+        self._publication.publish(version, self._policy, learned_from)
 
     def finish(self) -> None:
         """Waits until what was handed over is there."""

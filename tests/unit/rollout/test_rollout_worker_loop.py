@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from earwitness import tracing
 from earwitness.audio import AudioError
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import get_logger
@@ -16,6 +17,7 @@ from earwitness.queue import Taken
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import BrokenEngineError
 from rollout.worker import Rate, RolloutWorker
+from tests.integration.trace_collector import collector
 
 RUN = "job/0-eval/0"
 
@@ -291,6 +293,30 @@ async def test_what_others_began_is_gone_on_with() -> None:
     await end(running)
     assert list(queue.groups[0].trajectories[0].token_ids) == [3, 4, 5, 6, 7]
     assert not queue.groups[0].task.begun
+
+
+async def test_a_group_that_is_handed_over_stays_in_its_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    with collector() as told:
+        told.environment(monkeypatch)
+        tracing.start("rollout", "w")
+        context = tracing.root("issue", 1.0, 2.0, ordinal=0)
+        leaving, queue, serving = make(1, grace=0.01)
+        queue.waiting[0].traceparent = context
+        serving.engine.answer = lambda: asyncio.sleep(0.2)
+        running = asyncio.create_task(leaving.run())
+        await until(lambda: serving.engine.started == 1)
+        await end(running)
+        following, queue, _ = make(1)
+        queue.waiting[0].traceparent = context
+        queue.waiting[0].begun.add(index=0, token_ids=[5, 6, 7])
+        running = asyncio.create_task(following.run())
+        await until(lambda: len(queue.done) == 1)
+        await end(running)
+        await asyncio.to_thread(tracing.stop)
+        issue, *stays = told.spans
+        assert [told.attributes(s)["handed_back"] for s in stays] == [True, False]
+        assert {s.trace_id for s in stays} == {issue.trace_id}
+        assert queue.groups[0].task.traceparent == context
 
 
 def test_a_new_engine_counts_tokens_from_zero() -> None:

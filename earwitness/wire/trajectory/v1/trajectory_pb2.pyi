@@ -122,7 +122,7 @@ class RewardRule(_message.Message):
     def __init__(self, correct_weight: _Optional[float] = ..., reasoning_weight: _Optional[float] = ..., reasoning_term: _Optional[_Union[ReasoningTerm, str]] = ..., min_think_chars: _Optional[int] = ..., weights: _Optional[_Mapping[str, float]] = ..., options: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class GroupTask(_message.Message):
-    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "min_version", "needs_reference", "needs_spread", "without_audio", "begun", "lineage")
+    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "min_version", "needs_reference", "needs_spread", "without_audio", "begun", "lineage", "traceparent")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
@@ -134,6 +134,7 @@ class GroupTask(_message.Message):
     WITHOUT_AUDIO_FIELD_NUMBER: _ClassVar[int]
     BEGUN_FIELD_NUMBER: _ClassVar[int]
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     ordinal: int
     prompt: Prompt
@@ -145,7 +146,8 @@ class GroupTask(_message.Message):
     without_audio: bool
     begun: _containers.RepeatedCompositeFieldContainer[Trajectory]
     lineage: str
-    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., lineage: _Optional[str] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., lineage: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("text", "kind", "verdict", "claimed", "measured", "chance")

@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#earwitness/weights/v1/weights.proto\x12\x15\x65\x61rwitness.weights.v1\"k\n\x0bTensorEntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\x04\x12\r\n\x05\x64type\x18\x03 \x01(\t\x12\x0e\n\x06offset\x18\x04 \x01(\x04\x12\x0e\n\x06nbytes\x18\x05 \x01(\x04\x12\x10\n\x08xxh3_128\x18\x06 \x01(\x0c\"8\n\nChunkEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05shard\x18\x02 \x01(\r\x12\x0e\n\x06nbytes\x18\x03 \x01(\r\"\xb5\x02\n\x08Manifest\x12\x0f\n\x07lineage\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x30\n\x04kind\x18\x03 \x01(\x0e\x32\".earwitness.weights.v1.VersionKind\x12\x14\n\x0c\x62\x61se_version\x18\x04 \x01(\x04\x12\x33\n\x07tensors\x18\x05 \x03(\x0b\x32\".earwitness.weights.v1.TensorEntry\x12\x31\n\x06\x63hunks\x18\x06 \x03(\x0b\x32!.earwitness.weights.v1.ChunkEntry\x12\x14\n\x0c\x63ommitted_at\x18\x07 \x01(\x01\x12\x12\n\nchunks_uri\x18\x08 \x01(\t\x12-\n\x04step\x18\t \x01(\x0b\x32\x1f.earwitness.weights.v1.Manifest*\\\n\x0bVersionKind\x12\x1c\n\x18VERSION_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13VERSION_KIND_ANCHOR\x10\x01\x12\x16\n\x12VERSION_KIND_DELTA\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#earwitness/weights/v1/weights.proto\x12\x15\x65\x61rwitness.weights.v1\"k\n\x0bTensorEntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\x04\x12\r\n\x05\x64type\x18\x03 \x01(\t\x12\x0e\n\x06offset\x18\x04 \x01(\x04\x12\x0e\n\x06nbytes\x18\x05 \x01(\x04\x12\x10\n\x08xxh3_128\x18\x06 \x01(\x0c\"8\n\nChunkEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05shard\x18\x02 \x01(\r\x12\x0e\n\x06nbytes\x18\x03 \x01(\r\"\xcb\x02\n\x08Manifest\x12\x0f\n\x07lineage\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x30\n\x04kind\x18\x03 \x01(\x0e\x32\".earwitness.weights.v1.VersionKind\x12\x14\n\x0c\x62\x61se_version\x18\x04 \x01(\x04\x12\x33\n\x07tensors\x18\x05 \x03(\x0b\x32\".earwitness.weights.v1.TensorEntry\x12\x31\n\x06\x63hunks\x18\x06 \x03(\x0b\x32!.earwitness.weights.v1.ChunkEntry\x12\x14\n\x0c\x63ommitted_at\x18\x07 \x01(\x01\x12\x12\n\nchunks_uri\x18\x08 \x01(\t\x12-\n\x04step\x18\t \x01(\x0b\x32\x1f.earwitness.weights.v1.Manifest\x12\x14\n\x0ctraceparents\x18\n \x03(\t*\\\n\x0bVersionKind\x12\x1c\n\x18VERSION_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13VERSION_KIND_ANCHOR\x10\x01\x12\x16\n\x12VERSION_KIND_DELTA\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'earwitness.weights.v1.weights_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERSIONKIND']._serialized_start=541
-  _globals['_VERSIONKIND']._serialized_end=633
+  _globals['_VERSIONKIND']._serialized_start=563
+  _globals['_VERSIONKIND']._serialized_end=655
   _globals['_TENSORENTRY']._serialized_start=62
   _globals['_TENSORENTRY']._serialized_end=169
   _globals['_CHUNKENTRY']._serialized_start=171
   _globals['_CHUNKENTRY']._serialized_end=227
   _globals['_MANIFEST']._serialized_start=230
-  _globals['_MANIFEST']._serialized_end=539
+  _globals['_MANIFEST']._serialized_end=561
 # @@protoc_insertion_point(module_scope)

@@ -43,7 +43,7 @@ class ChunkEntry(_message.Message):
     def __init__(self, key: _Optional[str] = ..., shard: _Optional[int] = ..., nbytes: _Optional[int] = ...) -> None: ...
 
 class Manifest(_message.Message):
-    __slots__ = ("lineage", "version", "kind", "base_version", "tensors", "chunks", "committed_at", "chunks_uri", "step")
+    __slots__ = ("lineage", "version", "kind", "base_version", "tensors", "chunks", "committed_at", "chunks_uri", "step", "traceparents")
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +53,7 @@ class Manifest(_message.Message):
     COMMITTED_AT_FIELD_NUMBER: _ClassVar[int]
     CHUNKS_URI_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENTS_FIELD_NUMBER: _ClassVar[int]
     lineage: str
     version: int
     kind: VersionKind
@@ -62,4 +63,5 @@ class Manifest(_message.Message):
     committed_at: float
     chunks_uri: str
     step: Manifest
-    def __init__(self, lineage: _Optional[str] = ..., version: _Optional[int] = ..., kind: _Optional[_Union[VersionKind, str]] = ..., base_version: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[TensorEntry, _Mapping]]] = ..., chunks: _Optional[_Iterable[_Union[ChunkEntry, _Mapping]]] = ..., committed_at: _Optional[float] = ..., chunks_uri: _Optional[str] = ..., step: _Optional[_Union[Manifest, _Mapping]] = ...) -> None: ...
+    traceparents: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, lineage: _Optional[str] = ..., version: _Optional[int] = ..., kind: _Optional[_Union[VersionKind, str]] = ..., base_version: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[TensorEntry, _Mapping]]] = ..., chunks: _Optional[_Iterable[_Union[ChunkEntry, _Mapping]]] = ..., committed_at: _Optional[float] = ..., chunks_uri: _Optional[str] = ..., step: _Optional[_Union[Manifest, _Mapping]] = ..., traceparents: _Optional[_Iterable[str]] = ...) -> None: ...
