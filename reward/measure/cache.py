@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 
 from earwitness.audio import MEASURED_SECONDS, content_hash, decode_audio, read_clip
 from reward.measure.clip import measure
-from reward.measure.facts import Measurement
+from reward.measure.facts import Measurement, Samples
 from reward.measure.stereo import measure_balance
+from reward.recognise.heard import Listening
 
 MAX_CLIPS = 4096
 """Clips kept: a measurement of a 2 s clip holds about 20 kB, so 80 MB."""
@@ -25,7 +27,13 @@ def measure_uri(uri: str) -> Measurement:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    measurement = measure(decode_audio(data, uri, max_seconds=MEASURED_SECONDS), measure_balance(data))
+
+    def samples(of: bytes) -> Samples:
+        return decode_audio(of, uri, max_seconds=MEASURED_SECONDS)
+
+    measurement = measure(samples(data), measure_balance(data))
+    # The samples are not kept: a recogniser that is asked has the clip read again.
+    measurement = replace(measurement, heard=Listening(lambda: samples(read_clip(uri))))
     with _lock:
         _kept[key] = measurement
         while len(_kept) > MAX_CLIPS:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from reward.recognise.track import Heard
 
 CLEAR = 0.8
 """Least periodicity of what is clearly a tone: 6 dB above its noise."""
@@ -205,6 +207,9 @@ class Measurement:
 
     most: int = 0
     """Most sounds that there may be, the doubtful ones and whatever else rises a little among them."""
+
+    heard: Heard = field(default_factory=Heard, compare=False, repr=False)
+    """What recognisers make of the clip."""
 
     @property
     def unsure(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reward.parse.asked import Asked
-from reward.parse.meanings import Counts, Edge, Moves, Topic, Word
+from reward.parse.meanings import Counts, Edge, Moves, Sounds, Topic, Word
 from reward.parse.words import Item
 from reward.statements import Part, Quantity, Span
 
@@ -68,6 +68,8 @@ def focus_of(items: list[Item], part: Part, asked: Asked) -> Focus:
         if isinstance(meaning, Word):
             focus.timing = focus.timing or meaning is Word.PULSES
             focus.speech = focus.speech or meaning is Word.SPEECH
+        elif isinstance(meaning, Sounds):
+            focus.speech = focus.speech or meaning.what == "speech"
         elif isinstance(meaning, Topic):
             focus.timing = focus.timing or meaning.quantity in _OF_TIMING
         elif isinstance(meaning, Moves):

@@ -8,6 +8,7 @@ from reward.parse.around import Around
 from reward.parse.focus import Focus
 from reward.parse.lexicon import cues
 from reward.parse.meanings import Compares, Evenness, Moves, Word
+from reward.parse.words import Item
 from reward.statements import (
     Change,
     Count,
@@ -39,6 +40,10 @@ _TOPICS: dict[tuple[Quantity | None, str], str] = {
     (Quantity.PITCH, "low"): "low", (Quantity.PITCH, "high"): "high",
 }  # fmt: skip
 """What is low or high, as a quality of the sound."""
+_SAYS = ("speaks", "talks", "speaking", "talking")
+_FROM = ("from", "between")
+_WHERE = frozenset({"at", "in", "after", "before", "from", "between", "anywhere", "here", "or", "is", "can"})
+"""After "no speech"."""
 ATTACK_REACH = 4
 """Items between "attack" and how it is."""
 FEW = 6
@@ -95,6 +100,17 @@ def quality_at(around: Around, focus: Focus, position: int, what: str) -> Timbre
             return None  # "then there is silence" says when, but not until when
         where = None
     return Timbre(what, where)
+
+
+def says_of_speech(around: Around, position: int, item: Item) -> bool:
+    """True for the speech of "no speech", "speech from 1 to 3 s" and "nobody speaks": whether there is any."""
+    none = position - 1 - (around.word(position - 1) == "is")  # "nobody is speaking"
+    if none >= 0 and around.meaning(none) is Word.NEGATION:
+        nobody = around.word(none) in ("nobody", "no")
+        return (item.word == "speech" or (item.word in _SAYS and nobody)) and (
+            around.ends_clause(position) or around.word(position + 1) in _WHERE
+        )
+    return item.word == "speech" and around.word(position + 1) in _FROM and around.is_number(position + 2)
 
 
 def predicate_of(around: Around, focus: Focus, position: int, what: str) -> Timbre | None:

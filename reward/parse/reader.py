@@ -27,7 +27,15 @@ from reward.parse.meanings import (
     Topic,
     Word,
 )
-from reward.parse.qualities import comparative_of, evenness_at, is_listed, pace_at, predicate_of, quality_at
+from reward.parse.qualities import (
+    comparative_of,
+    evenness_at,
+    is_listed,
+    pace_at,
+    predicate_of,
+    quality_at,
+    says_of_speech,
+)
 from reward.parse.quantities import count_at, counted_in, value_at
 from reward.parse.relations import change_at, comparison_at
 from reward.parse.times import times_at
@@ -181,6 +189,9 @@ class Reader:
                 self._state(Timbre("chord", focus.where), position, self.items[noun])
             elif noun is not None:
                 self._state(Not(Count(1, part=counted_in(focus))), position, self.items[noun])
+        elif word is Word.SPEECH:
+            if says_of_speech(self._around, position, item):
+                self._sounds(position, item, "speech")
         elif word is Word.CLAUSE:
             if item.word in cues.CERTAIN_AGAIN and not (self._if and item.word in ("because", "since")):
                 self.uncertain = self._if = False

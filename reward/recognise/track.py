@@ -1,0 +1,71 @@
+"""What a recogniser says of a clip, and when that is enough for a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+"""Mono at 16 kHz, `[samples]`."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From `there` on it sounds, below `gone` it does not, between them it cannot be told."""
+
+    there: float
+    gone: float
+
+
+@dataclass(frozen=True)
+class Track:
+    """How sure a recogniser is of one thing, over the time of a clip."""
+
+    step: float
+    """Seconds from one score to the next."""
+    scores: NDArray[np.float32]
+    """From 0 to 1, `[frames]`."""
+    threshold: Threshold
+    shortest: float = 0.0
+    """What is there for less, seconds, is not sure to be there."""
+
+    def there(self) -> NDArray[np.bool_]:
+        """Frames in which it is there, `[frames]`: runs of the shortest time and more."""
+        return self._runs(self.scores >= self.threshold.there)
+
+    def perhaps(self) -> NDArray[np.bool_]:
+        """Frames in which it may be there, the sure ones included, `[frames]`."""
+        return self.scores >= self.threshold.gone
+
+    def frames(self, start: float, end: float) -> slice:
+        """The frames from `start` to `end`, seconds: those whose middle lies there."""
+        first = int(np.ceil(start / self.step - 0.5))
+        return slice(max(0, first), max(0, int(np.ceil(end / self.step - 0.5))))
+
+    def _runs(self, frames: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], frames.view(np.int8), [0]))))
+        kept = np.zeros_like(frames)
+        for begin, end in edges.reshape(-1, 2):
+            kept[begin:end] = (end - begin) * self.step >= self.shortest
+        return kept
+
+
+class Recogniser(Protocol):
+    """A model that hears some things, named by `labels`."""
+
+    labels: tuple[str, ...]
+
+    def recognise(self, samples: Samples) -> Mapping[str, Track]:
+        """A track for each of its labels. Safe to be called from several threads."""
+
+
+class Heard:
+    """What recognisers make of one clip; this one: nothing."""
+
+    def track(self, label: str) -> Track | None:
+        """None if no recogniser knows the label."""
+        return None
