@@ -16,6 +16,8 @@ from rollout.parent import end_with_worker
 
 CHECK_SECONDS = 30.0
 """Longest wait for one check: a queue of them may stand before it."""
+START_SECONDS = 300.0
+"""Longest wait for the process to have imported what it needs."""
 NICENESS = 10
 """Of the process that checks, over the server's: a tenth of a core where tokens want all of it."""
 
@@ -33,9 +35,9 @@ class Verifier:
 
     async def warm(self) -> None:
         """Starts the process and imports what measures, before anybody waits for it."""
-        await self.run("phrases", "")
+        await self.run("phrases", "", seconds=START_SECONDS)
 
-    async def run(self, name: str, *given: Any) -> Any:
+    async def run(self, name: str, *given: Any, seconds: float = CHECK_SECONDS) -> Any:
         """What the function `name` of `checker` says, or raises.
 
         Raises InfrastructureError if the process ends twice or takes too long.
@@ -44,13 +46,13 @@ class Verifier:
             self._pool = self._pool or ProcessPoolExecutor(1, get_context("spawn"), _begin)
             pool = self._pool
             try:
-                async with asyncio.timeout(CHECK_SECONDS):
+                async with asyncio.timeout(seconds):
                     return await asyncio.get_running_loop().run_in_executor(pool, _call, name, *given)
             except BrokenProcessPool:
                 if self._pool is pool:
                     self._pool = None
             except TimeoutError as error:
-                raise InfrastructureError("a check of claims", CHECK_SECONDS, "others stand before it") from error
+                raise InfrastructureError("a check of claims", seconds, "others stand before it") from error
         raise InfrastructureError("the process that checks claims", 0.0, "it ended twice")
 
 

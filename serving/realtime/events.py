@@ -14,12 +14,27 @@ Modalities = tuple[Literal["text", "audio"]]
 Most = Annotated[int, Field(ge=1, le=MAX_TOKENS)] | Literal["inf"]
 
 
+class ServerVad(Part):
+    """The server listens for when somebody begins to speak, and when they have ended."""
+
+    type: Literal["server_vad"]
+    threshold: float = Field(default=0.5, gt=0.15, lt=1)
+    """Probability of speech in a frame of 32 ms."""
+    prefix_padding_ms: int = Field(default=300, ge=0, le=10_000)
+    """Sound before the speech that belongs to the clip: more, where a question comes behind the sound that it is of."""
+    silence_duration_ms: int = Field(default=500, ge=100, le=10_000)
+    """A pause so long ends a turn."""
+    create_response: bool = True
+    interrupt_response: bool = True
+    idle_timeout_ms: None = None
+
+
 class AudioInput(Part):
     """How sound comes."""
 
     format: Format = Pcm(type="audio/pcm")
-    turn_detection: None = None
-    """None: the client says when a turn ends, by a commit. Detection is not there."""
+    turn_detection: ServerVad | None = None
+    """None: the client says when a turn ends, by a commit."""
     transcription: None = None
     noise_reduction: None = None
 

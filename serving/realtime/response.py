@@ -33,6 +33,8 @@ class Response:
         """`speaker` makes what speaks the answer, out of what sends its sound; None: it is written."""
         self.id = new_id("resp")
         self.item_id = new_id("item")
+        self.cancelled_by = "client_cancelled"
+        """Why it ends, if it is cancelled."""
         self._text = ""
         self._emit = emit
         self._tokens = tokens
@@ -40,13 +42,15 @@ class Response:
         self._grounding: dict[str, Any] = {}
         self._place = {"response_id": self.id, "item_id": self.item_id, "output_index": 0, "content_index": 0}
         self._speaker = speaker(self._send_sound) if speaker else None
+        self.spoken = self._speaker.spoken if self._speaker else None
+        """Of an answer with sound, what has gone out and what has been heard."""
         self._words = "response.output_audio_transcript" if speaker else "response.output_text"
 
     async def say(self, events: AsyncGenerator[Event, None]) -> None:
         """All of it but its end. Raises what `events` raise, and what speaking does."""
         await self._emit("response.created", response=self._state("in_progress", []))
         item = self._message("in_progress")
-        before = self._history.add(item, self._speaker.spoken if self._speaker else None)
+        before = self._history.add(item, self.spoken)
         await self._emit("response.output_item.added", response_id=self.id, output_index=0, item=item)
         await self._emit("conversation.item.added", item=item, previous_item_id=before)
         part = {"type": "audio", "transcript": ""} if self._speaker else {"type": "text", "text": ""}
@@ -86,11 +90,11 @@ class Response:
         cut_off = self._tokens.finish == "length"
         await self._end("incomplete" if cut_off else "completed", reason="max_output_tokens" if cut_off else None)
 
-    async def cancelled(self, reason: str) -> None:
+    async def cancelled(self) -> None:
         """It ends because the client said so, or somebody spoke; what was said, or of sound what was heard, stands."""
-        if self._speaker:
-            self._text = self._speaker.spoken.heard(self._speaker.spoken.played(time.monotonic()))
-        await self._end("cancelled", reason=reason)
+        if self.spoken:
+            self._text = self.spoken.heard(self.spoken.played(time.monotonic()))
+        await self._end("cancelled", reason=self.cancelled_by)
 
     async def failed(self, error: BaseException) -> None:
         """It ends because of what the client is told."""

@@ -7,11 +7,10 @@ words that came since the last response, or else of the instructions.
 from __future__ import annotations
 
 import asyncio
-import binascii
+import time
 import uuid
-from base64 import b64decode
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,15 +32,17 @@ from serving.realtime.events import (
     Commit,
     Create,
     CreateItem,
+    ResponseConfig,
     Retrieve,
     SessionUpdate,
     Truncate,
 )
 from serving.realtime.events import SessionConfig as Config
-from serving.realtime.formats import clip_of_stream, most_bytes
+from serving.realtime.hearing import Hearing
 from serving.realtime.history import History
 from serving.realtime.response import Emit, Response
 from serving.realtime.speaker import Speaker
+from serving.realtime.turns import Edge
 from serving.settings import ANSWER_SECONDS
 from serving.speech.voice import Speech
 from serving.talk import Question, Talker, Tokens
@@ -71,10 +72,14 @@ class Session:
         self._emit = emit
         self._history = History()
         self._config = Config()
-        self._buffer = bytearray()
+        self._hearing = Hearing()
+        self._turn: str | None = None
+        """Id of the item that the speech that has begun will be."""
         self._clip: Clip | None = None
         self._words: list[str] = []
         self._response: Response | None = None
+        self._newest: Response | None = None
+        """The response that was begun last, until it has been interrupted."""
         self._saying: asyncio.Task[None] | None = None
         self._responding: asyncio.Task[None] | None = None
 
@@ -86,14 +91,14 @@ class Session:
         """One event. Raises RefusedError, InputError for what cannot be done."""
         match event:
             case SessionUpdate(session=changes):
-                self._update(changes)
+                await self._update(changes)
                 await self._emit("session.updated", session=self._described())
             case Append(audio=audio):
                 await self._append(audio)
             case Commit():
                 await self._commit()
             case Clear():
-                self._buffer.clear()
+                self._hearing.clear()
                 await self._emit("input_audio_buffer.cleared")
             case CreateItem(item=item):
                 if len(self._words) >= MAX_WORDS:
@@ -101,7 +106,7 @@ class Session:
                 self._words.append("\n".join(part.text for part in item.content))
                 await self._add_item(item.model_dump(exclude_none=True), item.id)
             case Create():
-                await self._create(event)
+                await self._create(event.response)
             case Truncate(item_id=item_id, audio_end_ms=heard):
                 self._history.cut(item_id, heard)
                 await self._emit("conversation.item.truncated", item_id=item_id, content_index=0, audio_end_ms=heard)
@@ -117,16 +122,13 @@ class Session:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    def _update(self, changes: Config) -> None:
+    async def _update(self, changes: Config) -> None:
         if changes.model not in (None, self._staff.model):
             raise InputError("session.model", f"there is no {changes.model!r}", repr(self._staff.model))
         merged = _merged(self._config, changes)
         if "audio" in merged.output_modalities:
             self._voice(merged)
-        if merged.audio.input.format != self._config.audio.input.format and self._buffer:
-            raise InputError(
-                "session.audio.input.format", "changes while there is sound in the buffer", "a clear before"
-            )
+        await self._hearing.configure(merged.audio.input)
         self._config = merged
 
     def _voice(self, config: Config) -> None:
@@ -136,25 +138,49 @@ class Session:
             raise InputError("session.audio.output.voice", f"there is no {wanted!r}", repr(name))
 
     async def _append(self, audio: str) -> None:
-        of = self._config.audio.input.format
-        try:
-            data = await asyncio.to_thread(b64decode, audio, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise InputError("audio", "is not base64", f"{of.type} in base64") from error
-        if len(self._buffer) + len(data) > most_bytes(of):
-            raise InputError("audio", "makes the clip too long", f"at most {most_bytes(of):,} bytes between commits")
-        self._buffer += data
+        vad = self._hearing.config.turn_detection
+        answering = vad is not None and vad.interrupt_response and self._answering()
+        async with aclosing(self._hearing.append(audio, answering=answering)) as edges:
+            async for edge, milliseconds in edges:
+                await self._turn_taken(edge, milliseconds, answering=answering)
+
+    async def _turn_taken(self, edge: Edge, milliseconds: int, *, answering: bool) -> None:
+        if edge is Edge.STARTED:
+            self._turn = new_id("item")
+            await self._emit("input_audio_buffer.speech_started", audio_start_ms=milliseconds, item_id=self._turn)
+            if answering:
+                await self._interrupt()
+            return
+        await self._emit("input_audio_buffer.speech_stopped", audio_end_ms=milliseconds, item_id=self._turn)
+        await self._commit()
+        vad = self._hearing.config.turn_detection
+        if vad is not None and vad.create_response and self._response is None:
+            await self._create(ResponseConfig())
+
+    def _answering(self) -> bool:
+        """An answer is on its way, or still to be heard."""
+        return self._response is not None or self._unheard() > 0
+
+    def _unheard(self) -> float:
+        """Seconds of the newest answer that have gone out and are still to be heard."""
+        return self._newest.spoken.ahead(time.monotonic()) if self._newest and self._newest.spoken else 0.0
+
+    async def _interrupt(self) -> None:
+        """Somebody speaks: no more of an answer goes out, and its item holds what has been heard of it."""
+        newest = self._newest
+        heard = newest.spoken.played(time.monotonic()) if newest and newest.spoken else 0.0
+        if self._response is not None:
+            self._response.cancelled_by = "turn_detected"
+            await self._cancel(self._response.id)
+        if newest and newest.spoken and newest.spoken.sent:
+            self._history.cut(newest.item_id, round(1_000 * heard))
+            place = {"item_id": newest.item_id, "content_index": 0}
+            await self._emit("conversation.item.truncated", audio_end_ms=round(1_000 * heard), **place)
+        self._newest = None
 
     async def _commit(self) -> None:
-        of = self._config.audio.input.format
-        data = bytes(self._buffer[: len(self._buffer) // of.width * of.width])
-        if not data:
-            raise RefusedError(
-                400, "the buffer is empty; expected sound before a commit", "input_audio_buffer_commit_empty"
-            )
-        self._clip = await asyncio.to_thread(clip_of_stream, data, of)
-        self._buffer.clear()
-        item_id = new_id("item")
+        self._clip = await self._hearing.commit()
+        item_id, self._turn = self._turn or new_id("item"), None
         await self._emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=self._history.last)
         content = [{"type": "input_audio", "transcript": None}]
         await self._add_item({"type": "message", "role": "user", "content": content}, item_id)
@@ -165,11 +191,10 @@ class Session:
         for word in ("added", "done"):
             await self._emit(f"conversation.item.{word}", item=item, previous_item_id=before)
 
-    async def _create(self, event: Create) -> None:
+    async def _create(self, asked: ResponseConfig) -> None:
         if self._response is not None:
             raise RefusedError(409, f"{self._response.id} is still being said; expected a cancel before, or patience",
                                "conversation_already_has_active_response")  # fmt: skip
-        asked = event.response
         text = "\n".join(self._words) or asked.instructions or self._config.instructions
         if not text and self._clip is None:
             raise InputError("response", "there is nothing to answer", "words, or sound that is committed, before")
@@ -186,7 +211,7 @@ class Session:
         events: AsyncGenerator[Event, None] = pieces
         if self._config.verify and self._clip is not None:
             events = verified(pieces, Heard(self._staff.verifier, self._clip.data, text))
-        self._response = Response(self._emit, new_id, tokens, self._history, speaker)
+        self._response = self._newest = Response(self._emit, new_id, tokens, self._history, speaker)
         self._saying = asyncio.create_task(self._response.say(events))
         self._responding = asyncio.create_task(self._respond(self._response, self._saying))
 
@@ -198,7 +223,7 @@ class Session:
                 saying.cancel()
                 await response.failed(TimeoutError())
             elif saying.cancelled():
-                await response.cancelled("client_cancelled")
+                await response.cancelled()
             elif error := saying.exception():
                 await response.failed(error)
             else:

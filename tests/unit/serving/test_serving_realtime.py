@@ -89,6 +89,7 @@ async def test_openais_client_holds_a_conversation() -> None:
 
 async def test_claims_are_told_in_the_conversation_too() -> None:
     async with place() as there, there.session(verify=True) as caller:
+        await there.made.verifier.warm()
         await caller.append(pcm())
         await caller.say("input_audio_buffer.commit")
         await caller.ask("How high?")

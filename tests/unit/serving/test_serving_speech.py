@@ -110,7 +110,7 @@ async def test_openais_client_hears_the_answer() -> None:
 class Drawl(Hum):
     """A voice that takes its time: nobody hears such an answer to its end."""
 
-    letter_seconds = 1.0
+    letter_seconds = 0.4
 
 
 async def test_of_an_answer_that_is_cancelled_the_conversation_holds_what_was_heard() -> None:
