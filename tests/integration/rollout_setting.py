@@ -24,9 +24,9 @@ from tests.integration.rollout_toy import (
     make_model,
     prompt,
     sampling,
-    trainer_logprobs,
     weight_tensors,
 )
+from tests.integration.trainer_side import trainer_logprobs
 
 LINEAGE = "job/0"
 GAP_BOUND = 1e-3
@@ -66,7 +66,7 @@ class Setting:
                     {"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": clip, "temperature": temperature}
                 )
                 found.extend(trajectory.logprobs)
-        wanted = [p for row in trainer_logprobs(model_dir, rows, self.folder) for p in row]
+        wanted = [p for row in trainer_logprobs(model_dir, rows) for p in row]
         assert len(wanted) == len(found)
         return np.abs(np.array(wanted) - np.array(found))
 

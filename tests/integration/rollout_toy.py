@@ -1,16 +1,8 @@
-"""A toy model, clips of several lengths and a weight plane, for the tests of the rollout worker.
-
-As a program it is the trainer's side of the parity test: `rollout_toy.py MODEL_DIR ROWS.json OUT.json` reads rows
-{tokens, prompt_tokens, audio, temperature} and writes the log-probs of each row's response, computed by the trainer's
-Megatron model. It runs in a process of its own: Megatron maps CUDA away on the CPU, vLLM must not see that.
-"""
+"""A toy model, clips of several lengths and a weight plane, for the tests of the rollout worker."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,45 +110,3 @@ def weight_tensors(model_dir: Path) -> Iterator[tuple[str, str, tuple[int, ...],
 
     for name, tensor in load_file(model_dir / "model.safetensors").items():
         yield name, "float32", tensor.shape, np.ascontiguousarray(tensor).reshape(-1).view(np.uint8)
-
-
-def trainer_logprobs(model_dir: Path, rows: list[dict[str, Any]], folder: Path) -> list[list[float]]:
-    """Log-probs of each row's response under the trainer's model."""
-    given, answer = folder / "rows.json", folder / "logprobs.json"
-    given.write_text(json.dumps(rows))
-    command = [sys.executable, __file__, str(model_dir), str(given), str(answer)]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=300)
-    found: list[list[float]] = json.loads(answer.read_text())
-    return found
-
-
-def main(model_dir: str, given: str, answer: str) -> None:
-    """The trainer's side."""
-    import torch
-
-    from earwitness.audio import read_audio
-    from earwitness.logmel import log_mel
-    from trainer.model.audio import AudioBatch
-    from trainer.model.build import build_policy
-    from trainer.model.logprobs import response_logprobs
-    from trainer.ranks.parallel import initialize
-
-    torch.set_num_threads(1)
-    initialize(1, 1)
-    policy = build_policy(model_dir).eval()
-    results = []
-    for row in json.loads(Path(given).read_text()):
-        tokens = torch.tensor([row["tokens"]])
-        audio = index = None
-        if row["audio"]:
-            mel = torch.from_numpy(log_mel(read_audio(row["audio"]), TOY.n_mels))
-            audio = AudioBatch(mel[None], torch.tensor([mel.shape[-1]]))
-            index = torch.tensor([0])
-        with torch.no_grad():
-            found = response_logprobs(policy(tokens, audio, index), tokens, row["temperature"])
-        results.append(found[0, row["prompt_tokens"] :].tolist())
-    Path(answer).write_text(json.dumps(results))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -20,7 +20,8 @@ from earwitness.weights import WeightPublisher
 from rollout.contract import EngineConfig
 from rollout.engine import RolloutEngine
 from tests.integration.family_toys import CONFIGS, LONGEST, TOKENS, make_toy_of
-from tests.integration.rollout_toy import TEXTS, make_clips, prompt, sampling, trainer_logprobs, weight_tensors
+from tests.integration.rollout_toy import TEXTS, make_clips, prompt, sampling, weight_tensors
+from tests.integration.trainer_side import trainer_logprobs
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
@@ -57,7 +58,7 @@ async def setting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
             engine.stop()
 
 
-async def test_logprobs_are_the_trainers_and_clips_have_their_tokens(setting: Setting, tmp_path: Path) -> None:
+async def test_logprobs_are_the_trainers_and_clips_have_their_tokens(setting: Setting) -> None:
     asked = [*setting.clips[1:], ""]  # the first is too short for a token
     groups = await asyncio.gather(
         *[setting.engine.generate(prompt(i, clip), sampling(), ordinal=i) for i, clip in enumerate(asked)]
@@ -70,7 +71,7 @@ async def test_logprobs_are_the_trainers_and_clips_have_their_tokens(setting: Se
             tokens = [*prompt_ids, *trajectory.token_ids]
             rows.append({"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": clip, "temperature": 0.7})
             found.extend(trajectory.logprobs)
-    wanted = [p for row in trainer_logprobs(setting.model_dir, rows, tmp_path) for p in row]
+    wanted = [p for row in trainer_logprobs(setting.model_dir, rows) for p in row]
     gaps = np.abs(np.array(wanted) - np.array(found))
     print(f"log-prob gap: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
     assert np.std(found) > 0.1, "a flat distribution would hide mistakes"

@@ -25,9 +25,9 @@ from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
 from rollout.contract import FetchError, Served
 from rollout.model.audio_model import AudioModel
 from rollout.plugin import ARCHITECTURE, register
-from tests.integration.parity_gate import gate
 from tests.integration.rollout_setting import GAP_BOUND, LINEAGE, Setting, change_some, serving_first_weights
 from tests.integration.rollout_toy import prompt, sampling, until_begun, weight_tensors
+from tests.integration.trainer_side import gate
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
@@ -153,7 +153,7 @@ async def test_the_gate_lets_the_same_weights_pass_and_shows_where_others_differ
             groups.append(trajectory_pb2.Group(task=task, prompt_token_ids=prompt_ids, trajectories=trajectories))
         return groups
 
-    assert gate(setting.model_dir, await probe(), setting.folder) == ""
+    assert gate(setting.model_dir, await probe()) == ""
 
     other = shutil.copytree(setting.model_dir, setting.folder / "toy-other")
     weights = load_file(other / "model.safetensors")
@@ -164,7 +164,7 @@ async def test_the_gate_lets_the_same_weights_pass_and_shows_where_others_differ
     publisher.publish_anchor(1, weight_tensors(other))
     await setting.engine.serve("job/other", 1)
     refused = await probe()
-    said = gate(setting.model_dir, refused, setting.folder)
+    said = gate(setting.model_dir, refused)
     print(said)
     found = re.search(
         r"first batch is ([\d.e-]+); expected at most logprob_gap_bound = 0\.001\. The first token that differs: "
@@ -179,7 +179,7 @@ async def test_the_gate_lets_the_same_weights_pass_and_shows_where_others_differ
     shown = refused[ordinal].trajectories[trajectory]
     assert shown.token_ids[position] == token_id
     assert abs(shown.logprobs[position] - theirs) < 1e-3 < abs(ours - theirs)
-    assert gate(setting.model_dir, refused, setting.folder, bound=5.0) == ""  # the recipe may allow it
+    assert gate(setting.model_dir, refused, bound=5.0) == ""  # the recipe may allow it
 
 
 async def test_an_update_replaces_every_weight(setting: Setting, other_model: Path) -> None:
