@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.integration.process_kit import PATIENCE
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SECONDS = 120.0
-"""Longest wait for what must come."""
 
 
 class Page:
@@ -36,7 +36,7 @@ class Page:
         number = next(self._numbers)
         await self._connection.send(json.dumps({"id": number, "method": method, "params": given}))
         while True:
-            said = json.loads(await asyncio.wait_for(self._connection.recv(), SECONDS))
+            said = json.loads(await asyncio.wait_for(self._connection.recv(), PATIENCE))
             if said.get("id") == number:
                 assert "error" not in said, said
                 return dict(said["result"])
@@ -59,7 +59,7 @@ class Page:
 
     async def until(self, condition: str) -> Any:
         """Waits until an expression is true, or has a value; that."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while not (found := await self.run(condition)):  # noqa: ASYNC110 (another process is waited for)
                 await asyncio.sleep(0.05)
         return found
@@ -111,7 +111,7 @@ async def opened(address: str, folder: Path, microphone: Path | None = None) -> 
     finally:
         process.terminate()
         with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 20)
+            await asyncio.wait_for(process.wait(), PATIENCE)
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
@@ -120,7 +120,7 @@ async def opened(address: str, folder: Path, microphone: Path | None = None) -> 
 async def _port(process: asyncio.subprocess.Process, profile: Path) -> int:
     """Where it can be driven."""
     told = profile / "DevToolsActivePort"
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE):
         while not told.exists() or not told.read_text().strip():
             assert process.returncode is None, "chromium ended"
             await asyncio.sleep(0.05)

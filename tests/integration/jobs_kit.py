@@ -68,13 +68,13 @@ class Mesh:
     def kill(self, name: str) -> None:
         process = self.processes.pop(name)
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait()
 
     def stop(self) -> None:
         self.channel.close()
         for process in self.processes.values():
             process.kill()
-            process.wait(10)
+            process.wait()
 
     def submit(self, recipe: dict, request_id: str = "", seconds: float = PATIENCE) -> wire.SubmitJobResponse:
         text = yaml.safe_dump(recipe).encode()
@@ -82,7 +82,7 @@ class Mesh:
         return self.stub.SubmitJob(request, wait_for_ready=True, timeout=seconds)
 
     def get(self, job_id: str) -> wire.Job:
-        return self.stub.GetJob(wire.GetJobRequest(job_id=job_id), wait_for_ready=True, timeout=20).job
+        return self.stub.GetJob(wire.GetJobRequest(job_id=job_id), wait_for_ready=True).job
 
     def until(
         self, job_id: str, what: str, condition: Callable[[wire.Job], bool], seconds: float = PATIENCE
@@ -96,7 +96,7 @@ class Mesh:
 
     def events(self, job_id: str, after: int = 0) -> list[wire.Event]:
         request = wire.WatchJobRequest(job_id=job_id, after_sequence=after)
-        return [r.event for r in self.stub.WatchJob(request, wait_for_ready=True, timeout=100)]
+        return [r.event for r in self.stub.WatchJob(request, wait_for_ready=True)]
 
 
 @contextmanager

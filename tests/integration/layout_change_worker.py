@@ -1,4 +1,4 @@
-"""Run by torchrun in tests: takes up a one-rank checkpoint at other layouts. Arguments: settings as JSON.
+"""Run as ranks in tests: takes up a one-rank checkpoint at other layouts. Arguments: settings as JSON.
 
 For each layout: restores, saves what it then holds as step 1, takes the next supervised update, saves that as step 2.
 """

@@ -200,13 +200,13 @@ class RealMesh:
         """What the trainer says of itself."""
         with grpc.insecure_channel(self.place("trainer").address) as channel:
             stub = trainer_pb2_grpc.TrainerServiceStub(channel)
-            return stub.GetStatus(trainer_pb2.GetStatusRequest(), timeout=10, metadata=self._token)
+            return stub.GetStatus(trainer_pb2.GetStatusRequest(), metadata=self._token)
 
     def rollout(self) -> rollout_pb2.GetStatusResponse:
         """What the rollout worker says of itself."""
         with grpc.insecure_channel(self.place("rollout-0").address) as channel:
             stub = rollout_pb2_grpc.RolloutServiceStub(channel)
-            return stub.GetStatus(rollout_pb2.GetStatusRequest(), timeout=10, metadata=self._token)
+            return stub.GetStatus(rollout_pb2.GetStatusRequest(), metadata=self._token)
 
     def logs(self) -> str:
         """The end of every process's log."""
@@ -245,4 +245,4 @@ def published_versions(mesh: RealMesh) -> Iterator[list[tuple[str, int]]]:
         yield seen
     finally:
         done.set()
-        watcher.join(10)
+        watcher.join()

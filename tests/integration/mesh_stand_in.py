@@ -87,7 +87,7 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
     def StopPhase(self, request, context):
         if self.status.job_id == request.job_id and self.thread is not None:
             self.stopping.set()
-            self.thread.join(30)
+            self.thread.join()
         return wire.StopPhaseResponse(step=self.status.step)
 
     def PublishWeights(self, request, context):

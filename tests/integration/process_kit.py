@@ -1,16 +1,22 @@
-"""Waiting for what must come, and processes below another, found by what they are called."""
+"""Waiting for what must come, programs as ranks, and processes below another, found by what they are called."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
 
-PATIENCE = 280.0
-"""Longest wait (s) for what must come: a test says nothing about speed, and four vLLMs may be starting beside it."""
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 600.0
+"""Longest wait (s) for what must come: a test says nothing about speed, and four vLLMs may be starting beside it. What
+waits without a limit is ended by pytest's own, which is longer."""
 
 T = TypeVar("T")
 
@@ -22,6 +28,17 @@ def wait_for(what: str, found: Callable[[], T], seconds: float = PATIENCE, poll_
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(poll_seconds)
     return value
+
+
+def run_ranks(count: int, program: str, *arguments: str, **environment: str) -> str:
+    """Runs a program of this folder as so many ranks, to their good end; what they said."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(Path(__file__).with_name("ranks.py")), str(count), program, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{count} ranks:\n{done.stdout[-5000:]}"
+    return done.stdout
 
 
 def below(pid: int, *words: str) -> list[psutil.Process]:

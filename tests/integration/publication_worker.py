@@ -8,7 +8,6 @@ layout: 0; 1 with a little changed; 2, which one rank cannot write at first; 3 w
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from safetensors.torch import save_file
 from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.weights import WeightPart, WeightPublisher
+from tests.integration.process_kit import wait_for
 from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors
 from trainer.model.policy import PolicyModel
@@ -47,14 +47,6 @@ def change(module: PolicyModel, share: float, seed: int) -> None:
             parameter.add_((torch.rand(parameter.shape, generator=generator) < share).to(parameter.dtype))
 
 
-def until_there(path: Path, seconds: float = 120.0) -> None:
-    """Returns once whoever follows has read the version: the next one may replace it."""
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {path.name}"
-        time.sleep(0.01)
-
-
 def main() -> None:
     torch.set_num_threads(1)
     model_dir, out, urls = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(",")
@@ -80,7 +72,7 @@ def main() -> None:
                 assert publication.figures["publish.whole"] == float(version in (0, 3)), publication.figures
                 save_file(weights, out / f"{name}-{version}.safetensors")
                 if version in (0, 5):
-                    until_there(out / f"{name}-{version}.seen")
+                    wait_for("the reader", (out / f"{name}-{version}.seen").exists)
         publication.close()
     dist.barrier()
     dist.destroy_process_group()

@@ -15,8 +15,6 @@ from urllib.parse import urlsplit, urlunsplit
 Fault = Literal["lose_reply", "lose_command"]
 Command = list[bytes]
 
-START_SECONDS = 10.0
-
 
 class RespProxy:
     """Context manager; `url` reaches the server at `target` through the proxy."""
@@ -47,13 +45,13 @@ class RespProxy:
     def __enter__(self) -> RespProxy:
         self._thread.start()
         started = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop)
-        self._server = started.result(START_SECONDS)
+        self._server = started.result()
         return self
 
     def __exit__(self, *error: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(START_SECONDS)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(START_SECONDS)
+        self._thread.join()
         self._loop.close()
 
     async def _close(self) -> None:

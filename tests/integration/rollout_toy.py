@@ -13,8 +13,8 @@ import soundfile
 from earwitness.families.step_audio import EOT, SPECIAL_TOKENS
 from earwitness.recipe.schema import ToyModel
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.process_kit import PATIENCE
 
-ROOT = Path(__file__).resolve().parents[2]
 TOY = ToyModel(
     hidden_size=128,
     layers=2,
@@ -44,9 +44,9 @@ def tokens_in_core(worker: Any) -> dict[str, int]:
     return {name: request.num_tokens - request.num_prompt_tokens for name, request in requests.items()}
 
 
-async def until_begun(engine: Any, tokens: int, seconds: float = 60.0) -> None:
+async def until_begun(engine: Any, tokens: int) -> None:
     """Returns once what is in flight has so many tokens: a pause would mean more or less on another machine."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(PATIENCE):
         while sum((await engine._llm.collective_rpc(tokens_in_core))[0].values()) < tokens:
             pass  # vLLM answers between two steps
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,12 +20,11 @@ from earwitness.redis_address import with_password
 from earwitness.redis_server import RedisServer, connect, connect_bulk
 from earwitness.weights import WeightPublisher, WeightReader
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.process_kit import wait_for
 
 CHART = Path(__file__).parents[2] / "charts" / "earwitness"
 PASSWORD = "p/a s:s@w#o?r%41d,'\"\\$(HOME)`>~&|é "
 """Whatever a person's Secret holds, it opens the server and shows nowhere."""
-
-START_SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +66,11 @@ class PodRedis:
         with log.open("ab") as output:
             command = ["sh", f"{self._folder}/etc/start.sh"]
             self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-        wait_for(self.url, self._process, log)
+        wait_for("a PONG", lambda: answers(self.url, self._process, log))
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait()
 
 
 @pytest.fixture
@@ -93,15 +91,12 @@ def server_program(folder: Path) -> str:
         return str(Path(f"/proc/{server.pid}/exe").readlink())
 
 
-def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            redis.Redis.from_url(address, socket_timeout=1).ping()
-            return
-        except redis.ConnectionError:
-            time.sleep(0.05)
-    pytest.fail(f"no PONG within {START_SECONDS} s: {log.read_text()}")
+def answers(address: str, process: subprocess.Popen[bytes], log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    try:
+        return redis.Redis.from_url(address).ping()
+    except redis.ConnectionError:
+        return False
 
 
 def test_the_queue_and_the_weights_work_as_our_user(role: str, url: str) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +16,16 @@ from earwitness.families.step_audio import config_of
 from earwitness.families.toy import TOKENS
 from earwitness.recipe.schema import ToyModel
 from tests.integration.family_toys import make_toy_of
+from tests.integration.process_kit import run_ranks
 from trainer.model.toy import random_weights, toy_architecture, train_tokenizer
 from trainer.model.weight_files import INDEX
 
-REPOSITORY = Path(__file__).parents[2]
-SECONDS = 240
 RANKS = 4
 LAYOUTS = ["tp2-pp2:2:2", "tp4:4:1", "dp4:1:1"]
 FILES = 4
 MIB = 1 << 20
 SLACK = 12 * MIB
 """Python objects, allocator arenas, and a buffer or two of gloo's."""
-
-pytestmark = pytest.mark.timeout(SECONDS + 60)
 
 
 @pytest.fixture(scope="module")
@@ -69,23 +63,7 @@ def out(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def streamed(source: Path, folder: Path, layouts: list[str]) -> Path:
     """Where four ranks wrote what they made of a model in each layout."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS)]
-    worker = REPOSITORY / "tests" / "integration" / "streaming_worker.py"
-    process = subprocess.Popen(
-        [*launch, str(worker), str(source), str(folder), *layouts],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": "0"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        _, errors = process.communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        process.terminate()  # the launcher then ends its ranks; killed, it would leave them behind
-        _, errors = process.communicate(timeout=30)
-        raise AssertionError(f"waited {SECONDS} s for {RANKS} ranks:\n{errors[-4000:]}") from None
-    assert process.returncode == 0, errors[-4000:]
+    run_ranks(RANKS, "streaming_worker.py", str(source), str(folder), *layouts, MALLOC_TRIM_THRESHOLD_="0")
     return folder
 
 

@@ -59,27 +59,43 @@ def test_local_ranks_train_each_on_a_device_of_its_own_as_on_the_cpu(scene: Path
             assert found == pytest.approx(expected, rel=APART[dtype], abs=APART[dtype] / 100), phase
 
 
-@pytest.mark.parametrize(
-    ("words", "error"),
-    [
-        ("torch.ones(3, device='cuda') + torch.ones(3)", "found ['cpu', 'cuda:0']"),
-        ("torch.ones(3, device='cuda:1') + torch.ones(3).cuda()", "found ['cuda:0', 'cuda:1']"),
-        ("torch.nn.Linear(2, 2).to('cuda')(torch.ones(1, 2))", "found ['cpu', 'cuda:0']"),
-        ("torch.ones(3).to('cuda').numpy()", "can't convert"),
-    ],
-)
-def test_the_rehearsal_sees_what_is_on_the_wrong_device(words: str, error: str) -> None:
-    done = run("-c", f"from tests.integration.cuda_rehearsal import *\npretend()\nwith Pretend():\n    {words}")
-    assert error in done.stderr
+WRONG = {
+    "torch.ones(3, device='cuda') + torch.ones(3)": "found ['cpu', 'cuda:0']",
+    "torch.ones(3, device='cuda:1') + torch.ones(3).cuda()": "found ['cuda:0', 'cuda:1']",
+    "torch.nn.Linear(2, 2).to('cuda')(torch.ones(1, 2))": "found ['cpu', 'cuda:0']",
+    "torch.ones(3).to('cuda').numpy()": "can't convert",
+}
+"""What is on the wrong device, and what is said of it."""
+
+SMALL = f"""
+from tests.integration.cuda_rehearsal import *
+pretend()
+for words in {list(WRONG)}:
+    with Pretend():
+        try:
+            exec(words)
+        except Exception as error:
+            print(json.dumps([words, str(error)]))
+torch.cuda.set_device(1)
+with ThreadPoolExecutor(1) as pool:
+    devices = pool.submit(torch.cuda.current_device).result(), torch.cuda.current_device()
+print(json.dumps(["devices", " ".join(map(str, devices))]))
+"""
 
 
-def test_a_new_thread_asks_the_first_device_as_cuda_has_it() -> None:
+@pytest.fixture(scope="module")
+def small() -> dict[str, str]:
+    """What came of each of the words above, and the devices that a new thread and its maker ask; of one process."""
+    done = run("-c", SMALL)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(json.loads(line) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_the_rehearsal_sees_what_is_on_the_wrong_device(small: dict[str, str], words: str) -> None:
+    assert WRONG[words] in small[words]
+
+
+def test_a_new_thread_asks_the_first_device_as_cuda_has_it(small: dict[str, str]) -> None:
     """As batches once were made: on the first device whatever the rank."""
-    program = (
-        "from tests.integration.cuda_rehearsal import *\n"
-        "pretend()\n"
-        "torch.cuda.set_device(1)\n"
-        "with ThreadPoolExecutor(1) as pool:\n"
-        "    print(pool.submit(torch.cuda.current_device).result(), torch.cuda.current_device())\n"
-    )
-    assert run("-c", program).stdout.split() == ["cuda:0", "cuda:1"]
+    assert small["devices"] == "cuda:0 cuda:1"

@@ -83,7 +83,7 @@ def test_a_whole_job_and_its_report(mesh: Mesh, recipe: dict) -> None:
     assert learned.speed is not None and set(learned.speed.workers) == {"rollout", "reward"}
     assert learned.groups["used"] == recipe["stages"][3]["steps"] * recipe["stages"][3]["groups_per_step"]
     now = wire.WatchJobRequest(job_id=job_id, until_now=True)
-    assert [r.event for r in mesh.stub.WatchJob(now, timeout=20)] == events
+    assert [r.event for r in mesh.stub.WatchJob(now)] == events
 
 
 def _reproduced(mesh: Mesh, folder: str) -> None:
@@ -104,7 +104,7 @@ def test_submitting_twice_gives_one_job(mesh: Mesh, recipe: dict) -> None:
     first, second = mesh.submit(recipe, "the-same"), mesh.submit(recipe, "the-same")
     assert (first.existed, second.existed) == (False, True)
     assert first.job.job_id == second.job.job_id
-    jobs = mesh.stub.ListJobs(wire.ListJobsRequest(), timeout=10).jobs
+    jobs = mesh.stub.ListJobs(wire.ListJobsRequest()).jobs
     assert [j.job_id for j in jobs] == [first.job.job_id]
 
 

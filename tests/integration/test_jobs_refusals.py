@@ -56,7 +56,7 @@ def test_a_wrong_recipe_is_refused_by_field(mesh: Mesh, recipe: dict, case: str)
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     found = violations(refused.value)
     assert any(field in f for f in found), found
-    assert not mesh.stub.ListJobs(wire.ListJobsRequest(), timeout=10).jobs
+    assert not mesh.stub.ListJobs(wire.ListJobsRequest()).jobs
 
 
 def test_requests_that_make_no_sense(mesh: Mesh, recipe: dict) -> None:
@@ -75,16 +75,14 @@ def test_requests_that_make_no_sense(mesh: Mesh, recipe: dict) -> None:
         cancel = wire.CancelJobRequest(job_id=nonsense)
         assert code(lambda: mesh.stub.CancelJob(cancel)) == grpc.StatusCode.INVALID_ARGUMENT  # noqa: B023
     beyond = wire.WatchJobRequest(job_id="nobody", after_sequence=2**64 - 1)
-    assert code(lambda: list(mesh.stub.WatchJob(beyond, timeout=10))) == grpc.StatusCode.INVALID_ARGUMENT
+    assert code(lambda: list(mesh.stub.WatchJob(beyond))) == grpc.StatusCode.INVALID_ARGUMENT
     bad_page = wire.ListJobsRequest(page_token="next")
     assert code(lambda: mesh.stub.ListJobs(bad_page)) == grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_redis_that_is_not_there_is_named_within_five_seconds() -> None:
     env = {**os.environ, "EW_QUEUE_URL": f"redis://127.0.0.1:{free_port()}/0", "EW_TRAINER": "127.0.0.1:1"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "services.jobs"], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    ended = subprocess.run([sys.executable, "-m", "services.jobs"], env=env, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 1
     waited = re.search(r"waited ([\d.]+) s for Redis at redis://127\.0\.0\.1", ended.stderr)
     assert waited and float(waited.group(1)) <= 5.0, ended.stderr

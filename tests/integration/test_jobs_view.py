@@ -60,7 +60,7 @@ def until_scraped(mesh: Mesh, what: str, condition: Callable[[dict[str, float]],
 
 def test_the_mesh_shows_who_is_here(mesh: Mesh) -> None:
     mesh.start_rest()
-    get = lambda: mesh.stub.GetMesh(wire.GetMeshRequest(), wait_for_ready=True, timeout=20)  # noqa: E731
+    get = lambda: mesh.stub.GetMesh(wire.GetMeshRequest(), wait_for_ready=True)  # noqa: E731
     found = wait_for("a worker", lambda: get() if get().workers else None)
     (worker,) = found.workers
     assert (worker.name, worker.role, worker.state, worker.tokens_per_second) == ("stand-in", "rollout", "working", 10)
@@ -108,13 +108,13 @@ def test_the_newest_groups_of_a_job_can_be_looked_at_and_their_clips_heard(mesh:
     for ordinal in range(SHOWN_KEPT):
         show(ordinal)
     asked = wire.ListGroupsRequest(job_id="small-1")
-    groups = mesh.stub.ListGroups(asked, wait_for_ready=True, timeout=20).groups
+    groups = mesh.stub.ListGroups(asked, wait_for_ready=True).groups
     assert [group.task.ordinal for group in groups] == list(reversed(range(SHOWN_KEPT)))
-    assert not mesh.stub.ListGroups(wire.ListGroupsRequest(job_id="small-10"), timeout=20).groups
-    found = mesh.stub.GetClip(wire.GetClipRequest(run_id="small-1/1-train/1", ordinal=3), timeout=20)
+    assert not mesh.stub.ListGroups(wire.ListGroupsRequest(job_id="small-10")).groups
+    found = mesh.stub.GetClip(wire.GetClipRequest(run_id="small-1/1-train/1", ordinal=3))
     wave, rate = soundfile.read(io.BytesIO(found.wav))
     assert (len(wave), rate) == (1600, 16_000)
     for run_id, ordinal in (("small-1/1-train/1", 99), ("small-10/1-train/1", 0)):
         with pytest.raises(grpc.RpcError) as refused:
-            mesh.stub.GetClip(wire.GetClipRequest(run_id=run_id, ordinal=ordinal), timeout=20)
+            mesh.stub.GetClip(wire.GetClipRequest(run_id=run_id, ordinal=ordinal))
         assert refused.value.code() == grpc.StatusCode.NOT_FOUND

@@ -39,12 +39,10 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-def run(*command: object, cwd: Path, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run outside the repository, with nothing of this environment on the path."""
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    return subprocess.run(
-        [str(c) for c in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=seconds
-    )
+    return subprocess.run([str(c) for c in command], cwd=cwd, env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +58,11 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     made = run(base if base.exists() else sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     assert made.returncode == 0, made.stderr
-    installed = run(
-        folder / "venv/bin/python", "-m", "pip", "install", "-qq", "--no-compile", sources, cwd=folder, seconds=400
-    )
+    installed = run(folder / "venv/bin/python", "-m", "pip", "install", "-qq", "--no-compile", sources, cwd=folder)
     assert installed.returncode == 0, installed.stderr
     return folder / "venv"
 
 
-@pytest.mark.timeout(600)
 def test_every_module_of_the_core_imports_and_nothing_heavy_is_there(clean: Path, tmp_path: Path) -> None:
     result = run(clean / "bin/python", "-c", IMPORT_ALL, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -76,7 +71,6 @@ def test_every_module_of_the_core_imports_and_nothing_heavy_is_there(clean: Path
         assert run(clean / "bin/python", "-c", f"import {package}", cwd=tmp_path).returncode != 0, package
 
 
-@pytest.mark.timeout(600)
 def test_the_core_is_small(clean: Path) -> None:
     packages = clean / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     # pip is part of every virtual environment and not of ours.
@@ -86,7 +80,6 @@ def test_the_core_is_small(clean: Path) -> None:
     assert sum(p.stat().st_size for p in files) < MOST_BYTES
 
 
-@pytest.mark.timeout(600)
 def test_recipes_are_validated_without_the_heavy_packages(clean: Path, tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(RECIPE)
     (tmp_path / "bad.yaml").write_text(RECIPE.replace("steps: 1", "stepz: 1"))
@@ -97,7 +90,6 @@ def test_recipes_are_validated_without_the_heavy_packages(clean: Path, tmp_path:
     assert "stepz" in bad.stderr
 
 
-@pytest.mark.timeout(600)
 def test_what_needs_an_extra_says_which(clean: Path, tmp_path: Path) -> None:
     result = run(clean / "bin/earwitness", "listen", "clip.wav", "A tone.", cwd=tmp_path)
     assert result.returncode == 1
@@ -105,7 +97,6 @@ def test_what_needs_an_extra_says_which(clean: Path, tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.timeout(600)
 def test_what_reads_deltas_says_what_it_needs(clean: Path, tmp_path: Path) -> None:
     code = "from earwitness.weights.loops import overwriter; overwriter()"
     result = run(clean / "bin/python", "-c", code, cwd=tmp_path)

@@ -41,7 +41,6 @@ def heard(model: Path, clips: int) -> dict[str, dict[str, float]]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.timeout(300)
 def test_it_answers_by_listening():
     figures = heard(ROOT / "models" / "listener", CLIPS)
     assert set(figures) == {kind.name for kind in KINDS} | {"all"}

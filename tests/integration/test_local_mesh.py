@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from earwitness.local.state import MeshFailed, MeshState, NoMesh, read_state
 from earwitness.local.sweep import born, tagged
 from earwitness.redis_client import connect
 from earwitness.redis_server import RedisServer
+from tests.integration.process_kit import wait_for
 
 STAND_IN = """
 import os, pathlib, signal, subprocess, sys, threading
@@ -46,13 +47,6 @@ stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: None if "STUBBORN" in os.environ else stop.set())
 stop.wait()
 """
-
-
-def wait_for(what: str, found: Callable[[], object], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -102,14 +96,14 @@ def test_up_starts_everything_and_down_leaves_nothing(folder: Path) -> None:
 
 def test_a_killed_process_comes_back_and_its_children_do_not_stay(folder: Path) -> None:
     state, _ = up(folder)
-    before = pids(state)["rollout-0"]
+    (before,) = (p for p in state.processes if p.name == "rollout-0")
     of_rollout = tagged(state.mesh, "rollout-0")
     assert len(of_rollout) == 2
-    os.kill(before, signal.SIGKILL)
+    os.kill(before.pid, signal.SIGKILL)
 
     def back() -> bool:
         now = next(p for p in read_state(folder).processes if p.name == "rollout-0")
-        return now.pid not in (0, before) and now.state == "healthy" and now.restarts == 1
+        return now.pid not in (0, before.pid) and now.state == "healthy" and now.restarts == before.restarts + 1
 
     wait_for("rollout-0 to come back", back)
     assert not [p for p in of_rollout if born(p)]
@@ -280,5 +274,5 @@ def test_the_foreground_mesh_stops_on_ctrl_c(folder: Path) -> None:
         wait_for("the mesh", lambda: "ready at" in shown.stdout.readline())
         mesh = json.loads((folder / "mesh.json").read_text())["mesh"]
         os.killpg(shown.pid, signal.SIGINT)
-        assert shown.wait(30) == 0
+        assert shown.wait() == 0
     assert tagged(mesh) == []

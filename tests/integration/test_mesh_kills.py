@@ -20,8 +20,6 @@ from earwitness.wire.trainer.v1 import trainer_pb2
 from tests.integration.mesh_kit import PROBE, TOY, RealMesh, published_versions, wait_for
 from tests.integration.trace_collector import Collector, collector
 
-pytestmark = pytest.mark.timeout(600)
-
 STEPS = 6
 GROUPS = 4
 CANCEL_SECONDS = 10.0

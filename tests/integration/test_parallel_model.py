@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from earwitness.recipe.schema import ToyModel
+from tests.integration.process_kit import run_ranks
 from trainer.model.toy import make_toy
 
-REPOSITORY = Path(__file__).parents[2]
-SECONDS = 240
-"""A launch takes about 15 s; a machine that is busy with other tests takes much longer."""
 LAYOUTS = {
     1: ["alone:1:1:float32", "alone-bf16:1:1:bfloat16"],
     2: ["tp2:2:1:float32", "dp2:1:1:float32", "pp2:1:2:float32", "tp2-bf16:2:1:bfloat16"],
@@ -29,8 +24,6 @@ LAYOUTS = {
 
 NOISE = 1e-2
 """By how much the worker makes the second rank's gradients larger."""
-
-pytestmark = pytest.mark.timeout(SECONDS + 60)
 
 
 @dataclass(frozen=True)
@@ -67,23 +60,7 @@ def launched(toy_dir: Path, out: Path, ranks: int) -> None:
     """Trains with every layout of that many ranks; launches once."""
     if (out / LAYOUTS[ranks][-1].split(":")[0] / "seen.json").exists():
         return
-    worker = REPOSITORY / "tests" / "integration" / "parallel_model_worker.py"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
-    process = subprocess.Popen(
-        [*launch, str(worker), str(toy_dir), str(out), *LAYOUTS[ranks]],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        _, errors = process.communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        process.terminate()  # the launcher then ends its ranks; killed, it would leave them behind
-        _, errors = process.communicate(timeout=30)
-        raise AssertionError(f"waited {SECONDS} s for {ranks} ranks:\n{errors[-4000:]}") from None
-    assert process.returncode == 0, f"{ranks} ranks:\n{errors[-4000:]}"
+    run_ranks(ranks, "parallel_model_worker.py", str(toy_dir), str(out), *LAYOUTS[ranks])
 
 
 @pytest.fixture(scope="module")

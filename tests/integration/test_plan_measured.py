@@ -10,10 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(600)
 def test_the_memory_model_is_within_ten_percent_of_measured_peaks():
     command = [sys.executable, "-W", "ignore", str(ROOT / "benchmarks" / "plan.py"), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=580, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr[-4000:]
     results = json.loads(done.stdout)
     assert len(results) >= 3

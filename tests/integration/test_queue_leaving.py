@@ -9,6 +9,7 @@ from earwitness.queue import READY, ROLLOUTS, SCORED, TASKS, AlreadyUsedError, P
 from earwitness.queue.values import Counts
 from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.process_kit import wait_for
 
 RUN = "job/1-train/0"
 CLAIM_IDLE_MS = 60_000
@@ -141,10 +142,7 @@ def test_groups_are_used_although_redis_lost_its_last_second(server, queue, stre
     if stream:
         for ordinal in (0, 1):
             bring_to(queue, stream, ordinal)
-    deadline = time.monotonic() + 10
-    while queue._client.info("persistence")["aof_buffer_length"]:
-        assert time.monotonic() < deadline, "waited 10 s for the append-only file"
-        time.sleep(0.01)
+    wait_for("the append-only file", lambda: not queue._client.info("persistence")["aof_buffer_length"])
     older = shutil.copytree(server.directory, tmp_path_factory.mktemp("older") / "copy")
     if stream:
         queue.close_run(RUN)  # the way to ready once more, under ids of its own

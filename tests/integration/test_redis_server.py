@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 import redis
@@ -22,8 +21,7 @@ from earwitness.active import (
 )
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.redis_server import RedisServer, connect, connect_async, connect_bulk
-
-GONE_SECONDS = 10.0
+from tests.integration.process_kit import wait_for
 
 STARTS_ONE_AND_WAITS = """
 import sys, time
@@ -82,10 +80,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path):
     pid = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + GONE_SECONDS
-    while is_running(pid):
-        assert time.monotonic() < deadline, f"waited {GONE_SECONDS} s for the server to end"
-        time.sleep(0.02)
+    wait_for("the server to end", lambda: not is_running(pid))
 
 
 def is_running(pid: int) -> bool:

@@ -45,7 +45,7 @@ def address(redis: RedisServer, tmp_path: Path) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait() == 0
 
 
 def scored_group(queue: Queue, ordinal: int, tokens: list[int]) -> None:
@@ -61,7 +61,6 @@ def scored_group(queue: Queue, ordinal: int, tokens: list[int]) -> None:
         assert queue.hand_off(source, taken.message_id, group, target) == "ok"
 
 
-@pytest.mark.timeout(600)
 def test_groups_get_their_logprobs_and_bad_ones_are_dropped(redis: RedisServer, address: str, tmp_path: Path) -> None:
     toy = ToyModel(
         hidden_size=32, layers=1, heads=2, kv_heads=1, intermediate_size=32, vocab_size=320, max_positions=64,
@@ -77,7 +76,7 @@ def test_groups_get_their_logprobs_and_bad_ones_are_dropped(redis: RedisServer, 
     assert queue.counts(RUN).scored == 2  # nothing is taken before a job asks for a reference
 
     write_active(client, ActiveJob("j", needs_reference=True, reference_uri=str(tmp_path / "toy")))
-    wait_for("both groups", lambda: queue.counts(RUN).running == 0, 180)
+    wait_for("both groups", lambda: queue.counts(RUN).running == 0)
     ledger = queue.ledger(RUN)
     assert ledger[0] == "ready"
     assert ledger[1].startswith("dropped:reference: ordinal 1, trajectory 0: 203 tokens")
@@ -90,11 +89,11 @@ def test_groups_get_their_logprobs_and_bad_ones_are_dropped(redis: RedisServer, 
 
     with grpc.insecure_channel(address) as channel:
         stub = reference_pb2_grpc.ReferenceServiceStub(channel)
-        answer = stub.ScoreLogprobs(reference_pb2.ScoreLogprobsRequest(group=group), timeout=30)
+        answer = stub.ScoreLogprobs(reference_pb2.ScoreLogprobsRequest(group=group))
         assert list(answer.group.trajectories[0].reference_logprobs) == list(trajectory.reference_logprobs)
         group.trajectories[0].token_ids[:] = []
         with pytest.raises(grpc.RpcError) as refused:
-            stub.ScoreLogprobs(reference_pb2.ScoreLogprobsRequest(group=group), timeout=30)
+            stub.ScoreLogprobs(reference_pb2.ScoreLogprobsRequest(group=group))
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     (worker,) = queue.workers()
     assert (worker.role, worker.fields["state"]) == ("reference", "working")

@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(600)
 MINUTES, RATE = 10, 22_050
 MEGABYTES = 700
 """Resident memory of a process that measures it; numpy, scipy and WORLD alone take 120."""
@@ -38,9 +36,7 @@ def test_ten_minutes_of_stereo_are_measured(tmp_path):
     with soundfile.SoundFile(path, "w", RATE, 2) as file:
         for _ in range(6 * MINUTES):
             file.write(piece)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=240
-    )
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(path)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert abs(found["duration"] - 60 * MINUTES) < 0.1

@@ -77,7 +77,7 @@ def worker(queue_url: str) -> Iterator[Callable[[str], tuple[subprocess.Popen[st
     yield start
     for process in started:
         process.kill()
-        process.wait(10)
+        process.wait()
 
 
 def roll_out(queue: Queue, ordinal: int, uri: str, texts: list[str], **task_fields: bool) -> None:
@@ -132,7 +132,7 @@ def test_groups_are_scored_filtered_and_handed_on(queue, clip, worker, tmp_path)
         trajectory.ClearField("reward")
     with grpc.insecure_channel(address) as channel:
         stub = reward_pb2_grpc.RewardServiceStub(channel)
-        answered = stub.Score(reward_pb2.ScoreRequest(group=bare), timeout=30).group
+        answered = stub.Score(reward_pb2.ScoreRequest(group=bare)).group
         with pytest.raises(grpc.RpcError) as refused:
             stub.Score(reward_pb2.ScoreRequest(group=trajectory_pb2.Group()), timeout=30)
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
@@ -141,7 +141,7 @@ def test_groups_are_scored_filtered_and_handed_on(queue, clip, worker, tmp_path)
     assert [t.reward for t in answered.trajectories] == rewards == [t.reward for t in bare.trajectories]
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait() == 0
 
 
 def test_a_killed_worker_loses_nothing(queue, clip, worker):

@@ -23,7 +23,7 @@ from tests.integration.family_toys import CONFIGS, LONGEST, TOKENS, make_toy_of
 from tests.integration.rollout_toy import TEXTS, make_clips, prompt, sampling, weight_tensors
 from tests.integration.trainer_side import trainer_logprobs
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LINEAGE = "job/0"
 GAP_BOUND = 1e-3

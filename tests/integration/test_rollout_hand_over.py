@@ -13,7 +13,7 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.rollout_setting import GAP_BOUND, Setting, serving_first_weights
 from tests.integration.rollout_toy import prompt, sampling, tokens_in_core, until_begun
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SAMPLES = 8
 LONG = 300

@@ -29,7 +29,7 @@ from tests.integration.rollout_setting import GAP_BOUND, LINEAGE, Setting, chang
 from tests.integration.rollout_toy import prompt, sampling, until_begun, weight_tensors
 from tests.integration.trainer_side import gate
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATCH_ID = SPECIAL_TOKENS.index(AUDIO_PATCH)
 

@@ -32,15 +32,11 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.mesh_kit import TOY, RealMesh, published_versions, recipe, wait_for
 from tests.integration.process_kit import below
 
-pytestmark = pytest.mark.timeout(1200)
-
 ROOT = Path(__file__).parents[2]
 STEPS = 36
 GROUPS = 4
 STALENESS = 1
 MAX_TOKENS = 150
-JOIN_SECONDS = 400.0
-"""Longest wait for a worker that joins: four vLLMs import on two cores."""
 BEHIND_SECONDS = "3600"
 """A worker that stands still while others join must not be taken for one that cannot keep up."""
 WORK_SECONDS = 0.1
@@ -82,8 +78,8 @@ class Workers:
         with stopped(standing):
             for name in names:
                 self.start(name)
-            wait_for(f"{names} to load weights", lambda: self.all_logged("weights loaded", *names), JOIN_SECONDS)
-        wait_for(f"{names} to hand a group on", lambda: self.all_logged("group rolled", *names), JOIN_SECONDS)
+            wait_for(f"{names} to load weights", lambda: self.all_logged("weights loaded", *names))
+        wait_for(f"{names} to hand a group on", lambda: self.all_logged("group rolled", *names))
 
     @contextmanager
     def frozen_at_work(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -110,7 +106,7 @@ class Workers:
                 return False
             return True
 
-        wait_for(f"{name} to be in the middle of a group", holds, 120, poll_seconds=0.005)
+        wait_for(f"{name} to be in the middle of a group", holds, poll_seconds=0.005)
         try:
             yield process
         finally:
@@ -150,7 +146,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join()
         for group in map(trajectory_pb2.Group.FromString, self._passed):
             if group.task.run_id == self._run_id:
                 self.groups[group.task.ordinal] = group
@@ -218,28 +214,28 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
     job = submit(mesh)
     run_id = f"{job.job_id}/1-train/0"
     with published_versions(mesh) as versions, Watch(mesh, run_id) as watch:
-        mesh.until_step(job.job_id, 1, JOIN_SECONDS)
+        mesh.until_step(job.job_id, 1)
 
         # 1 -> 4
         workers.join(["extra-1", "extra-2", "extra-3"], [mesh.pid("rollout-0")])
         four = mesh.client.get(job.job_id).step
-        mesh.until_step(job.job_id, four + 2, JOIN_SECONDS)
+        mesh.until_step(job.job_id, four + 2)
 
         # 4 -> 2
         with workers.frozen_at_work("extra-1") as killed:
             killed.kill()
-            killed.wait(10)
+            killed.wait()
         with workers.frozen_at_work("extra-2") as leaver:
             leaver.send_signal(signal.SIGTERM)
             time.sleep(FROZEN_SECONDS)  # it asks vLLM for what it has, and waits
-        assert leaver.wait(60) == 0
+        assert leaver.wait() == 0
         two = mesh.client.get(job.job_id).step
-        mesh.until_step(job.job_id, two + 2, JOIN_SECONDS)
+        mesh.until_step(job.job_id, two + 2)
 
         # 2 -> 3
         workers.join(["extra-4"], [mesh.pid("rollout-0"), workers.processes["extra-3"].pid])
         three = mesh.client.get(job.job_id).step
-        job = mesh.until_succeeded(job.job_id, JOIN_SECONDS)
+        job = mesh.until_succeeded(job.job_id)
     print(f"four workers at step {four}, two at {two}, three at {three} of {STEPS}; {len(versions)} versions published")
     assert four < two < three < STEPS
     assert job.lineage == 0

@@ -13,7 +13,7 @@ from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
 from tests.integration.rollout_setting import LINEAGE, Setting, change_some, serving_first_weights
 from tests.integration.rollout_toy import TOY, weight_tensors
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RANKS = 2
 

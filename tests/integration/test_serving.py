@@ -26,8 +26,6 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.process_kit import PATIENCE, below, wait_for
 
 openai = pytest.importorskip("openai")
-pytestmark = pytest.mark.timeout(600)
-
 ROOT = Path(__file__).parents[2]
 TOKEN = "a secret of this test"
 
@@ -67,7 +65,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     finally:
         below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait()
         _, alive = psutil.wait_procs(below, 60)
         assert process.returncode == 0, log.read_text()
         assert alive == []

@@ -1,9 +1,7 @@
 """A checkpoint written at one layout of the ranks is taken up at another."""
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,11 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from layout_change_worker import continue_at
 from trainer_kit import recipe_of, write_data, write_recipe
 
+from tests.integration.process_kit import run_ranks
 from trainer.checkpoint.pieces import Pieces
 from trainer.model.toy import make_toy
 
-HERE = Path(__file__).parent
-LIMIT_SECONDS = 240
 LAYOUTS = {"tensor": (2, 1, False), "pipeline": (1, 2, False), "data": (1, 1, False), "distributed": (1, 1, True)}
 """Of two ranks: tensor and pipeline parallel sizes, distributed optimizer."""
 
@@ -35,20 +32,10 @@ def settings(tmp_path_factory):
     # the same, with only the first update done: what the two ranks take up
     shutil.copytree(folder / "one" / "step-00000001", folder / "begun" / "step-00000001")
     layouts = [[*sizes, str(folder / "begun"), str(folder / name)] for name, sizes in LAYOUTS.items()]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, str(HERE / "layout_change_worker.py"), json.dumps({**told, "layouts": layouts})],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent.parent)},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-5000:]
+    run_ranks(2, "layout_change_worker.py", json.dumps({**told, "layouts": layouts}))
     return told, folder
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("layout", list(LAYOUTS))
 def test_taken_up_at_another_layout_and_back_it_is_the_same_to_the_bit(settings, layout):
     """One rank wrote, two ranks took it up and wrote, one rank takes that up and writes: what was written at first.

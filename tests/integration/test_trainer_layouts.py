@@ -1,8 +1,6 @@
 """What is learned does not depend on how ranks and micro-batches share the work; `pytest -s` prints the table."""
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from trainer_kit import recipe_of, write_data, write_recipe
 
+from tests.integration.process_kit import run_ranks
 from trainer.model.toy import make_toy
 
 HERE = Path(__file__).parent
-SECONDS = 280
-"""A launch takes about 30 s on an idle machine."""
 TOLERANCE = 1e-5
 BASE = "1 rank, micro-batches of 2"
 ALONE = {
@@ -58,8 +55,6 @@ FIGURES = {
     "dpo": ["loss", "margin", "accuracy", "grad_norm"],
 }
 
-pytestmark = pytest.mark.timeout(SECONDS + 60)
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -86,25 +81,12 @@ def outcomes(tmp_path_factory):
         ranks = 1 if name in ALONE | FROZEN_ALONE else 2
         if ranks not in started:  # once, also if it fails
             started.add(ranks)
-            launch(model, manifest, folder, ranks)
+            layouts = ALONE | FROZEN_ALONE if ranks == 1 else TOGETHER | FROZEN_TOGETHER
+            run_ranks(ranks, "trainer_layouts_worker.py", model, manifest, str(folder), json.dumps(layouts))
         every = json.loads((folder / f"{name}.{loop}.json").read_text())
         return Outcome(every[0], load_file(folder / f"{name}.{loop}.safetensors"))
 
     return folder, read
-
-
-def launch(model: str, manifest: str, out: Path, ranks: int) -> None:
-    layouts = ALONE | FROZEN_ALONE if ranks == 1 else TOGETHER | FROZEN_TOGETHER
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
-    done = subprocess.run(
-        [*command, str(HERE / "trainer_layouts_worker.py"), model, manifest, str(out), json.dumps(layouts)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent.parent)},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-5000:]
 
 
 @pytest.mark.parametrize("loop", FIGURES)

@@ -16,7 +16,6 @@ from earwitness.manifest import Example, read_manifest, write_manifest
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
-pytestmark = pytest.mark.timeout(600)
 STEPS = 6
 
 

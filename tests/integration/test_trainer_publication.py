@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -20,6 +17,7 @@ from earwitness.recipe.schema import ToyModel
 from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, MissingVersion, WeightPart, WeightPublisher, WeightReader
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
+from tests.integration.process_kit import run_ranks
 from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors
 from trainer.model.toy import make_toy
@@ -27,9 +25,6 @@ from trainer.publish import publication as under_test
 from trainer.publish.publication import Publication
 from trainer.ranks.parallel import initialize
 
-REPOSITORY = Path(__file__).parents[2]
-SECONDS = 240
-"""A launch of four ranks takes about 20 s; a machine that is busy with other tests takes much longer."""
 RANKS = 4
 LAYOUTS = ["dp4:1:1", "tp2-dp2:2:1", "tp2-pp2:2:2"]
 VERSIONS = 6
@@ -37,8 +32,6 @@ TOY = ToyModel(
     hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, vocab_size=320, max_positions=64,
     encoder_size=16, encoder_layers=1, encoder_heads=2, adapter_size=24, n_mels=16,
 )  # fmt: skip
-
-pytestmark = pytest.mark.timeout(SECONDS + 60)
 
 
 class Follower(threading.Thread):
@@ -80,27 +73,13 @@ class Follower(threading.Thread):
 def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Follower, Path]:
     out = tmp_path_factory.mktemp("published")
     make_toy(str(out / "toy"), TOY, ["the pitch climbs from 220 Hz to 440 Hz"] * 4, seed=3)
-    worker = REPOSITORY / "tests" / "integration" / "publication_worker.py"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS)]
     with ExitStack() as stack:
         urls = [stack.enter_context(RedisServer("weights", out / f"shard-{i}")).url for i in range(2)]
         follower = Follower(urls, out)
         follower.start()
-        process = subprocess.Popen(
-            [*launch, str(worker), str(out / "toy"), str(out), ",".join(urls), *LAYOUTS],
-            cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            words, _ = process.communicate(timeout=SECONDS)
-        finally:
-            process.terminate()  # the launcher then ends its ranks; killed, it would leave them behind
+        words = run_ranks(RANKS, "publication_worker.py", str(out / "toy"), str(out), ",".join(urls), *LAYOUTS)
         follower.ended.set()
-        follower.join(10)
-    assert process.returncode == 0, words[-3000:]
+        follower.join()
     assert words.count("weights not published") == len(LAYOUTS), words[-3000:]  # each one's version 2, once
     return follower, out
 

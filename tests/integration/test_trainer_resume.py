@@ -13,8 +13,6 @@ from trainer_service import TrainerService, losses
 
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):

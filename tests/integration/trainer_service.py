@@ -15,12 +15,9 @@ import grpc
 from earwitness.metrics import metric_of
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
+from tests.integration.process_kit import PATIENCE, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
-START_SECONDS = 150.0
-"""Importing torch and Megatron takes 6 s on an idle core, minutes beside other tests."""
-
-CALL_SECONDS = 60.0
 
 
 class TrainerService:
@@ -62,12 +59,12 @@ class TrainerService:
         self.log = self._folder / f"trainer-{self._starts}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(self._command, env=self._environment, stderr=log, stdout=log)
-        deadline = time.monotonic() + START_SECONDS
-        while not (address := self._address()):
+
+        def address() -> str:
             assert self.process.poll() is None, self.log.read_text()[-4000:]
-            assert time.monotonic() < deadline, f"waited {START_SECONDS} s for the trainer to listen"
-            time.sleep(0.05)
-        self._channel = grpc.insecure_channel(address)
+            return self._address()
+
+        self._channel = grpc.insecure_channel(wait_for("the trainer to listen", address))
         self._stub = trainer_pb2_grpc.TrainerServiceStub(self._channel)
 
     def kill(self) -> None:
@@ -79,18 +76,18 @@ class TrainerService:
     def call(self, method: str, **fields: object):
         """One call; the request's fields by name."""
         request = getattr(wire, f"{method}Request")(**fields)
-        return getattr(self._stub, method)(request, timeout=CALL_SECONDS)
+        return getattr(self._stub, method)(request)
 
-    def wait(self, *, step: int = 0, state: int = 0, seconds: float = 120.0) -> wire.GetStatusResponse:
+    def wait(self, *, step: int = 0, state: int = 0) -> wire.GetStatusResponse:
         """The status once `step` is done or `state` is reached."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while True:
             status = self.call("GetStatus")
             if (step and status.step >= step) or (state and status.state == state):
                 return status
             failed = status.state == wire.PHASE_STATE_FAILED
             assert not failed, f"{status.reason}\n{self.log.read_text()[-4000:]}"
-            assert time.monotonic() < deadline, f"waited {seconds} s for step {step}, state {state}; is {status}"
+            assert time.monotonic() < deadline, f"waited {PATIENCE} s for step {step}, state {state}; is {status}"
             time.sleep(0.02)
 
     def _address(self) -> str:

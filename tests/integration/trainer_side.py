@@ -6,10 +6,12 @@ Megatron once and ends with the tests that ask it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,8 @@ def _begin() -> None:
 
     torch.set_num_threads(1)
     initialize(1, 1)
+    # A thread of torch's that is still there when the interpreter is taken down may abort the process.
+    Finalize(None, os._exit, (0,), exitpriority=0)
 
 
 def _logprobs(model_dir: Path, rows: list[dict[str, Any]]) -> list[list[float]]:

@@ -15,14 +15,13 @@ from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, MissingVersion, WeightPart, WeightPublisher, WeightReader
 from earwitness.weights.assembly import Answer, Verb
 from earwitness.weights.names import LEASES
+from tests.integration.process_kit import PATIENCE
 from tests.integration.weights.weights_kit import LINEAGE, Policy, held, kinds, published
 
 ERROR_SECONDS = 12.0
 """A shard that is down is told within 5 s a command; a publish or a fetch is at most two in a row. The rest is slack
 for a busy machine."""
 DOWN_SECONDS = 30.0
-START_SECONDS = 60.0
-"""A process that is started imports for some seconds, on a busy machine longer."""
 
 
 @pytest.fixture
@@ -38,10 +37,10 @@ def killed_when_ready(target, *arguments):
     process = context.Process(target=target, args=(*arguments, ready))
     process.start()
     try:
-        assert ready.wait(START_SECONDS), f"waited {START_SECONDS} s for {target.__name__}"
+        assert ready.wait(PATIENCE), f"waited {PATIENCE} s for {target.__name__}"
     finally:
         os.kill(process.pid, signal.SIGKILL)
-        process.join(10)
+        process.join()
 
 
 @pytest.mark.parametrize("down", [0, 1])

@@ -14,7 +14,7 @@ def test_the_cluster_tests_are_skipped_with_a_reason() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/cluster", "-q", "-rs", "-p", "no:cacheprovider"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100,
+        cwd=ROOT, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert "no cluster: KUBECONFIG is not set" in run.stdout
@@ -24,7 +24,7 @@ def test_the_cluster_tests_are_skipped_with_a_reason() -> None:
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/cluster", "-q", "-rs", "-p", "no:cacheprovider"],
-        cwd=ROOT, env={**os.environ, "KUBECONFIG": str(tmp_path / "none")}, capture_output=True, text=True, timeout=100,
+        cwd=ROOT, env={**os.environ, "KUBECONFIG": str(tmp_path / "none")}, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert "no cluster: no cluster: a kubeconfig" not in run.stdout

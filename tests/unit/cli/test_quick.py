@@ -25,7 +25,7 @@ def imported(*arguments: str) -> set[str]:
         "from earwitness.cli.main import app\n"
         "app()\n"
     )
-    subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], capture_output=True)
     return set(Path("modules").read_text().split())
 
 
@@ -76,5 +76,5 @@ def test_listen_speaks_before_it_loads_what_measures(tmp_path: Path) -> None:
         "from reward.listen import main\n"
         f"main({str(tmp_path / 'clip.wav')!r}, console=Console(file=First(), width=200))\n"
     )
-    spoken = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60).stdout
+    spoken = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
     assert spoken.startswith("False ") and "1.00 s, peak -6.0 dBFS" in spoken

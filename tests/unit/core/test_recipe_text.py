@@ -46,13 +46,13 @@ def test_text_that_is_not_a_recipe_is_refused(text: str | bytes, problem: str) -
 
 def test_a_recipe_of_10_megabytes_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     text = yaml.safe_dump(recipe()) + "#" * 10_000_000
-    started = time.monotonic()
+    started = time.process_time()
     assert problems(text) == ["recipe: larger than 1024 KiB; expected at most 1024 KiB"]
     path = tmp_path / "big.yaml"
     path.write_text(text)
     with pytest.raises(RecipeError, match=r"big\.yaml: larger than 1024 KiB"):
         read_recipe(path)
-    assert time.monotonic() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_aliases_may_repeat_but_not_explode() -> None:

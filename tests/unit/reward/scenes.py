@@ -109,7 +109,7 @@ def espeak_installed() -> bool:
 def espeak(text: str, words_a_minute: int, voice: str) -> Samples:
     """`text` (SSML) said by espeak-ng at 16 kHz, with 0.2 s of near-silence at both ends."""
     command = ["espeak-ng", "--stdout", "-m", "-v", voice, "-s", str(words_a_minute), text]
-    data = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
+    data = subprocess.run(command, check=True, capture_output=True).stdout
     samples, rate = soundfile.read(io.BytesIO(_with_length(data)), dtype="float64")
     sounding = np.flatnonzero(np.abs(samples) > 0.01)
     samples = samples[sounding[0] : sounding[-1] + 1]

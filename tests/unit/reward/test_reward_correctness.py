@@ -123,7 +123,7 @@ print(server._in_child("1", "1", 5.0, 1 << 30))
 
 def test_memory_bombs_end_at_the_limit():
     command = [sys.executable, "-c", MEMORY_BOMB]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[3])
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert done.stdout.split("\n")[0].startswith("out of memory"), done.stderr
 
 

@@ -20,7 +20,7 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 def check(port: int, service: str) -> int:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         request = health_pb2.HealthCheckRequest(service=service)
-        return health_pb2_grpc.HealthStub(channel).Check(request, timeout=10, wait_for_ready=True).status
+        return health_pb2_grpc.HealthStub(channel).Check(request, wait_for_ready=True).status
 
 
 def settings_with_health() -> Settings:

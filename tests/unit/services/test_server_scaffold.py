@@ -61,7 +61,7 @@ def status(server: RunningServer, after_step: int = 0, token: str = "right") -> 
     metadata = [("authorization", f"Bearer {token}")] if token else []
     with grpc.insecure_channel(server.address) as channel:
         stub = trainer_pb2_grpc.TrainerServiceStub(channel)
-        return stub.GetStatus(wire.GetStatusRequest(after_step=after_step), metadata=metadata, timeout=10)
+        return stub.GetStatus(wire.GetStatusRequest(after_step=after_step), metadata=metadata)
 
 
 def test_the_token_opens(server: RunningServer) -> None:
@@ -88,7 +88,7 @@ def test_nothing_a_stranger_sends_is_read(server: RunningServer, method: str) ->
 
 def test_health_needs_no_token(server: RunningServer) -> None:
     with grpc.insecure_channel(server.address) as channel:
-        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
