@@ -11,6 +11,8 @@
 # make docs         generate docs/recipe.md from the recipe's models
 # make chart        generate the chart's schema and README from its values
 # make scan         policy scan of the rendered chart
+# make sbom         what is in the images, IMAGE_TARGETS="cpu gpu", as CycloneDX: .venv/sbom-cpu.json
+# make audit        the images' packages against the database of known vulnerabilities of PyPI
 # make images       build the container images, IMAGE_TARGETS="cpu gpu", with docker, podman or buildah
 # make kind-test    tests on a cluster that kind makes for it; pytest tests/cluster takes that of $KUBECONFIG instead
 
@@ -26,6 +28,8 @@ SOURCES := .ci earwitness listener models trainer rollout reward services servin
 
 # The first of these that is there builds the images; IMAGE_OPTIONS go to it as they are (--build-arg BASE=... for another base).
 CONTAINER_BUILDER := $(firstword $(foreach tool,docker podman buildah,$(if $(shell command -v $(tool) 2>/dev/null),$(tool))))
+CYCLONEDX := cyclonedx-bom==7.5.0
+AUDIT := pip-audit==2.10.1
 CHECKOV := checkov==3.3.30
 IMAGE := earwitness
 IMAGE_TAG := 0.1.0
@@ -39,7 +43,7 @@ KIND_ENGINE := $(firstword $(foreach tool,docker podman,$(if $(shell command -v 
 KIND_CLUSTER := earwitness-test
 REDIS_IMAGE := docker.io/valkey/valkey:8.1
 
-.PHONY: quickstart listener paper install test bare-test test-long lock lint protos docs chart scan images kind-test
+.PHONY: quickstart listener paper install test bare-test test-long lock lint protos docs chart scan sbom audit images kind-test
 .DEFAULT_GOAL := quickstart
 
 install: $(VENV)/.stamp
@@ -108,6 +112,24 @@ chart: install
 scan: install
 	$(PYTHON) charts/render.py charts/earwitness/ci/cpu-values.yaml >$(VENV)/chart.yaml
 	$(VENV)/bin/uv tool run --from $(CHECKOV) checkov --config-file charts/checkov.yaml --file $(VENV)/chart.yaml
+
+# Both read the lock that the image is made of, without what it leaves out.
+define runtime_lock
+sed -e ':a' -e '/\\$$/{N;s/ *\\\n */ /;ba' -e '}' requirements-$$target.lock | grep -vE "^($$(paste -sd'|' images/development.txt))==" >$(VENV)/runtime-$$target.lock
+endef
+
+sbom: install
+	for target in $(IMAGE_TARGETS); do \
+		$(runtime_lock); \
+		$(VENV)/bin/uv tool run --from $(CYCLONEDX) cyclonedx-py requirements $(VENV)/runtime-$$target.lock \
+			--pyproject pyproject.toml --output-reproducible --of JSON -o $(VENV)/sbom-$$target.json ; \
+	done
+
+audit: install
+	for target in $(IMAGE_TARGETS); do \
+		$(runtime_lock); \
+		$(VENV)/bin/uv tool run --from $(AUDIT) pip-audit --requirement $(VENV)/runtime-$$target.lock --no-deps --disable-pip ; \
+	done
 
 # The cpu image is $(IMAGE), the gpu one $(IMAGE)-gpu.
 images:

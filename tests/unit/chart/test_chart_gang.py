@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,24 @@ def test_kueue_makes_the_group_from_the_statefulset(trainer: Callable) -> None:
     assert not group
     assert owner["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "training"
     assert "schedulerName" not in pod["spec"]
+
+
+def test_under_kueue_all_that_takes_gpus_stands_in_the_queue_and_nothing_else(
+    render: Callable, of_kind: Callable, profile_of: Callable
+) -> None:
+    """Two releases share a cluster's quota: what a rollout worker takes counts as well as what the trainer takes."""
+    key = "kueue.x-k8s.io/queue-name"
+
+    def queued(provider: str) -> dict[str, set[str]]:
+        objects = render(profile_of("gpu") | {"gang": {"provider": provider, "queue": "training"}})
+        kinds = {kind: of_kind(objects, kind) for kind in ("StatefulSet", "Deployment")}
+        assert not [o for o in objects if key in json.dumps(o) and o["kind"] not in kinds]
+        return {kind: {n for n, o in found.items() if key in o["metadata"]["labels"]} for kind, found in kinds.items()}
+
+    assert queued("kueue") == {"StatefulSet": {"ew-trainer"}, "Deployment": {"ew-rollout"}}
+    assert queued("none") == {"StatefulSet": set(), "Deployment": set()}
+    with_gpus = {"gang": {"provider": "kueue", "queue": "q"}, "reference": {"replicas": 1, "gpu": {"count": 1}}}
+    assert of_kind(render(with_gpus), "Deployment")["ew-reference"]["metadata"]["labels"][key] == "q"
 
 
 def test_kai_makes_the_group_from_the_statefulset(trainer: Callable) -> None:

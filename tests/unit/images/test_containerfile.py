@@ -110,6 +110,19 @@ def test_images_know_their_commit(instructions: list[Instruction], target: str) 
 
 
 @pytest.mark.parametrize("target", TARGETS)
+def test_the_bill_of_materials_is_of_what_the_image_has(tmp_path: Path, target: str) -> None:
+    """The Makefile's own command, on the real lock: all of it but what images leave out, each line with its hash."""
+    dry = ["make", "-n", "sbom", f"VENV={tmp_path}", f"IMAGE_TARGETS={target}"]
+    said = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (made,) = re.findall(r"sed -e .*?>\S+\.lock", said, re.DOTALL)
+    subprocess.run(["bash", "-ec", f"target={target}\n{made}"], cwd=ROOT, check=True)
+    lines = (tmp_path / f"runtime-{target}.lock").read_text().splitlines()
+    kept = {normal(found[1]) for line in lines if (found := re.match(r"^([\w.-]+)==", line))}
+    assert kept == set(lock(target)) - development()
+    assert not any(line.endswith("\\") for line in lines)
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_what_images_leave_out_is_locked_and_not_needed(target: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]

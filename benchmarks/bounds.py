@@ -1,0 +1,129 @@
+"""Whether `earwitness explain` names what bounds a real mesh, with each bottleneck provoked in turn.
+
+    python benchmarks/bounds.py [--steps 8]
+
+One mesh of this machine (vLLM, Megatron-core, Redis) with the toy model; an RL job for each case, in which one kind of
+process is held up by SIGSTOP and SIGCONT: the rollout worker and the trainer run a tenth of the time, finely cut, as on
+too few or too slow processors; the reward worker answers every three seconds, as one that waits for a judge; the
+weights' Redis every two, as over a slow link. Exit status 1 if another bound is named in any case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from earwitness.client import TERMINAL, Mesh, state_name
+from earwitness.explain import explain
+from earwitness.local import control
+from earwitness.local.plan import Options
+from earwitness.local.sweep import tagged
+from earwitness.probe.write import write_probe
+from earwitness.recipe.schema import ProbeData
+
+CASES = {
+    "rollout": ("rollout-0", 0.18, 0.02),
+    "reward": ("reward-0", 3.0, 0.2),
+    "trainer": ("trainer", 0.18, 0.02),
+    "weights": ("weights", 2.0, 0.1),
+}
+"""Bound that is provoked: whose processes are held up, for how many seconds at a time, and how long they then run."""
+
+TOY = {
+    "hidden_size": 64, "layers": 1, "heads": 2, "kv_heads": 2, "intermediate_size": 128, "vocab_size": 512,
+    "max_positions": 256, "encoder_size": 64, "encoder_layers": 1, "encoder_heads": 2, "adapter_size": 64,
+}  # fmt: skip
+OPTIMIZER = {"learning_rate": 1.0e-3}
+TUNE = {"type": "sft", "tune": {"steps": 5, "batch_size": 8, "micro_batch_size": 8, "optimizer": OPTIMIZER}}
+
+
+def rl(steps: int) -> dict[str, Any]:
+    """A stage of short steps."""
+    return {
+        "type": "rl", "steps": steps, "groups_per_step": 4, "sampling": {"samples": 4, "max_tokens": 24},
+        "optimizer": OPTIMIZER, "dynamic_filter": False, "checkpoint_every": 1000,
+    }  # fmt: skip
+
+
+@contextmanager
+def held_up(mesh: str, name: str, stopped: float, running: float) -> Iterator[None]:
+    """Stops and continues all processes of one place of the mesh in turn."""
+    ended = threading.Event()
+
+    def send(number: int, pids: list[int]) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def beat() -> None:
+        pids = tagged(mesh, name)
+        while not ended.wait(running):
+            send(signal.SIGSTOP, pids)
+            ended.wait(stopped)
+            send(signal.SIGCONT, pids)
+
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beating.join()
+
+
+def done(client: Mesh, folder: Path, name: str, stages: list[dict[str, Any]], model: dict[str, Any]) -> Any:
+    """A job of these stages at its good end."""
+    data = write_probe(str(folder / "data"), ProbeData(lessons=1, cold_start=32, train=24, eval=8, seed=3))
+    path = folder / f"{name}.yaml"
+    output = str(folder / "out")
+    path.write_text(yaml.safe_dump({"name": name, "output": output, "model": model, "data": data, "stages": stages}))
+    job = client.submit(path, request_id=uuid.uuid4().hex)
+    while job.state not in TERMINAL:
+        time.sleep(0.5)
+        job = client.get(job.job_id)
+    if state_name(job.state) != "succeeded":
+        raise SystemExit(f"{name}: {state_name(job.state)}: {job.reason}")
+    return job
+
+
+def main() -> int:
+    """Print a line a case."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=8, help="RL steps of a case")
+    steps = parser.parse_args().steps
+    wrong = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        state = control.start_detached(Options(folder / "mesh"), lambda line: None)
+        try:
+            with Mesh.connect(state.address, state.token) as client:
+                first = done(client, folder, "warm", [TUNE, rl(2)], {"toy": TOY})
+                # On one model, so that the rollout worker keeps its engine.
+                model = {"path": f"{first.output_uri}/model"}
+                for bound, how in CASES.items():
+                    with held_up(state.mesh, *how):
+                        job = done(client, folder, bound, [rl(steps)], model)
+                    (phase,) = [p for p in explain(client.events(job.job_id)).phases if p.speed]
+                    assert phase.speed is not None
+                    wrong += phase.speed.bound != bound
+                    verdict = "right" if phase.speed.bound == bound else "WRONG"
+                    print(f"{bound:8} {verdict}: {phase.speed.words} ({phase.speed.step_seconds:.1f} s)", flush=True)
+        finally:
+            control.stop(folder / "mesh")
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())
