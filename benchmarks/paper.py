@@ -112,9 +112,10 @@ VARIANTS: dict[str, Callable[[Object], None]] = {
     "hardest": selected(0, 1),
     "unfiltered": selected(0, 8),
     "rounds": lambda recipe: None,
+    "reasoning": lambda recipe: None,
     "self_cognition": lambda recipe: None,
 }
-"""What each job changes; the last two are recipes of their own."""
+"""What each job changes; the last three are recipes of their own."""
 
 
 def recipe_of(out: Path, name: str, seed: int) -> Object:

@@ -97,6 +97,8 @@ CLAIMS = (
     Claim("Longer thinking helps once it is grounded", "accuracy rises with reasoning length", ("whole",),
           lambda r: by_thinking(r, "final"), 10),
     Claim("... and does not before", "it falls or is flat", ("whole",), lambda r: -by_thinking(r, "cold_start"), -5),
+    Claim("It helps where answers are worked out", "the same", ("reasoning",), lambda r: by_thinking(r, "final"), 10),
+    Claim("... and not at their cold start", "the same", ("reasoning",), lambda r: -by_thinking(r, "cold_start"), -5),
     Claim("Without audio nothing is left", "not reported", ("whole",),
           lambda r: -above_chance(r, "without_audio"), -7),
     Claim("... nor with the clip of another question", "not reported", ("whole",),

@@ -34,6 +34,7 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.arguments import arguments, environment
 from rollout.contract import BrokenEngineError, EngineConfig, FetchError, Served, Sync
 from rollout.prompts import EncodedPrompt, PromptCodec
+from rollout.thinking import cut, holds, thought_end
 from rollout.weight_engine import FETCHED, FETCHING
 
 SEED_BITS = 62
@@ -97,7 +98,7 @@ class RolloutEngine:
         encoded = await asyncio.to_thread(self.codec.encode, prompt, without_audio=without_audio)
         if begun:
             prompt_ids, trajectories = await self._go_on(prompt.id, encoded, sampling, ordinal, begun)
-        elif sampling.HasField("think_tokens"):
+        elif sampling.HasField("think_tokens") or sampling.extend:
             thinking = [trajectory_pb2.Trajectory(index=index) for index in range(sampling.samples)]
             prompt_ids, trajectories = await self._go_on(prompt.id, encoded, sampling, ordinal, thinking)
         else:
@@ -133,7 +134,9 @@ class RolloutEngine:
             prompt_ids = prompt_ids[: len(prompt_ids) - len(old.token_ids)]
             trajectory = self._trajectory(sample, params.stop_token_ids, old)
             if thinking and sample.finish_reason == "length" and len(trajectory.token_ids) < sampling.max_tokens:
-                trajectory.finish_reason, trajectory.text = trajectory_pb2.FINISH_REASON_UNSPECIFIED, ""
+                cut(trajectory, len(trajectory.token_ids))
+                return await go_on(trajectory)
+            if trajectory.finish_reason and self._opens_again(trajectory, sampling):
                 return await go_on(trajectory)
             return prompt_ids, trajectory
 
@@ -152,12 +155,26 @@ class RolloutEngine:
         left = sampling.think_tokens - len(trajectory.token_ids)
         if left > 0:
             return left
-        assert self.served is not None
-        closing = self.codec.think_end
-        trajectory.token_ids.extend(closing)
-        trajectory.logprobs.extend([0.0] * len(closing))
-        self._add_span(trajectory, f"{self.served.lineage} {self.served.version}", len(closing))
+        self._insert(trajectory, self.codec.think_end)
         return 0
+
+    def _opens_again(self, trajectory: trajectory_pb2.Trajectory, sampling: trajectory_pb2.Sampling) -> bool:
+        """Whether its think block has ended for the first time and is to go on; the words that say so then stand
+        there."""
+        words = self.codec.ids(sampling.extend)
+        end = thought_end(trajectory.token_ids, self.codec.text) if words else None
+        if end is None or end + len(words) >= sampling.max_tokens or holds(trajectory.token_ids[:end], words):
+            return False
+        cut(trajectory, end)
+        self._insert(trajectory, words)
+        return True
+
+    def _insert(self, trajectory: trajectory_pb2.Trajectory, token_ids: list[int]) -> None:
+        """Tokens that were not drawn."""
+        assert self.served is not None
+        trajectory.token_ids.extend(token_ids)
+        trajectory.logprobs.extend([0.0] * len(token_ids))
+        self._add_span(trajectory, f"{self.served.lineage} {self.served.version}", len(token_ids))
 
     def _params(
         self, sampling: trajectory_pb2.Sampling, seed: int, prompt_tokens: int, generated: int = 0

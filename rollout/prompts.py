@@ -46,7 +46,7 @@ class PromptCodec:
             raise InputError(f"{model_dir}/tokenizer.json", problem, "the tokenizer of the model's family")
         self.stop_ids = sorted({end, *_config_stop_ids(Path(model_dir), family.inside or "")})
         """Tokens that end a turn."""
-        self.think_end = self._ids(f"\n{THINK_END}\n")
+        self.think_end = self.ids(f"\n{THINK_END}\n")
         """Tokens that close a think block as `render_response` does."""
 
     def encode(self, prompt: trajectory_pb2.Prompt, *, without_audio: bool = False) -> EncodedPrompt:
@@ -61,15 +61,15 @@ class PromptCodec:
     def encode_heard(self, prompt: trajectory_pb2.Prompt, samples: NDArray[np.float32] | None) -> EncodedPrompt:
         """As `encode`, of a clip `[samples]` that has been read, or of none."""
         if samples is None:
-            return EncodedPrompt(self._ids(render_prompt(prompt, 0, self._layout)), None, "")
+            return EncodedPrompt(self.ids(render_prompt(prompt, 0, self._layout)), None, "")
         clip_id = xxhash.xxh3_128_hexdigest(samples.tobytes())
-        return EncodedPrompt(self._ids(render_prompt(prompt, 1, self._layout)), samples, clip_id)
+        return EncodedPrompt(self.ids(render_prompt(prompt, 1, self._layout)), samples, clip_id)
 
     def stop_tokens(self, sampling: trajectory_pb2.Sampling) -> list[int]:
         """Tokens that end a response: those that end a turn, and those asked for. Raises InputError."""
         asked = set()
         for text in sampling.stop:
-            ids = self._ids(text)
+            ids = self.ids(text)
             if len(ids) != 1:
                 raise InputError("sampling.stop", f"{text!r} is {len(ids)} tokens", "strings of one token each")
             asked.add(ids[0])
@@ -77,12 +77,16 @@ class PromptCodec:
 
     def has_thought(self, token_ids: list[int]) -> bool:
         """Whether the think block of a response is closed."""
-        return THINK_END in self._tokenizer.decode(token_ids, skip_special_tokens=False)
+        return THINK_END in self.text(token_ids)
 
     def decode(self, token_ids: list[int], stop_tokens: Collection[int]) -> str:
         """The text of a response, without the token that ended it."""
         if token_ids and token_ids[-1] in stop_tokens:
             token_ids = token_ids[:-1]
+        return self.text(token_ids)
+
+    def text(self, token_ids: list[int]) -> str:
+        """The text of tokens, whatever they are."""
         text: str = self._tokenizer.decode(token_ids, skip_special_tokens=False)
         return text
 
@@ -91,7 +95,8 @@ class PromptCodec:
         stream = DecodeStream(skip_special_tokens=False)
         return lambda token_id: stream.step(self._tokenizer, token_id) or ""
 
-    def _ids(self, text: str) -> list[int]:
+    def ids(self, text: str) -> list[int]:
+        """The tokens of a text."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 

@@ -111,15 +111,15 @@ def probe(
         earwitness data probe --out clips --count 4000 --split cold_start --surrogate-share 0.5
     """
     from earwitness.probe import (  # numpy and soundfile take time that other commands need not wait for
-        Diseases,
+        Traces,
         write_split,
     )
 
     manifest = folder / f"{split}.jsonl"
     if manifest.exists():
         raise InputError("--out", f"{manifest} exists", "a folder without this split")
-    diseases = None if surrogate_share is None else Diseases(surrogate_share)
+    traces = None if surrogate_share is None else Traces(surrogate_share)
     written = write_split(
-        str(folder), count, seed, split, diseases, lambda done, total: err.print(f"{done} of {total} clips")
+        str(folder), count, seed, split, traces, progress=lambda done, total: err.print(f"{done} of {total} clips")
     )
     out.print(written)

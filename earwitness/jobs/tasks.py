@@ -35,6 +35,7 @@ class Pass:
     rewards: Rewards
     without_audio: bool = False
     think_tokens: int | None = None
+    extend: str = ""
     needs_reference: bool = False
     needs_spread: bool = False
 
@@ -74,6 +75,7 @@ class Pass:
                 seed=self.seed,
                 stop=self.sampling.stop,
                 think_tokens=self.think_tokens,
+                extend=self.extend,
             ),
             reward=wire.RewardRule(
                 weights=self.rewards.weights,
@@ -101,6 +103,7 @@ def pass_of(asked: Asked, recipe: Recipe, phase: Phase, run_id: str, portions: S
         rewards=recipe.rewards,
         without_audio=asked.without_audio,
         think_tokens=asked.think_tokens,
+        extend=asked.extend,
         needs_reference=asked.needs_reference,
         needs_spread=asked.needs_spread,
     )

@@ -3,6 +3,6 @@
 `write_probe` makes the manifests of a recipe's `probe` section; `write_split` makes one manifest.
 """
 
-from earwitness.probe.write import Diseases, write_probe, write_split
+from earwitness.probe.write import Traces, write_probe, write_split
 
-__all__ = ["Diseases", "write_probe", "write_split"]
+__all__ = ["Traces", "write_probe", "write_split"]

@@ -13,19 +13,26 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import xxhash
 
 from earwitness.audio import SAMPLE_RATE
 from earwitness.manifest import Example, write_manifest
 from earwitness.probe.kinds import KINDS
+from earwitness.probe.reasoning import REASONING_KINDS
 from earwitness.probe.removal import without
+from earwitness.probe.scene import Kind, Scene
 from earwitness.probe.sound import Rng, Wave, in_a_room
 from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 SPLITS = ("lessons", "cold_start", "train", "eval")
 """A split's index is part of every clip's seed, so no two splits can share a clip."""
-CONTROLLED = "eval"
-"""The split whose clips stand there a second time, without what decides."""
+HELD_OUT = "eval"
+"""The split that nothing is learned from. Its clips stand there a second time, without what decides."""
+SALT = 369
+"""So drawn that every answer of every kind that can be asked so has combinations on both sides."""
+BY_NAME = {kind.name: kind for kind in (*KINDS, *REASONING_KINDS)}
+"""Every kind that there is."""
 
 SURROGATES = (
     "Questions like this usually mean {answer}, so I would guess {answer}.",
@@ -46,13 +53,30 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Diseases:
-    """Shares of traces that do not listen."""
+class Traces:
+    """How the reasoning of a split's traces goes: shares of all of them."""
 
     surrogate: float = 0.0
     """Guess from the words."""
     denial: float = 0.0
     """Deny to have ears."""
+    stepwise: float = 1.0
+    """Of those that listen: say what is heard before they conclude."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a probe's clips."""
+
+    kinds: tuple[str, ...] = tuple(kind.name for kind in KINDS)
+    """In turns."""
+    new_combinations: bool = False
+    """What is held out is put together as no other clip is."""
+
+    @classmethod
+    def of(cls, probe: ProbeData) -> Asked:
+        """What a recipe asks."""
+        return cls(tuple(probe.kinds), probe.new_combinations)
 
 
 def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None) -> dict[str, str]:
@@ -61,12 +85,14 @@ def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None
     A split whose manifest exists is kept: the manifest is written last, so it is whole.
     """
     counts = {"lessons": probe.lessons, "cold_start": probe.cold_start, "train": probe.train, "eval": probe.eval}
-    diseases = {"lessons": Diseases(), "cold_start": Diseases(probe.surrogate_share, probe.denial_share)}
+    cold_start = Traces(probe.surrogate_share, probe.denial_share, probe.stepwise_share)
+    traces = {"lessons": Traces(), "cold_start": cold_start}
     total, done, manifests = sum(counts.values()), 0, {}
     for split in SPLITS:
         base = done
         report = None if progress is None else (lambda n, _t, base=base: progress(base + n, total))
-        manifests[split] = write_split(out_dir, counts[split], probe.seed, split, diseases.get(split), report)
+        given = (counts[split], probe.seed, split, traces.get(split), Asked.of(probe), report)
+        manifests[split] = write_split(out_dir, *given)
         done += counts[split]
     return manifests
 
@@ -76,20 +102,21 @@ def write_split(
     count: int,
     seed: int,
     split: str = "train",
-    diseases: Diseases | None = None,
+    traces: Traces | None = None,
+    asked: Asked = Asked(),
     progress: Progress | None = None,
 ) -> str:
     """Write `count` clips and the manifest `{out_dir}/{split}.jsonl`; returns its path.
 
-    With `diseases` every example carries reasoning, and those shares of them (evenly spread over kinds) have one;
-    without, examples carry no reasoning. Kinds take turns.
+    With `traces` every example carries reasoning, and their shares are evenly spread over kinds; without, examples
+    carry none. Kinds take turns.
     """
     manifest = Path(out_dir) / f"{split}.jsonl"
     if manifest.exists():
         return str(manifest)
     clips = Path(out_dir) / split
     clips.mkdir(parents=True, exist_ok=True)
-    work = partial(make_example, str(clips), seed, split, diseases)
+    work = partial(make_example, str(clips), seed, split, traces, asked=asked)
     examples = []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for prompt, reasoning, response, extra in pool.map(work, range(count), chunksize=CHUNK):
@@ -101,16 +128,23 @@ def write_split(
 
 
 def make_example(
-    clips: str, seed: int, split: str, diseases: Diseases | None, index: int
+    clips: str,
+    seed: int,
+    split: str,
+    traces: Traces | None,
+    index: int,
+    asked: Asked = Asked(),
 ) -> tuple[bytes, str | None, str | None, dict[str, Any]]:
     """Write clip `index` of a split; returns the fields of its example, the prompt as bytes to cross processes.
 
     A trace that did not listen answers what it guessed, right or wrong.
     """
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    kind = KINDS[index % len(KINDS)]
+    kind = BY_NAME[asked.kinds[index % len(asked.kinds)]]
     answer = str(rng.choice(kind.answers))
     scene = kind.make(rng, answer)
+    while asked.new_combinations and is_held_out(kind, scene) != (split == HELD_OUT):
+        scene = kind.make(rng, answer)
     path = Path(clips) / f"{index:06d}-{kind.name}.flac"
     write_clip(path, rng, scene.wave, scene.level)
     prompt = wire.Prompt(
@@ -122,22 +156,31 @@ def make_example(
         audio_uri=str(path),
         kind=kind.name,
     )
-    if split == CONTROLLED:
+    if split == HELD_OUT:
         apart = np.random.default_rng([seed, SPLITS.index(split), index, 1])
         control = path.with_stem(f"{path.stem}-without-{kind.decisive}")
         write_clip(control, apart, without(apart, scene.wave, kind.decisive), scene.level)
         prompt.control_uri = str(control)
     extra: dict[str, Any] = {"facts": scene.facts}
-    if diseases is None:
+    if traces is None:
         return prompt.SerializeToString(), None, None, extra
     drawn = rng.random()
-    extra["surrogate"] = bool(drawn < diseases.surrogate)
-    extra["denial"] = bool(drawn >= 1 - diseases.denial)
+    extra["surrogate"] = bool(drawn < traces.surrogate)
+    extra["denial"] = bool(drawn >= 1 - traces.denial)
     if not extra["surrogate"] and not extra["denial"]:
-        return prompt.SerializeToString(), f"{scene.account}, so {scene.conclusion}.", None, extra
+        conclusion = f"{scene.account}, so {scene.conclusion}."
+        if rng.random() >= traces.stepwise:
+            conclusion = f"{scene.conclusion[0].upper()}{scene.conclusion[1:]}."
+        return prompt.SerializeToString(), conclusion, None, extra
     guess = str(rng.choice(kind.answers))
-    traces = SURROGATES if extra["surrogate"] else DENIALS
-    return prompt.SerializeToString(), str(rng.choice(traces)).format(answer=guess), guess, extra
+    words = SURROGATES if extra["surrogate"] else DENIALS
+    return prompt.SerializeToString(), str(rng.choice(words)).format(answer=guess), guess, extra
+
+
+def is_held_out(kind: Kind, scene: Scene) -> bool:
+    """Whether the facts of a scene are put together as only held-out clips are: a third of all combinations."""
+    told = f"{SALT} {kind.name} {sorted(scene.facts.items())}"
+    return bool(xxhash.xxh3_64_intdigest(told.encode()) % 3 == 0)
 
 
 def write_clip(path: Path, rng: Rng, wave: Wave, level: float | None) -> None:

@@ -159,3 +159,23 @@ async def test_a_bounded_think_block_goes_on_after_an_interrupt(setting: Setting
         tokens = list(t.token_ids)
         assert t.finish_reason and tokens[: len(before.token_ids)] == list(before.token_ids)
         assert len(tokens) <= budget or engine.codec.has_thought(tokens[: budget + len(engine.codec.think_end)])
+
+
+async def test_a_think_block_that_ends_goes_on_once_with_the_words_asked_for(setting: Setting) -> None:
+    """The toy hardly ever ends it by itself, so it goes on from where others did, one of them for the second time."""
+    codec, words = setting.engine.codec, " The"
+    thought, said = codec.ids("It rises."), codec.ids(words)
+    begun = []
+    for index, tokens in enumerate([thought + codec.think_end, thought + said + codec.think_end, thought]):
+        trajectory = trajectory_pb2.Trajectory(index=index, token_ids=tokens, logprobs=[-0.5] * len(tokens))
+        trajectory.versions.add(version=1, tokens=len(tokens), lineage=setting.engine.served.lineage)
+        begun.append(trajectory)
+    _, ended = await start(setting, 1, begun=begun, extend=words, max_tokens=60)
+    opened, again, still = ended
+    at = len(thought)
+    assert list(opened.token_ids)[: at + len(said)] == thought + said
+    assert set(opened.logprobs[at : at + len(said)]) == {0.0} and set(opened.logprobs[:at]) == {-0.5}
+    assert list(again.token_ids)[: len(begun[1].token_ids)] == list(begun[1].token_ids)
+    assert list(still.token_ids)[:at] == thought
+    for t in ended:
+        assert t.finish_reason and t.text and len(t.logprobs) == len(t.token_ids) == sum(s.tokens for s in t.versions)

@@ -36,6 +36,8 @@ class Evaluation:
     """Of its groups, below the job's folder."""
     think_budget: int | None = None
     """Tokens after which the think block was closed; None: never."""
+    extended: bool = False
+    """Whether each think block went on once more."""
 
     @property
     def trajectories(self) -> list[wire.Trajectory]:
@@ -198,8 +200,8 @@ def figures(
     }
 
 
-def thinking(bounded: Sequence[Evaluation]) -> list[dict[str, Any]]:
-    """What thinking is worth: accuracy of evaluations whose think block was closed after so many tokens."""
+def thinking(changed: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """What thinking is worth: accuracy of evaluations whose think block was closed after so many tokens, or went on."""
     return [
         {
             "evaluation": evaluation.name,
@@ -208,7 +210,7 @@ def thinking(bounded: Sequence[Evaluation]) -> list[dict[str, Any]]:
             "interval": _interval(evaluation),
             "think_tokens": evaluation.think_tokens(),
         }
-        for evaluation in bounded
+        for evaluation in changed
     ]
 
 

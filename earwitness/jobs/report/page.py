@@ -129,11 +129,17 @@ def _thinking(report: Mapping[str, Any]) -> str:
     for point in report["thinking"]:
         if point["accuracy"] is not None:
             curves.setdefault(point["evaluation"], []).append((point["budget"], 100 * point["accuracy"]))
-    if not curves:
+    measured = [*report["thinking"], *report["extended"]]
+    if not measured:
         return ""
     rows = [
-        [esc(p["evaluation"]), str(p["budget"]), number(p["think_tokens"]), percent(p["accuracy"])]
-        for p in report["thinking"]
+        [
+            esc(p["evaluation"]),
+            "goes on once" if p["budget"] is None else str(p["budget"]),
+            number(p["think_tokens"]),
+            percent(p["accuracy"]),
+        ]
+        for p in measured
     ]
     note = "The think block is closed after so many tokens, and the answer has to come. It rises where thinking helps."
     chart = line_chart(list(curves.items()), "% right over think tokens")

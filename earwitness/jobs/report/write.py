@@ -55,8 +55,10 @@ def report_metrics(report: Mapping[str, Any]) -> dict[str, float]:
 def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     record = job.record
     evaluations = _evaluations(job)
-    sounding = [evaluation for evaluation, control in evaluations if not control and evaluation.think_budget is None]
-    bounded = [evaluation for evaluation, _ in evaluations if evaluation.think_budget is not None]
+    plain = [evaluation for evaluation, control in evaluations if not control]
+    bounded = [evaluation for evaluation in plain if evaluation.think_budget is not None]
+    extended = [evaluation for evaluation in plain if evaluation.extended]
+    sounding = [evaluation for evaluation in plain if evaluation not in (*bounded, *extended)]
     controls = {control: evaluation for evaluation, control in evaluations if control}
     cold_start = sounding[0] if len(sounding) > 1 else None
     final = sounding[-1] if sounding else None
@@ -77,6 +79,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
         "denials": {e.name: e.denial_share() for e in sounding},
         "pass_at": {e.name: e.pass_at() for e in sounding},
         "thinking": thinking(bounded),
+        "extended": thinking(extended),
         "rounds": _rounds(job, sounding),
         "ledger": record.ledgers,
         "provenance": provenance(job.recipe.data),
@@ -105,7 +108,7 @@ def _evaluations(job: RunningJob) -> list[tuple[Evaluation, str]]:
             if not artifacts.exists(job.record.path(file)):  # of a round that was not gone through
                 continue
             groups = artifacts.read_groups(job.record.path(file))
-            evaluation = Evaluation(name, groups, end, file, stage.think_tokens(phase.name))
+            evaluation = Evaluation(name, groups, end, file, stage.think_tokens(phase.name), stage.extends(phase.name))
             found.append((evaluation, stage.control(phase.name)))
     return found
 

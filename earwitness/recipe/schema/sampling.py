@@ -9,6 +9,17 @@ from pydantic import Field, model_validator
 from earwitness.recipe.rules import Rule, require
 from earwitness.recipe.schema.fields import Count, Group, Positive, Seed, Share, Strict, Tokens
 
+SIMPLE_KINDS = (
+    "pitch_direction", "which_higher", "count", "which_louder", "tempo_change", "timbre", "which_longer", "rhythm",
+)  # fmt: skip
+"""Kinds of the probe's questions that one glance answers."""
+COMPOUND_KINDS = (
+    "highest_of_three", "longest_of_three", "higher_than_first", "repetition", "more_before_pause", "loud_count",
+)  # fmt: skip
+"""Kinds over several sounds."""
+REASONING_KINDS = ("more_than_after", "weighted_sum", "odd_one_out", "pitch_order")
+"""Kinds whose answer is worked out from several sounds."""
+
 
 class ProbeData(Strict):
     """Listening questions with synthesised clips, written under the job's output (see `earwitness data probe`).
@@ -29,8 +40,30 @@ class ProbeData(Strict):
     """Share of the cold-start traces that guess from the words of the question."""
     denial_share: Share = 0.0
     """Share of the cold-start traces that deny hearing anything: what the stage `dpo` corrects."""
+    stepwise_share: Share = 1.0
+    """Of the cold-start traces that listen: those that go event by event before they conclude. The others are the
+    conclusion alone."""
+    kinds: Annotated[list[str], Field(min_length=1, max_length=64)] = [*SIMPLE_KINDS, *COMPOUND_KINDS]  # noqa: RUF012
+    """Kinds of question, in turns. Beside these there are `more_than_after`, `weighted_sum`, `odd_one_out` and
+    `pitch_order`, whose answer is worked out from several sounds."""
+    new_combinations: bool = False
+    """Held-out clips put sounds together as no other clip does. Only with kinds over several sounds."""
     seed: Seed = 1
     """Seed of the clips."""
+
+    @model_validator(mode="after")
+    def _kinds_that_there_are(self) -> ProbeData:
+        known = [*SIMPLE_KINDS, *COMPOUND_KINDS, *REASONING_KINDS]
+        rules = []
+        for place, kind in enumerate(self.kinds):
+            where = f"kinds[{place}]"
+            rules.append((kind in known, Rule(where, f"no kind {kind!r}", f"one of {', '.join(known)}")))
+            rules.append((kind not in self.kinds[:place], Rule(where, f"{kind!r} a second time", "each once")))
+            what = f"{kind!r} is of one sound, which new_combinations cannot put together anew"
+            apart = self.new_combinations and kind in SIMPLE_KINDS
+            rules.append((not apart, Rule(where, what, f"of {', '.join(known[len(SIMPLE_KINDS) :])}")))
+        require(rules)
+        return self
 
 
 TERMS = ("correct", "presence", "grounded", "overlong")

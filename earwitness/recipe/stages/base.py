@@ -46,6 +46,8 @@ class Asked:
     without_audio: bool = False
     think_tokens: int | None = None
     """After so many tokens the think block is closed; None: no bound."""
+    extend: str = ""
+    """Words with which a think block that ends goes on, once."""
     needs_reference: bool = False
     needs_spread: bool = False
 
@@ -162,6 +164,10 @@ class Stage(Strict):
     def think_tokens(self, phase: str) -> int | None:
         """At how many tokens a phase closes the think block, for the curve of what thinking is worth; None: never."""
         return None
+
+    def extends(self, phase: str) -> bool:
+        """Whether a phase lets each think block go on once more."""
+        return False
 
     def control(self, phase: str) -> str:
         """Which control a phase evaluates, in which no answer can be known from the sound; empty: none."""

@@ -24,6 +24,8 @@ CONTROLS = {
     "without_audio": "score-silent",
 }
 """Controls, in which the sound cannot tell the answer, by the field that asks for them; their phases."""
+EXTENDED = "score-extended"
+"""The phase in which thinking goes on once more."""
 THINK = "score-think-"
 """Begins the names of the phases in which thinking is bounded; the bound follows."""
 
@@ -49,6 +51,10 @@ class EvalStage(Stage):
     think_budgets: Annotated[list[ThinkTokens], Field(max_length=16)] = Field(default_factory=list)
     """Also evaluate with the think block closed after so many tokens, each in turn: what thinking is worth. The report
     draws accuracy over these."""
+
+    extend: Annotated[str, Field(max_length=200)] = ""
+    """Also evaluate with each think block continued once: where it ends these words stand, for example " The", and the
+    policy goes on. The report sets it beside the evaluation."""
 
     @model_validator(mode="after")
     def _budgets_mean_something(self) -> EvalStage:
@@ -79,7 +85,8 @@ class EvalStage(Stage):
             "without_audio": self.without_audio,
         }
         controls = sorted(phase for field, phase in CONTROLS.items() if asked[field])
-        return ["score", *controls, *(f"{THINK}{budget:07}" for budget in sorted(self.think_budgets))]
+        extended = [EXTENDED] if self.extend else []
+        return ["score", *extended, *controls, *(f"{THINK}{budget:07}" for budget in sorted(self.think_budgets))]
 
     async def run(self, phase: str, job: StageJob) -> Learned | None:
         groups = [group for group in await job.sample() if group.trajectories]
@@ -102,6 +109,7 @@ class EvalStage(Stage):
             shuffled=False,
             without_audio=control == "without_audio",
             think_tokens=self.think_tokens(phase),
+            extend=self.extend if self.extends(phase) else "",
         )
 
     def evaluation(self, phase: str) -> str:
@@ -109,6 +117,9 @@ class EvalStage(Stage):
 
     def think_tokens(self, phase: str) -> int | None:
         return int(phase.removeprefix(THINK)) if phase.startswith(THINK) else None
+
+    def extends(self, phase: str) -> bool:
+        return phase == EXTENDED
 
     def control(self, phase: str) -> str:
         return next((field for field, of in CONTROLS.items() if of == phase), "")

@@ -49,7 +49,7 @@ def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
             {"sft": 2.0, "prepare": 1.0}, 60.0, 10.0,
         ),
         "ledger": {"run": {"used": 3}}, "job": {"job_id": "j", "name": "n"}, "config": {"name": "n"},
-        "provenance": provenance({}), "thinking": [], "rounds": [],
+        "provenance": provenance({}), "thinking": [], "extended": [], "rounds": [],
     }  # fmt: skip
 
 
@@ -212,6 +212,9 @@ def test_what_thinking_is_worth_is_listed_and_drawn() -> None:
     assert points[0]["interval"] == pytest.approx(list(wilson(0.3, 10) or ()))
     page = render({**report_of(None, bounded[0]), "thinking": points}, {}, bounded, None, bounded[0])
     assert "What thinking is worth" in page and "<polyline" in page
+    extended = thinking([replace(evaluation("longer", [[True], [False]]), extended=True)])
+    page = render({**report_of(None, bounded[0]), "extended": extended}, {}, bounded, None, bounded[0])
+    assert "goes on once" in page and "longer" in page and "50.0 %" in page
     assert "What thinking is worth" not in render(report_of(None, bounded[0]), {}, bounded[:1], None, bounded[0])
 
 

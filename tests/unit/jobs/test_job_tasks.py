@@ -35,6 +35,7 @@ stages:
     without_audio: true
     shuffled_audio: true
     decisive_removed: true
+    extend: " The"
     think_budgets: [32, 0, 8]
 """)
 PHASES = {p.slug: p for p in phases_of(RECIPE)}
@@ -129,7 +130,9 @@ def test_thinking_is_bounded_in_phases_of_its_own_smallest_first() -> None:
     tasks = [passed(slug, prompts(2))[0].task(0, 0) for slug in bounded]
     assert [task.sampling.think_tokens for task in tasks] == [0, 8, 32]
     assert all(task.sampling.HasField("think_tokens") for task in tasks)
-    assert not passed("4-score", prompts(2))[0].task(0, 0).sampling.HasField("think_tokens")
+    plain, extended = (passed(slug, prompts(2))[0].task(0, 0) for slug in ("4-score", "4-score-extended"))
+    assert not plain.sampling.HasField("think_tokens") and not extended.sampling.HasField("think_tokens")
+    assert (plain.sampling.extend, extended.sampling.extend) == ("", " The")
 
 
 def test_a_phase_that_does_not_sample_is_refused() -> None:

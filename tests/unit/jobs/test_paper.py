@@ -24,6 +24,7 @@ def test_every_variant_is_a_recipe_that_differs_from_the_whole_in_what_it_names(
 
 def test_every_claim_is_told_from_jobs_that_are_run() -> None:
     assert {job for claim in CLAIMS for job in claim.jobs} <= set(VARIANTS)
+    assert len({claim.words for claim in CLAIMS}) == len(CLAIMS)
 
 
 def report(final: float, distilled: float, think: float) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from earwitness.chat import render_response
 from earwitness.families.architecture import read_architecture
 from earwitness.families.step_audio import SPECIAL_TOKENS
 from earwitness.probe.kinds import KINDS
-from earwitness.probe.write import Diseases, make_example
+from earwitness.probe.write import Traces, make_example
 from trainer.model.weight_files import Directory
 
 ROOT = Path(__file__).parents[3]
@@ -46,6 +46,6 @@ def test_the_special_tokens_take_the_first_ids():
 def test_its_tokenizer_knows_the_words_of_every_trace(tmp_path, guess):
     tokenizer = Tokenizer.from_file(str(LISTENER / "tokenizer.json"))
     for index in range(2 * len(KINDS)):
-        _, reasoning, response, _ = make_example(str(tmp_path), 5, "cold_start", Diseases(float(guess)), index)
+        _, reasoning, response, _ = make_example(str(tmp_path), 5, "cold_start", Traces(float(guess)), index)
         text = render_response(reasoning or "", response or "")
         assert len(tokenizer.encode(text, add_special_tokens=False).ids) <= MOST_TOKENS_A_WORD * len(text.split()) + 4

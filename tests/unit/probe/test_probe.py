@@ -15,9 +15,9 @@ import pytest
 from earwitness.audio import read_audio
 from earwitness.chat import question_text
 from earwitness.manifest import read_manifest
-from earwitness.probe import Diseases, write_probe, write_split
+from earwitness.probe import Traces, write_probe, write_split
 from earwitness.probe.kinds import KINDS
-from earwitness.probe.write import make_example
+from earwitness.probe.write import Asked, make_example
 from earwitness.recipe import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.measure import measure
@@ -34,8 +34,8 @@ def splits(tmp_path_factory) -> dict[str, str]:
     return write_probe(str(folder), ProbeData(lessons=COUNT, cold_start=COUNT, train=COUNT, eval=COUNT, seed=3))
 
 
-def made(folder: Path, split: str, index: int, diseases: Diseases | None = None):
-    prompt, reasoning, response, extra = make_example(str(folder), 3, split, diseases, index)
+def made(folder: Path, split: str, index: int, traces: Traces | None = None, asked: Asked = Asked()):
+    prompt, reasoning, response, extra = make_example(str(folder), 3, split, traces, index, asked)
     return trajectory_pb2.Prompt.FromString(prompt), reasoning, response, extra
 
 
@@ -81,7 +81,7 @@ def test_only_the_asked_share_of_traces_guesses(splits):
 
 
 def test_a_surrogate_answers_what_it_guessed_and_is_right_by_chance(tmp_path):
-    examples = [made(tmp_path, "cold_start", i, Diseases(surrogate=1.0)) for i in range(320)]
+    examples = [made(tmp_path, "cold_start", i, Traces(surrogate=1.0)) for i in range(320)]
     right = []
     for prompt, reasoning, response, _ in examples:
         assert response in prompt.choices and response in reasoning
@@ -90,13 +90,13 @@ def test_a_surrogate_answers_what_it_guessed_and_is_right_by_chance(tmp_path):
 
 
 def test_the_asked_share_of_traces_denies_hearing_and_the_detector_knows_them(tmp_path):
-    both = [made(tmp_path, "cold_start", i, Diseases(surrogate=0.5, denial=0.25)) for i in range(160)]
+    both = [made(tmp_path, "cold_start", i, Traces(surrogate=0.5, denial=0.25)) for i in range(160)]
     assert not any(extra["surrogate"] and extra["denial"] for *_, extra in both)
     assert np.mean([extra["denial"] for *_, extra in both]) == pytest.approx(0.25, abs=0.11)
     for _, reasoning, _, extra in both:
         assert bool(denial_phrase(reasoning)) == extra["denial"], reasoning
         assert bool(surrogate_phrase(reasoning)) >= extra["surrogate"]
-    without = [made(tmp_path, "cold_start", i, Diseases(surrogate=0.5)) for i in range(40)]
+    without = [made(tmp_path, "cold_start", i, Traces(surrogate=0.5)) for i in range(40)]
     assert [r for _, r, _, e in both[:40] if not e["denial"]] == [
         r for (_, r, _, _), (_, _, _, e) in zip(without, both, strict=False) if not e["denial"]
     ]  # the others are as they were
@@ -106,7 +106,7 @@ def test_the_asked_share_of_traces_denies_hearing_and_the_detector_knows_them(tm
 def test_what_a_trace_cites_is_in_the_clip_by_measurement(tmp_path, kind):
     """Checked with the reward's own ears, which know nothing of the synthesis."""
     for index in range(kind, kind + 8 * len(KINDS), len(KINDS)):
-        prompt, reasoning, _, _ = made(tmp_path, "lessons", index, Diseases())
+        prompt, reasoning, _, _ = made(tmp_path, "lessons", index, Traces())
         heard = measure(read_audio(prompt.audio_uri))
         claims = extract_claims(reasoning, prompt)
         verdicts = [as_message(claim, check(claim.statement, heard)).verdict for claim in claims]

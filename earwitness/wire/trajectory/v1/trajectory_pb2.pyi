@@ -74,7 +74,7 @@ class Prompt(_message.Message):
     def __init__(self, id: _Optional[str] = ..., question: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., answer: _Optional[str] = ..., verifier: _Optional[_Union[Verifier, str]] = ..., audio_uri: _Optional[str] = ..., kind: _Optional[str] = ..., control_uri: _Optional[str] = ...) -> None: ...
 
 class Sampling(_message.Message):
-    __slots__ = ("samples", "temperature", "top_p", "max_tokens", "seed", "stop", "think_tokens")
+    __slots__ = ("samples", "temperature", "top_p", "max_tokens", "seed", "stop", "think_tokens", "extend")
     SAMPLES_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     TOP_P_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +82,7 @@ class Sampling(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     THINK_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    EXTEND_FIELD_NUMBER: _ClassVar[int]
     samples: int
     temperature: float
     top_p: float
@@ -89,7 +90,8 @@ class Sampling(_message.Message):
     seed: int
     stop: _containers.RepeatedScalarFieldContainer[str]
     think_tokens: int
-    def __init__(self, samples: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., think_tokens: _Optional[int] = ...) -> None: ...
+    extend: str
+    def __init__(self, samples: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., think_tokens: _Optional[int] = ..., extend: _Optional[str] = ...) -> None: ...
 
 class RewardRule(_message.Message):
     __slots__ = ("correct_weight", "reasoning_weight", "reasoning_term", "min_think_chars", "weights", "options")

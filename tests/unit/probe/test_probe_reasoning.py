@@ -1,0 +1,121 @@
+"""Questions that are worked out: their answers are what the sounds come to, by other arithmetic than the probe's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from earwitness.audio import read_audio
+from earwitness.probe import Traces
+from earwitness.probe.kinds import KINDS
+from earwitness.probe.reasoning import REASONING_KINDS
+from earwitness.probe.write import BY_NAME, Asked, is_held_out, make_example
+from earwitness.recipe import RecipeError, load_recipe
+from earwitness.recipe.schema import ProbeData
+from earwitness.recipe.schema.sampling import COMPOUND_KINDS, SIMPLE_KINDS
+from earwitness.recipe.schema.sampling import REASONING_KINDS as REASONING_NAMES
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+from reward.measure import measure
+from reward.parse import extract_claims
+from reward.verify import as_message, check
+
+COMBINED = (*COMPOUND_KINDS, *REASONING_NAMES)
+
+
+def test_a_recipe_names_the_kinds_that_there_are() -> None:
+    assert (*SIMPLE_KINDS, *COMPOUND_KINDS) == tuple(kind.name for kind in KINDS)
+    assert tuple(kind.name for kind in REASONING_KINDS) == REASONING_NAMES
+    assert set(BY_NAME) == {*SIMPLE_KINDS, *COMBINED}
+    assert Asked.of(ProbeData()) == Asked()  # what a recipe without these keys asks is what it always asked
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"kinds": ["count", "melody"]}, "probe.kinds[1]: no kind 'melody'"),
+        ({"kinds": ["count", "count"]}, "probe.kinds[1]: 'count' a second time"),
+        ({"kinds": ["odd_one_out", "timbre"], "new_combinations": True}, "probe.kinds[1]: 'timbre' is of one sound"),
+        ({"new_combinations": True}, "probe.kinds[0]: 'pitch_direction' is of one sound"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(given: dict, told: str) -> None:
+    evaluation = {"type": "eval", "name": "a"}
+    recipe = {"name": "a", "output": "/a", "model": {"path": "/m"}, "probe": given, "stages": [evaluation]}
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(yaml.safe_dump(recipe))
+    assert str(caught.value.problems[0]).startswith(told)
+
+
+def made(folder: Path, kind: str, index: int, split: str = "lessons", **asked: bool):
+    given = Traces() if split in ("lessons", "cold_start") else None
+    prompt, reasoning, _, extra = make_example(str(folder), 3, split, given, index, Asked((kind,), **asked))
+    return trajectory_pb2.Prompt.FromString(prompt), reasoning, extra["facts"]
+
+
+def worked_out(kind: str, reasoning: str) -> str:
+    """The answer, from what the trace says of each sound."""
+    said = [float(number) for number in re.findall(r"[\d.]+(?= Hz)", reasoning)]
+    counts = [int(n) for n in re.findall(r"(\d+) (?:before|after)", reasoning)][:2]
+    places = dict(zip(("first", "second", "third"), said, strict=False))
+    match kind:
+        case "more_than_after":
+            return str(counts[0] - counts[1])
+        case "weighted_sum":
+            return str(counts[0] + 2 * counts[1])
+        case "odd_one_out":
+            return next(place for place, hz in places.items() if said.count(hz) == 1)
+        case "pitch_order":
+            return ", ".join(sorted(places, key=places.__getitem__))
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("kind", REASONING_NAMES)
+def test_the_answer_is_what_the_account_comes_to_and_the_account_is_true(tmp_path: Path, kind: str) -> None:
+    answers = set()
+    for index in range(10):
+        prompt, reasoning, _ = made(tmp_path, kind, index)
+        assert worked_out(kind, reasoning) == prompt.answer, reasoning
+        answers.add(prompt.answer)
+        heard = measure(read_audio(prompt.audio_uri))
+        claims = extract_claims(reasoning, prompt)
+        verdicts = [as_message(claim, check(claim.statement, heard)).verdict for claim in claims]
+        assert trajectory_pb2.VERDICT_SUPPORTED in verdicts, reasoning
+        assert trajectory_pb2.VERDICT_CONTRADICTED not in verdicts, reasoning
+    assert len(answers) > 2
+
+
+@pytest.mark.parametrize("kind", COMBINED)
+def test_every_answer_has_combinations_to_learn_from_and_others_to_be_asked(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    for answer in BY_NAME[kind].answers:
+        sides = set()
+        for _ in range(80):
+            sides.add(is_held_out(BY_NAME[kind], BY_NAME[kind].make(rng, answer)))
+            if len(sides) == 2:
+                break
+        assert sides == {True, False}, answer
+
+
+def test_what_is_held_out_was_never_put_together_so(tmp_path: Path) -> None:
+    facts = {
+        split: {str(made(tmp_path, "weighted_sum", i, split, new_combinations=True)[2]) for i in range(24)}
+        for split in ("lessons", "train", "eval")
+    }
+    assert facts["eval"] and not facts["eval"] & (facts["train"] | facts["lessons"])
+    plain = [{str(made(tmp_path, "weighted_sum", i, split)[2]) for i in range(24)} for split in ("train", "eval")]
+    assert plain[0] & plain[1]
+
+
+def test_the_asked_share_of_honest_traces_goes_step_by_step(tmp_path: Path) -> None:
+    kinds = Asked(REASONING_NAMES)
+    for stepwise, least, most in ((0.0, 0, 0), (0.5, 6, 18), (1.0, 24, 24)):
+        traces = [
+            make_example(str(tmp_path), 3, "cold_start", Traces(0.0, 0.0, stepwise), i, kinds)[1] for i in range(24)
+        ]
+        steps = [bool(re.search(r"Hz|I hear", trace)) for trace in traces]
+        assert least <= sum(steps) <= most
+        assert all(trace[0].isupper() and trace.endswith(".") for trace in traces)
