@@ -71,7 +71,7 @@ listener: install
 	$(PYTHON) benchmarks/listener.py
 
 paper: install
-	$(PYTHON) benchmarks/paper.py
+	$(PYTHON) benchmarks/paper.py --page docs/results.md
 
 # A file's tests share meshes and engines, so a file goes to one process; one more at a time than there are cores, for
 # a third of a test is waiting. What starts engines comes first, in its order: the end is left to what is short.

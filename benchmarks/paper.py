@@ -1,10 +1,10 @@
 """The paper's claims at toy scale: what each part of the recipe does, from jobs that leave it out, over several seeds.
 
-    python benchmarks/paper.py [--seeds 17 18 19] [--only whole presence ...] [--out runs/paper] [--json]
+    python benchmarks/paper.py [--seeds 17 18 19] [--only whole presence ...] [--page docs/results.md]
 
 Jobs run one after another on one mesh of this machine; those whose report is there are not run again, so it goes on
 where it was stopped. It writes paper.json and paper.md: claim, what the paper reports, what is seen here (mean over
-seeds, lowest and highest), holds or not. Nothing is chosen by what the held-out clips say.
+seeds, lowest and highest), holds or not, and the figures behind it. Nothing is chosen by what the held-out clips say.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import yaml
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[1])
 
-from benchmarks.paper_claims import CLAIMS, Reports, Row, judged
+from benchmarks.paper_claims import CLAIMS, judged
+from benchmarks.paper_page import page
 from earwitness.client import Mesh, state_name
 from earwitness.local import control
 from earwitness.local.plan import Options
@@ -43,6 +44,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="seeds of data, weights and sampling")
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="jobs to run")
     parser.add_argument("--out", type=Path, default=ROOT / "runs/paper", help="folder of jobs and results")
+    parser.add_argument("--page", type=Path, help="also write the page of results here")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args()
     wanted = [(name, seed) for seed in chosen.seeds for name in chosen.only]
@@ -55,7 +57,8 @@ def main() -> int:
     reports = {one: found for one in wanted if (found := report_of(chosen.out, *one)) is not None}
     rows = judged(reports)
     chosen.out.joinpath("paper.json").write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
-    chosen.out.joinpath("paper.md").write_text(page(rows, reports))
+    for place in (chosen.out / "paper.md", *([chosen.page] if chosen.page else [])):
+        place.write_text(page(rows, reports))
     print(json.dumps([row.as_json() for row in rows]) if chosen.json else page(rows, reports))
     return 0
 
@@ -97,6 +100,22 @@ def selected(least: int, most: int) -> Callable[[Object], None]:
     return lambda recipe: stage_of(recipe, "rl").update(select=window, dynamic_filter=False)
 
 
+def random_as_many(recipe: Object) -> None:
+    """RL on as many prompts as a window selects, about 100 of 400, whatever their counts."""
+    selected(0, 8)(recipe)
+    stage_of(recipe, "rl")["select"]["prompts"] = 100
+
+
+def incoherent(recipe: Object) -> None:
+    """MGRD keeps what is right and grounded, even where its reasoning comes to another answer."""
+    stage_of(recipe, "mgrd").update(coherent=False)
+
+
+def by_ppo(recipe: Object) -> None:
+    """The paper's algorithm, with a critic, in place of a baseline from the group."""
+    stage_of(recipe, "rl").update(algorithm={"type": "ppo", "critic_optimizer": {"learning_rate": 1.0e-3}})
+
+
 def ungrounded(recipe: Object) -> None:
     """MGRD keeps what is right and coherent, whatever it claims."""
     stage_of(recipe, "mgrd").update(min_supported_share=0.0)
@@ -105,12 +124,16 @@ def ungrounded(recipe: Object) -> None:
 VARIANTS: dict[str, Callable[[Object], None]] = {
     "whole": lambda recipe: None,
     "without_mgrd": without("mgrd", "distilled"),
+    "without_rl": without("rl", "distilled"),
+    "by_ppo": by_ppo,
     "mgrd_ungrounded": ungrounded,
+    "mgrd_incoherent": incoherent,
     "without_format": rewarded(correct=1.0),
     "presence": rewarded(correct=0.8, presence=0.2),
     "window": selected(3, 6),
     "hardest": selected(0, 1),
     "unfiltered": selected(0, 8),
+    "random": random_as_many,
     "rounds": lambda recipe: None,
     "reasoning": lambda recipe: None,
     "self_cognition": lambda recipe: None,
@@ -164,14 +187,6 @@ def run(mesh: Mesh, out: Path, name: str, seed: int) -> None:
     job = mesh.get(job.job_id)
     if job.state != jobs_pb2.JOB_STATE_SUCCEEDED:
         print(f"  {state_name(job.state)}: {job.reason}", file=sys.stderr)
-
-
-def page(rows: list[Row], reports: Reports) -> str:
-    """The table in Markdown."""
-    seeds = sorted({seed for _, seed in reports})
-    head = f"{len(reports)} jobs, seeds {', '.join(map(str, seeds))}, from the shipped listener.\n"
-    lines = ["| claim | the paper | seen here | |", "|---|---|---|---|", *(row.as_markdown() for row in rows)]
-    return f"# The paper's claims at toy scale\n\n{head}\n" + "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -45,14 +45,13 @@ class Row:
         """For paper.json."""
         return asdict(self)
 
-    def as_markdown(self) -> str:
+    def cells(self) -> list[str]:
         """A line of the table."""
         if not self.seen:
-            return f"| {self.claim} | {self.paper} | no report | not known |"
+            return [self.claim, self.paper, "no report", "not known"]
         spread = f" ({min(self.seen):+.1f} to {max(self.seen):+.1f})" if len(self.seen) > 1 else ""
-        verdict = "holds" if self.holds else "does not hold"
-        bound = f"at least {self.at_least:+g}"
-        return f"| {self.claim} | {self.paper} | {mean(self.seen):+.1f} {self.unit}{spread}, {bound} | {verdict} |"
+        seen = f"{mean(self.seen):+.1f} {self.unit}{spread}, at least {self.at_least:+g}"
+        return [self.claim, self.paper, seen, "holds" if self.holds else "does not hold"]
 
 
 def points(high: float, low: float) -> float:
@@ -106,9 +105,12 @@ CLAIMS = (
     Claim("... nor with a clip without what decides", "not reported", ("whole",),
           lambda r: -above_chance(r, "decisive_removed"), -7),
     Claim("MGRD before RL beats RL alone", "both are needed", ("whole", "without_mgrd"), better, 0),
+    Claim("... and MGRD alone", "both are needed", ("whole", "without_rl"), better, 0),
+    Claim("PPO, the paper's algorithm, adds as well", "PPO", ("by_ppo",), lambda r: gained(r, "final", "distilled"), 5),
     Claim("Grounding in MGRD's filter helps", "acoustic grounding is the criterion", ("whole", "mgrd_ungrounded"),
           better, 0),
     Claim("Further rounds of MGRD and RL add to the first", "three rounds", ("rounds",), last_round, 0),
+    Claim("... and so does coherence", "traces must come to their answer", ("whole", "mgrd_incoherent"), better, 0),
     Claim("Without the format reward thinking collapses", "think tokens fall from 3,000 to below 1,500",
           ("presence", "without_format"),
           lambda p, w: 100 * (1 - w["think_tokens"]["final"] / p["think_tokens"]["final"]), 30, "%"),
@@ -118,6 +120,7 @@ CLAIMS = (
     Claim("Prompts right 3 to 6 times of 8 beat the hardest (0 or 1)",
           "0 of 8: a reward of 0.45 to 0.70, not 0.75 to 0.80", ("window", "hardest"), better, 0),
     Claim("... and unfiltered ones", "unfiltered: no gain", ("window", "unfiltered"), better, 0),
+    Claim("... and as many at random", "not reported", ("window", "random"), better, 0),
     Claim("Self-distillation and DPO end denials", "6.76, 2.63, 0.02 %", ("self_cognition",),
           lambda r: -100 * r["denials"]["corrected"], -0.1, "%"),
 )  # fmt: skip

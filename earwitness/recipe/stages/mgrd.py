@@ -54,6 +54,8 @@ class MgrdStage(KeepingStage):
     """Fewest distinct supported claims of a kept trace."""
     min_supported_share: Share = 1.0
     """Smallest supported / (supported + contradicted) of a kept trace."""
+    coherent: bool = True
+    """Keep only traces whose reasoning comes to their answer; false to see what that rule is for."""
     max_per_prompt: Positive = 2
     """Most traces kept for one prompt, so that easy prompts do not crowd out the rest."""
     least_gain: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
@@ -169,7 +171,7 @@ def verdict(trajectory: wire.Trajectory, stage: MgrdStage, *, heard: bool = True
         return "malformed"
     if not reward.correct:
         return "wrong answer"
-    if not reward.coherent:
+    if stage.coherent and not reward.coherent:
         return "incoherent"
     if reward.surrogate:
         return "surrogate"

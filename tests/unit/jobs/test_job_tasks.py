@@ -182,6 +182,12 @@ def test_mgrd_keeps_correct_coherent_grounded(reward: dict, outcome: str) -> Non
     assert verdict(trajectory(**reward), STAGE) == outcome
 
 
+def test_mgrd_without_its_rule_of_coherence_keeps_what_comes_to_another_answer() -> None:
+    loose = STAGE.model_copy(update={"coherent": False})
+    assert verdict(trajectory(coherent=False), loose) == "kept"
+    assert verdict(trajectory(coherent=False, correct=False), loose) == "wrong answer"
+
+
 def test_distil_takes_the_best_supported_and_no_text_twice() -> None:
     texts = ["one\n</think>\nup", "two\n</think>\nup", "one\n</think>\nup", "three\n</think>\nA. up"]
     prompt = wire.Prompt(id="p", question="?", answer="up", audio_uri="/clip.wav")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.paper import THINK_BUDGETS, VARIANTS, page, recipe_of
+from benchmarks.paper import THINK_BUDGETS, VARIANTS, recipe_of
 from benchmarks.paper_claims import CLAIMS, judged
+from benchmarks.paper_page import page, spread
 from earwitness.recipe import load_recipe
 
 
@@ -34,7 +35,9 @@ def report(final: float, distilled: float, think: float) -> dict[str, Any]:
         "accuracy": {"cold_start": 0.6, "distilled": distilled, "final": final, "chance": 0.37}
         | dict.fromkeys(("final_without_audio", "final_shuffled_audio", "final_decisive_removed"), 0.35),
         "supported_share": {"cold_start": 0.5, "final": 0.9}, "surrogate_share": shares,
-        "think_tokens": {"final": think},
+        "think_tokens": {"final": think}, "provenance": {"commit": "abc"},
+        "extended": [{"evaluation": "final", "budget": None, "accuracy": final}],
+        "rounds": [{"round": 1, "traces kept": 40, "scored": 0.25}, {"round": 2, "traces kept": 9}],
         "thinking": [
             {"evaluation": of, "budget": budget, "accuracy": accuracy}
             for of, budget, accuracy in [*curve, *(("cold_start", budget, 0.5) for budget in THINK_BUDGETS)]
@@ -54,3 +57,13 @@ def test_a_claim_holds_by_its_mean_over_seeds_and_what_has_no_report_is_not_know
     shown = page(list(rows.values()), reports)
     assert "| RL adds to the distilled policy | RL is the recipe's last step up | +6.0 points (+2.0 to +10.0)" in shown
     assert shown.count("not known") >= 5
+    assert "2 jobs, seeds 1, 2, commit abc" in shown
+    assert "| whole | 2 | 60.0 (60.0 to 60.0) | 81.0 (80.0 to 82.0) | 87.0 (84.0 to 90.0) | 35.0" in shown
+    assert "| final | 57.0 (54.0 to 60.0) | 67.0" in shown and "| final, going on once |  |  |  |  | 87.0" in shown
+    assert "| 1 | 40 | 25.0 % |" in shown and "| 2 | 9 |  |" in shown
+
+
+def test_a_page_without_reports_says_of_every_claim_that_it_is_not_known() -> None:
+    shown = page(judged({}), {})
+    assert shown.count("no report | not known") == len(CLAIMS) and "##" not in shown
+    assert spread([None]) == "" and spread([0.5]) == "50.0" and spread([0.5, None, 0.7]) == "60.0 (50.0 to 70.0)"
