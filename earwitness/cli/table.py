@@ -12,7 +12,7 @@ Z95 = 1.959964
 COLUMNS = ("cold_start", "final", "final_without_audio")
 """Which policy a figure speaks of."""
 
-SHARES = ("accuracy", "supported_share", "surrogate_share", "denial_share")
+SHARES = ("accuracy", "supported_share", "surrogate_share", "incoherent_share", "denial_share")
 """Figures shown in percent."""
 
 ROWS = (*SHARES, "think_tokens")

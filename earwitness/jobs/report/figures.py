@@ -99,6 +99,10 @@ class Evaluation:
         """Samples that guess from the words."""
         return mean([float(t.reward.surrogate) for t in self.trajectories])
 
+    def incoherent_share(self) -> float | None:
+        """Samples whose answer is not what their reasoning comes to, among those that have both."""
+        return mean([float(not t.reward.coherent) for t in self.trajectories if t.reward.well_formed])
+
     def denial_share(self) -> float | None:
         """Samples that deny hearing, in the reasoning or in the answer."""
         return mean([float(t.reward.denial) for t in self.trajectories])
@@ -187,6 +191,7 @@ def figures(
         "coverage": {name: e.coverage() if e else None for name, e in both},
         "unread": dict(final.unread().most_common(MOST_REASONS)) if final else {},
         "surrogate_share": {name: e.surrogate_share() if e else None for name, e in both},
+        "incoherent_share": {name: e.incoherent_share() if e else None for name, e in both},
         "denial_share": {name: e.denial_share() if e else None for name, e in both},
         "think_tokens": {name: e.think_tokens() if e else None for name, e in both},
         "logprob_gap": mean(gaps),

@@ -66,6 +66,7 @@ def _headline(report: Mapping[str, Any]) -> str:
         _before_after("Supported claims", **report["supported_share"], note="of those the waveform decides"),
         _before_after("Coverage", **report["coverage"], note="of what is said of the sound has a verdict"),
         _before_after("Guesses from the words", **report["surrogate_share"], note="share of reasoning traces"),
+        _before_after("Against their own reasoning", **report["incoherent_share"], note="answers it does not come to"),
         _before_after("Denials of hearing", **report["denial_share"], note="in the reasoning or the answer"),
         tile("Think tokens", thinking, "mean length of the reasoning"),
         tile("Log-prob gap", number(report["logprob_gap"], 2), "mean |rollout − trainer|, per token"),

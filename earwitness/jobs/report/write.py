@@ -25,7 +25,7 @@ INSTALL_VARIABLE = "EW_INSTALL_SECONDS_FILE"
 """Names a file with the seconds that the installation took; written by the set-up, if at all."""
 
 
-SHARES = ("accuracy", "supported_share", "coverage", "surrogate_share", "denial_share")
+SHARES = ("accuracy", "supported_share", "coverage", "surrogate_share", "incoherent_share", "denial_share")
 SHOWN = (*SHARES, "think_tokens", "logprob_gap", "seconds")
 """Parts of report.json that the job's last event carries, for clients that cannot read its folder."""
 

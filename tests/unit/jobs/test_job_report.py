@@ -105,6 +105,17 @@ def test_figures_of_known_groups() -> None:
     assert final.confusion()["k1"]["up"] == {"down": 1, "up": 1}
 
 
+def test_answers_against_their_own_reasoning_count_among_those_that_have_both() -> None:
+    final = evaluation("after", [[True, True], [True, False]], well_formed=True, coherent=True)
+    first, second = final.trajectories[:2]
+    first.reward.coherent = False
+    second.reward.coherent = second.reward.well_formed = False  # nothing to come to
+    report = report_of(evaluation("before", [[True]]), final)
+    assert report["incoherent_share"] == {"cold_start": None, "final": pytest.approx(1 / 3)}
+    page = render(report, {}, [final], None, final)
+    assert "Against their own reasoning" in page and "33.3 %" in page
+
+
 def test_controls_stand_beside_what_blind_guesses_would_get() -> None:
     final, control = evaluation("after", [[True], [True]]), evaluation("after", [[False], [True]])
     made = figures(Milestones(final=final, controls={"shuffled_audio": control}), [], {}, None, 1.0)
