@@ -116,7 +116,8 @@ CHEATS = {
     ),
     "what every clip has": lambda seconds: (
         "There is silence at some point. There are quieter moments. It has a beginning and an end. There is at least "
-        "one sound. The level changes. There is some variation in loudness."
+        "one sound. The level changes. There is some variation in loudness. The sound is longer than 0.05 s. The level "
+        "is above -50 dB. The pitch is below 5000 Hz."
     ),
 }
 """Traces that need no ears, given the length of the clip."""

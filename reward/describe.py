@@ -10,6 +10,7 @@ from reward.families.base import Words
 from reward.statements import (
     BEGINNING,
     ENDING,
+    Bound,
     Change,
     Comparison,
     Count,
@@ -42,6 +43,13 @@ def describe(statement: Statement) -> str:
             return f"{_part(part)}{value} {COUNTS[of].words[value != 1]}"
         case Value(quantity, part, value):
             return f"{_part(part)}{quantity} {NUMBERS[quantity].show(value)}"
+        case Bound(quantity, part, low, high):
+            number, above = NUMBERS[quantity], math.isfinite(low)
+            return (
+                f"{_part(part)}{quantity} from {number.show(low)} on"
+                if above
+                else (f"{_part(part)}{quantity} up to {number.show(high)}")
+            )
         case Comparison(quantity, part, other, relation, amount):
             how = COMPARED[quantity]
             if how.check is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reward.families import NUMBERS
 from reward.families.base import parts
 from reward.measure import Event, Measurement
-from reward.statements import Not, Span, Statement, Value
+from reward.statements import Bound, Not, Span, Statement, Value
 
 
 def extent(statement: Statement, measurement: Measurement) -> tuple[float, float]:
@@ -15,7 +15,7 @@ def extent(statement: Statement, measurement: Measurement) -> tuple[float, float
     if isinstance(part, Span):
         return part.seconds(measurement.duration)
     events: list[Event] = parts(measurement, part) if part is not None else []
-    if isinstance(inner, Value) and not NUMBERS[inner.quantity].of_events:
+    if isinstance(inner, Value | Bound) and not NUMBERS[inner.quantity].of_events:
         events = []
     if not events:
         return 0.0, measurement.duration

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -146,6 +146,24 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """ "longer than 2.4 s", "at least three": a quantity lies between `low` and `high`, one of which is infinite."""
+
+    quantity: Quantity
+    part: Part
+    low: float
+    high: float
+
+    @property
+    def opposite(self) -> Bound:
+        """What "not longer than 2.4 s" says."""
+        step = float(self.quantity is Quantity.NUMBER)  # counts are whole: not at least three is at most two
+        if math.isfinite(self.low):
+            return replace(self, low=-math.inf, high=self.low - step)
+        return replace(self, low=self.high + step, high=math.inf)
+
+
+@dataclass(frozen=True)
 class Comparison:
     """ "the second is higher", "about 8 dB louder": `part` against `other` (None: against all others).
 
@@ -230,4 +248,4 @@ class Not:
     statement: Count | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn
 
 
-Statement = Count | Value | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn | Not
+Statement = Count | Value | Bound | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn | Not

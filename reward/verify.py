@@ -10,6 +10,7 @@ from reward.alternatives import alternatives
 from reward.describe import describe
 from reward.families import COMPARED, COUNTS, MOVES, NUMBERS, QUALITIES, family_of, own_of
 from reward.families.base import Finding, parts, weights_of
+from reward.families.bounds import check_bound
 from reward.families.comparing import check_comparison
 from reward.families.readings import readings
 from reward.families.said import MOST_COUNTED, share_of_counts
@@ -17,6 +18,7 @@ from reward.families.values import check_value
 from reward.measure import Measurement
 from reward.parse.claim import Claim
 from reward.statements import (
+    Bound,
     Change,
     Comparison,
     Count,
@@ -91,7 +93,7 @@ def _pitch_unsure(statement: Statement, measurement: Measurement) -> bool:
 
 def _chance(statement: Statement, measurement: Measurement) -> float:
     """Share of blind guesses of this form that the clip supports."""
-    if isinstance(statement, Value):
+    if isinstance(statement, Value | Bound):
         return 0.0  # there is nothing of the kind
     if isinstance(statement, Not):
         return 1.0 - _chance(statement.statement, measurement)
@@ -120,9 +122,11 @@ def _unsure(statement: Statement, measurement: Measurement, contradicted: bool) 
 
 
 def _of_one_sound(statement: Statement) -> bool:
-    if isinstance(statement, Value | Comparison) and statement.quantity is Quantity.PAUSE:
+    if isinstance(statement, Value | Bound | Comparison) and statement.quantity is Quantity.PAUSE:
         return False  # its number is that of a pause
-    return isinstance(statement, Value | Comparison | Change | Turn | Timbre) and isinstance(statement.part, int)
+    return isinstance(statement, Value | Bound | Comparison | Change | Turn | Timbre) and isinstance(
+        statement.part, int
+    )
 
 
 def _check(statement: Statement, measurement: Measurement) -> Finding:
@@ -134,6 +138,8 @@ def _check(statement: Statement, measurement: Measurement) -> Finding:
             return COUNTS[statement.of].check(statement, measurement)
         case Value():
             return check_value(statement, NUMBERS[statement.quantity], measurement)
+        case Bound():
+            return check_bound(statement, NUMBERS[statement.quantity], measurement)
         case Comparison():
             return check_comparison(statement, COMPARED[statement.quantity], measurement)
         case Change():

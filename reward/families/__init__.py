@@ -28,6 +28,7 @@ from reward.families import (
 )
 from reward.families.base import Compared, Counts, Family, Moves, Number, Own, Quality
 from reward.statements import (
+    Bound,
     Change,
     Comparison,
     Count,
@@ -79,7 +80,7 @@ def family_of(statement: Statement) -> Family:
     match statement:
         case Not(inner):
             return family_of(inner)
-        case Value(quantity) | Comparison(quantity) | Change(quantity) | Turn(quantity):
+        case Value(quantity) | Bound(quantity) | Comparison(quantity) | Change(quantity) | Turn(quantity):
             return next(family for family in FAMILIES if quantity in family.numbers)
         case Count(_, of):
             return next(family for family in FAMILIES if of in family.counts)

@@ -18,13 +18,26 @@ from reward.families.base import (
 from reward.families.joined import joined
 from reward.families.stretches import events_in, onsets_in
 from reward.measure import Event, Measurement
-from reward.statements import Comparison, Count, Counted, Quantity, Relation, Span
+from reward.statements import Comparison, Count, Counted, Part, Quantity, Relation, Span
 
 ALIKE = 0.2
 """Densities that differ by less are alike: what ends a clip, and with it its length, is not sure."""
 FADES_DB = 6.0
 """Notes at once that fade by more may be the partials of one stroke."""
 NOT_SURE = "which sounds are of which clip is not sure"
+
+
+def counts_of(part: Part, measurement: Measurement) -> tuple[int, int] | None:
+    """Fewest and most sounds that there may be in `part`; None if it is not sure which those are."""
+    where = joined(measurement, part) if isinstance(part, int) else part
+    if isinstance(part, int) and where is None:
+        return None
+    if isinstance(where, Span):
+        counts = onsets_in(measurement, where, BOUND_SECONDS)
+        return min(counts), max(counts)
+    count = len(measurement.events)
+    notes = max((len(event.notes) for event in measurement.events), default=0) if count == 1 else 0
+    return count - measurement.unsure, max(measurement.most, count + len(measurement.doubtful), notes)
 
 
 def _count(claim: Count, measurement: Measurement) -> Finding:

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 from reward.parse.lexicon.units import APPROXIMATIONS, BACKGROUND, NOT_A_COUNTED_ADJECTIVE
-from reward.parse.meanings import Compares, Edge, EdgeWord, Ordinal, Spot, Word
+from reward.parse.meanings import Compares, Edge, EdgeWord, Limit, Ordinal, Spot, Word
 from reward.parse.nouns import Nouns
 from reward.statements import Part, Quantity, Span
 
@@ -84,7 +84,7 @@ class Around(Nouns):
     def span_at(self, position: int) -> Span | None:
         """The stretch that the seconds at `position` bound: "after 1.2 s", "from 2 s on", "from 0.5 to 1.2 s"."""
         seconds, before = self.items[position].number or 0.0, self.word_before(position)
-        if self.meaning(position - 1) is Word.UNEQUAL:
+        if self.meaning(position - 1) is Word.UNEQUAL or isinstance(self.meaning(position - 1), Limit):
             return None
         if before in ("from", "between"):
             following = self.items[position + 1 : position + 4]
@@ -125,7 +125,8 @@ class Around(Nouns):
         """True for the number of "above 500 Hz": a bound, not a value."""
         while position > 0 and self.word(position - 1) in APPROXIMATIONS:
             position -= 1
-        return self.meaning(position - 1) in (Word.UNEQUAL, Word.THAN)
+        meaning = self.meaning(position - 1)
+        return meaning in (Word.UNEQUAL, Word.THAN) or isinstance(meaning, Limit)
 
     def is_adverb(self, position: int) -> bool:
         """True for the ordinal of "first, I listen", "speech first, then", "the final answer", "than the first": it is

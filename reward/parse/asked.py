@@ -10,6 +10,7 @@ _KINDS = r"(?:clips|segments|recordings|excerpts|parts|audios|one|stimulus|part|
 _CLIPS = re.compile(rf"\b{_KINDS}\b")
 _TWO = re.compile(r"\b(?:two|both)(?: \w{1,12})? (?:clips|segments|recordings|excerpts|parts|audios|samples|sounds)\b")
 _RHYTHM = re.compile(r"\b(?:tempo|rhythm|bpm|pace|beat)\b")
+_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _LENGTH = re.compile(r"\b(?:how long|longer|shorter|duration|lasts?)\b")
 
 
@@ -23,6 +24,8 @@ class Asked:
     """It is about tempo or rhythm: "it is fast" is of that."""
     length: bool = False
     """It is about how long something is: "it is 2 seconds" is of that."""
+    numbers: frozenset[float] = frozenset()
+    """Those in it: limits of what is asked."""
 
 
 NOTHING_ASKED = Asked()
@@ -35,4 +38,5 @@ def asked_by(question: str) -> Asked:
         two_clips=_TWO.search(text) is not None or ("first" in text and _CLIPS.search(text) is not None),
         rhythm=_RHYTHM.search(text) is not None,
         length=_LENGTH.search(text) is not None,
+        numbers=frozenset(map(float, _NUMBER.findall(text))),
     )

@@ -64,6 +64,8 @@ def _spelt(tokens: list[Item], position: int) -> tuple[Item, int] | None:
         seconds, length = 0.5, 3
     elif words[:3] == ["a", "second", "of"] and words[3:] in (["silence"], ["pause"], ["quiet"]):
         seconds, length = 1.0, 2
+    elif words[:2] == ["a", "second"] and position and tokens[position - 1].word in ("than", "over", "under"):
+        seconds, length = 1.0, 2  # "less than a second"
     else:
         return None
     item = Item(words[0], tokens[position].start, tokens[position + length - 1].end, None, seconds, "s")

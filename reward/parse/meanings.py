@@ -77,6 +77,14 @@ class Moves:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """ "above", "at least"."""
+
+    above: bool
+    strict: bool
+
+
+@dataclass(frozen=True)
 class Compares:
     """ "louder", "loudest"."""
 
@@ -157,6 +165,7 @@ Meaning = (
     | EdgeWord
     | Moves
     | Compares
+    | Limit
     | Sounds
     | Attributive
     | Place

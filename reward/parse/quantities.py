@@ -6,7 +6,7 @@ from reward.parse.around import Around
 from reward.parse.focus import Focus
 from reward.parse.lexicon.cues import NOT_SOUNDS
 from reward.parse.lexicon.units import NOT_A_COUNTED_ADJECTIVE
-from reward.parse.meanings import Compares, Counts, Edge, Ordinal, Recurs, Spot, Topic, Word
+from reward.parse.meanings import Compares, Counts, Edge, Limit, Ordinal, Recurs, Spot, Topic, Word
 from reward.parse.words import Item
 from reward.statements import BEGINNING, ENDING, Count, Counted, Part, Quantity, Span, Value
 
@@ -49,8 +49,11 @@ _HAS = ("has", "have", "had")
 _TIMES_WORDS = ("times", "time")
 
 
-def value_at(around: Around, focus: Focus, position: int, item: Item) -> Value | None:
-    """The value that the number with a unit at `position` states, or None; notes stretches and edges in `focus`."""
+def value_at(around: Around, focus: Focus, position: int, item: Item, bounded: bool = False) -> Value | None:
+    """The value that the number with a unit at `position` states, or None; notes stretches and edges in `focus`.
+
+    `bounded`: of a number that is a bound, what it bounds; else such a number states no value.
+    """
     if item.unit == "s" and around.word(position + 1) == "of" and around.topic(position + 2) is Quantity.PAUSE:
         silence = {Edge.START: Quantity.LEAD, Edge.END: Quantity.TRAIL}.get(focus.edge_verb or Edge.LOW, Quantity.PAUSE)
         return Value(silence, None, item.number or 0.0)  # "after 1 s of silence", "ends with 1 s of silence"
@@ -63,7 +66,7 @@ def value_at(around: Around, focus: Focus, position: int, item: Item) -> Value |
         return _range(around, focus, position, item)
     if item.unit == "s" and around.word_before(position) == "by" and around.is_parted(position):
         return Value(Quantity.PAUSE, None, item.number or 0.0)  # "separated by 0.5 s"
-    if around.is_amount(position) or around.is_bound(position) or around.is_added(position):
+    if around.is_amount(position) or around.is_added(position) or (around.is_bound(position) and not bounded):
         return None
     if item.unit == "s" and around.is_sum(position):
         return Value(Quantity.CLIP, None, item.number or 0.0)
@@ -103,13 +106,15 @@ def counted_in(focus: Focus) -> Part:
     return focus.spot if focus.clause_part is None else None
 
 
-def count_at(around: Around, focus: Focus, position: int, item: Item) -> tuple[Count, int] | None:
+def count_at(
+    around: Around, focus: Focus, position: int, item: Item, bounded: bool = False
+) -> tuple[Count, int] | None:
     """The count that the bare number at `position` states and the position of its noun, or None."""
     number = item.number or 0.0
     if number != int(number) or not 0 <= number <= MOST_EVENTS:
         return None
     before, after = around.word_before(position), around.word(position + 1)
-    if (position and isinstance(around.meaning(position - 1), Ordinal)) or around.is_bound(position):
+    if (position and isinstance(around.meaning(position - 1), Ordinal)) or (around.is_bound(position) and not bounded):
         return None
     if before == "of" and around.word(position - 2) in _GROUP_WORDS and number > 1:
         return Count(int(number), Counted.GROUP), position
@@ -229,7 +234,8 @@ def _time(around: Around, focus: Focus, position: int, edge: Edge | None) -> Qua
     if focus.topic is None and focus.lasting and edge is None and around.is_said_to_be(position):
         return Quantity.CLIP if focus.clip else Quantity.DURATION  # "so it is 2.3 seconds", asked how long it is
     after = around.topic(position + 1)
-    before = around.word_before(position)
+    bounded = isinstance(around.meaning(position - 1), Limit)  # its "at" is that of "at most"
+    before = "" if bounded else around.word_before(position)
     if around.word(position + 1) in ("mark", "in") or before in ("at", "after", "before"):
         if edge is Edge.END:
             return None if before != "at" else Quantity.CLIP if focus.clip else Quantity.OFFSET

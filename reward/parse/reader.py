@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reward.parse.around import Around
 from reward.parse.asked import NOTHING_ASKED, Asked
+from reward.parse.bounds import bound_at
 from reward.parse.focus import focus_of
 from reward.parse.found import Found
 from reward.parse.lexicon import cues
@@ -43,6 +44,7 @@ from reward.parse.words import Item
 from reward.statements import (
     BEGINNING,
     ENDING,
+    Bound,
     Comparison,
     Count,
     Counted,
@@ -72,7 +74,7 @@ class Reader:
     def __init__(self, items: list[Item], part: Part, asked: Asked = NOTHING_ASKED) -> None:
         self.items = items
         self.focus = focus_of(items, part, asked)
-        self._around = Around(items)
+        self._around, self._asked = Around(items), asked
         self._found: list[Found] = []
         self._negated = -NEGATION_REACH - 1
         self.uncertain = False
@@ -117,6 +119,8 @@ class Reader:
         elif isinstance(meaning, Compares):
             return self._relates(position, comparison_at(self._around, focus, position, meaning))
         elif isinstance(meaning, Moves):
+            if self._around.meaning(position + 1) is Word.THAN and self._around.is_limit(position + 1):
+                return position  # "faster than 120 BPM": the number says it
             return self._relates(position, change_at(self._around, focus, position, meaning))
         elif isinstance(meaning, EdgeWord):
             focus.edge = focus.edge_verb = meaning.edge
@@ -266,6 +270,10 @@ class Reader:
 
     def _number(self, position: int, item: Item) -> int:
         """Reads a number; returns the position of the last item it used."""
+        bound, last = bound_at(self._around, self.focus, position, item, self._asked)
+        if bound is not None:
+            self._state(bound, position, self.items[last])
+            return last
         if item.unit == "":
             counted = count_at(self._around, self.focus, position, item)
             if counted is not None:
@@ -302,7 +310,12 @@ class Reader:
                 return
             if isinstance(statement, Comparison):
                 statement = replace(statement, amount=None)
-            statement = statement.statement if isinstance(statement, Not) else Not(statement)  # "no vibrato"
+            if isinstance(statement, Bound):
+                statement = statement.opposite
+            elif isinstance(statement, Not):
+                statement = statement.statement
+            else:
+                statement = Not(statement)  # "no vibrato"
             self._negated = -NEGATION_REACH - 1
         start = max(self._text_start, self._found[-1].end if self._found else 0)
         self._found.append(Found(statement, min(start, self.items[position].start), last.end, self.uncertain))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reward.parse.lexicon.table import add
-from reward.parse.meanings import Counts, Topic, Word
+from reward.parse.meanings import Counts, Limit, Topic, Word
 from reward.statements import Counted, Quantity
 
 add(Topic(Quantity.PITCH), "pitch,pitches,frequency,frequencies,fundamental,f0,pitched")
@@ -58,10 +58,11 @@ add(
 )
 add(Word.OR, "or")
 add(Word.THAN, "than")
-add(
-    Word.UNEQUAL,
-    "above,below,over,under,at least,at most,more than,less than,within",
-)
+add(Word.UNEQUAL, "within")
+add(Limit(above=True, strict=True), "above,over,more than")
+add(Limit(above=True, strict=False), "at least,no fewer|less than")
+add(Limit(above=False, strict=True), "below,under,less than,fewer than")
+add(Limit(above=False, strict=False), "at most,no more than")
 add(Word.SINGLE, "single,lone,solitary")
 add(Word.MORE, "more")
 add(Word.FEWER, "fewer")

@@ -10,6 +10,7 @@ from reward.parse.extract import claims_in
 from reward.statements import (
     BEGINNING,
     ENDING,
+    Bound,
     Change,
     Comparison,
     Count,
@@ -72,7 +73,7 @@ SENTENCES = [
     ("The melody repeats itself.", [Repeats()]),
     ("There are two groups of three beeps.", [Count(2, Counted.REPEATS), Count(3, Counted.GROUP)]),
     ("It beeps four times.", [Count(4)]),
-    ("More than three beeps are heard.", []),
+    ("More than three beeps are heard.", [Bound(Quantity.NUMBER, None, 4, math.inf)]),
     ("There aren't three beeps.", [Not(Count(3))]),
     ("Three tones sound at the same time.", [Count(3, Counted.NOTES)]),
     ("It is a three-note chord.", [Count(3, Counted.NOTES), Timbre("chord", None)]),
