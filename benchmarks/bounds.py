@@ -1,6 +1,6 @@
 """Whether `earwitness explain` names what bounds a real mesh, with each bottleneck provoked in turn.
 
-    python benchmarks/bounds.py [--steps 8]
+    python benchmarks/bounds.py [--steps 8] [rollout reward trainer weights]
 
 One mesh of this machine (vLLM, Megatron-core, Redis) with the toy model; an RL job for each case, in which one kind of
 process is held up by SIGSTOP and SIGCONT: the rollout worker and the trainer run a tenth of the time, finely cut, as on
@@ -29,6 +29,7 @@ from earwitness.client import TERMINAL, Mesh, state_name
 from earwitness.explain import explain
 from earwitness.local import control
 from earwitness.local.plan import Options
+from earwitness.local.state import read_state
 from earwitness.local.sweep import tagged
 from earwitness.probe.write import write_probe
 from earwitness.recipe.schema import ProbeData
@@ -58,8 +59,8 @@ def rl(steps: int) -> dict[str, Any]:
 
 
 @contextmanager
-def held_up(mesh: str, name: str, stopped: float, running: float) -> Iterator[None]:
-    """Stops and continues all processes of one place of the mesh in turn."""
+def held_up(folder: Path, name: str, stopped: float, running: float) -> Iterator[None]:
+    """Stops and continues all processes of one place of the mesh in `folder` in turn."""
     ended = threading.Event()
 
     def send(number: int, pids: list[int]) -> None:
@@ -68,7 +69,9 @@ def held_up(mesh: str, name: str, stopped: float, running: float) -> Iterator[No
                 os.kill(pid, number)
 
     def beat() -> None:
-        pids = tagged(mesh, name)
+        state = read_state(folder)
+        (place,) = [process for process in state.processes if process.name == name]
+        pids = list({place.pid, *tagged(state.mesh, name)})  # a Redis carries no tag
         while not ended.wait(running):
             send(signal.SIGSTOP, pids)
             ended.wait(stopped)
@@ -102,7 +105,9 @@ def main() -> int:
     """Print a line a case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=8, help="RL steps of a case")
-    steps = parser.parse_args().steps
+    parser.add_argument("cases", nargs="*", help="bounds to provoke; without any, all")
+    given = parser.parse_args()
+    steps, cases = given.steps, given.cases or list(CASES)
     wrong = 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -112,8 +117,8 @@ def main() -> int:
                 first = done(client, folder, "warm", [TUNE, rl(2)], {"toy": TOY})
                 # On one model, so that the rollout worker keeps its engine.
                 model = {"path": f"{first.output_uri}/model"}
-                for bound, how in CASES.items():
-                    with held_up(state.mesh, *how):
+                for bound in cases:
+                    with held_up(folder / "mesh", *CASES[bound]):
                         job = done(client, folder, bound, [rl(steps)], model)
                     (phase,) = [p for p in explain(client.events(job.job_id)).phases if p.speed]
                     assert phase.speed is not None

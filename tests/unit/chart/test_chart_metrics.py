@@ -272,6 +272,10 @@ def test_every_panel_is_answered_by_what_services_show_and_a_mesh_that_is_well_r
         {"expr": f"count({query}) > bool 0", "eval_time": "30m", "exp_samples": [{"labels": "{}", "value": 1}]}
         for query in queries
     ]
+    # And what the page on Kubernetes tells an autoscaler to ask.
+    (asked,) = re.findall(r"metricsQuery: (.*)", (Path(__file__).parents[3] / "docs" / "kubernetes.md").read_text())
+    answered.append({"expr": asked.replace("<<.LabelMatchers>>", HERE), "eval_time": "30m",
+                     "exp_samples": [{"labels": "{}", "value": 0}]})  # fmt: skip
     quiet = {"expr": 'ALERTS{alertstate="firing"}', "eval_time": "30m", "exp_samples": []}
     tests = [{"interval": "1m", "input_series": series, "promql_expr_test": [*answered, quiet]}]
     (tmp_path / "test.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": tests}))
@@ -293,6 +297,17 @@ def test_the_exporter_is_scraped_and_reached(
         assert exporter["env"][2]["valueFrom"]["secretKeyRef"] == {"name": "ew-auth", "key": "redis-password"}
         (policy,) = [o for o in objects if o["kind"] == "NetworkPolicy" and o["metadata"]["name"] == f"ew-{role}"]
         assert port["containerPort"] in [p["port"] for rule in policy["spec"]["ingress"] for p in rule["ports"]]
+
+
+def test_the_autoscaler_of_the_page_is_one(
+    render: Callable[[Object], list[Object]], of_kind: Callable[..., dict[str, Object]]
+) -> None:
+    """The values that docs/kubernetes.md gives for prometheus-adapter, as they stand there."""
+    page = (Path(__file__).parents[3] / "docs" / "kubernetes.md").read_text()
+    rule, values = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    (metric,) = of_kind(render(values), "HorizontalPodAutoscaler")["ew-rollout"]["spec"]["metrics"]
+    assert metric["external"]["metric"]["name"] == rule["rules"]["external"][0]["name"]["as"]
+    assert int(metric["external"]["target"]["averageValue"]) == 16
 
 
 def test_the_limits_of_alerts_are_values(render: Callable[[Object], list[Object]]) -> None:
