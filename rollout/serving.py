@@ -68,12 +68,14 @@ class Serving:
         start: StartEngine,
         log: Logger,
         *,
+        job: str = "",
         threads: int = 1,
         tensor_parallel: int = 1,
         gpu_share: float = EngineConfig.gpu_share,
         pace: Pace | None = None,
     ) -> None:
-        """`queue_client`: where the active job is; `weight_urls`: the shards of the weight plane, in shard order."""
+        """`queue_client`: where the active job is; `weight_urls`: the shards of the weight plane, in shard order;
+        `job`: the only one that is followed, if it is not empty."""
         self.engine: Engine | None = None
         self.state = "idle"
         """loading while an engine starts, else idle."""
@@ -84,6 +86,7 @@ class Serving:
         self._weight_urls = weight_urls
         self._weights = WeightReader(weight_urls)
         self._start = start
+        self._job = job
         self._log = log
         self._threads = threads
         self._tensor_parallel = tensor_parallel
@@ -144,6 +147,21 @@ class Serving:
         async with self._changed:
             await self._changed.wait_for(lambda: self._serves(min_version, lineage))
             self._users += 1
+        async with self._used() as engine:
+            yield engine
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[Engine]:
+        """The engine with whatever weights it has, of the newest job or the one before, once it has any."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.engine is not None and self.engine.served is not None)
+            self._users += 1
+        async with self._used() as engine:
+            yield engine
+
+    @asynccontextmanager
+    async def _used(self) -> AsyncIterator[Engine]:
+        """The engine for one of its users, who have been counted."""
         assert self.engine is not None
         try:
             yield self.engine
@@ -188,7 +206,7 @@ class Serving:
         job = await read_active_async(self._queue_client)
         latest = await asyncio.to_thread(self._weights.latest)
         async with self._changed:
-            if job and job.model_uri:
+            if job and job.model_uri and self._job in ("", job.job_id):
                 self._target = Target(job.job_id, self._config_of(job), latest, job.max_staleness)
             else:
                 self._target = None

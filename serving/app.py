@@ -120,9 +120,8 @@ class Server:
 
     def _described(self) -> dict[str, object]:
         created = int(self._began)
-        length = self.settings.max_length()
-        return {"id": self.settings.name, "object": "model", "created": created, "owned_by": "earwitness",
-                "max_model_len": length}  # fmt: skip
+        model = {"id": self.settings.name, "object": "model", "created": created, "owned_by": "earwitness"}
+        return model if self.settings.job else model | {"max_model_len": self.settings.max_length()}
 
     async def _no_such(self, request: Request, error: HTTPException) -> Response:
         what = f"{request.method} {request.url.path}: {error.detail}"

@@ -15,10 +15,11 @@ import uvicorn
 from rich.console import Console
 
 from earwitness.errors import InputError
-from earwitness.log import get_logger
+from earwitness.log import Logger, get_logger
 from rollout.contract import BrokenEngineError
 from rollout.parent import WORKER_PID
 from serving.app import Server
+from serving.following import FollowingTalker
 from serving.settings import Settings
 
 GRACE_SECONDS = 5
@@ -70,8 +71,9 @@ async def serve(settings: Settings, console: Console) -> None:
         asyncio.get_running_loop().add_signal_handler(number, web.handle_exit, number, None)
     address = f"{'https' if settings.tls_cert else 'http'}://{_shown(listening)}"
     serving = asyncio.create_task(web.serve([listening]))
-    keeping = asyncio.create_task(keep(server, address, console))
-    console.print(f"loading {settings.name} from {settings.model_dir}")
+    keeping = asyncio.create_task(keep(server, log, address, console))
+    where = "what it publishes" if settings.job else settings.model_dir
+    console.print(f"loading {settings.name} from {where}")
     try:
         done, _ = await asyncio.wait({serving, keeping}, return_when=asyncio.FIRST_COMPLETED)
         for ended in done:
@@ -85,14 +87,14 @@ async def serve(settings: Settings, console: Console) -> None:
             server.talker.stop()
 
 
-async def keep(server: Server, address: str, console: Console) -> None:
+async def keep(server: Server, log: Logger, address: str, console: Console) -> None:
     """Loads the model, and again whenever its engine dies; sessions wait for it with what they hold.
 
     Raises what a start raises, and BrokenEngineError if engines keep dying.
     """
     short_lives = 0
     while True:
-        await load(server)
+        await load(server, log)
         console.print(f"ready: {address}  (earwitness ask CLIP QUESTION, or any OpenAI client at {address}/v1)")
         began = time.monotonic()
         try:
@@ -109,11 +111,14 @@ async def keep(server: Server, address: str, console: Console) -> None:
                 server.talker = None
 
 
-async def load(server: Server) -> None:
+async def load(server: Server, log: Logger) -> None:
     """Imports vLLM beside the event loop, and starts it."""
     await server.verifier.warm()
     await server.speech.load()
     module = await asyncio.to_thread(importlib.import_module, "serving.engine")
+    if server.settings.job:
+        server.talker = await FollowingTalker.start(server.settings.job, log)
+        return
     server.talker = await module.EngineTalker.start(server.settings)
 
 

@@ -25,7 +25,9 @@ class Settings:
     """One server."""
 
     model_dir: Path
-    """Hugging Face directory."""
+    """Hugging Face directory; not used with `job`."""
+    job: str = ""
+    """Job of the mesh whose newest weights are served, `active` for whichever it works on; empty: `model_dir`."""
     host: str = "127.0.0.1"
     port: int = 8000
     """0 lets the system choose."""
@@ -43,7 +45,7 @@ class Settings:
     @property
     def name(self) -> str:
         """What the model is called."""
-        return self.model_dir.resolve().name
+        return self.job or self.model_dir.resolve().name
 
     def max_length(self) -> int:
         """Longest sequence, tokens. Raises InputError for a directory that holds no model of ours."""
@@ -59,4 +61,5 @@ class Settings:
         if not self.token and not is_loopback(self.host):
             raise InputError("--token", f"is empty while {self.host} can be reached from outside",
                              "a secret, or a loopback address in --host")  # fmt: skip
-        self.max_length()
+        if not self.job:
+            self.max_length()

@@ -34,6 +34,8 @@ class Tokens:
     prompt: int = 0
     reasoning: int = 0
     answer: int = 0
+    weights: str = ""
+    """Lineage and version that the newest token is of, where a job is followed."""
     finish: str = "stop"
     """`stop`, or `length` for an answer that was cut off."""
 

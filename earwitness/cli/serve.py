@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 @shows_errors
 def serve(
     checkpoint: Annotated[Path, typer.Argument(help="Hugging Face directory.")] = Path("models/listener"),
+    job: Annotated[str, typer.Option(help="Serve the newest weights of this job, or of the `active` one.")] = "",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 lets the system choose.", min=0, max=65_535)] = 8000,
     token: Annotated[str, typer.Option(envvar="EW_TOKEN", help="Bearer token that callers must show.")] = "",
@@ -34,6 +35,8 @@ def serve(
 
         earwitness serve
 
+        earwitness serve --job mine-1
+
         earwitness serve runs/mine/checkpoints/2-rl/step-100/hf --host 0.0.0.0 --token SECRET
     """
     try:
@@ -42,5 +45,6 @@ def serve(
     except ModuleNotFoundError as error:
         raise InputError("serve", f"package {error.name!r} is missing", "pip install 'earwitness[cpu]'") from error
     program.main(
-        settings.Settings(checkpoint, host, port, token, tls_cert, tls_key, tuple(audio_host), running), console=err
+        settings.Settings(checkpoint, job, host, port, token, tls_cert, tls_key, tuple(audio_host), running),
+        console=err,
     )

@@ -87,7 +87,8 @@ class Answer:
         return _line(self._object("chat.completion.chunk", [choice]) | more)
 
     def _object(self, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model, "choices": choices}
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model, "choices": choices,
+                "system_fingerprint": self.tokens.weights or None}  # fmt: skip
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -4,11 +4,14 @@
 jobs: {7070: [client]}
 # The ranks of a gang talk to each other on ports that NCCL, Gloo and torchrun choose.
 trainer: {7070: [jobs], 0: [trainer]}
+{{- if .Values.serve.replicas }}
+serve: {8000: [client]}
+{{- end }}
 {{- if .Values.queue.enabled }}
-queue: {6379: [jobs, trainer, rollout, reward, reference]}
+queue: {6379: [jobs, trainer, rollout, reward, reference, serve]}
 {{- end }}
 {{- if .Values.weights.enabled }}
-weights: {6379: [trainer, rollout]}
+weights: {6379: [trainer, rollout, serve]}
 {{- end }}
 {{- end -}}
 
@@ -19,6 +22,9 @@ weights: {6379: [trainer, rollout]}
 - rollout
 - reward
 - reference
+{{- if .Values.serve.replicas }}
+- serve
+{{- end }}
 {{- if .Values.queue.enabled }}
 - queue
 {{- end }}

@@ -6,7 +6,7 @@
 - name: EW_TOKEN
   valueFrom: {secretKeyRef: {name: {{ include "ew.authSecret" .root | quote }}, key: token}}
 {{ include "ew.queueUrl" .root }}
-{{- if has .component (list "trainer" "rollout") }}
+{{- if has .component (list "trainer" "rollout" "serve") }}
 {{ include "ew.weightsUrls" .root }}
 {{- end }}
 {{- range $name, $value := include "ew.config" . | fromYaml }}

@@ -4,6 +4,7 @@
      env        YAML list, to which the values' own is added
      mounts, volumes   YAML lists, before the values' own
      probe      the action of all probes; without it gRPC on the health port
+     ready      that of the readiness probe, if it is another
      beside     list of containers, before the values' sidecars
      artifacts  true: mounts the shared volume and works there
      apiToken   true: mounts a token of the Kubernetes API
@@ -75,7 +76,9 @@ spec:
       {{- range $probe, $service := dict "startup" "" "readiness" .component "liveness" "" }}
       {{ $probe }}Probe:
         {{- toYaml (get $values.probes $probe) | nindent 8 }}
-        {{- if $.probe }}
+        {{- if and $.ready (eq $probe "readiness") }}
+        {{- toYaml $.ready | nindent 8 }}
+        {{- else if $.probe }}
         {{- toYaml $.probe | nindent 8 }}
         {{- else }}
         grpc: {port: 7071, service: {{ $service | quote }}}

@@ -52,7 +52,7 @@ class FakeWeights:
 class FakeMesh:
     """Serving over fakes; `step` is one turn of its loop."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, max_staleness: int, pace: Pace) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, max_staleness: int, pace: Pace, job: str = "") -> None:
         self.engine, self.weights = FakeEngine(), FakeWeights()
 
         async def start(config: EngineConfig) -> Any:
@@ -64,7 +64,8 @@ class FakeMesh:
         monkeypatch.setattr(serving_module, "read_active_async", active)
         monkeypatch.setattr(serving_module, "WeightReader", lambda urls: self.weights)
         monkeypatch.setattr(serving_module, "NOT_READY_SECONDS", 0.0)
-        self.serving = Serving("w", None, ("redis://weights",), start, get_logger("test"), pace=pace)  # type: ignore[arg-type]
+        urls, log = ("redis://weights",), get_logger("test")
+        self.serving = Serving("w", None, urls, start, log, pace=pace, job=job)  # type: ignore[arg-type]
 
     async def look(self, version: int | None = None, lineage: str = "job/0") -> None:
         if version is not None:
@@ -125,6 +126,31 @@ async def test_a_restored_trainers_lineage_counts_anew(mesh: FakeMesh) -> None:
     assert not mesh.serving.ready
     await mesh.step()
     assert mesh.serving.ready and mesh.engine.served == Served("job/1", 6)
+
+
+async def test_of_several_jobs_the_one_that_was_named_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for job, followed in (("", True), ("job", True), ("other", False)):
+        mesh = FakeMesh(monkeypatch, 0, Pace(), job)
+        await mesh.look(3)
+        assert await mesh.step() is followed
+        assert (await mesh.step(), mesh.engine.loads) == ((True, [3]) if followed else (False, []))
+
+
+async def test_who_holds_the_engine_waits_for_the_first_weights_and_keeps_the_last(mesh: FakeMesh) -> None:
+    first = asyncio.create_task(held(mesh))
+    await asyncio.sleep(0)
+    assert not first.done()
+    await mesh.look(1)
+    await mesh.step()
+    assert await first == Served("job/0", 1)
+    mesh.serving._target = None  # the job has ended
+    assert await held(mesh) == Served("job/0", 1) and mesh.serving._users == 0
+
+
+async def held(mesh: FakeMesh) -> Served | None:
+    async with mesh.serving.hold() as engine:
+        assert mesh.serving._users == 1  # nobody replaces it meanwhile
+        return engine.served
 
 
 async def test_a_task_waits_for_the_lineage_it_needs(mesh: FakeMesh) -> None:
