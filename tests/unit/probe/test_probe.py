@@ -15,7 +15,7 @@ import pytest
 from earwitness.audio import read_audio
 from earwitness.chat import question_text
 from earwitness.manifest import read_manifest
-from earwitness.probe import Traces, write_probe, write_split
+from earwitness.probe import Traces, write, write_probe, write_split
 from earwitness.probe.kinds import KINDS
 from earwitness.probe.write import Asked, make_example
 from earwitness.recipe import ProbeData
@@ -32,6 +32,12 @@ COUNT = 160
 def splits(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("probe")
     return write_probe(str(folder), ProbeData(lessons=COUNT, cold_start=COUNT, train=COUNT, eval=COUNT, seed=3))
+
+
+@pytest.fixture
+def unheard(monkeypatch):
+    """Clips are not written: only words count."""
+    monkeypatch.setattr(write, "write_clip", lambda path, rng, wave, level: None)
 
 
 def made(folder: Path, split: str, index: int, traces: Traces | None = None, asked: Asked = Asked()):
@@ -80,7 +86,7 @@ def test_only_the_asked_share_of_traces_guesses(splits):
     assert np.mean(surrogates) == pytest.approx(0.5, abs=0.12)
 
 
-def test_a_surrogate_answers_what_it_guessed_and_is_right_by_chance(tmp_path):
+def test_a_surrogate_answers_what_it_guessed_and_is_right_by_chance(tmp_path, unheard):
     examples = [made(tmp_path, "cold_start", i, Traces(surrogate=1.0)) for i in range(320)]
     right = []
     for prompt, reasoning, response, _ in examples:
@@ -89,7 +95,7 @@ def test_a_surrogate_answers_what_it_guessed_and_is_right_by_chance(tmp_path):
     assert abs(np.mean(right)) < 3 * 0.5 / math.sqrt(len(right))
 
 
-def test_the_asked_share_of_traces_denies_hearing_and_the_detector_knows_them(tmp_path):
+def test_the_asked_share_of_traces_denies_hearing_and_the_detector_knows_them(tmp_path, unheard):
     both = [made(tmp_path, "cold_start", i, Traces(surrogate=0.5, denial=0.25)) for i in range(160)]
     assert not any(extra["surrogate"] and extra["denial"] for *_, extra in both)
     assert np.mean([extra["denial"] for *_, extra in both]) == pytest.approx(0.25, abs=0.11)
@@ -156,7 +162,7 @@ def test_only_what_is_held_out_has_controls(splits):
     assert has == {"lessons": {False}, "cold_start": {False}, "train": {False}, "eval": {True}}
 
 
-def test_the_words_alone_give_nothing_away(tmp_path):
+def test_the_words_alone_give_nothing_away(tmp_path, unheard):
     """A naive Bayes reader of question and choices, trained on 1,200 prompts, is at chance on 640 others."""
 
     def words(index: int, split: str) -> tuple[list[str], trajectory_pb2.Prompt]:

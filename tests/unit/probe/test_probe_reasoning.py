@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from earwitness.audio import read_audio
-from earwitness.probe import Traces
+from earwitness.probe import Traces, write
 from earwitness.probe.kinds import KINDS
 from earwitness.probe.reasoning import REASONING_KINDS
 from earwitness.probe.write import BY_NAME, Asked, is_held_out, make_example
@@ -76,7 +76,7 @@ def worked_out(kind: str, reasoning: str) -> str:
 @pytest.mark.parametrize("kind", REASONING_NAMES)
 def test_the_answer_is_what_the_account_comes_to_and_the_account_is_true(tmp_path: Path, kind: str) -> None:
     answers = set()
-    for index in range(10):
+    for index in range(8):
         prompt, reasoning, _ = made(tmp_path, kind, index)
         assert worked_out(kind, reasoning) == prompt.answer, reasoning
         answers.add(prompt.answer)
@@ -100,13 +100,14 @@ def test_every_answer_has_combinations_to_learn_from_and_others_to_be_asked(kind
         assert sides == {True, False}, answer
 
 
-def test_what_is_held_out_was_never_put_together_so(tmp_path: Path) -> None:
+def test_what_is_held_out_was_never_put_together_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "write_clip", lambda path, rng, wave, level: None)
     facts = {
-        split: {str(made(tmp_path, "weighted_sum", i, split, new_combinations=True)[2]) for i in range(24)}
+        split: {str(made(tmp_path, "weighted_sum", i, split, new_combinations=True)[2]) for i in range(12)}
         for split in ("lessons", "train", "eval")
     }
     assert facts["eval"] and not facts["eval"] & (facts["train"] | facts["lessons"])
-    plain = [{str(made(tmp_path, "weighted_sum", i, split)[2]) for i in range(24)} for split in ("train", "eval")]
+    plain = [{str(made(tmp_path, "weighted_sum", i, split)[2]) for i in range(12)} for split in ("train", "eval")]
     assert plain[0] & plain[1]
 
 
