@@ -44,12 +44,9 @@ def describe(statement: Statement) -> str:
         case Value(quantity, part, value):
             return f"{_part(part)}{quantity} {NUMBERS[quantity].show(value)}"
         case Bound(quantity, part, low, high):
-            number, above = NUMBERS[quantity], math.isfinite(low)
-            return (
-                f"{_part(part)}{quantity} from {number.show(low)} on"
-                if above
-                else (f"{_part(part)}{quantity} up to {number.show(high)}")
-            )
+            ends = (("from", low), ("up to", high))
+            said = [f"{word} {NUMBERS[quantity].show(end)}" for word, end in ends if math.isfinite(end)]
+            return f"{_part(part)}{quantity} {' '.join(said)}"
         case Comparison(quantity, part, other, relation, amount):
             how = COMPARED[quantity]
             if how.check is not None:

@@ -147,7 +147,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Bound:
-    """ "longer than 2.4 s", "at least three": a quantity lies between `low` and `high`, one of which is infinite."""
+    """ "longer than 2.4 s", "at least three": a quantity lies from `low` to `high`, one of which may be infinite."""
 
     quantity: Quantity
     part: Part
@@ -155,8 +155,10 @@ class Bound:
     high: float
 
     @property
-    def opposite(self) -> Bound:
-        """What "not longer than 2.4 s" says."""
+    def opposite(self) -> Bound | None:
+        """What "not longer than 2.4 s" says; None of what has two bounds."""
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return None
         step = float(self.quantity is Quantity.NUMBER)  # counts are whole: not at least three is at most two
         if math.isfinite(self.low):
             return replace(self, low=-math.inf, high=self.low - step)

@@ -9,7 +9,7 @@ import numpy as np
 from reward.families.base import Finding, Number, Scene, no_such_part, parts
 from reward.families.count import counts_of
 from reward.families.guessing import said_of
-from reward.families.said import MOST_COUNTED, share_of_counts
+from reward.families.said import MOST_BY_CHANCE, MOST_COUNTED, share_of_counts
 from reward.families.stretches import section
 from reward.measure import Measurement
 from reward.statements import Bound, Quantity, Span, Value
@@ -78,4 +78,5 @@ def _chance(claim: Bound, number: Number, measurement: Measurement) -> float:
         return share_of_counts(k for k in range(1, MOST_COUNTED + 1) if claim.low <= k <= claim.high)
     edge = claim.low if math.isfinite(claim.low) else claim.high
     said = said_of(Value(claim.quantity, claim.part, edge), number, measurement.duration)
-    return max(GUESSED, said.usually(claim.low, claim.high), said.share(claim.low, claim.high))
+    guessed = MOST_BY_CHANCE if math.isfinite(claim.low) and math.isfinite(claim.high) else GUESSED
+    return max(guessed, said.usually(claim.low, claim.high), said.share(claim.low, claim.high))

@@ -7,17 +7,20 @@ import math
 from reward.parse.around import Around
 from reward.parse.asked import Asked
 from reward.parse.focus import Focus
+from reward.parse.found import NEAR
 from reward.parse.lexicon.units import APPROXIMATIONS
 from reward.parse.meanings import Compares, Limit, Moves, Word
 from reward.parse.quantities import count_at, value_at
 from reward.parse.words import Item
-from reward.statements import Bound, Counted, Part, Quantity, Relation
+from reward.statements import Bound, Counted, Part, Quantity, Relation, Value
 
 _BOUNDED = frozenset({
     Quantity.PITCH, Quantity.LEVEL, Quantity.DURATION, Quantity.CLIP, Quantity.TEMPO, Quantity.CENTROID,
     Quantity.LOUDNESS, Quantity.SYLLABLES, Quantity.PAUSE, Quantity.GAP, Quantity.HARMONICITY, Quantity.DECAY,
     Quantity.PITCH_RANGE, Quantity.PEAK,
 })  # fmt: skip
+_RANGED = frozenset({Quantity.DURATION, Quantity.CLIP, Quantity.PAUSE, Quantity.DECAY})
+"""Of which "two to three seconds" is a range; the gaps, or the pitch, may go from one number to the other."""
 _SAYS = frozenset({
     "is", "was", "are", "were", "stays", "stayed", "sits", "lies", "remains", "remained", "lasts", "lasted", "lasting",
     "takes", "for", "seems", "be",
@@ -33,12 +36,15 @@ _UNITS = {
 """What a number with a unit bounds after a comparative: "longer than 2.4 s"."""
 
 
-def bound_at(around: Around, focus: Focus, position: int, item: Item, asked: Asked) -> tuple[Bound | None, int]:
+def bound_at(around: Around, focus: Focus, position: int, item: Item, asked: Asked) -> tuple[Bound | Value | None, int]:
     """The bound that the number at `position` states, or None, and the position of the last item used.
 
     A number of the question is a limit of the task: what lies beyond it is the answer.
     """
     number = item.number or 0.0
+    second = _second(around, position)
+    if second is not None:
+        return _range(around, focus, position, second)
     if not around.is_bound(position) or number in asked.numbers:
         return None, position
 
@@ -61,6 +67,36 @@ def bound_at(around: Around, focus: Focus, position: int, item: Item, asked: Ask
     if value is None or value.quantity not in _BOUNDED:
         return None, position
     return Bound(value.quantity, value.part, *_ends(limit.above, number)), position
+
+
+def _second(around: Around, position: int) -> int | None:
+    """Where the second number of "between three and five", "two to three seconds" stands; None if there is none."""
+    joint = around.word(position + 1)
+    between = around.word(position - 1) == "between" and position > 0
+    if joint not in (("and", "to") if between else ("to", "-")) or not around.is_number(position + 2):
+        return None
+    one, other = around.items[position], around.items[position + 2]
+    if ":" in one.word or around.word_before(position) == "from":
+        return None  # "the second clip (0:04-0:07)" and "from 4 to 7 s" say when
+    return position + 2 if (one.number or 0.0) < (other.number or 0.0) and one.unit == other.unit else None
+
+
+def _range(around: Around, focus: Focus, position: int, second: int) -> tuple[Bound | Value | None, int]:
+    """The bounds that two numbers state, and the position of the last item used."""
+    low, high = (around.items[index].number or 0.0 for index in (position, second))
+    if not around.items[position].unit:
+        counted = count_at(around, focus, second, around.items[second], bounded=True)
+        if counted is None or counted[0].of is not Counted.EVENTS or focus.moving:
+            return None, position
+        return Bound(Quantity.NUMBER, counted[0].part, low, high), counted[1]
+    if around.items[position].unit != "s" or focus.moving or (around.span_at(position) and focus.topic is None):
+        return None, position
+    value = value_at(around, focus, position, around.items[position], bounded=True)
+    if value is None or value.quantity not in _RANGED:
+        return None, position
+    if high - low <= NEAR * high:  # "2.3 to 2.4 s" is a value, hedged
+        return Value(value.quantity, value.part, (low + high) / 2), second
+    return Bound(value.quantity, value.part, low, high), second
 
 
 def _compared(around: Around, focus: Focus, place: int, item: Item) -> Bound | None:

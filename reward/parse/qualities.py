@@ -64,9 +64,12 @@ PACE_REACH = 4
 """Items between "rapid" and the plural that it speaks of."""
 
 
-def comparative_of(around: Around, position: int, what: str) -> Compares | None:
-    """The comparison in "more muffled", "less echo", "a more pronounced echo"; None without such a word before."""
+def comparative_of(around: Around, position: int, what: str, negated: bool = False) -> Compares | None:
+    """The comparison in "more muffled", "less echo", "a more pronounced echo", "not as bright as"; None without such a
+    word before."""
     scale = _SCALES.get(what)
+    if scale is not None and around.word(position - 1) == "as" and around.word(position + 1) == "as":
+        return Compares(scale[0], scale[1].reverse if negated else Relation.SAME)
     index = position - 1
     if around.word(index) in cues.DEGREES:
         index -= 1

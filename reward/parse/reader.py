@@ -225,7 +225,7 @@ class Reader:
 
     def _sounds(self, position: int, item: Item, what: str) -> int:
         """Reads a quality; returns the position of the last item it used."""
-        compares = comparative_of(self._around, position, what)
+        compares = self._comparative(position, what)
         if compares is not None:
             return self._relates(position, comparison_at(self._around, self.focus, position, compares))
         quality = quality_at(self._around, self.focus, position, what)
@@ -235,13 +235,20 @@ class Reader:
             self._state(quality, position, item)
         return position
 
+    def _comparative(self, position: int, what: str) -> Compares | None:
+        negated = self._is_negated(position)
+        compares = comparative_of(self._around, position, what, negated)
+        if compares is not None and negated and self._around.word(position + 1) == "as":
+            self._negated = -NEGATION_REACH - 1  # "not as bright as" is duller than
+        return compares
+
     def _lists(self, before: Found, position: int) -> bool:
         denied = before.statement.statement if isinstance(before.statement, Not) else None
         return isinstance(denied, Timbre) and is_listed(self._around, before.end, position)
 
     def _attributive(self, position: int, meaning: Attributive) -> None:
         """Reads "low" and "short", which are qualities only of a sound that is named after them."""
-        compares = comparative_of(self._around, position, meaning.what)
+        compares = self._comparative(position, meaning.what)
         if compares is not None:
             self._relates(position, comparison_at(self._around, self.focus, position, compares))
             return
@@ -311,7 +318,9 @@ class Reader:
             if isinstance(statement, Comparison):
                 statement = replace(statement, amount=None)
             if isinstance(statement, Bound):
-                statement = statement.opposite
+                if (opposite := statement.opposite) is None:
+                    return
+                statement = opposite
             elif isinstance(statement, Not):
                 statement = statement.statement
             else:

@@ -9,7 +9,7 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.grounding import check_claims
 from reward.measure import Measurement, measure
 from reward.parse import extract_claims, read_trace
-from reward.statements import Bound, Not, Quantity
+from reward.statements import Bound, Comparison, Not, Quantity, Relation, Value
 from reward.verify import check
 
 Q, INF = Quantity, float("inf")
@@ -42,6 +42,13 @@ def two_tones(clips) -> Measurement:
         ("There are at least three beeps.", Bound(Q.NUMBER, None, 3.0, INF)),
         ("I hear more than five clicks.", Bound(Q.NUMBER, None, 6.0, INF)),
         ("There are fewer than four tones.", Bound(Q.NUMBER, None, -INF, 3.0)),
+        ("There are between three and five beeps.", Bound(Q.NUMBER, None, 3.0, 5.0)),
+        ("I hear two to four clicks.", Bound(Q.NUMBER, None, 2.0, 4.0)),
+        ("The clip is between 2 and 3 seconds long.", Bound(Q.CLIP, None, 2.0, 3.0)),
+        ("It lasts two to three seconds.", Bound(Q.DURATION, None, 2.0, 3.0)),
+        ("It lasts 2.3 to 2.4 seconds.", Value(Q.DURATION, None, pytest.approx(2.35))),
+        ("The second is not as bright as the first.", Comparison(Q.CENTROID, 2, 1, Relation.LESS)),
+        ("The second is as bright as the first.", Comparison(Q.CENTROID, 2, 1, Relation.SAME)),
         ("The sound is not longer than 2.4 s.", Bound(Q.DURATION, None, -INF, 2.4)),
         ("There aren't at least three beeps.", Bound(Q.NUMBER, None, -INF, 2.0)),
     ],
@@ -85,6 +92,10 @@ def test_the_opposite_of_the_opposite_is_the_same(bound):
         ("There are at least two tones.", True),
         ("There are more than two tones.", False),
         ("There are fewer than five tones.", True),
+        ("There are between two and four tones.", True),
+        ("There are between three and five tones.", False),
+        ("The second tone lasts 0.5 to 1.5 seconds.", True),
+        ("The second tone lasts two to three seconds.", False),
         ("The third tone is longer than 0.5 s.", False),
     ],
 )
