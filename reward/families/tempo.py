@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reward.families.base import Compared, Family, Finding, Moves, Number, Own, Scene, holds_of, share_of
-from reward.families.regularity import REGULAR_VARIATION
+from reward.families.regularity import REGULAR_VARIATION, gaps_sure
 from reward.families.said import Said
 from reward.families.timing import gaps_of
 from reward.measure import Measurement
@@ -21,14 +21,10 @@ FAST_BPM = (90.0, 140.0)
 
 TAPPED_BPM = (40.0, 220.0)
 """Half and double of a beat are heard as one where people tap."""
-SURE = 0.6
-"""Strength of a beat that leaves no doubt: drum machines have 0.75 to 0.9, loops of many parts 0.25 to 0.9."""
-HEARD = 0.4
-"""Least strength of a beat."""
 MINUTES = Said(60.0, 180.0, by_ratio=False, usual=(110.0, 25.0))
 """Tempos that models say, beats a minute."""
-WEAK = 0.5
-"""A period of so much of the beat's strength, or less, is none."""
+OTHER = 0.9
+"""A period of less of the beat's strength is none: the one that was meant has 0.95 and more."""
 
 
 def _beats(scene: Scene) -> list[float] | None:
@@ -36,9 +32,9 @@ def _beats(scene: Scene) -> list[float] | None:
     gaps, rhythm, beat = gaps_of(scene), scene.measurement.rhythm, scene.measurement.beat
     even = rhythm is None or rhythm.variation < REGULAR_VARIATION
     found = [60.0 * len(gaps) / sum(gaps)] if gaps and even else []
-    if beat is not None and beat.strength >= SURE:  # a hat between the beats makes no other tempo
+    if beat is not None and beat.steady:  # a hat between the beats makes no other tempo
         found = [bpm for bpm in found if bpm <= TAPPED_BPM[1]]
-    if beat is not None and beat.strength >= HEARD:
+    if beat is not None and beat.told:
         found += [beat.bpm, *(bpm for bpm in (beat.bpm / 2, 2 * beat.bpm) if TAPPED_BPM[0] <= bpm <= TAPPED_BPM[1])]
     return found or None
 
@@ -46,19 +42,20 @@ def _beats(scene: Scene) -> list[float] | None:
 def _refuted(near: float, claimed: float, measurement: Measurement) -> bool:
     """Contradicted only where a beat is sure, and nothing of the claimed period, its half or its double is in it."""
     beat, rhythm = measurement.beat, measurement.rhythm
-    if beat is None or beat.strength < SURE:
+    if beat is None or not beat.steady:
         return rhythm is not None and rhythm.variation < REGULAR_VARIATION
-    claimed_strength = max(beat.strength_at(claimed * factor) for factor in (0.5, 1.0, 2.0))
-    return claimed_strength < WEAK * beat.strength
+    return max(beat.strength_at(claimed * factor) for factor in (0.5, 1.0, 2.0)) < OTHER * beat.strength
 
 
 def _check_change(claim: Change, measurement: Measurement) -> Finding:
     rhythm, beat = measurement.rhythm, measurement.beat
-    if beat is not None and beat.strength >= SURE:
+    if beat is not None and beat.steady:
         return Finding(claim.relation is Relation.SAME, f"a beat of {beat.bpm:.0f} BPM throughout")
     if rhythm is None or len(rhythm.gaps) < 2:
         return Finding(None, "too few events for a tempo")
     words = f"gaps {rhythm.gaps[0]:.2f} to {rhythm.gaps[-1]:.2f} s"
+    if not gaps_sure(measurement):
+        return Finding(None, "which sounds there are is not sure")
     if rhythm.scatter > max(STRAIGHT * abs(rhythm.change), TEMPO_STEP_OCTAVES):  # neither a change nor a steady pace
         return Finding(False, f"irregular gaps, {min(rhythm.gaps):.2f} to {max(rhythm.gaps):.2f} s")
     return Finding(holds_of(claim.relation, -rhythm.change, TEMPO_STEP_OCTAVES), words)
@@ -75,7 +72,9 @@ def _check_pace(claim: Pace, measurement: Measurement) -> Finding:
     rhythm, beat = measurement.rhythm, measurement.beat
     if claim.part is not None:
         return Finding(None, "the tempo of one of two clips is not measured")
-    if beat is not None and beat.strength >= SURE:
+    if beat is not None and beat.steady:
+        if any(beat.strength_at(factor * beat.bpm) >= OTHER * beat.strength for factor in (0.5, 2.0)):
+            return Finding(None, f"{beat.bpm:.0f} BPM, or its half or double")
         return on_pace(beat.bpm, FAST_BPM, claim.fast, "BPM")
     if rhythm is None:
         return Finding(None, "too few events for a tempo")

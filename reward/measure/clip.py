@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
+from reward.measure.beat import find_beat
 from reward.measure.cuts import doubtful_onsets
 from reward.measure.events import find_events
 from reward.measure.facts import Balance, Contour, Event, Measurement, Rhythm, Samples
-from reward.measure.flux import find_beat, find_onsets, measure_flux
+from reward.measure.flux import find_onsets, measure_flux
 from reward.measure.level import measure_levels
 from reward.measure.loudness import integrated_loudness
 from reward.measure.pitch import measure_pitch

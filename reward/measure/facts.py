@@ -12,6 +12,14 @@ from reward.recognise.track import Heard
 
 CLEAR = 0.8
 """Least periodicity of what is clearly a tone: 6 dB above its noise."""
+STEADY, PULSE = 0.4, 0.2
+"""Least strength and pulse of a beat of which there is no doubt: speech and hits at random times have up to 0.26."""
+SOME, SAME_BAR = 0.3, 0.97
+"""Strength that is enough of music whose bars are all alike, and how alike."""
+LIKE_BAR = 0.9
+"""Bars so much alike tell the tempo, if not whether what is played in them is even."""
+RIVAL = 0.97
+"""From here on two tempos are as likely."""
 Samples = NDArray[np.float32]
 """Mono waveform `[samples]` at 16 kHz, full scale at 1."""
 Frames = NDArray[np.float64]
@@ -144,18 +152,35 @@ class Balance:
 
 @dataclass(frozen=True, eq=False)
 class Beat:
-    """How the flux of a clip repeats."""
+    """How the flux of a clip comes again."""
 
     bpm: float
-    """Beats a minute; half and double are heard as well. Error 2 %."""
+    """Beats a minute; half and double are heard as well. Error 1 %."""
     strength: float
-    """Autocorrelation of the flux at that period: from about 0.6 on there is no doubt of a beat."""
+    """Mean autocorrelation of the flux after one, two and four beats."""
+    pulse: float
+    """That after one beat: none where a figure of uneven gaps comes again."""
+    bar: float
+    """The highest of the three."""
+    rival: float
+    """How near the next best tempo comes to it, 0 to 1; half, double and their like are no rivals."""
     repeats: Contour
-    """Autocorrelation by period, seconds."""
+    """Strength by period, seconds."""
+
+    @property
+    def steady(self) -> bool:
+        """Whether there is no doubt of a beat."""
+        clear = self.strength >= STEADY and self.pulse >= PULSE
+        return clear or (self.strength >= SOME and self.bar >= SAME_BAR)
+
+    @property
+    def told(self) -> bool:
+        """Whether there is no doubt of its tempo."""
+        return (self.steady or (self.strength >= SOME and self.bar >= LIKE_BAR)) and self.rival < RIVAL
 
     def strength_at(self, bpm: float) -> float:
-        """The strength of the period of `bpm`, within 4 %; 0 where it is not looked at."""
-        near = np.abs(self.repeats.times * bpm / 60 - 1) <= 0.04
+        """The strength of the period of `bpm`, within 2.5 %; 0 where it is not looked at."""
+        near = np.abs(self.repeats.times * bpm / 60 - 1) <= 0.025
         return float(self.repeats.values[near].max()) if near.any() else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Spectral flux: how much of the spectrum rises at once. It finds strokes inside what still rings, and the beat.
+"""Spectral flux: how much of the spectrum rises at once. It finds strokes inside what still rings.
 
 After Dixon (2006, "Onset detection revisited"), of levels in dB in bands, so that soft strokes rise like loud ones.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
+from scipy.fft import rfft
+from scipy.ndimage import maximum_filter1d
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.facts import Beat, Contour, Frames, Samples
+from reward.measure.facts import Frames, Samples
 
 HOP = 80
 """Samples between frames (5 ms)."""
@@ -32,16 +32,6 @@ APART_FRAMES = 8
 """Onsets are at least 40 ms apart."""
 LATE_SECONDS = 0.006
 """The flux is at its peak so long after the onset."""
-LOCAL_FRAMES = 80
-"""The beat is looked for in the flux above its mean over 0.4 s."""
-LAGS = (0.25, 2.0)
-"""Seconds from beat to beat that are looked at: 240 to 30 a minute."""
-TEMPO_LAGS = (0.3, 1.2)
-"""Seconds of a beat: 200 to 50 a minute."""
-FAVOURED_SECONDS, FAVOURED_OCTAVES = 0.5, 0.9
-"""People tap near 120 a minute (Ellis 2007, "Beat tracking by dynamic programming"); width of that preference."""
-BEATS_SECONDS = 4.0
-"""Of a shorter clip the beat is not told."""
 
 
 def measure_flux(samples: Samples) -> Frames:
@@ -76,28 +66,3 @@ def find_onsets(flux: Frames) -> Onsets:
     """Whatever may be an onset."""
     peaks = np.flatnonzero((flux >= DOUBTFUL_DB) & (flux == maximum_filter1d(flux, 2 * APART_FRAMES + 1)))
     return Onsets(peaks * HOP / SAMPLE_RATE - LATE_SECONDS, flux[peaks])
-
-
-def find_beat(flux: Frames) -> Beat | None:
-    """The beat of a clip with `flux`; None where nothing repeats or the clip is short."""
-    frame = HOP / SAMPLE_RATE
-    if len(flux) * frame < BEATS_SECONDS:
-        return None
-    rises = np.maximum(flux - uniform_filter1d(flux, LOCAL_FRAMES), 0)
-    size = next_fast_len(2 * len(rises), real=True)
-    correlation = irfft(np.abs(rfft(rises, size)) ** 2, size)[: len(rises)]
-    if correlation[0] <= 0:
-        return None
-    correlation *= len(rises) / (len(rises) - np.arange(len(rises))) / correlation[0]
-    smooth = uniform_filter1d(correlation, 3)
-    low, high = (round(lag / frame) for lag in TEMPO_LAGS)
-    lags = np.arange(low, min(high, (len(smooth) - 1) // 2) + 1)
-    later = smooth[lags] + smooth[2 * lags] / 2 + smooth[np.minimum(4 * lags, len(smooth) - 1)] / 4
-    favour = np.exp(-0.5 * (np.log2(lags * frame / FAVOURED_SECONDS) / FAVOURED_OCTAVES) ** 2)
-    best = int(lags[np.argmax(later * favour)])
-    shown = np.arange(round(LAGS[0] / frame), min(round(LAGS[1] / frame), len(smooth) // 2))
-    return Beat(
-        60 / (best * frame),
-        float(smooth[best]),
-        Contour((shown * frame).astype(np.float64), smooth[shown].astype(np.float64)),
-    )

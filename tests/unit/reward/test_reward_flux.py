@@ -11,7 +11,7 @@ from earwitness.audio import SAMPLE_RATE
 from reward.measure import measure
 from reward.measure.facts import Samples
 from reward.measure.flux import find_onsets, measure_flux
-from reward.statements import Count, Counted, Quantity, Value
+from reward.statements import Change, Count, Counted, Quantity, Regular, Relation, Value
 from reward.verify import check
 
 
@@ -64,7 +64,29 @@ def test_the_beat_is_found_where_between_beats_something_else_is_played(bpm: flo
 def test_noise_has_no_beat() -> None:
     clip = 0.1 * np.random.default_rng(1).standard_normal(6 * SAMPLE_RATE).astype(np.float32)
     found = measure(clip).beat
-    assert found is None or found.strength < 0.4
+    assert found is None or found.strength < 0.3
+
+
+def test_a_syncopated_figure_has_the_tempo_of_its_bars() -> None:
+    """Strokes three quarters of a beat before others, bar by bar: not four thirds of the tempo, and steady."""
+    bpm = 96.0
+    beat = 60 / bpm
+    clip = _struck(
+        [0.2 + beat * (4 * bar + k) for bar in range(4) for k in (0, 0.75, 1.5, 2.25, 3, 3.5)], 10.5, 90, 0.1
+    )
+    measured = measure(clip)
+    assert measured.beat is not None and measured.beat.told
+    assert check(Value(Quantity.TEMPO, None, bpm), measured).holds is True
+    assert check(Value(Quantity.TEMPO, None, bpm * 1.25), measured).holds is False
+    assert check(Regular(True), measured).holds is True
+    assert check(Change(Quantity.TEMPO, None, Relation.MORE), measured).holds is False
+
+
+def test_hits_at_random_times_have_no_beat() -> None:
+    gaps = np.random.default_rng(3).uniform(0.2, 1.1, 12)
+    measured = measure(_struck((0.2 + np.cumsum(gaps)).tolist(), 9.0, 90.0, 0.1))
+    assert measured.beat is not None and not measured.beat.told
+    assert check(Regular(True), measured).holds is False
 
 
 def test_what_may_be_one_more_sound_is_not_contradicted() -> None:
