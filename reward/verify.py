@@ -14,6 +14,7 @@ from reward.families.bounds import check_bound
 from reward.families.comparing import check_comparison
 from reward.families.readings import readings
 from reward.families.said import MOST_COUNTED, share_of_counts
+from reward.families.stretches import is_voice
 from reward.families.values import check_value
 from reward.measure import Measurement
 from reward.parse.claim import Claim
@@ -41,6 +42,8 @@ _TO_THE_NEXT = (Quantity.DURATION, Quantity.OFFSET)
 NOT_CHECKABLE = trajectory_pb2.VERDICT_NOT_CHECKABLE
 UNSURE = 0.25
 """Most of what sounds whose F0 may be open where something is told of it."""
+UNSURE_OF_SPEECH = 0.5
+"""Of speech, whose consonants have none: its pitch is the median of the whole."""
 NEARLY = 0.8
 """Share of what sounds that is so where all of it is said to be."""
 
@@ -88,7 +91,8 @@ def _pitch_unsure(statement: Statement, measurement: Measurement) -> bool:
     if isinstance(statement, Change):  # goes by the first and the last
         return any(not event.pitch_sure or (event.notes and not event.rings) for event in events[:1] + events[-1:])
     unsure = [w for w, event in zip(weights_of(events), events, strict=True) if not event.pitch_sure]
-    return sum(unsure) > UNSURE * sum(weights_of(events))
+    most = UNSURE if named or not is_voice(measurement) else UNSURE_OF_SPEECH
+    return sum(unsure) > most * sum(weights_of(events))
 
 
 def _chance(statement: Statement, measurement: Measurement) -> float:

@@ -8,6 +8,11 @@ from reward.families.timbre import waveform
 from reward.measure import Event, Measurement
 from reward.statements import Count, Counted
 
+FADES_DB = 3.0
+"""Of what fades by more, upper partials may be taken for a note, and notes for partials."""
+FEW = 0.25
+"""At most this share of what sounds may be so many notes where that is contradicted."""
+
 
 def _notes(event: Event) -> int:
     return len(event.notes) or int(event.pitch is not None)
@@ -19,23 +24,36 @@ def _count(claim: Count, measurement: Measurement) -> Finding:
         return no_such_part(measurement)
     words = ", ".join(f"{_notes(e)} at once" for e in events[:6])
     weights = weights_of(events)
-    share = sum(w for w, e in zip(weights, events, strict=True) if _notes(e) == claim.value) / sum(weights)
-    if share >= MOST:
+    so, perhaps = 0.0, 0.0
+    for weight, event in zip(weights, events, strict=True):
+        same = _notes(event) == claim.value
+        so += weight * (same and event.pitch_sure)
+        perhaps += weight * (same or _perhaps(event, claim.value))
+    if so >= MOST * sum(weights):
         return Finding(True, words)
-    perhaps = share > 0 or any(_perhaps(event, claim.value) for event in events)
-    return Finding(None if perhaps else False, words)
+    return Finding(None if perhaps > FEW * sum(weights) else False, words)
 
 
 def _perhaps(event: Event, notes: int) -> bool:
     """Whether there may be so many: one was missed, or several were taken for one sound without a clear pitch."""
     if event.notes:
-        return not event.pitch_sure and abs(len(event.notes) - notes) <= 1
-    return notes > 1 and not event.one_tone and len(event.peaks) >= notes
+        fades = event.level_start - event.level_end > FADES_DB
+        return (fades or not event.pitch_sure) and abs(len(event.notes) - notes) <= 1
+    if notes == 1:
+        return event.pitch is None and not event.pitch_sure
+    return not event.one_tone and event.held >= notes
+
+
+def _chord(event: Event) -> tuple[bool | None, str]:
+    """Whether several notes sound at once; of what is not sure it cannot be told."""
+    holds: bool | None = bool(event.notes)
+    if (holds and not event.pitch_sure) or (not holds and _perhaps(event, 2)):
+        holds = None
+    return holds, waveform(event)
 
 
 FAMILY = Family(
     "chord",
-    tonal=True,
-    qualities={"chord": Quality("several notes at once", lambda event: (bool(event.notes), waveform(event)))},
+    qualities={"chord": Quality("several notes at once", _chord)},
     counts={Counted.NOTES: Counts(("note", "notes at once"), _count)},
 )

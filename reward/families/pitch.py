@@ -25,8 +25,8 @@ from reward.families.base import (
 )
 from reward.families.course import Course
 from reward.families.said import Said
-from reward.families.stretches import within
-from reward.measure import Event
+from reward.families.stretches import is_voice, within
+from reward.measure import Event, Measurement
 from reward.statements import Quantity, Relation, Span
 
 PITCH = 0.06
@@ -45,6 +45,9 @@ HERTZ = Said(80.0, 1_000.0, usual=(220.0, 1.1))
 PLACES = np.linspace(0.05, 0.95, 10)
 """Shares of a sound at which its F0 stands for a tenth of it."""
 
+VOICE_PLACES = np.linspace(0.25, 0.75, 21)
+"""Of speech: half the time it is lower or higher, in stresses and at the ends of phrases."""
+
 
 def pitches(event: Event) -> list[float]:
     """The pitch of a level tone; of a glide also those of its ends, because "near 300 Hz" may mean either; of a chord
@@ -57,8 +60,11 @@ def pitches(event: Event) -> list[float]:
 
 
 def _pieces(scene: Scene) -> list[Piece]:
-    """The course of F0 in each event, and the notes of chords."""
+    """The course of F0 in each event, and the notes of chords; of speech that of the whole."""
     start, end = scene.part.seconds(scene.measurement.duration) if isinstance(scene.part, Span) else (0.0, math.inf)
+    if scene.part is None and is_voice(scene.measurement):
+        frames = within(scene.measurement.pitch, scene.events, start, end)
+        return [Piece(np.quantile(frames, VOICE_PLACES).tolist(), 1.0)] if len(frames) else []
     found = []
     for event, weight in zip(scene.events, weights_of(scene.events), strict=True):
         if event.rings and event.pitch is not None:
@@ -73,9 +79,16 @@ def _pieces(scene: Scene) -> list[Piece]:
 
 def _perhaps(scene: Scene) -> list[float]:
     """The ends of glides, and whatever stands out from a spectrum that is not that of one tone."""
+    if scene.part is None and is_voice(scene.measurement):
+        return []
     ends = [p for event in scene.events for p in present(list(_ends(event)))]
     peaks = [(peak, event.notes) for event in scene.events if not event.one_tone for peak in event.peaks]
     return ends + [peak for peak, notes in peaks if not any(_overtone(peak, note) for note in notes)]
+
+
+def _refuted(near: float, claimed: float, measurement: Measurement) -> bool:
+    """Not where partials sound on and no pitch is found in them: that may be a chord, or a deep note."""
+    return not math.isnan(near) or all(event.held < 2 for event in measurement.events)
 
 
 def _overtone(hertz: float, note: float) -> bool:
@@ -148,7 +161,7 @@ FAMILY = Family(
         Quantity.PITCH: Number(
             lambda scene: [pitch for event in scene.events for pitch in pitches(event)],
             share_of(PITCH), "Hz", NONE, of_stretch=lambda stretch: stretch.pitch, axis="pitch", said=HERTZ,
-            pieces=_pieces, perhaps=_perhaps,
+            pieces=_pieces, perhaps=_perhaps, refuted=_refuted,
         ),
         Quantity.PITCH_START: Number(
             lambda scene: present([e.pitch_start for e in scene.events[:1]]), share_of(PITCH), "Hz", NONE, axis="pitch",

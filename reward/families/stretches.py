@@ -9,13 +9,15 @@ import numpy as np
 
 from reward.measure import Contour, Event, Measurement
 from reward.measure.facts import Frames
-from reward.measure.pitch import stray_ends
+from reward.measure.pitch import stray_ends, wanders
 from reward.statements import Span
 
 LEAST_OVERLAP_SECONDS = 0.04
 """An event that reaches less far into a stretch is not of it: the error of its ends and of the boundary named."""
 LEAST_FRAMES = 4
 """Fewest F0 frames (20 ms) for a pitch."""
+VOICED = 0.1
+"""Least share of a clip with an F0 for one of speech."""
 ENDS = 0.2
 """Share of a stretch at its beginning, and at its end, whose median stands for that end."""
 
@@ -87,6 +89,12 @@ def course(measurement: Measurement, events: list[Event], span: Span | None, lev
     if level:
         return np.array([event.level for event in events])
     return np.log2([event.pitch for event in events if event.pitch is not None] or [np.nan])
+
+
+def is_voice(measurement: Measurement) -> bool:
+    """Whether what sounds is speech: most of its F0 moves on. Its words are no sounds of their own."""
+    voiced = float(np.mean(np.isfinite(measurement.pitch.values)))
+    return voiced >= VOICED and wanders(measurement.pitch, 0.0, measurement.duration)
 
 
 def smooth(values: Frames) -> Frames:

@@ -73,8 +73,8 @@ def _check_pace(claim: Pace, measurement: Measurement) -> Finding:
     if claim.part is not None:
         return Finding(None, "the tempo of one of two clips is not measured")
     if beat is not None and beat.steady:
-        if any(beat.strength_at(factor * beat.bpm) >= OTHER * beat.strength for factor in (0.5, 2.0)):
-            return Finding(None, f"{beat.bpm:.0f} BPM, or its half or double")
+        if beat.bpm <= FAST_BPM[0] and beat.strength_at(2 * beat.bpm) >= OTHER * beat.strength:
+            return Finding(None, f"{beat.bpm:.0f} BPM, or twice that")
         return on_pace(beat.bpm, FAST_BPM, claim.fast, "BPM")
     if rhythm is None:
         return Finding(None, "too few events for a tempo")

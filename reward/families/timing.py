@@ -6,11 +6,19 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from reward.families.base import Family, Number, Scene, constant, of_gap
+from reward.families.stretches import is_voice
 from reward.measure import Event
 from reward.statements import Quantity
 
 ONSET_SECONDS = 0.1
 """Where a sound begins: what "at 0.5 s" says."""
+
+
+PHRASE_SECONDS = 0.25
+"""A voice that pauses for longer may be said to start again."""
+
+CONSONANT_SECONDS = (0.1, 0.2, 0.3)
+"""So much earlier a voice may begin than it is found: an "s" or "h" hardly stands out."""
 
 
 def gaps_of(scene: Scene) -> list[float]:
@@ -49,6 +57,10 @@ def _where(pick: Callable[[Event], float], place: int) -> Number:
         """The other sounds, where none is named or it is not sure which is the n-th."""
         clip = scene.measurement
         open_ = scene.part is None or clip.unsure or clip.doubtful
+        if scene.part is None and place == 0 and clip.events and is_voice(clip):
+            first = clip.events[0].start
+            early = [*(time for time in clip.doubtful if time < first), *(first - late for late in CONSONANT_SECONDS)]
+            return [*early, *(b.start for a, b in pairwise(clip.events) if b.start - a.end >= PHRASE_SECONDS)]
         return [*(pick(event) for event in clip.events), *clip.doubtful] if open_ else []
 
     return Number(found, constant(ONSET_SECONDS), perhaps=perhaps, said=None)

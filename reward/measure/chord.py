@@ -18,6 +18,8 @@ SHORTEST_SECONDS = 0.1
 """Of shorter sounds two notes a third apart cannot be told (40 Hz between lobes)."""
 LONGEST_SECONDS = 0.256
 """Longer frames part closer notes, but hands do not hold them steady."""
+HALF_SECONDS = 0.128
+"""Of half a sound, to tell whether its peaks sound on."""
 POINTS = 16384
 """Of the transform: a bin is 1 Hz."""
 LOWEST_HZ, HIGHEST_HZ = 60.0, 5_000.0
@@ -50,6 +52,15 @@ def steady(samples: Samples, notes: tuple[float, ...], f0: float | None) -> bool
     found = [notes_at_once(half, f0)[1] for half in halves]
     heard = [sum(any(abs(peak / note - 1) < 2 * PARTIAL for peak in peaks) for peaks in found) for note in notes]
     return not found or (min(heard) > 0 and sum(count == len(found) for count in heard) >= 2)
+
+
+def held(samples: Samples, peaks: tuple[float, ...]) -> int:
+    """How many of `peaks` are heard in both halves of `samples`: those of noise and of a voice move on."""
+    halves = [half for half in np.array_split(samples, 2) if len(half) >= HALF_SECONDS * SAMPLE_RATE]
+    if len(peaks) < 2 or not halves:
+        return len(peaks)
+    found = [np.array(notes_at_once(half, None)[1]) for half in halves]
+    return sum(all(np.any(np.abs(there / peak - 1) < PARTIAL) for there in found) for peak in peaks)
 
 
 def notes_at_once(samples: Samples, f0: float | None) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.chord import SHORTEST_SECONDS, notes_at_once, steady
+from reward.measure.chord import SHORTEST_SECONDS, held, notes_at_once, steady
 from reward.measure.cuts import NEAR_SECONDS, cut_at_onsets
 from reward.measure.facts import CLEAR, Contour, Event, Frames, Samples
 from reward.measure.flux import Onsets
@@ -143,6 +143,7 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
         pitch_sure=(pitched or centroid > DEEP_HZ) and _pitch_sure(inner, f0, times - start - trim, pitched, notes),
         notes=notes,
         peaks=peaks,
+        held=0 if notes else held(inner, peaks),
     )
 
 

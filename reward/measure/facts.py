@@ -81,6 +81,8 @@ class Event:
 
     peaks: tuple[float, ...] = ()
     """Hz of what stands out from the spectrum of a steady sound: of one tone its partials."""
+    held: int = 0
+    """How many of `peaks` sound on from one part of it to the next; all of them where it is too short to tell."""
 
     @property
     def one_tone(self) -> bool:

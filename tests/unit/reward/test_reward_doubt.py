@@ -120,3 +120,32 @@ def test_what_is_wrong_however_the_clip_is_heard_is_contradicted(clips) -> None:
     assert check(Value(Q.PITCH, 2, 330.0), open_).holds is True
     assert check(Value(Q.PITCH, 2, 440.0), open_).holds is None
     assert check(Count(5, Counted.REPEATS), open_).holds is False
+
+
+def _vowels(rng: np.random.Generator, hertz: float = 190.0) -> Samples:
+    """Speech without words: harmonics under formants, whose F0 moves on in every syllable."""
+    parts = []
+    for _ in range(7):
+        times = _times(0.22)
+        course = hertz * 2 ** (rng.uniform(-0.1, 0.1) + np.linspace(0.14, -0.14, len(times)) * rng.choice([-1, 1]))
+        phase = 2 * np.pi * np.cumsum(course) / SAMPLE_RATE
+        formants = [1 / (1 + ((k * hertz - rng.uniform(400, 800)) / 300) ** 2) for k in range(1, 15)]
+        tone = sum(weight * np.sin(k * phase) for k, weight in enumerate(formants, 1))
+        parts += [0.1 * tone * np.hanning(len(times)) ** 0.5, np.zeros(int(0.06 * SAMPLE_RATE))]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def test_of_a_voice_the_whole_has_one_onset_and_one_pitch_and_no_chord(clips) -> None:
+    rng = np.random.default_rng(11)
+    measured = measure(clips.mix([(0.6, _vowels(rng), -20.0)], 3.0, 45.0, rng))
+    assert check(Value(Q.ONSET, None, 0.6), measured).holds is True
+    assert check(Value(Q.ONSET, None, 1.2), measured).holds is False  # a word within the phrase
+    assert check(Value(Q.PITCH, None, 190.0), measured).holds is True
+    assert check(Value(Q.PITCH, None, 290.0), measured).holds is False
+    assert check(Count(3, Counted.NOTES), measured).holds is False
+
+
+def test_noise_is_no_chord(clips) -> None:
+    rng = np.random.default_rng(12)
+    hiss = rng.standard_normal(2 * SAMPLE_RATE).astype(np.float32)
+    assert check(Count(3, Counted.NOTES), measure(clips.mix([(0.3, hiss, -20.0)], 3.0, 40.0, rng))).holds is False
