@@ -23,6 +23,7 @@ SECTIONS = {
     "Recipe": "The file",
     "ModelConfig": "`model`",
     "ToyModel": "`model.toy`",
+    "Lora": "`model.lora`",
     "ProbeData": "`probe`",
     "Rewards": "`rewards`",
     **{stage.__name__: f"Stage `{name}`" for name, stage in STAGES.items()},

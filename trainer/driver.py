@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from earwitness.recipe.schema import Training
+from earwitness.recipe.schema import Lora, Training
 from trainer.checkpoint import Checkpoints, Progress
+from trainer.checkpoint.folder import ADAPTER
 from trainer.control import Board, Wish
 from trainer.learner import Learners
 from trainer.model.huggingface import save_pretrained
+from trainer.model.peft import save_adapter
 from trainer.ranks.parallel import broadcast_bytes
 from trainer.rl.workers import Workers
 from trainer.steps import Clock, Step, Steps
@@ -18,13 +20,22 @@ from trainer.steps import Clock, Step, Steps
 class Driver:
     """The one writer of a phase's progress. Every rank has one, and calls the same methods in the same order."""
 
-    def __init__(self, progress: Progress, checkpoints: Checkpoints, board: Board | None, model_dir: Path) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        checkpoints: Checkpoints,
+        board: Board | None,
+        model_dir: Path,
+        lora: Lora | None = None,
+    ) -> None:
         """`progress`: of the checkpoint that the phase resumes from, or that of a fresh one; `board`: rank 0's;
-        `model_dir`: what the phase began with, whose tokenizer its last checkpoint holds too."""
+        `model_dir`: what the phase began with, whose tokenizer its last checkpoint holds too; `lora`: what learns
+        beside that, if it does."""
         self.progress = progress
         self._checkpoints = checkpoints
         self._board = board
         self._model_dir = model_dir
+        self._lora = lora
         self._saved_step = progress.step
 
     def run(self, steps: Steps, training: Training, learners: Learners, workers: Workers | None = None) -> bool:
@@ -73,14 +84,18 @@ class Driver:
             self._board.step_done(step.number, progress.version, figures)
 
     def _save(self, learners: Learners, workers: Workers | None) -> None:
-        """Begins a checkpoint unless this step has one; the phase's last also holds the Hugging Face directory."""
+        """Begins a checkpoint unless this step has one; the phase's last also holds the Hugging Face directory, and
+        the adapter."""
         if self._saved_step == self.progress.step:
             return
         if workers is not None:
             self.progress.dropped = workers.dropped()
 
         def export(folder: Path) -> None:
-            save_pretrained(learners.policy.model.module, self._model_dir, folder)
+            policy = learners.policy.model.module
+            save_pretrained(policy, self._model_dir, folder)
+            if self._lora is not None:
+                save_adapter(policy, self._lora, self._model_dir, folder.with_name(ADAPTER))
 
         write = self._checkpoints.save(self.progress, learners.pieces, export if self.progress.final else None)
         self._saved_step = self.progress.step

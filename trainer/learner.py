@@ -13,6 +13,7 @@ from earwitness.recipe.schema import Optimizer
 from trainer.checkpoint.pieces import Piece, Pieces
 from trainer.checkpoint.state import pieces_of, restore, restore_rng, rng_pieces
 from trainer.errors import NonFiniteError
+from trainer.model.lora import merge
 from trainer.model.optimizer import Rows, accumulate, wrap
 from trainer.model.policy import PolicyModel
 from trainer.ranks.figures import everywhere, first_bad_row
@@ -53,6 +54,7 @@ class Learner:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         _, norm, _ = self._optimizer.step()
+        merge(self.model.module)
         self.updates += 1
         return figures, float(norm)
 
@@ -63,6 +65,7 @@ class Learner:
     def restore(self, name: str, pieces: Pieces) -> None:
         """Takes over what `pieces` gave, bit by bit, at whatever layout it was written."""
         self.updates = restore(name, self.model.module, self._optimizer, pieces)
+        merge(self.model.module)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class PhaseRun:
         self._show(progress)
         if progress.final:
             return True
-        driver = Driver(progress, self._checkpoints, self._board, self._weights)
+        driver = Driver(progress, self._checkpoints, self._board, self._weights, self._recipe.model.lora)
         with closing(self._checkpoints):
             match self._training:
                 case Reinforcement() as training:
@@ -193,6 +193,8 @@ class PhaseRun:
             freeze_encoder=model.freeze_encoder,
             sequence_parallel=model.sequence_parallel,
             recompute=model.recompute,
+            lora=model.lora,
+            seed=self._recipe.seed,
         )
         return Learner(module, optimizer, planned, distributed_optimizer=model.distributed_optimizer)
 

@@ -34,7 +34,7 @@ COMMANDS = {
     "ask": ("ask", "Ask a served checkpoint about a clip: its reasoning, each claim checked, and the answer."),
     "bench": ("bench", "Put a benchmark to a model on the mesh, and score it beside published rows."),
     "data": ("data", "Import, check, mix, show, write and push data."),
-    "model": ("model", "Check and push checkpoints."),
+    "model": ("model", "Check, convert and push checkpoints."),
 }  # fmt: skip
 """Module and first line of the help of each command, in the order of `earwitness --help`."""
 

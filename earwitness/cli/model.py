@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from earwitness.cli.convert import model_convert, of_the_trainer
 from earwitness.cli.push import model_push
 from earwitness.cli.terminal import err, out, shows_errors
 from earwitness.errors import InputError
@@ -29,15 +30,16 @@ AGREE = 1e-3
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Check and push checkpoints.")
+    group = typer.Typer(no_args_is_help=True, help="Check, convert and push checkpoints.")
     group.callback()(_group)
     group.command()(check)
+    group.command("convert")(model_convert)
     group.command("push")(model_push)
     app.add_typer(group, name="model")
 
 
 def _group() -> None:
-    """Check and push checkpoints."""
+    """Check, convert and push checkpoints."""
 
 
 @shows_errors
@@ -59,12 +61,7 @@ def check(
     """
     if gpu not in GPUS:
         raise InputError("--gpu", f"{gpu!r} is not known", ", ".join(GPUS))
-    try:
-        checkup = importlib.import_module("trainer.model.checkup")
-    except ModuleNotFoundError as error:
-        problem = f"package {error.name!r} is missing"
-        raise InputError("model check", problem, "pip install 'earwitness[cpu]'") from error
-    found = checkup.check_up(folder)
+    found = of_the_trainer("model.checkup").check_up(folder)
     memory = _memory(found.architecture, gpu)
     told: dict[str, Any] = {
         "architecture": found.architecture.family.architecture,

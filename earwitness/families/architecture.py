@@ -45,24 +45,29 @@ def architecture_of_config(config: Section) -> Architecture:
     family = family_of_config(config)
     if family.inside is not None:
         config = config.section(family.inside)
-    config.refuse_unsupported(family.unread)
+    config.refuse_unsupported()
     return Architecture(family, *family.read(config))
 
 
 def _decoder_shapes(dims: DecoderDims) -> dict[str, tuple[int, ...]]:
-    hidden, keys = dims.hidden_size, dims.kv_heads * dims.head_size
+    hidden, queries, keys = dims.hidden_size, dims.heads * dims.head_size, dims.kv_heads * dims.head_size
     shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (dims.vocab_size, hidden)}
     for index in range(dims.layers):
         layer = f"model.layers.{index}"
         shapes[f"{layer}.input_layernorm.weight"] = (hidden,)
-        for name, rows in (("q_proj", hidden), ("k_proj", keys), ("v_proj", keys)):
+        for name, rows in (("q_proj", queries), ("k_proj", keys), ("v_proj", keys)):
             shapes[f"{layer}.self_attn.{name}.weight"] = (rows, hidden)
-            shapes[f"{layer}.self_attn.{name}.bias"] = (rows,)
-        shapes[f"{layer}.self_attn.o_proj.weight"] = (hidden, hidden)
+            if not dims.qk_norm:
+                shapes[f"{layer}.self_attn.{name}.bias"] = (rows,)
+        if dims.qk_norm:
+            for name in ("q_norm", "k_norm"):
+                shapes[f"{layer}.self_attn.{name}.weight"] = (dims.head_size,)
+        shapes[f"{layer}.self_attn.o_proj.weight"] = (hidden, queries)
         shapes[f"{layer}.post_attention_layernorm.weight"] = (hidden,)
         shapes[f"{layer}.mlp.gate_proj.weight"] = (dims.intermediate_size, hidden)
         shapes[f"{layer}.mlp.up_proj.weight"] = (dims.intermediate_size, hidden)
         shapes[f"{layer}.mlp.down_proj.weight"] = (hidden, dims.intermediate_size)
     shapes["model.norm.weight"] = (hidden,)
-    shapes["lm_head.weight"] = (dims.vocab_size, hidden)
+    if not dims.tied:
+        shapes["lm_head.weight"] = (dims.vocab_size, hidden)
     return shapes

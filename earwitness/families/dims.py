@@ -39,7 +39,7 @@ class AudioDims:
 
 @dataclass(frozen=True)
 class DecoderDims:
-    """The Qwen2 decoder."""
+    """The decoder: Qwen2, or Qwen3 where `qk_norm` says so."""
 
     hidden_size: int
     intermediate_size: int
@@ -52,8 +52,14 @@ class DecoderDims:
     """Longest sequence, tokens."""
     norm_eps: float
     rope_theta: float
+    qk_norm: bool = False
+    """Whether each head's queries and keys are normed, and no projection has a bias."""
+    tied: bool = False
+    """Whether the output layer is the embedding: then checkpoints have no lm_head."""
+    head_channels: int | None = None
+    """Channels of one attention head; None: an even share of `hidden_size`."""
 
     @property
     def head_size(self) -> int:
         """Channels of one attention head."""
-        return self.hidden_size // self.heads
+        return self.head_channels or self.hidden_size // self.heads

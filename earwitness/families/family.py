@@ -1,7 +1,8 @@
 """What all parts must agree on about a family of audio language models.
 
-All have Whisper's front end (`earwitness.logmel`) and a Qwen2 decoder. They differ in how they write a conversation
-down, in how many audio tokens a clip of so many mel frames has, in their configs, and in the names of their weights.
+All have Whisper's front end (`earwitness.logmel`) and a Qwen2 or Qwen3 decoder. They differ in how they write a
+conversation down, in how many audio tokens a clip of so many mel frames has, in their configs, and in the names of
+their weights.
 """
 
 from __future__ import annotations
@@ -57,8 +58,6 @@ class Family:
     """What its checkpoints call a weight."""
     inside: str | None = None
     """The object of `config.json` that describes the model; None: the whole."""
-    unread: Sequence[str] = ()
-    """Fields that its class writes into the objects inside and does not read there."""
     reference: str | None = None
     """The class of transformers that hears and writes alone, if it has one."""
     beside: Sequence[str] = ()

@@ -12,7 +12,7 @@ from typing import Any
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import THINK, Family, Layout
 from earwitness.families.names import Names
-from earwitness.families.reading import Section, read_decoder
+from earwitness.families.reading import TIED, Section, read_decoder
 from earwitness.families.whisper import (
     ENCODER_DEFAULTS,
     block_names,
@@ -88,7 +88,8 @@ def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
 
 def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     """As `Family.read`."""
-    decoder = read_decoder(config.section("text_config", TEXT_DEFAULTS))
+    # the thinker's own word: its text_config has a field of that name too, which its class does not read
+    decoder = read_decoder(config.section("text_config", TEXT_DEFAULTS), tied=config.flag(TIED))
     audio = config.section("audio_config", ENCODER_DEFAULTS)
     for key, only in (("n_window", HALF_WINDOW), ("output_dim", decoder.hidden_size)):
         audio.only(key, only)
@@ -106,6 +107,5 @@ QWEN2_5_OMNI = Family(
     names=NAMES,
     reference="Qwen2_5OmniThinkerForConditionalGeneration",
     inside="thinker_config",
-    unread=("tie_word_embeddings",),  # the thinker's own decides
     beside=("spk_dict.pt",),  # the talker's voices
 )

@@ -7,7 +7,7 @@ from typing import Any
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import THINK, Family, Layout
 from earwitness.families.names import Names
-from earwitness.families.reading import Section, read_decoder
+from earwitness.families.reading import TIED, Section, read_decoder
 from earwitness.families.whisper import (
     ENCODER_DEFAULTS,
     block_names,
@@ -77,7 +77,9 @@ def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
 
 def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     """As `Family.read`."""
-    decoder = read_decoder(config.section("text_config", TEXT_DEFAULTS))
+    text = config.section("text_config", TEXT_DEFAULTS)
+    text.only(TIED, False)  # transformers' class ties nothing, whatever a config says
+    decoder = read_decoder(text, tied=False)
     return decoder, read_encoder(config.section("audio_config", ENCODER_DEFAULTS), TRAILING_FRAMES)
 
 

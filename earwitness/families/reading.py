@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,10 @@ from earwitness.errors import InputError, shown
 from earwitness.families.dims import DecoderDims
 
 UNSUPPORTED: dict[str, Any] = {
-    "tie_word_embeddings": False,
     "use_sliding_window": False,
     "use_mrope": False,
     "use_qk_norm": False,
     "qk_norm": False,
-    "attention_bias": True,
     "qkv_bias": True,
     "mlp_bias": False,
     "scale_embedding": False,
@@ -30,6 +28,12 @@ UNSUPPORTED: dict[str, Any] = {
     "num_local_experts": None,
 }
 """The one value of each key that the code does; any other would train another model, unnoticed."""
+TIED = "tie_word_embeddings"
+"""The field that says that the output layer is the embedding. Which object's counts differs by family."""
+QWEN3 = "qwen3"
+"""`model_type` of decoders whose queries and keys are normed; any other is read as Qwen2."""
+QWEN3_HEAD = 128
+"""Channels of their heads where a config does not name it: transformers' Qwen3Config."""
 MOST = 2**24
 """Largest number of a config: sixteen times the longest context. One beyond it is damage, or made to fill memory."""
 MOST_LAYERS = 1024
@@ -72,6 +76,13 @@ class Section:
             raise InputError(f"{self.path}: {key}", f"is {shown(value)}", f"a whole number from 1 to {most:,}")
         return value
 
+    def flag(self, key: str) -> bool:
+        """True or false; false if it is not there."""
+        value = self.fields.get(key)
+        if value not in (None, True, False):
+            raise InputError(f"{self.path}: {key}", f"is {shown(value)}", "true or false")
+        return bool(value)
+
     def number(self, key: str) -> float:
         """A finite number above 0."""
         value = self.fields.get(key)
@@ -103,25 +114,26 @@ class Section:
         if value != only:
             raise InputError(f"{self.path}: {key}", f"{shown(value)} is not supported", json.dumps(only))
 
-    def refuse_unsupported(self, unread: Collection[str] = ()) -> None:
-        """Refuses what the code does not do, said here or, but for what is `unread` there, in an object inside."""
+    def refuse_unsupported(self) -> None:
+        """Refuses what the code does not do, said here or in an object inside."""
         inside = [value for value in self.fields.values() if isinstance(value, dict)]
         for fields in (self.fields, *inside):
             Section(self.path, fields).plain_rope("rope_scaling")
             for key, only in UNSUPPORTED.items():
-                value = only if fields is not self.fields and key in unread else fields.get(key, only)
+                value = fields.get(key, only)
                 if value is not None and not (only in NONE_SAID and value in NONE_SAID):
                     self.refuse_other(key, value, only)
 
 
-def read_decoder(text: Section) -> DecoderDims:
-    """The Qwen2 decoder that a `text_config` describes."""
+def read_decoder(text: Section, *, tied: bool) -> DecoderDims:
+    """The Qwen2 or Qwen3 decoder that a `text_config` describes. `tied`: whether its output layer is the embedding."""
     fields = text.fields
     rope = fields.get("rope_parameters") or {}  # transformers 5 puts the base here
     if not isinstance(rope, dict):
         raise InputError(f"{text.path}: rope_parameters", f"is {shown(rope)}", "an object")
     base = rope if "rope_theta" in rope else fields
     heads = text.count("num_attention_heads")
+    qwen3 = fields.get("model_type") == QWEN3
     dims = DecoderDims(
         hidden_size=text.count("hidden_size"),
         intermediate_size=text.count("intermediate_size"),
@@ -132,12 +144,16 @@ def read_decoder(text: Section) -> DecoderDims:
         max_positions=text.count("max_position_embeddings"),
         norm_eps=text.number("rms_norm_eps"),
         rope_theta=Section(text.path, base).number("rope_theta"),
+        qk_norm=qwen3,
+        tied=tied,
+        head_channels=Section(text.path, {"head_dim": QWEN3_HEAD, **fields}).count("head_dim") if qwen3 else None,
     )
-    if dims.hidden_size % heads or heads % dims.kv_heads:
+    if (dims.hidden_size % heads and not qwen3) or heads % dims.kv_heads:
         fit = "kv heads dividing heads dividing hidden_size"
         raise InputError(f"{text.path}: num_attention_heads", "does not divide", fit)
     text.plain_rope("rope_parameters")
     text.only("hidden_act", "silu")
+    text.only("attention_bias", not qwen3)
     if fields.get("layer_types") is not None:
         text.only("layer_types", ["full_attention"] * dims.layers)
     text.refuse_other("head_dim", fields.get("head_dim") or dims.head_size, dims.head_size)

@@ -9,7 +9,7 @@ from typing import Any
 
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims, DecoderDims
 from earwitness.families.family import THINK, THINK_END, Family, Layout
-from earwitness.families.reading import Section, read_decoder
+from earwitness.families.reading import TIED, Section, read_decoder
 from earwitness.families.whisper import MLP_RATIO, encoded, encoder_shapes
 
 PAD = "<|PAD|>"
@@ -64,7 +64,9 @@ def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
 
 def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     """As `Family.read`."""
-    decoder = read_decoder(config.section("text_config", DEFAULTS))
+    text = config.section("text_config", DEFAULTS)
+    decoder = read_decoder(text, tied=text.flag(TIED))
+    config.only(TIED, decoder.tied)  # both are read, by different programs
     audio = config.section("audio_encoder_config", {"adapter_size": ADAPTER_SIZE})
     for key, only in (("kernel_size", KERNEL), ("adapter_stride", STRIDE), ("llm_dim", decoder.hidden_size)):
         audio.only(key, only)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from earwitness.families.architecture import Architecture
+from earwitness.families.dims import DecoderDims
 from earwitness.plan.work import Work
+from earwitness.recipe.schema import Lora
 
 FP32 = 4
 """Bytes of an fp32 number: gradients are summed in it, and Adam's state is kept in it."""
@@ -77,10 +79,36 @@ def _of_stage(work: Work, layout: Parallelism, stage: int, micro_batches: int) -
 def _state(work: Work, layout: Parallelism, stage: int, *, value_head: bool) -> tuple[float, float, float]:
     """Weights, gradients and optimizer state."""
     trained, frozen = _parameters(work, layout, stage, value_head=value_head)
+    if work.lora is not None:
+        return _lora_state(work, work.lora, layout, trained + frozen)
     # bf16: an fp32 copy and two moments; fp32: the moments
     adam = (2 if work.bytes == FP32 else 3) * FP32 * trained
     replicas = layout.data if work.distributed_optimizer else 1
     return work.bytes * (trained + frozen), FP32 * trained, adam / replicas
+
+
+def _lora_state(work: Work, lora: Lora, layout: Parallelism, model: float) -> tuple[float, float, float]:
+    """The same where A and B learn, in fp32: the model's `model` weights, and once more those beside which they stand,
+    for the policy is both merged."""
+    learning, beside = _lora_parameters(work.architecture.decoder, lora, layout.tensor)
+    layers = work.architecture.decoder.layers // layout.pipeline
+    replicas = layout.data if work.distributed_optimizer else 1
+    weights = work.bytes * (model + layers * beside) + FP32 * layers * learning
+    return weights, FP32 * layers * learning, 2 * FP32 * layers * learning / replicas
+
+
+def _lora_parameters(dims: DecoderDims, lora: Lora, tensor: int) -> tuple[float, float]:
+    """Of one layer on a rank: those that learn, and those of the matrices beside which they stand."""
+    hidden, mlp, queries = dims.hidden_size, dims.intermediate_size, dims.heads * dims.head_size
+    rows = queries + 2 * dims.kv_heads * dims.head_size
+    # of each matrix the side that every rank has whole, and the one that they share
+    attention, mlps = ((hidden, rows), (hidden, queries)), ((hidden, 2 * mlp), (hidden, mlp))
+    shapes = {"attention": attention, "mlp": mlps, "all": attention + mlps}
+    learning, beside = 0.0, 0.0
+    for whole, cut in shapes[lora.targets]:
+        learning += lora.rank * (whole + cut / tensor)
+        beside += whole * cut / tensor
+    return learning, beside
 
 
 def _parameters(work: Work, layout: Parallelism, stage: int, *, value_head: bool) -> tuple[float, float]:
@@ -95,7 +123,9 @@ def _parameters(work: Work, layout: Parallelism, stage: int, *, value_head: bool
         else:
             trained += count.encoder
     if stage == layout.pipeline - 1:
-        trained += count.final_norm + (0.0 if value_head else count.head / layout.tensor)
+        # tied: the embedding serves, of which a stage behind the first has a copy
+        head = count.embedding if work.architecture.decoder.tied and stage > 0 else count.head
+        trained += count.final_norm + (0.0 if value_head else head / layout.tensor)
     return trained, frozen
 
 
@@ -120,7 +150,8 @@ def _counts(architecture: Architecture) -> _Counts:
         return sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(starts))
 
     shapes = architecture.weight_shapes()
-    norms = of("model.layers.0.input_layernorm", "model.layers.0.post_attention_layernorm")
+    named = ("input_layernorm", "post_attention_layernorm", "self_attn.q_norm", "self_attn.k_norm")
+    norms = of(*(f"model.layers.0.{name}." for name in named))
     return _Counts(
         layer=of("model.layers.0.") - norms,
         norms=norms,
@@ -208,5 +239,5 @@ def _logits(work: Work, layout: Parallelism) -> float:
         return together * rows * forms
     # bf16 logits or their gradient beside them, and the weight's gradient before it is added to the fp32 sum, for which
     # the CPU makes an fp32 copy of it
-    product = work.bytes + (0 if work.fused else FP32)
+    product = (work.bytes + (0 if work.fused else FP32)) * (work.lora is None)
     return together * rows * (forms + work.bytes) + product * rows * dims.hidden_size

@@ -28,9 +28,9 @@ def speed(work: Work, layout: Parallelism, gpu: Gpu) -> Speed:
     """Of sequences that are all as long as the longest."""
     tokens = float(work.batch * work.updates * work.sequence)
     forward = tokens * flops_of_token(work)
-    # an update is a forward pass and a backward pass of twice its cost; RL takes log-probs, and values, before
-    # and layers that kept only their input run once more
-    passes = (3 + work.rl + work.recompute) * (2 if work.critic else 1)
+    # an update is a forward pass and a backward pass of twice its cost, or once it where no matrix of the model learns;
+    # RL takes log-probs, and values, before and layers that kept only their input run once more
+    passes = (3 - (work.lora is not None) + work.rl + work.recompute) * (2 if work.critic else 1)
     bubble = (layout.pipeline - 1) / (micro_batches(work, layout) + layout.pipeline - 1)
     seconds = passes * forward / (layout.gpus * gpu.flops * UTILISATION * (1 - bubble))
     return Speed(seconds, tokens / seconds, bubble)

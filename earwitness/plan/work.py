@@ -8,7 +8,7 @@ from earwitness import storage
 from earwitness.errors import InputError
 from earwitness.families.architecture import PUBLISHED, Architecture, read_architecture
 from earwitness.recipe.recipe import Recipe
-from earwitness.recipe.schema import ModelConfig
+from earwitness.recipe.schema import Lora, ModelConfig
 
 QUESTION_TOKENS = 137
 """Of a prompt beside its clip: with 30 s for Step-Audio, 375 tokens, they make 512."""
@@ -51,6 +51,8 @@ class Work:
     """Distinct clips in a micro-batch."""
     frames: int = CLIP_SECONDS * FRAMES_PER_SECOND
     """Mel frames of a clip."""
+    lora: Lora | None = None
+    """What learns beside the decoder's matrices; None: the model itself."""
     fused: bool = True
     """Kernels of a GPU (flash attention, Transformer Engine); False: the layers that the CPU runs."""
 
@@ -93,10 +95,11 @@ def stages_of(recipe: Recipe, tokens: int | None) -> list[Work]:
                     critic=load.critic,
                     rl=load.recalled,
                     entropy=load.entropy,
-                    freeze_encoder=recipe.model.freeze_encoder,
+                    freeze_encoder=recipe.model.freeze_encoder or recipe.model.lora is not None,
                     sequence_parallel=recipe.model.sequence_parallel,
                     distributed_optimizer=recipe.model.distributed_optimizer,
                     recompute=recipe.model.recompute,
+                    lora=recipe.model.lora,
                     clips=-(-rows // load.per_clip),
                 )
             )

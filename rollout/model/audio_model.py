@@ -1,8 +1,8 @@
-"""The vLLM model: audio tower, Qwen2 decoder, weights by their Hugging Face names."""
+"""The vLLM model: audio tower, Qwen2 or Qwen3 decoder, weights by their Hugging Face names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from vllm.model_executor.layers.logits_processor import LogitsProcessor
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 from vllm.model_executor.models.interfaces import SupportsMultiModal
 from vllm.model_executor.models.qwen2 import Qwen2Model
+from vllm.model_executor.models.qwen3 import Qwen3Model
 from vllm.model_executor.models.utils import AutoWeightsLoader, maybe_prefix
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
@@ -32,10 +33,12 @@ class AudioModel(nn.Module, SupportsMultiModal):
         text = self.config.get_text_config()
         architecture = read_architecture(vllm_config.model_config.model)
         self._family = architecture.family
+        self._tied = architecture.decoder.tied
         with self._mark_tower_model(vllm_config, "audio"):
             self.encoder, self.adapter = build_listener(architecture)
         with self._mark_language_model(vllm_config):
-            self.model = Qwen2Model(vllm_config=vllm_config, prefix=maybe_prefix(prefix, "model"))
+            decoder = Qwen3Model if architecture.decoder.qk_norm else Qwen2Model
+            self.model = decoder(vllm_config=vllm_config, prefix=maybe_prefix(prefix, "model"))
             self.lm_head = ParallelLMHead(text.vocab_size, text.hidden_size, prefix=maybe_prefix(prefix, "lm_head"))
         self.logits_processor = LogitsProcessor(text.vocab_size)
         self.make_empty_intermediate_tensors = self.model.make_empty_intermediate_tensors
@@ -68,7 +71,14 @@ class AudioModel(nn.Module, SupportsMultiModal):
         """Loads by Hugging Face names; gives the names of the parameters that were filled."""
         passes = self._family.names.passes
         ours = ((self.our_name(name), tensor) for name, tensor in weights if not passes(name))
-        return AutoWeightsLoader(self).load_weights(ours)
+        return AutoWeightsLoader(self).load_weights(self._with_head(ours))
+
+    def _with_head(self, ours: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+        """Of tied embeddings the output layer gets a copy: vLLM's reload takes layers that share a tensor apart."""
+        for name, tensor in ours:
+            yield name, tensor
+            if self._tied and name == "model.embed_tokens.weight":
+                yield "lm_head.weight", tensor
 
     def our_name(self, stored: str) -> str:
         """What the weight that a checkpoint calls `stored` is called in here, before vLLM fuses it with others."""

@@ -40,7 +40,8 @@ def qwen2_audio(vocab_size: int) -> dict[str, Any]:
     return {
         "audio_token_index": TOKENS.index("<|AUDIO|>"),
         "audio_config": {"model_type": "qwen2_audio_encoder", **AUDIO},
-        "text_config": {"model_type": "qwen2", "vocab_size": vocab_size, **TEXT},
+        # any decoder of transformers may stand here: this one norms queries and keys
+        "text_config": {"model_type": "qwen3", "head_dim": 64, "vocab_size": vocab_size, **TEXT},
     }
 
 
@@ -50,6 +51,7 @@ def qwen2_5_omni(vocab_size: int) -> dict[str, Any]:
     return {
         "thinker_config": {
             "model_type": "qwen2_5_omni_thinker",
+            "tie_word_embeddings": True,
             "vision_start_token_id": vocab_size - 1,
             "audio_token_index": TOKENS.index("<|AUDIO|>"),
             "audio_config": {

@@ -1,7 +1,7 @@
 """One rank of `test_parallel_model.py`: trains a toy for three steps in each layout; rank 0 writes down what it saw.
 
-Arguments: model directory, output directory, then layouts `name:tensor:pipeline:type`. Starting Python costs more than
-the training, so one process goes through several layouts.
+Arguments: folder of model directories, output directory, then layouts `name:model:tensor:pipeline:type`. Starting
+Python costs more than the training, so one process goes through several layouts.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from megatron.core import parallel_state
 from safetensors.torch import save_file
 from torch import Tensor
 
-from earwitness.recipe.schema import Optimizer
+from earwitness.recipe.schema import Lora, Optimizer
 from trainer.batches import Batch, Row, collate
 from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors, save_pretrained
 from trainer.model.logprobs import States, logprobs, logprobs_and_entropy, place
+from trainer.model.lora import merge
 from trainer.model.names import slots
 from trainer.model.optimizer import accumulate, forward, wrap
 from trainer.model.policy import unwrap
@@ -95,7 +96,9 @@ def check_slices() -> None:
 
 def train(model_dir: Path, out: Path, dtype: torch.dtype) -> None:
     """Trains in the layout that is set and writes log-probs, gradient norms and weights."""
-    wrapped, optimizer = wrap(build_policy(model_dir, dtype=dtype), Optimizer(learning_rate=1e-3))
+    lora = Lora(rank=4) if out.name.startswith("lora") else None
+    policy = build_policy(model_dir, dtype=dtype, lora=lora, sequence_parallel=not out.name.endswith("whole"))
+    wrapped, optimizer = wrap(policy, Optimizer(learning_rate=1e-3))
     batches = micro_batches(unwrap(wrapped).audio_patch_id)
     answers = forward(wrapped, batches, lambda o, m: {"sum": logprobs(o, m).sum()})
     total = torch.zeros(1)
@@ -108,6 +111,7 @@ def train(model_dir: Path, out: Path, dtype: torch.dtype) -> None:
         accumulate(wrapped, batches, loss)
         done, norm, _ = optimizer.step()
         assert done
+        merge(policy)
         norms.append(norm)
     tensors = {name: value.clone().contiguous() for name, value in export_tensors(wrapped)}
     assert is_rank_zero() or not tensors
@@ -150,9 +154,10 @@ def drift(model_dir: Path, *, sequence_parallel: bool) -> dict[str, float]:
 def main() -> None:
     """Runs the rank."""
     torch.set_num_threads(1)
-    model_dir, out = Path(sys.argv[1]), Path(sys.argv[2])
+    models, out = Path(sys.argv[1]), Path(sys.argv[2])
     for layout in sys.argv[3:]:
-        name, tensor, pipeline, dtype = layout.split(":")
+        name, model, tensor, pipeline, dtype = layout.split(":")
+        model_dir = models / model
         initialize(int(tensor), int(pipeline))
         assert broadcast_bytes(b"seen" if is_rank_zero() else None) == b"seen"
         check_slices()

@@ -27,6 +27,8 @@ MANIFEST = "MANIFEST.json"
 STATE = "state.json"
 HF = "hf"
 """Sub-folder of a phase's last checkpoint: a Hugging Face directory, for later stages and for people."""
+ADAPTER = "adapter"
+"""Beside it, if LoRA was trained: what PEFT reads."""
 BLOCK_BYTES = 4 << 20
 """Hashed, and written, at a time."""
 _FOLDER = re.compile(r"step-(\d{8})")

@@ -103,6 +103,10 @@ class Pieces:
     def __contains__(self, name: str) -> bool:
         return name in self._where
 
+    def names(self) -> list[str]:
+        """Of the parameters' tensors."""
+        return sorted(self._where)
+
     def ranks(self) -> int:
         """That wrote it."""
         return len(self._files)

@@ -1,8 +1,8 @@
 """A learner's weights and optimizer state as pieces, and back.
 
-For each parameter: `weight` in the type that the optimizer updates (fp32), Adam's two moments, and for the learner the
-number of its updates. Reads Megatron's three kinds of optimizer: fp32, bf16 with an fp32 copy, and distributed, where
-each replica holds a run of the flattened parameter.
+For each parameter that learns: `weight` in the type that the optimizer updates (fp32), Adam's two moments, and for the
+learner the number of its updates. Reads Megatron's three kinds of optimizer: fp32, bf16 with an fp32 copy, and
+distributed, where each replica holds a run of the flattened parameter.
 """
 
 from __future__ import annotations
@@ -54,12 +54,14 @@ def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, u
     tensor_rank, tensor_size = tensor_parallel_place()
     replica, replicas = parallel_state.get_data_parallel_rank(), parallel_state.get_data_parallel_world_size()
     held_of = _held_by(optimizer)
-    for number, slot in enumerate(slots(module)):
+    for number, slot in enumerate(_learning(module)):
+        if slot.copy:
+            continue  # the first stage's
         held = held_of(slot.parameter)
         if held is not None and held.start + held.main.numel() > slot.parameter.numel():
             where = f"elements {held.start} to {held.start + held.main.numel()} of {slot.parameter.numel()}"
             raise CheckpointError(
-                _name(learner, WEIGHT, slot), f"cannot be written: the optimizer says it holds {where}"
+                piece_name(learner, WEIGHT, slot), f"cannot be written: the optimizer says it holds {where}"
             )
         whole = slot.cut == "whole"
         if (whole and tensor_rank > 0) or (not _sharded(slot.parameter, optimizer) and number % replicas != replica):
@@ -72,7 +74,7 @@ def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, u
         if held is not None:
             tensors |= {name: held.state[name] for name in MOMENTS if name in held.state}
         for kind, tensor in tensors.items():
-            yield Piece(_name(learner, kind, slot), _on_host(tensor), place)
+            yield Piece(piece_name(learner, kind, slot), _on_host(tensor), place)
     yield Piece(f"{learner}/{UPDATES}", torch.tensor([updates]))
 
 
@@ -84,11 +86,12 @@ def restore(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, pie
     rank, size = tensor_parallel_place()
     held_of, updates = _held_by(optimizer), int(pieces.own(f"{learner}/{UPDATES}", 0))
     with torch.no_grad():
-        for slot in slots(module):
-            weight = pieces.shard(_name(learner, WEIGHT, slot), slot, rank, size)
+        for slot in _learning(module):
+            weight = pieces.shard(piece_name(learner, WEIGHT, slot), slot, rank, size)
             if weight.shape != slot.parameter.shape:
                 raise CheckpointError(
-                    _name(learner, WEIGHT, slot), f"has shape {list(weight.shape)}, not {list(slot.parameter.shape)}"
+                    piece_name(learner, WEIGHT, slot),
+                    f"has shape {list(weight.shape)}, not {list(slot.parameter.shape)}",
                 )
             slot.parameter.copy_(weight)
             held = held_of(slot.parameter)
@@ -96,10 +99,10 @@ def restore(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, pie
                 continue
             if held.main is not slot.parameter:
                 held.main.copy_(_run(weight, held))
-            if _name(learner, MOMENTS[0], slot) not in pieces:
+            if piece_name(learner, MOMENTS[0], slot) not in pieces:
                 continue  # the learner has not been updated yet, as a policy during its critic's warm-up
             for kind in MOMENTS:
-                moment = _run(pieces.shard(_name(learner, kind, slot), slot, rank, size), held)
+                moment = _run(pieces.shard(piece_name(learner, kind, slot), slot, rank, size), held)
                 held.state[kind] = torch.empty_like(held.main, dtype=moment.dtype).copy_(moment)
             _set_updates(held, updates)
     return updates
@@ -125,7 +128,13 @@ def restore_rng(pieces: Pieces) -> None:
         tracker.set_states({name: pieces.own(f"{RNG}/{name}", rank) for name in tracker.get_states()})
 
 
-def _name(learner: str, kind: str, slot: Slot) -> str:
+def _learning(module: PolicyModel) -> Iterator[Slot]:
+    """What a checkpoint holds: the rest stays as it is in the directory that the phase began with."""
+    return (slot for slot in slots(module) if slot.parameter.requires_grad)
+
+
+def piece_name(learner: str, kind: str, slot: Slot) -> str:
+    """What a checkpoint calls one tensor of a parameter."""
     return f"{learner}/{kind}/{slot.names[0]}"
 
 

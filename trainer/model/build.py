@@ -9,7 +9,9 @@ from tokenizers import Tokenizer
 
 from earwitness.errors import InputError
 from earwitness.families.architecture import read_architecture
+from earwitness.recipe.schema import Lora
 from trainer.model.huggingface import load_weights
+from trainer.model.lora import add_lora
 from trainer.model.policy import PolicyModel
 
 
@@ -21,13 +23,16 @@ def build_policy(
     freeze_encoder: bool = False,
     sequence_parallel: bool = True,
     recompute: bool = False,
+    lora: Lora | None = None,
+    seed: int = 0,
 ) -> PolicyModel:
     """Builds this rank's part of the model in `model_dir` and loads its weights.
 
     With `value_head` it is a critic of the same shape that starts from the policy's weights and the value 0.
     With `freeze_encoder` the encoder (not the adaptor) gets no gradients and no optimizer state. With
     `sequence_parallel` ranks that share layers also share what stands between them, each a part of the sequence. With
-    `recompute` the decoder's layers keep only their input and are run again in the backward pass.
+    `recompute` the decoder's layers keep only their input and are run again in the backward pass. With `lora` nothing
+    learns but what stands beside the decoder's matrices, random by `seed`.
     """
     architecture = read_architecture(model_dir)
     placeholder = architecture.family.layout.audio_patch
@@ -45,4 +50,6 @@ def build_policy(
     load_weights(module, model_dir)
     if freeze_encoder and module.audio is not None:
         module.audio.encoder.requires_grad_(False)
+    if lora is not None:
+        add_lora(module, lora, seed)
     return module

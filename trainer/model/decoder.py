@@ -1,7 +1,8 @@
-"""The Qwen2 decoder as a Megatron-core GPTModel: Transformer Engine's layers on GPUs that have it, else local ones."""
+"""A Qwen2 or Qwen3 decoder as a Megatron-core GPTModel: Transformer Engine's layers on GPUs that have it, or local."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -50,7 +51,7 @@ def build_decoder(
         pre_process=pre_process,
         post_process=post_process,
         parallel_output=True,
-        share_embeddings_and_output_weights=False,
+        share_embeddings_and_output_weights=dims.tied and not value_head,
         position_embedding_type="rope",
         rotary_base=dims.rope_theta,
         scatter_embedding_sequence_parallel=False,  # the clips' embeddings are placed first, see policy.py
@@ -77,7 +78,7 @@ class Decoder(GPTModel):
 def transformer_config(
     dims: DecoderDims, dtype: torch.dtype, *, sequence_parallel: bool = True, recompute: bool = False
 ) -> TransformerConfig:
-    """Qwen2 in Megatron's words."""
+    """Qwen2, or Qwen3, in Megatron's words."""
     on_gpu = torch.cuda.is_available()
     fused = is_fused()
     tensor = parallel_state.get_tensor_model_parallel_world_size()
@@ -88,12 +89,14 @@ def transformer_config(
         ffn_hidden_size=dims.intermediate_size,
         num_attention_heads=dims.heads,
         num_query_groups=dims.kv_heads,
+        kv_channels=dims.head_size,
         normalization="RMSNorm",
         layernorm_epsilon=dims.norm_eps,
         activation_func=F.silu,
         gated_linear_unit=True,
         add_bias_linear=False,
-        add_qkv_bias=True,
+        add_qkv_bias=not dims.qk_norm,
+        qk_layernorm=dims.qk_norm,
         hidden_dropout=0.0,
         attention_dropout=0.0,
         tensor_model_parallel_size=tensor,
@@ -148,9 +151,12 @@ def layer_spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmod
     On a GPU the local ones run torch's flash attention.
     """
     if is_fused():
-        return get_gpt_layer_with_transformer_engine_spec()
+        return get_gpt_layer_with_transformer_engine_spec(qk_layernorm=config.qk_layernorm)
     spec = get_gpt_layer_local_spec(normalization="RMSNorm")
     spec.submodules.self_attention.submodules.core_attention = CausalAttention
+    if config.qk_layernorm:
+        attention = spec.submodules.self_attention
+        attention.submodules = replace(attention.submodules, q_layernorm=RMSNorm, k_layernorm=RMSNorm)
     spec.submodules.input_layernorm = spec.submodules.pre_mlp_layernorm = RMSNorm
     return TransformerBlockSubmodules([spec] * get_num_layers_to_build(config), layer_norm=RMSNorm)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from earwitness.families.registry import family_of
 from trainer.disk import flush
-from trainer.model.names import slots
+from trainer.model.names import Slot, slots, written
 from trainer.model.policy import PolicyModel, unwrap
 from trainer.model.stored import VALUE_HEAD, WeightsError, check_weights, full_shapes, published_name
 from trainer.model.weight_files import DTYPES, INDEX, Directory, WeightFileWriter
@@ -68,9 +68,11 @@ def stored_tensors(model_dir: Path) -> Iterator[tuple[str, Tensor]]:
             yield published_name(family, name), whole
 
 
-def export_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yields (published name, full tensor) on rank 0, one parameter at a time; every rank must run the iterator to its
-    end.
+def export_tensors(
+    module: nn.Module, chosen: Callable[[PolicyModel], Iterator[Slot]] = written
+) -> Iterator[tuple[str, Tensor]]:
+    """Yields (published name, full tensor) of what is `chosen` on rank 0, one parameter at a time; every rank must run
+    the iterator to its end.
 
     A tensor may share memory with the parameters: use it before the next optimizer step.
     """
@@ -78,12 +80,12 @@ def export_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     if parallel_state.get_data_parallel_rank() != 0:
         return
     if not parallel_state.is_pipeline_first_stage():
-        _send(policy)
+        _send(_joined(chosen(policy)))
         return
-    yield from _joined(policy)
+    yield from _joined(chosen(policy))
     if is_rank_zero():
         for stage in range(1, parallel_state.get_pipeline_model_parallel_world_size()):
-            yield from _receive(policy, stage)
+            yield from _receive(stage)
 
 
 def save_pretrained(module: nn.Module, source_dir: str | Path, out_dir: str | Path) -> None:
@@ -103,7 +105,7 @@ def save_pretrained(module: nn.Module, source_dir: str | Path, out_dir: str | Pa
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _copy_beside(Path(source_dir), partial, policy.architecture.family.beside)
+        copy_beside(Path(source_dir), partial, policy.architecture.family.beside)
         _write(policy, tensors, Path(source_dir), partial)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
@@ -156,42 +158,50 @@ def _write_index(source: Path, out: Path, places: dict[str, str]) -> None:
         out.write_text(json.dumps({"metadata": {}, "weight_map": places}, indent=2) + "\n", encoding="utf-8")
 
 
-def _copy_beside(source_dir: Path, out: Path, passing: Collection[str]) -> None:
+def copy_beside(source_dir: Path, out: Path, passing: Collection[str]) -> None:
+    """Copies what stands beside a model's weights; `passing`: files among it that look like weights."""
     for file in sorted(source_dir.iterdir()):
         beside = file.name in passing or not file.name.endswith(WEIGHTS)
         if file.is_file() and file.name != INDEX and beside and file.name[0] != ".":
             shutil.copyfile(file, out / file.name)
 
 
-def _joined(policy: PolicyModel) -> Iterator[tuple[str, Tensor]]:
+def _joined(found: Iterator[Slot]) -> Iterator[tuple[str, Tensor]]:
     """This stage's full tensors, on its first tensor-parallel rank; the others only take part."""
-    for slot in slots(policy):
+    for slot in found:
         shards = slot.gathered(0)
         if shards:
             yield from zip(slot.names, slot.join(shards), strict=True)
 
 
-def _send(policy: PolicyModel) -> None:
-    """Hands a later stage's tensors to rank 0: first their names and types, then each tensor."""
+def _send(tensors: Iterator[tuple[str, Tensor]]) -> None:
+    """Hands a later stage's tensors to rank 0: each after its name, type and shape; in the end an empty name."""
     to = parallel_state.get_pipeline_model_parallel_first_rank()
-    if tensor_parallel_place()[0] == 0:
-        header = [(name, str(slot.parameter.dtype)) for slot in slots(policy) for name in slot.names]
-        content = torch.frombuffer(bytearray(json.dumps(header).encode()), dtype=torch.uint8).to(device())
-        dist.send(torch.tensor([content.numel()], device=device()), to)
-        dist.send(content, to)
-    for _, tensor in _joined(policy):
+    for name, tensor in tensors:
+        _tell(json.dumps([name, str(tensor.dtype), list(tensor.shape)]), to)
         dist.send(tensor.contiguous(), to)
+    if tensor_parallel_place()[0] == 0:
+        _tell("", to)
 
 
-def _receive(policy: PolicyModel, stage: int) -> Iterator[tuple[str, Tensor]]:
+def _tell(words: str, to: int) -> None:
+    content = torch.frombuffer(bytearray(words.encode()), dtype=torch.uint8) if words else torch.empty(0)
+    dist.send(torch.tensor([content.numel()], device=device()), to)
+    if words:
+        dist.send(content.to(device()), to)
+
+
+def _receive(stage: int) -> Iterator[tuple[str, Tensor]]:
     """The counterpart of `_send` on rank 0."""
     source = dist.get_process_group_ranks(parallel_state.get_pipeline_model_parallel_group())[stage]
     size = torch.tensor([0], device=device())
-    dist.recv(size, source)
-    content = torch.empty(int(size), dtype=torch.uint8, device=device())
-    dist.recv(content, source)
-    shapes = full_shapes(policy.architecture, value_head=policy.value_head)
-    for name, dtype in json.loads(content.cpu().numpy().tobytes()):
-        tensor = torch.empty(shapes[name], dtype=getattr(torch, dtype.removeprefix("torch.")), device=device())
+    while True:
+        dist.recv(size, source)
+        if not int(size):
+            return
+        content = torch.empty(int(size), dtype=torch.uint8, device=device())
+        dist.recv(content, source)
+        name, dtype, shape = json.loads(content.cpu().numpy().tobytes())
+        tensor = torch.empty(shape, dtype=getattr(torch, dtype.removeprefix("torch.")), device=device())
         dist.recv(tensor, source)
         yield name, tensor

@@ -23,6 +23,8 @@ _LAYER_NAMES: dict[str, tuple[Cut, tuple[str, ...]]] = {
     "self_attention.linear_qkv.weight": ("qkv", tuple(f"self_attn.{p}_proj.weight" for p in "qkv")),
     "self_attention.linear_qkv.bias": ("qkv", tuple(f"self_attn.{p}_proj.bias" for p in "qkv")),
     "self_attention.linear_proj.weight": ("columns", ("self_attn.o_proj.weight",)),
+    "self_attention.q_layernorm.weight": ("whole", ("self_attn.q_norm.weight",)),
+    "self_attention.k_layernorm.weight": ("whole", ("self_attn.k_norm.weight",)),
     "mlp.linear_fc1.weight": ("gate_up", ("mlp.gate_proj.weight", "mlp.up_proj.weight")),
     "mlp.linear_fc2.weight": ("columns", ("mlp.down_proj.weight",)),
     "input_layernorm.weight": ("whole", ("input_layernorm.weight",)),
@@ -31,8 +33,10 @@ _LAYER_NAMES: dict[str, tuple[Cut, tuple[str, ...]]] = {
     "self_attention.linear_qkv.layer_norm_weight": ("whole", ("input_layernorm.weight",)),
     "mlp.linear_fc1.layer_norm_weight": ("whole", ("post_attention_layernorm.weight",)),
 }
+_EMBEDDING = "language_model.embedding.word_embeddings.weight"
+_OUTPUT = "language_model.output_layer.weight"
 _OTHER_NAMES: dict[str, tuple[Cut, tuple[str, ...]]] = {
-    "language_model.embedding.word_embeddings.weight": ("rows", ("model.embed_tokens.weight",)),
+    _EMBEDDING: ("rows", ("model.embed_tokens.weight",)),
     "language_model.decoder.final_layernorm.weight": ("whole", ("model.norm.weight",)),
 }
 
@@ -58,6 +62,10 @@ class Slot:
     names: tuple[str, ...]
     cut: Cut
     decoder: DecoderDims
+    copy: bool = False
+    """Whether it is the last stage's copy of the embedding, which the first stage writes down."""
+    lora: bool = False
+    """Whether it stands beside a matrix: no tensor of the model, but of an adapter."""
 
     def pieces(self, target: Tensor, rank: int, size: int) -> list[StoredPart]:
         """What `rank` of `size` needs of each full tensor, and where in `target`, of the parameter's shape, it goes.
@@ -122,8 +130,32 @@ def slots(module: PolicyModel) -> Iterator[Slot]:
     architecture = module.architecture
     first = module.language_model.decoder.layers[0].layer_number - 1
     for name, parameter in module.named_parameters():
-        cut, names = _names(name, first, module.value_head)
-        yield Slot(parameter, tuple(architecture.family.names.published(n) for n in names), cut, architecture.decoder)
+        copy = module.share_embeddings_and_output_weights and name == _OUTPUT
+        matrix, _, lora = name.partition(".lora.")
+        named = _EMBEDDING if copy else f"{matrix}.weight" if lora else name
+        cut, names = _names(named, first, module.value_head)
+        if lora:
+            cut, names = _of_lora(lora, cut, names)
+        published = tuple(architecture.family.names.published(n) for n in names)
+        yield Slot(parameter, published, cut, architecture.decoder, copy, bool(lora))
+
+
+def adapters(module: PolicyModel) -> Iterator[Slot]:
+    """Those of `slots` that stand beside a matrix."""
+    return (slot for slot in slots(module) if slot.lora)
+
+
+def _of_lora(which: str, cut: Cut, names: tuple[str, ...]) -> tuple[Cut, tuple[str, ...]]:
+    """How the A (`down`) or B (`up`) of a matrix that is cut so is cut itself, and PEFT's names of what is in it."""
+    by_columns = cut == "columns"
+    if which == "down":
+        return "columns" if by_columns else "whole", (names[0].replace(".weight", ".lora_A.weight"),)
+    return "whole" if by_columns else cut, tuple(name.replace(".weight", ".lora_B.weight") for name in names)
+
+
+def written(module: PolicyModel) -> Iterator[Slot]:
+    """Those of `slots` that make up the model's tensors: over all stages each tensor once."""
+    return (slot for slot in slots(module) if not slot.copy and not slot.lora)
 
 
 def _names(name: str, first_layer: int, value_head: bool) -> tuple[Cut, tuple[str, ...]]:

@@ -58,7 +58,8 @@ def wrap(
     """
     distributed = distributed and parallel_state.get_data_parallel_world_size() > 1
     policy = unwrap(module)
-    dtype = policy.config.params_dtype
+    learning = [parameter.dtype for parameter in module.parameters() if parameter.requires_grad]
+    dtype = torch.bfloat16 if torch.bfloat16 in learning else torch.float32
     for slot in slots(policy):
         # Megatron marks shards when it initialises weights, which it does not do here; the gradient norm counts an
         # unmarked parameter on one tensor-parallel rank only.

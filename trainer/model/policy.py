@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from megatron.core import parallel_state
 from megatron.core.packed_seq_params import PackedSeqParams
@@ -49,7 +51,7 @@ class PolicyModel(MegatronModule):
         self.audio_patch_id = audio_patch_id
         self.value_head = value_head
         self.pre_process, self.post_process = decoder.pre_process, decoder.post_process
-        self.share_embeddings_and_output_weights = False
+        self.share_embeddings_and_output_weights = decoder.share_embeddings_and_output_weights
         self.model_type = decoder.model_type
         self.audio: AudioTower | None = None
         if self.pre_process:
@@ -60,6 +62,10 @@ class PolicyModel(MegatronModule):
     def set_input_tensor(self, input_tensor: Tensor | list[Tensor]) -> None:
         """Megatron's schedules hand the previous stage's hidden states in here."""
         self.language_model.set_input_tensor(input_tensor)
+
+    def shared_embedding_or_output_weight(self) -> Any:
+        """This rank's rows of tied embeddings: Megatron sums the gradients of the first and the last stage's copies."""
+        return self.language_model.shared_embedding_or_output_weight()
 
     def forward(
         self,
@@ -93,9 +99,11 @@ class PolicyModel(MegatronModule):
         head = self.language_model.output_layer
         if self.value_head:
             return head(hidden)
-        first = parallel_state.get_tensor_model_parallel_rank() * len(head.weight)
+        tied = self.share_embeddings_and_output_weights
+        weight = self.shared_embedding_or_output_weight() if tied else head.weight
+        first = parallel_state.get_tensor_model_parallel_rank() * len(weight)
         real = self.architecture.decoder.vocab_size - first  # rows; what is more pads the vocabulary
-        return States(hidden, head.weight if real >= len(head.weight) else head.weight[:real], first)
+        return States(hidden, weight if real >= len(weight) else weight[:real], first)
 
     def _embed(
         self, tokens: Tensor, audio: AudioBatch | None, audio_index: Tensor | None, segments: Segments | None
@@ -104,7 +112,10 @@ class PolicyModel(MegatronModule):
         embedded = self.language_model.embedding(input_ids=tokens, position_ids=None)
         if audio is not None and audio_index is not None:
             embedded = self._listen(embedded, tokens, audio, audio_index, segments)
-        return scatter_to_sequence_parallel_region(embedded) if self.config.sequence_parallel else embedded
+        embedded = scatter_to_sequence_parallel_region(embedded) if self.config.sequence_parallel else embedded
+        if self.config.recompute_granularity and torch.is_grad_enabled() and not embedded.requires_grad:
+            embedded.requires_grad_()  # layers that are run again learn only if their input has a gradient
+        return embedded
 
     def _listen(
         self,

@@ -72,7 +72,7 @@ def full_shapes(architecture: Architecture, *, value_head: bool) -> dict[str, tu
     """
     shapes = architecture.weight_shapes()
     if value_head:
-        del shapes["lm_head.weight"]
+        shapes.pop("lm_head.weight", None)
         shapes.update(zip(VALUE_HEAD, ((1, architecture.decoder.hidden_size), (1,)), strict=True))
     return {architecture.family.names.published(name): shape for name, shape in shapes.items()}
 

@@ -171,6 +171,12 @@ class WeightFileWriter:
         _write(self._file.fileno(), memoryview(whole.flatten().view(torch.uint8).numpy()), self._places[name])
         self.waiting.discard(name)
 
+    def write_rows(self, name: str, first: int, rows: Tensor) -> None:
+        """Writes rows of one tensor from `first` on, in the type that the header says. [rows, columns]"""
+        content = memoryview(rows.contiguous().flatten().view(torch.uint8).numpy())
+        _write(self._file.fileno(), content, self._places[name] + first * len(content) // len(rows))
+        self.waiting.discard(name)
+
     def copy(self, name: str, file: Path, stored: Stored) -> None:
         """Copies one tensor's bytes from another file."""
         with file.open("rb", buffering=0) as opened:

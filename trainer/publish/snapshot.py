@@ -14,7 +14,7 @@ from megatron.core import parallel_state
 from torch import Tensor
 
 from earwitness.weights import Tensor as Published
-from trainer.model.names import slots
+from trainer.model.names import written
 from trainer.model.policy import PolicyModel, unwrap
 from trainer.ranks.parallel import tensor_parallel_place
 
@@ -64,7 +64,7 @@ def _owned(module: PolicyModel) -> Iterator[tuple[str, Tensor]]:
     """(name, full tensor) of what this rank owns; a tensor may be the parameter itself."""
     replica = parallel_state.get_data_parallel_rank()
     _, size = tensor_parallel_place()
-    found = list(slots(unwrap(module)))
+    found = list(written(unwrap(module)))
     share = owners([slot.parameter.nbytes for slot in found], parallel_state.get_data_parallel_world_size(), size)
     for slot, owner in zip(found, share, strict=True):
         if owner[0] == replica and (shards := slot.gathered(owner[1])):

@@ -12,7 +12,7 @@ from earwitness.recipe.schema.algorithms import (
     ReinforcePlusPlus,
     Rloo,
 )
-from earwitness.recipe.schema.model import ModelConfig, ToyModel
+from earwitness.recipe.schema.model import Lora, ModelConfig, ToyModel
 from earwitness.recipe.schema.reinforcement import Reinforcement
 from earwitness.recipe.schema.sampling import ProbeData, Rewards, SamplingConfig
 from earwitness.recipe.schema.updates import (
@@ -33,6 +33,7 @@ __all__ = [
     "Curriculum",
     "Grpo",
     "Load",
+    "Lora",
     "MicroBatching",
     "ModelConfig",
     "Optimizer",

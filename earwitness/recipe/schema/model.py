@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from earwitness.recipe.rules import Rule, require
-from earwitness.recipe.schema.fields import Depth, Ranks, Strict, Tokens, Uri, Width
+from earwitness.recipe.schema.fields import Bound, Depth, Ranks, Strict, Tokens, Uri, Width
 
 MOST_TOY_PARAMETERS = 10**9
 """A toy is made in the memory of one process, 4 bytes a parameter, and written before a job begins."""
@@ -61,6 +61,17 @@ class ToyModel(Strict):
         return self
 
 
+class Lora(Strict):
+    """Matrices of low rank learn beside the decoder's, and nothing else does (https://arxiv.org/abs/2106.09685)."""
+
+    rank: Annotated[int, Field(ge=1, le=512)] = 16
+    """Rows of A and columns of B."""
+    alpha: Bound = 32.0
+    """The matrix W is trained as W + alpha / rank · B A."""
+    targets: Literal["all", "attention", "mlp"] = "all"
+    """Which matrices: those of attention (queries, keys, values, output), those of the gated MLP, or all."""
+
+
 class ModelConfig(Strict):
     """Which model. Exactly one of `path` and `toy`."""
 
@@ -73,6 +84,9 @@ class ModelConfig(Strict):
     freeze_encoder: bool = False
     """The audio encoder stays as it is, as in the paper, and hears each clip once; the adaptor behind it learns. A toy
     with random weights has all to learn."""
+    lora: Lora | None = None
+    """Train few numbers beside the decoder's matrices instead of the model: a fraction of the memory, at ten times the
+    learning rate. Encoder and adaptor then stay as they are, too."""
     tensor_parallel: Ranks = 1
     """Ranks that share each layer of the trainer."""
     pipeline_parallel: Ranks = 1

@@ -60,7 +60,7 @@ def qwen2_audio(text: dict[str, Any], audio: dict[str, Any]) -> tuple[Any, Any]:
     return whole, whole
 
 
-def qwen2_5_omni(text: dict[str, Any], audio: dict[str, Any]) -> tuple[Any, Any]:
+def qwen2_5_omni(text: dict[str, Any], audio: dict[str, Any], *, tied: bool = False) -> tuple[Any, Any]:
     """transformers' model, with all that sees and speaks, and its thinker."""
     from transformers import Qwen2_5OmniConfig, Qwen2_5OmniForConditionalGeneration
 
@@ -69,6 +69,7 @@ def qwen2_5_omni(text: dict[str, Any], audio: dict[str, Any]) -> tuple[Any, Any]
     small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = Qwen2_5OmniConfig(
         thinker_config={
+            "tie_word_embeddings": tied,
             "text_config": {**text, "rope_parameters": rope},
             "audio_config": {**audio, "output_dim": text["hidden_size"]},
             "vision_config": {
@@ -97,11 +98,11 @@ def qwen2_5_omni(text: dict[str, Any], audio: dict[str, Any]) -> tuple[Any, Any]
 FAMILIES = {QWEN2_AUDIO: qwen2_audio, QWEN2_5_OMNI: qwen2_5_omni}
 
 
-def make(family: Family, folder: Path, text: dict[str, Any], audio: dict[str, Any]) -> Pair:
+def make(family: Family, folder: Path, text: dict[str, Any], audio: dict[str, Any], *, tied: bool = False) -> Pair:
     """A random model, saved by transformers, whose biases and norms matter."""
     torch.set_num_threads(1)
     torch.manual_seed(3)
-    whole, theirs = FAMILIES[family](text, audio)
+    whole, theirs = FAMILIES[family](text, audio, **({"tied": True} if tied else {}))
     with torch.no_grad():
         for name, parameter in theirs.named_parameters():
             if parameter.dim() == 1:
@@ -240,6 +241,20 @@ def test_a_wide_model_is_transformers(family: Family, tmp_path: Path) -> None:
     audio = {"d_model": 1280, "encoder_attention_heads": 20, "encoder_ffn_dim": 5120, "num_mel_bins": 128}
     wide = make(family, tmp_path / "wide", {**TEXT, **text, "vocab_size": 2048}, {**AUDIO, **audio})
     compare(wide, [0.4, 2.613], columns=96)
+
+
+def test_a_decoder_with_normed_queries_is_transformers(tmp_path: Path) -> None:
+    """Qwen3's, whose heads are wider than their share."""
+    pair = make(QWEN2_AUDIO, tmp_path / "qwen3", {**TEXT, "model_type": "qwen3", "head_dim": 12}, AUDIO)
+    compare(pair, SECONDS, columns=160)
+    save_pretrained(pair.ours, pair.folder, tmp_path / "out")
+    assert (tmp_path / "out/model.safetensors").read_bytes() == (pair.folder / "model.safetensors").read_bytes()
+
+
+def test_a_thinker_with_tied_embeddings_is_transformers(tmp_path: Path) -> None:
+    pair = make(QWEN2_5_OMNI, tmp_path / "tied", TEXT, AUDIO, tied=True)
+    assert "thinker.lm_head.weight" not in load_file(pair.folder / "model.safetensors")
+    compare(pair, SECONDS, columns=160)
 
 
 def test_positions_of_text_and_sound_have_equal_components() -> None:

@@ -12,6 +12,7 @@ from earwitness.plan.layouts import changes, options, tightest
 from earwitness.plan.memory import Parallelism, memory
 from earwitness.plan.speed import UTILISATION, flops_of_token, micro_batches, speed
 from earwitness.plan.work import Work
+from earwitness.recipe.schema import Lora
 
 R1 = read_architecture(PUBLISHED / "step-audio-r1.json")
 ENCODER = sum(float(math.prod(shape)) for name, shape in R1.weight_shapes().items() if name.startswith("encoder."))
@@ -51,6 +52,16 @@ def test_state_of_one_gpu(work):
     assert memory(replace(work, bytes=4), ONE, 1).optimizer == 8 * learning
     assert memory(replace(work, freeze_encoder=False), ONE, 1).gradients == 4 * R1.parameters
     assert memory(replace(work, critic=False), ONE, 1).critic == 0
+
+
+def test_lora_has_state_for_what_learns_alone(work):
+    found = memory(replace(work, lora=Lora(rank=8), critic=False), ONE, 1)
+    inputs_outputs = [(5_120, 7_168), (5_120, 5_120), (5_120, 2 * 27_648), (27_648, 5_120)]
+    learning = 64 * 8 * sum(map(sum, inputs_outputs))
+    beside = 64 * sum(map(math.prod, inputs_outputs))
+    assert found.weights == 2 * (R1.parameters + beside) + 4 * learning
+    assert found.gradients == 4 * learning
+    assert found.optimizer == 8 * learning
 
 
 def test_tensor_parallelism_shares_layers_and_not_the_listener(work):
