@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from random import SystemRandom
 
 from earwitness.errors import InputError
 
@@ -10,16 +14,31 @@ HOST = "127.0.0.1"
 """A local mesh is not reachable from outside."""
 
 
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+"""The ports that the kernel gives to connections."""
+
+_LOWEST = 10_000
+_TRIES = 200
+
+
 def free_ports(count: int) -> list[int]:
-    """`count` different ports that nobody listens on right now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """`count` different ports that nobody listens on right now.
+
+    None is one that the kernel gives to connections: on a busy machine it would be somebody's before it is used.
+    Raises OSError if so many are not found.
+    """
+    below = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
+    ports: list[int] = []
+    with ExitStack() as held:
+        # Not of the seed that others have too, who would be given the same.
+        for port in SystemRandom().sample(range(_LOWEST, max(below, _LOWEST + _TRIES)), _TRIES):
+            one = held.enter_context(socket.socket())
+            with suppress(OSError):
+                one.bind((HOST, port))
+                ports.append(port)
+            if len(ports) == count:
+                return ports
+    raise OSError(errno.EADDRINUSE, f"of {_TRIES} ports {len(ports)} are free")
 
 
 def require_free(port: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -18,6 +17,7 @@ import numpy as np
 import soundfile
 import yaml
 
+from earwitness.local.ports import free_ports
 from earwitness.manifest import Example, write_manifest
 from earwitness.queue import Queue
 from earwitness.redis_server import RedisServer, connect
@@ -30,18 +30,12 @@ ROOT = Path(__file__).resolve().parents[2]
 TERMINAL = (wire.JOB_STATE_SUCCEEDED, wire.JOB_STATE_FAILED, wire.JOB_STATE_CANCELLED)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Mesh:
     """A jobs service, a stand-in of the rest, and a client."""
 
     def __init__(self, folder: Path, redis: RedisServer) -> None:
         self.folder, self.redis = folder, redis
-        self.jobs_port, self.trainer_port, self.metrics_port = free_port(), free_port(), free_port()
+        self.jobs_port, self.trainer_port, self.metrics_port = free_ports(3)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.channel = grpc.insecure_channel(
             f"127.0.0.1:{self.jobs_port}",

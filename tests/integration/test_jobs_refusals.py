@@ -16,8 +16,9 @@ from grpc_status import rpc_status
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from jobs_kit import ROOT, Mesh, free_port, jobs_mesh, whole_recipe
+from jobs_kit import ROOT, Mesh, jobs_mesh, whole_recipe
 
+from earwitness.local.ports import free_ports
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 
 
@@ -81,7 +82,7 @@ def test_requests_that_make_no_sense(mesh: Mesh, recipe: dict) -> None:
 
 
 def test_redis_that_is_not_there_is_named_within_five_seconds() -> None:
-    env = {**os.environ, "EW_QUEUE_URL": f"redis://127.0.0.1:{free_port()}/0", "EW_TRAINER": "127.0.0.1:1"}
+    env = {**os.environ, "EW_QUEUE_URL": f"redis://127.0.0.1:{free_ports(1)[0]}/0", "EW_TRAINER": "127.0.0.1:1"}
     ended = subprocess.run([sys.executable, "-m", "services.jobs"], env=env, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 1
     waited = re.search(r"waited ([\d.]+) s for Redis at redis://127\.0\.0\.1", ended.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import grpc
 import pytest
 
 from earwitness.active import ActiveJob, write_active
+from earwitness.local.ports import free_ports
 from earwitness.queue import READY, ROLLOUTS, SCORED, TASKS, Queue
 from earwitness.recipe.schema import ToyModel
 from earwitness.redis_server import RedisServer, connect
@@ -35,9 +35,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def address(redis: RedisServer, tmp_path: Path) -> Iterator[str]:
     """A running reference service."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     env = {**os.environ, "EW_QUEUE_URL": redis.url, "EW_LISTEN": address, "EW_NAME": "reference-0"}
     with (tmp_path / "reference.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "services.reference"], env=env, cwd=ROOT, stderr=log)
