@@ -97,7 +97,9 @@ def test_rounds_select_by_what_mgrd_sampled_and_end_when_one_does_not_help(mesh:
     trained = {e.job.stage_index for e in events if e.kind == "step"}
     assert trained == {0, 1, 2}  # in the second round nothing is left to learn
     assert any("100.0% are in round 3: no more rounds" in e.message for e in events)
-    first, second, third = json.loads(folder.joinpath("report.json").read_text())["rounds"]
+    report = json.loads(folder.joinpath("report.json").read_text())
+    first, second, third = report["rounds"]
+    assert report["accuracy"]["distilled"] is None  # nothing was evaluated before the one RL that took steps
     assert first["prompts selected"] == len(selected["selected"]) and first["traces sampled"] == 160
     assert first["of these right"] == sum(counts.values()) / 160 and second["of these right"] == 1.0
     assert {"round", "scored"} <= set(first) & set(second) and "scored" not in third

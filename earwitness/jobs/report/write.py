@@ -18,7 +18,7 @@ from earwitness.jobs.report.figures import Evaluation, Milestones, figures, thin
 from earwitness.jobs.report.page import render
 from earwitness.jobs.report.provenance import provenance
 from earwitness.recipe.schema.reinforcement import Reinforcement
-from earwitness.series import steps_of
+from earwitness.series import StepsByPhase, steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 INSTALL_VARIABLE = "EW_INSTALL_SECONDS_FILE"
@@ -62,8 +62,8 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     controls = {control: evaluation for evaluation, control in evaluations if control}
     cold_start = sounding[0] if len(sounding) > 1 else None
     final = sounding[-1] if sounding else None
-    distilled = _before_reinforcement(job, sounding)
     steps = steps_of(events)
+    distilled = _before_reinforcement(job, sounding, steps)
     taken = [step for of in steps.values() for step in of.values()]
     total = time.time() - record.started_at
     report: dict[str, Any] = {
@@ -135,9 +135,10 @@ def _rounds(job: RunningJob, sounding: Sequence[Evaluation]) -> list[dict[str, i
     return list(rounds.values())
 
 
-def _before_reinforcement(job: RunningJob, sounding: Sequence[Evaluation]) -> Evaluation | None:
-    """The last evaluation before the last stage that reinforces, if there is one after it."""
-    reinforced = [p.slug for p in job.phases if p.stage_type and _reinforces(job, p)]
+def _before_reinforcement(job: RunningJob, sounding: Sequence[Evaluation], steps: StepsByPhase) -> Evaluation | None:
+    """The last evaluation before the last stage that has reinforced, if there is one after it."""
+    taken = [p for p in job.phases if (p.stage_index, p.stage_type, p.name) in steps]
+    reinforced = [p.slug for p in taken if _reinforces(job, p)]
     slugs = [phase.slug for phase in job.phases]
     before = [e for e in sounding if reinforced and slugs.index(Path(e.file).stem) < slugs.index(reinforced[-1])]
     return before[-1] if before and before[-1] is not sounding[-1] else None
