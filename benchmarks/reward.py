@@ -91,7 +91,7 @@ def figures() -> dict[str, object]:
         "measure_2s_ms": _ms(lambda: measure(two)),
         "measure_10s_ms": _ms(lambda: measure(ten)),
         "trace_500_words_ms": _ms(lambda: extract_claims(" ".join(trace), prompt)),
-        "score_trajectory_ms": _ms(lambda: score(trajectory, prompt, rule, measurement)),
+        "score_trajectory_ms": _ms(lambda: score(trajectory, prompt, rule, [measurement])),
         "trajectories_per_second": round(_rate(prompt, rule, trajectory, two)),
         "grpc_trajectories_per_second": round(asyncio.run(_grpc_rate(prompt, rule, trajectory, two))),
         "hostile_ms": {
@@ -104,7 +104,7 @@ def figures() -> dict[str, object]:
 
 def _score_text(text: str, prompt: trajectory_pb2.Prompt, rule: trajectory_pb2.RewardRule, measurement: object) -> None:
     trajectory = trajectory_pb2.Trajectory(text=text, finish_reason=trajectory_pb2.FINISH_REASON_STOP)
-    score(trajectory, prompt, rule, measurement)  # type: ignore[arg-type]
+    score(trajectory, prompt, rule, [measurement])  # type: ignore[arg-type]
 
 
 def _rate(

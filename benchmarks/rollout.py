@@ -247,9 +247,9 @@ def bare(folder: Path) -> int:
             asked = task("", ordinal, work["max_tokens"], work["kinds"][kind], int(turn))
             encoded = codec.encode(asked.prompt)
             prompt: dict[str, Any] = {"prompt_token_ids": encoded.token_ids, "cache_salt": "all"}
-            if encoded.samples is not None:
-                prompt["multi_modal_data"] = {"audio": [encoded.samples]}
-                prompt["multi_modal_uuids"] = {"audio": [encoded.clip_id]}
+            if encoded.segments:
+                prompt["multi_modal_data"] = {"audio": encoded.segments}
+                prompt["multi_modal_uuids"] = {"audio": encoded.segment_ids}
             prompts.append(prompt)
             params.append(
                 SamplingParams(

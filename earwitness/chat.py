@@ -5,8 +5,9 @@ Whatever the layout, the generation prompt already ends in `<think>\\n`: a respo
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from earwitness.errors import InputError
@@ -35,15 +36,30 @@ def question_text(prompt: trajectory_pb2.Prompt) -> str:
     return "\n".join([prompt.question, *lettered])
 
 
-def render_prompt(prompt: trajectory_pb2.Prompt, audio_tokens: int, layout: Layout = MADE.layout) -> str:
-    """The generation prompt as text, with `audio_tokens` audio placeholders; 0 for a text-only prompt.
+def render_prompt(prompt: trajectory_pb2.Prompt, heard: Sequence[Sequence[int]], layout: Layout = MADE.layout) -> str:
+    """The generation prompt as text. heard: of each clip the audio placeholders of each of its segments; a clip that
+    says where it stands stands there, another where the family puts it.
 
     Encode it with `add_special_tokens=False`: the special tokens are spelled out.
     """
-    audio = f"{layout.audio_start}{layout.audio_patch * audio_tokens}{layout.audio_end}" if audio_tokens else ""
-    question = neutralise(question_text(prompt))
-    said = audio + question if layout.audio_first else question + audio
+    marks = [
+        "".join(f"{start}{layout.audio_patch * count}{layout.audio_end}" for count in counts)
+        for start, counts in zip(_starts(layout), heard, strict=False)
+    ]
+    question = question_text(prompt)
+    if prompt.clips and marks:
+        edges = [0, *(clip.at for clip in prompt.clips), len(question)]
+        words = [neutralise(question[start:end]) for start, end in itertools.pairwise(edges)]
+        said = words[0] + "".join(mark + after for mark, after in zip(marks, words[1:], strict=True))
+    else:
+        audio, question = "".join(marks), neutralise(question)
+        said = audio + question if layout.audio_first else question + audio
     return f"{layout.opening}{said}{layout.end_of_turn}{layout.assistant}"
+
+
+def _starts(layout: Layout) -> Iterator[str]:
+    """What stands before the segments of each clip in turn."""
+    return (layout.audio_start.replace("{number}", str(number)) for number in itertools.count(1))
 
 
 def render_response(reasoning: str, answer: str, layout: Layout = MADE.layout) -> str:

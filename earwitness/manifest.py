@@ -1,4 +1,4 @@
-"""Manifests: one JSON object a line, each a question about one clip. `docs/manifest.md` describes every key."""
+"""Manifests: one JSON object a line, each a question about clips. `docs/manifest.md` describes every key."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 from earwitness import storage
 from earwitness.chat import LETTERS
 from earwitness.errors import DocumentError, Problem, child_path, shown
+from earwitness.hearing import clip_uris
+from earwitness.messages import read_messages, scheme_problems, write_messages
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 MAX_LINE_BYTES = 1024 * 1024
@@ -39,7 +41,7 @@ class Example:
     """One line of a manifest."""
 
     prompt: trajectory_pb2.Prompt
-    """The question; `audio_uri` does not depend on the manifest's folder."""
+    """The question; URIs of its clips do not depend on the manifest's folder."""
     reasoning: str | None = None
     """A reasoning trace to learn from, without think tags."""
     response: str | None = None
@@ -148,16 +150,19 @@ def parse_line(line: bytes, uri: str, number: int, problems: list[Problem]) -> E
     problems += found
     if found:
         return None
+    question, clips, _ = read_messages(record["messages"], "") if "messages" in record else (record["question"], [], [])
     audio, control = (record.get(key) or "" for key in CLIP_KEYS)
+    folder = storage.parent(uri)
     prompt = trajectory_pb2.Prompt(
         id=record["id"],
-        question=record["question"],
+        question=question,
         choices=record.get("choices", []),
         answer=record["answer"],
         verifier=VERIFIERS[record["verifier"]],
-        audio_uri=storage.join(storage.parent(uri), audio) if audio else "",
+        audio_uri=storage.join(folder, audio) if audio else "",
         kind=record.get("kind", ""),
-        control_uri=storage.join(storage.parent(uri), control) if control else "",
+        control_uri=storage.join(folder, control) if control else "",
+        clips=[trajectory_pb2.PlacedClip(audio_uri=storage.join(folder, path), at=at) for path, at in clips],
     )
     return Example(prompt, record.get("reasoning"), record.get("response"), record.get("extra", {}))
 
@@ -176,7 +181,7 @@ _TEXT_KEYS = {
     "response": False,
 }
 """Keys with text values, and whether they must be there."""
-_KEYS = [*_TEXT_KEYS, "choices", "extra"]
+_KEYS = [*_TEXT_KEYS, "messages", "choices", "extra"]
 
 
 def _record_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
@@ -185,7 +190,15 @@ def _record_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
         for key in record
         if key not in _KEYS
     ]
+    if "messages" in record:
+        instead = "either messages, or question and audio"
+        problems += [
+            Problem(f"{where}.{key}", "beside messages", instead) for key in ("question", *CLIP_KEYS) if key in record
+        ]
+        problems += _message_problems(record["messages"], f"{where}.messages")
     for key, required in _TEXT_KEYS.items():
+        if key == "question" and "messages" in record:
+            continue
         value = record.get(key)
         if value is None and not required:
             continue
@@ -235,8 +248,18 @@ def _audio_problems(record: Mapping[str, Any], where: str) -> list[Problem]:
     return problems
 
 
+def _message_problems(messages: object, where: str) -> list[Problem]:
+    question, clips, problems = read_messages(messages, where)
+    if not _encodable(question):
+        problems.append(Problem(where, "half of a surrogate pair", "text that UTF-8 can hold"))
+    return problems or list(scheme_problems(clips, where))
+
+
 def _check_audio(example: Example, uri: str, number: int, problems: list[Problem]) -> None:
-    for key, clip in zip(CLIP_KEYS, (example.prompt.audio_uri, example.prompt.control_uri), strict=True):
+    prompt = example.prompt
+    key = "messages" if prompt.clips else "audio"
+    named = [*((key, clip) for clip in dict.fromkeys(clip_uris(prompt))), ("control_audio", prompt.control_uri)]
+    for key, clip in named:
         if not clip:
             continue
         fs, path = storage.store(clip)
@@ -248,11 +271,14 @@ def _check_audio(example: Example, uri: str, number: int, problems: list[Problem
 def _line(example: Example, folder: str) -> str:
     prompt = example.prompt
     record: dict[str, Any] = {"id": prompt.id}
+    if prompt.clips:
+        record["messages"] = write_messages(prompt, lambda clip: clip.removeprefix(f"{folder}/"))
     if prompt.audio_uri:
         record["audio"] = prompt.audio_uri.removeprefix(f"{folder}/")
     if prompt.control_uri:
         record["control_audio"] = prompt.control_uri.removeprefix(f"{folder}/")
-    record |= {"question": prompt.question}
+    if not prompt.clips:
+        record["question"] = prompt.question
     if prompt.choices:
         record["choices"] = list(prompt.choices)
     record |= {"answer": prompt.answer, "verifier": _VERIFIER_NAMES[prompt.verifier]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -12,8 +12,9 @@ from reward.families.base import Finding
 from reward.measure import Measurement
 from reward.parse import Reading, read_trace
 from reward.parse.claim import Claim
+from reward.several import check_among
 from reward.statements import Change, Comparison, Count, Not, Statement, Value
-from reward.verify import as_message, check
+from reward.verify import as_message
 
 LEAST_EVIDENCE = 1.0
 """A trace of less than one number's worth cannot earn everything: a single "it rises" is half a guess."""
@@ -44,9 +45,12 @@ class Grounding:
 
 
 def check_claims(
-    reasoning: str, prompt: trajectory_pb2.Prompt, measurement: Measurement, read: Read = read_trace
+    reasoning: str,
+    prompt: trajectory_pb2.Prompt,
+    measured: Measurement | Sequence[Measurement],
+    read: Read = read_trace,
 ) -> Grounding:
-    """Reads the claims of `reasoning` and verifies each against `measurement`.
+    """Reads the claims of `reasoning` and verifies each against `measured`, the prompt's clip or its clips in order.
 
     The same claim said twice counts once, also in other words: "the first is higher" and "the second is lower", 440 Hz
     and 445 Hz; a measured value supports one claimed value. Of claims that exclude each other the later counts against
@@ -59,14 +63,15 @@ def check_claims(
     for claim in reading.claims:
         if not any(_same(claim.statement, earlier.statement) for earlier in distinct):
             distinct.append(claim)
-    findings = [check(claim.statement, measurement) for claim in distinct]
+    clips = [measured] if isinstance(measured, Measurement) else measured
+    findings = [check_among(claim.statement, clips) for claim in distinct]
     supported: list[int] = []
     for index, (claim, finding) in enumerate(zip(distinct, findings, strict=True)):
         if finding.holds is not True or claim.uncertain or isinstance(claim.statement, Not):
             continue
         if any(_excludes(claim.statement, distinct[earlier].statement) for earlier in supported):
             findings[index] = Finding(False, f"{finding.measured}; it contradicts an earlier claim")
-        elif not any(_same_value(claim, finding, distinct[n], findings[n]) for n in supported):
+        elif not any(_same_value(claim, finding, distinct[n], findings[n], len(clips) > 1) for n in supported):
             supported.append(index)
     messages = [as_message(claim, finding) for claim, finding in zip(distinct, findings, strict=True)]
     contradicted = [n for n, m in enumerate(messages) if m.verdict == trajectory_pb2.VERDICT_CONTRADICTED]
@@ -102,10 +107,13 @@ def _earned(
     return share * max(0.0, gained / max(LEAST_EVIDENCE, possible))
 
 
-def _same_value(claim: Claim, finding: Finding, other: Claim, others: Finding) -> bool:
-    """True for two values of one quantity that stand for the same measured one: "420 Hz" and "460 Hz" of 440."""
+def _same_value(claim: Claim, finding: Finding, other: Claim, others: Finding, apart: bool) -> bool:
+    """True for two values of one quantity that stand for the same measured one: "420 Hz" and "460 Hz" of 440. With
+    `apart` parts are clips, each measured for itself."""
     one, two = claim.statement, other.statement
     if not (isinstance(one, Value) and isinstance(two, Value)) or finding.matched is None:
+        return False
+    if isinstance(one.part, int) and isinstance(two.part, int) and one.part != two.part and apart:
         return False
     return one.quantity is two.quantity and finding.matched == others.matched
 

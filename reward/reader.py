@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from earwitness.errors import InfrastructureError
+from earwitness.hearing import clip_uris
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.endpoint import Endpoint, EndpointSettings
 from reward.families import COMPARED, COUNTS, MOVES, NUMBERS, QUALITIES
@@ -130,6 +131,8 @@ class EndpointReader:
             silent = time.monotonic() < self._silent_until
         if silent:
             return _by_rules(reasoning, prompt, "it failed a moment ago")
+        if len(clip_uris(prompt)) > 1:
+            return _by_rules(reasoning, prompt, "its forms do not say which of several clips is meant")
         if len(reasoning) > MAX_ASKED_CHARS:
             return _by_rules(reasoning, prompt, "the trace is too long")
         record = {"question": prompt.question, "reasoning": reasoning}

@@ -10,9 +10,11 @@ has.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from earwitness.errors import InfrastructureError, InputError
+from earwitness.hearing import clip_uris
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.coherence import is_coherent
 from reward.correctness import verify_answer
@@ -36,22 +38,20 @@ def score_group(group: trajectory_pb2.Group, judge: Judge | None = None, read: R
     """Fills `reward` of every trajectory in place; `judge` is asked where the prompt's verifier is the judge, `read`
     reads the claims.
 
-    The clip is the prompt's own even for the no-audio control, so that the control's supported share is what guessing
+    The clips are the prompt's own even for the no-audio control, so that the control's supported share is what guessing
     earns. A trajectory that cannot be verified gets `drop_reason` and no other value.
     """
     prompt, rule = group.task.prompt, group.task.reward
-    measurement = None
-    if prompt.audio_uri:
-        try:
-            measurement = measure_uri(prompt.audio_uri)
-        except UNVERIFIABLE as error:
-            for trajectory in group.trajectories:
-                trajectory.reward.CopyFrom(dropped(f"clip cannot be measured: {error}"))
-            return
+    try:
+        measured = [measure_uri(uri) for uri in clip_uris(prompt)]
+    except UNVERIFIABLE as error:
+        for trajectory in group.trajectories:
+            trajectory.reward.CopyFrom(dropped(f"clip cannot be measured: {error}"))
+        return
 
     def verified(trajectory: trajectory_pb2.Trajectory) -> trajectory_pb2.Reward:
         try:
-            return score(trajectory, prompt, rule, measurement, judge, group.task.sampling.max_tokens, read)
+            return score(trajectory, prompt, rule, measured, judge, group.task.sampling.max_tokens, read)
         except UNVERIFIABLE as error:
             return dropped(f"answer cannot be verified: {error}")
 
@@ -68,12 +68,13 @@ def score(
     trajectory: trajectory_pb2.Trajectory,
     prompt: trajectory_pb2.Prompt,
     rule: trajectory_pb2.RewardRule,
-    measurement: Measurement | None,
+    measured: Sequence[Measurement],
     judge: Judge | None = None,
     max_tokens: int = 0,
     read: Read = read_trace,
 ) -> trajectory_pb2.Reward:
-    """The reward of one trajectory. `measurement` is None for text-only prompts; `max_tokens`: it could have had.
+    """The reward of one trajectory. measured: the clips in order, none for text-only prompts; `max_tokens`:
+    it could have had.
 
     Raises ValueError if the prompt leaves out what scoring needs, InputError for a rule without terms,
     InfrastructureError if a verifier gave no verdict.
@@ -83,12 +84,12 @@ def score(
     verified = verify_answer(prompt, response.answer, judge)
     truncated = trajectory.finish_reason == trajectory_pb2.FINISH_REASON_LENGTH
     reasoning = response.reasoning or ""
-    grounding = check_claims(reasoning, prompt, measurement, read) if measurement is not None else Grounding()
-    phrase = surrogate_phrase(reasoning) if measurement is not None else ""
-    denial = (denial_phrase(reasoning) or denial_phrase(response.answer or "")) if measurement is not None else ""
+    grounding = check_claims(reasoning, prompt, measured, read) if measured else Grounding()
+    phrase = surrogate_phrase(reasoning) if measured else ""
+    denial = (denial_phrase(reasoning) or denial_phrase(response.answer or "")) if measured else ""
     well_formed = response.well_formed and not truncated
     scored = Scored(rule, verified.correct, well_formed, grounding, len(trajectory.token_ids), max_tokens)
-    total, parts = reward_of(scored, weights, audio=measurement is not None, truncated=truncated)
+    total, parts = reward_of(scored, weights, audio=bool(measured), truncated=truncated)
     return trajectory_pb2.Reward(
         total=total,
         correct=verified.correct and not truncated,

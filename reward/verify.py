@@ -79,13 +79,15 @@ def _judged(statement: Statement, measurement: Measurement) -> Finding:
         and any(_check(statement, other).holds is not finding.holds for other in readings(measurement))
     ):
         return replace(finding, holds=None, measured=f"{finding.measured}; which sound is meant is not sure")
-    if finding.holds is not None and family_of(statement).tonal and _pitch_unsure(statement, measurement):
+    if finding.holds is not None and is_pitch_unsure(statement, measurement):
         return replace(finding, holds=None, measured=f"{finding.measured}; two methods do not agree on the pitch")
     return finding
 
 
-def _pitch_unsure(statement: Statement, measurement: Measurement) -> bool:
-    """Whether two methods disagree on the F0 of a good part of what is spoken of."""
+def is_pitch_unsure(statement: Statement, measurement: Measurement) -> bool:
+    """Whether it goes by F0, and two methods disagree on that of a good part of what is spoken of."""
+    if not family_of(statement).tonal:
+        return False
     named = [part for part in (getattr(statement, "part", None), getattr(statement, "other", None)) if part is not None]
     events = [event for part in named or [None] for event in parts(measurement, part)]
     if isinstance(statement, Change):  # goes by the first and the last

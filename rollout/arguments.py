@@ -10,6 +10,7 @@ import torch
 from vllm.config.weight_transfer import WeightTransferConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 
+from earwitness.hearing import MAX_SEGMENTS
 from earwitness.local.gpus import require_found
 from rollout.config import as_ours
 from rollout.contract import BLOCK_TOKENS, EngineConfig
@@ -66,7 +67,7 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
         "enable_chunked_prefill": True,
         "gpu_memory_utilization": config.gpu_share,
         "enable_prefix_caching": True,
-        "limit_mm_per_prompt": {"audio": 1},
+        "limit_mm_per_prompt": {"audio": MAX_SEGMENTS},
         "mm_processor_cache_gb": 0,  # a clip is used by one request; its samples share the encoder's output
         "logprobs_mode": "processed_logprobs",  # of the distribution that is sampled: after the temperature
         "generation_config": "vllm",  # stop tokens and sampling come with each task

@@ -266,9 +266,9 @@ class RolloutEngine:
         assert self.served is not None
         salt = f"{self.served.lineage}:{self.served.version}"
         prompt: dict[str, Any] = {"prompt_token_ids": encoded.token_ids, "cache_salt": salt}
-        if encoded.samples is not None:
-            prompt["multi_modal_data"] = {"audio": [encoded.samples]}
-            prompt["multi_modal_uuids"] = {"audio": [f"{encoded.clip_id}:{salt}"]}
+        if encoded.segments:
+            prompt["multi_modal_data"] = {"audio": encoded.segments}
+            prompt["multi_modal_uuids"] = {"audio": [f"{segment}:{salt}" for segment in encoded.segment_ids]}
         return prompt
 
     async def stream(

@@ -1,9 +1,9 @@
-"""From a task's prompt to token ids and a clip, and from token ids back to text."""
+"""From a task's prompt to token ids and clips, and from token ids back to text."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from earwitness.chat import render_prompt
 from earwitness.errors import InputError
 from earwitness.families.family import THINK_END
 from earwitness.families.registry import family_of
+from earwitness.hearing import check_segments, clip_uris, segments
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 
@@ -26,11 +27,11 @@ class EncodedPrompt:
     """What the engine is asked."""
 
     token_ids: list[int]
-    """The prompt, with one placeholder for the clip."""
-    samples: NDArray[np.float32] | None
-    """The clip `[samples]`, 16 kHz mono; none for text-only prompts."""
-    clip_id: str
-    """Identity of the clip's content, for caches; empty without one."""
+    """The prompt, with one placeholder for each segment."""
+    segments: list[NDArray[np.float32]]
+    """Segments of the clips in order, each `[samples]`, 16 kHz mono; none for text-only prompts."""
+    segment_ids: list[str]
+    """Identity of each one's content, for caches."""
 
 
 class PromptCodec:
@@ -38,7 +39,7 @@ class PromptCodec:
 
     def __init__(self, model_dir: str) -> None:
         self._tokenizer = Tokenizer.from_file(str(Path(model_dir) / "tokenizer.json"))
-        family = family_of(model_dir)
+        family = self._family = family_of(model_dir)
         self._layout = family.layout
         end = self._tokenizer.token_to_id(self._layout.end_of_turn)
         if end is None:
@@ -50,20 +51,23 @@ class PromptCodec:
         """Tokens that close a think block as `render_response` does."""
 
     def encode(self, prompt: trajectory_pb2.Prompt, *, without_audio: bool = False) -> EncodedPrompt:
-        """Reads the clip and renders the prompt; `without_audio` puts silence in the clip's place.
+        """Reads the clips and renders the prompt; `without_audio` puts silence in the place of each.
 
-        Raises AudioError if the clip cannot be used.
+        Raises AudioError if a clip cannot be used, InputError if there are more segments than the engine takes.
         """
-        if not prompt.audio_uri:
-            return self.encode_heard(prompt, None)
-        return self.encode_heard(prompt, silence() if without_audio else read_audio(prompt.audio_uri))
+        seconds = self._family.longest_seconds
+        uris = clip_uris(prompt)
+        return self.encode_heard(
+            prompt, [silence() if without_audio else read_audio(uri, max_seconds=seconds) for uri in uris]
+        )
 
-    def encode_heard(self, prompt: trajectory_pb2.Prompt, samples: NDArray[np.float32] | None) -> EncodedPrompt:
-        """As `encode`, of a clip `[samples]` that has been read, or of none."""
-        if samples is None:
-            return EncodedPrompt(self.ids(render_prompt(prompt, 0, self._layout)), None, "")
-        clip_id = xxhash.xxh3_128_hexdigest(samples.tobytes())
-        return EncodedPrompt(self.ids(render_prompt(prompt, 1, self._layout)), samples, clip_id)
+    def encode_heard(self, prompt: trajectory_pb2.Prompt, clips: Sequence[NDArray[np.float32]]) -> EncodedPrompt:
+        """As `encode`, of clips `[samples]` that have been read."""
+        of_clips = [segments(samples, self._family) for samples in clips]
+        cut = [segment for of_clip in of_clips for segment in of_clip]
+        check_segments(prompt.id, len(cut))
+        ids = self.ids(render_prompt(prompt, [[1] * len(of_clip) for of_clip in of_clips], self._layout))
+        return EncodedPrompt(ids, cut, [xxhash.xxh3_128_hexdigest(segment.tobytes()) for segment in cut])
 
     def stop_tokens(self, sampling: trajectory_pb2.Sampling) -> list[int]:
         """Tokens that end a response: those that end a turn, and those asked for. Raises InputError."""

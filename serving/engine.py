@@ -49,7 +49,7 @@ class EngineTalker:
         """As `Talker.answer`."""
         codec = self._engine.codec
         prompt = trajectory_pb2.Prompt(id=f"chat{next(self._numbers)}", question=question.text)
-        encoded = await to_thread(codec.encode_heard, prompt, question.samples)
+        encoded = await to_thread(codec.encode_heard, prompt, [] if question.samples is None else [question.samples])
         params = self._params(question, len(encoded.token_ids))
         thinking, piece = Thinking(), codec.pieces()
         try:

@@ -27,8 +27,8 @@ ranks, of which there are 1, 2, 4 or 8, can each take an equal part."""
 class Mels(Protocol):
     """Log-mels by clip: `trainer.mels.MelCache`, or a plain dict."""
 
-    def __getitem__(self, clip: str, /) -> NDArray[np.float32]:
-        """[n_mels, frames]"""
+    def __getitem__(self, clip: str, /) -> Sequence[NDArray[np.float32]]:
+        """Of its segments in order, each [n_mels, frames]."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Row:
     """Prompt, then response. [tokens]"""
     prompt_tokens: int
     """Length of the prompt."""
-    clip: str = ""
-    """URI of the clip; empty for a text-only prompt."""
+    clips: tuple[str, ...] = ()
+    """URIs of the clips in the order of their audio patches; none for a text-only prompt."""
     name: str = ""
     """What errors call it."""
 
@@ -70,9 +70,10 @@ class Batch:
     before: torch.Tensor
     """Where in the flattened hidden states [seq · batch] the token before each of them stands. int64 [tokens]"""
     audio: AudioBatch | None
-    """The distinct clips of the rows; None if no row has audio."""
+    """The distinct clips of the rows, segment by segment; None if no row has audio."""
     audio_index: torch.Tensor
-    """Clip of each row or segment, -1 for one without: rows of a group share a clip, which is encoded once. int64"""
+    """What each row or segment hears in order, by its place in `audio`, then -1: rows of a group share their clips,
+    which are encoded once. int64 [rows or segments, most segments of clips]"""
     numbers: torch.Tensor
     """Number of each row within its step, over all ranks and micro-batches: how errors find its name. int64 [rows]"""
 
@@ -119,21 +120,23 @@ def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.devic
             tokens[index, : lengths[index]] = row.tokens
         # hidden states are [seq, batch]
         where = [index + len(rows) * np.arange(lengths[index]) for index in range(len(rows))]
-        segments, of_part = None, [row.clip for row in rows]
+        segments, of_part = None, [row.clips for row in rows]
     else:
         tokens, where, segments = _pack(parts, len(rows))
-        of_part = [part.clip for part in parts]
+        of_part = [part.clips for part in parts]
     before = [places[row.prompt_tokens - 1 :][: row.response_tokens] for places, row in zip(where, rows, strict=True)]
-    clips = list(dict.fromkeys(row.clip for row in rows if row.clip))
-    number = {clip: index for index, clip in enumerate(clips)}
+    segments_of = {clip: mels[clip] for row in rows for clip in row.clips}
+    starts = dict(zip(segments_of, np.cumsum([0, *map(len, segments_of.values())]).tolist(), strict=False))
+    heard = [[starts[clip] + n for clip in clips for n in range(len(segments_of[clip]))] for clips in of_part]
+    most = max(1, *map(len, heard))
     return Batch(
         tokens=torch.from_numpy(tokens).to(device),
         segments=segments,
         mask=torch.from_numpy(np.arange(max(1, *responses)) < np.array(responses)[:, None]).to(device),
         responses=torch.from_numpy(np.concatenate([row.tokens[row.prompt_tokens :] for row in rows])).to(device),
         before=torch.from_numpy(np.concatenate(before)).to(device),
-        audio=_pad_audio([mels[clip] for clip in clips], device) if clips else None,
-        audio_index=torch.tensor([number.get(clip, -1) for clip in of_part], device=device),
+        audio=_pad_audio([mel for clip in segments_of.values() for mel in clip], device) if segments_of else None,
+        audio_index=torch.tensor([[*of, *[-1] * (most - len(of))] for of in heard], device=device),
         numbers=torch.tensor([index for index, _ in numbered], device=device),
     )
 
@@ -144,27 +147,27 @@ class _Part:
 
     tokens: NDArray[np.int64]
     after: int
-    clip: str
+    clips: tuple[str, ...]
     rows: list[int]
     """Those that it is a part of."""
 
 
 def _parts(rows: Sequence[Row], packed: bool) -> list[_Part] | None:
     """What a pack of the rows is made of; None: they are to be padded."""
-    prompts = Counter((row.clip, row.tokens[: row.prompt_tokens].tobytes()) for row in rows)
+    prompts = Counter((row.clips, row.tokens[: row.prompt_tokens].tobytes()) for row in rows)
     # Transformer Engine's attention cannot share, and for long rows a mask costs more memory than a prompt does time.
     if len(prompts) == len(rows) or is_fused() or max(len(row.tokens) for row in rows) > LONG:
-        return [_Part(row.tokens, ALONE, row.clip, [index]) for index, row in enumerate(rows)] if packed else None
+        return [_Part(row.tokens, ALONE, row.clips, [index]) for index, row in enumerate(rows)] if packed else None
     parts: list[_Part] = []
-    found: dict[tuple[str, bytes], int] = {}
+    found: dict[tuple[tuple[str, ...], bytes], int] = {}
     for index, row in enumerate(rows):
         prompt = row.tokens[: row.prompt_tokens]
-        at = found.setdefault((row.clip, prompt.tobytes()), len(parts))
+        at = found.setdefault((row.clips, prompt.tobytes()), len(parts))
         if at == len(parts):
-            parts.append(_Part(prompt, ALONE, row.clip, []))
+            parts.append(_Part(prompt, ALONE, row.clips, []))
         parts[at].rows.append(index)
         parts.append(
-            _Part(row.tokens[row.prompt_tokens : -1], at, "", [index])
+            _Part(row.tokens[row.prompt_tokens : -1], at, (), [index])
         )  # nobody asks for what follows the last
     return parts
 

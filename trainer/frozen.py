@@ -12,7 +12,7 @@ from earwitness.errors import InputError
 from earwitness.families.architecture import read_architecture
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.batches import Row, collate
-from trainer.mels import SILENCE, MelCache
+from trainer.mels import MelCache, clips_of
 from trainer.model.build import build_policy
 from trainer.model.logprobs import logprobs
 from trainer.ranks import parallel
@@ -32,7 +32,7 @@ class FrozenPolicy:
         self.model_dir = model_dir
         self._architecture = read_architecture(path)
         self._policy = build_policy(path, dtype=getattr(torch, dtype), freeze_encoder=True).to(parallel.device()).eval()
-        self._mels = MelCache(self._architecture.audio.n_mels)
+        self._mels = MelCache(self._architecture.audio.n_mels, self._architecture.family)
 
     def score(self, group: trajectory_pb2.Group) -> None:
         """Fills in `reference_logprobs` of every trajectory, at the temperature it was sampled at.
@@ -67,6 +67,5 @@ class FrozenPolicy:
 
 def _row(group: trajectory_pb2.Group, trajectory: trajectory_pb2.Trajectory) -> Row:
     tokens = np.array([*group.prompt_token_ids, *trajectory.token_ids], dtype=np.int64)
-    clip = SILENCE if group.task.without_audio else group.task.prompt.audio_uri
     name = f"ordinal {group.task.ordinal}, trajectory {trajectory.index}"
-    return Row(tokens, len(group.prompt_token_ids), clip, name)
+    return Row(tokens, len(group.prompt_token_ids), clips_of(group.task), name)

@@ -1,12 +1,15 @@
-"""Log-mels of clips, computed once and kept while there is room."""
+"""Log-mels of clips, segment by segment, computed once and kept while there is room."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earwitness.audio import read_audio, silence
+from earwitness.audio import silence
+from earwitness.families.family import Family
+from earwitness.hearing import clip_uris, read_segments
 from earwitness.logmel import log_mel
+from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.model.kept import Kept
 
 CACHE_BYTES = 1 << 30
@@ -16,13 +19,34 @@ SILENCE = "silence:"
 """Stands for the clip of the no-audio control; no URI that `earwitness.storage` accepts looks like it."""
 
 
+class Segments(tuple[NDArray[np.float32], ...]):
+    """Log-mels of a clip's segments, in order."""
+
+    __slots__ = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all."""
+        return sum(mel.nbytes for mel in self)
+
+
 class MelCache:
-    """The log-mel `[n_mels, frames]` of a clip by URI. Safe between threads."""
+    """The log-mels `[n_mels, frames]` of a clip's segments by URI. Safe between threads."""
 
-    def __init__(self, n_mels: int) -> None:
-        self._n_mels = n_mels
-        self._mels: Kept[NDArray[np.float32]] = Kept(CACHE_BYTES)
+    def __init__(self, n_mels: int, family: Family) -> None:
+        self._n_mels, self._family = n_mels, family
+        self._mels: Kept[Segments] = Kept(CACHE_BYTES)
 
-    def __getitem__(self, uri: str) -> NDArray[np.float32]:
-        """The clip's log-mel. Raises AudioError for a clip that cannot be read."""
-        return self._mels.get(uri, lambda: log_mel(silence() if uri == SILENCE else read_audio(uri), self._n_mels))
+    def __getitem__(self, uri: str) -> Segments:
+        """The clip's log-mels. Raises AudioError for a clip that cannot be read, or is longer than the models hear."""
+        return self._mels.get(uri, lambda: self._made(uri))
+
+    def _made(self, uri: str) -> Segments:
+        segments = [silence()] if uri == SILENCE else read_segments(uri, self._family)
+        return Segments(log_mel(segment, self._n_mels) for segment in segments)
+
+
+def clips_of(task: trajectory_pb2.GroupTask) -> tuple[str, ...]:
+    """What the samples of a task hear, by URI: for the no-audio control silence in place of each clip."""
+    uris = clip_uris(task.prompt)
+    return (SILENCE,) * len(uris) if task.without_audio else uris

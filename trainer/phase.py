@@ -120,7 +120,7 @@ class PhaseRun:
         return progress
 
     def _tune(self, config: Tune | PreferenceTune, checkpoint: Checkpoint | None, driver: Driver) -> bool:
-        mels, done = MelCache(self._architecture.audio.n_mels), driver.progress.step
+        mels, done = MelCache(self._architecture.audio.n_mels, self._architecture.family), driver.progress.step
         with closing(agree(indexed, self._request.manifest_uri)) as manifest:
             rendering = Rendering(
                 load_tokenizer(self._weights),
@@ -140,7 +140,7 @@ class PhaseRun:
             return driver.run(steps, config, _restored(Learners(policy), checkpoint))
 
     def _train(self, stage: Reinforcement, checkpoint: Checkpoint | None, driver: Driver) -> bool:
-        mels = MelCache(self._architecture.audio.n_mels)
+        mels = MelCache(self._architecture.audio.n_mels, self._architecture.family)
         learners = _restored(self._reinforced(stage), checkpoint)
         progress, policy = driver.progress, learners.policy
         lineage = f"{self._request.job_id}/{progress.lineage}"

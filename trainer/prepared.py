@@ -42,7 +42,7 @@ def _traces(recipe: Recipe) -> Iterator[Example]:
 def _text(example: Example) -> str:
     """What the tokenizer learns from: an example as the model reads it, without its clip."""
     answer = example.prompt.answer if example.response is None else example.response
-    rendered = render_prompt(example.prompt, 0) + render_response(example.reasoning or "", answer)
+    rendered = render_prompt(example.prompt, []) + render_response(example.reasoning or "", answer)
     for token in TOKENS:
         rendered = rendered.replace(token, "\n")
     return rendered

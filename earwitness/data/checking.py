@@ -15,6 +15,7 @@ import numpy as np
 from earwitness.audio import MAX_SECONDS
 from earwitness.data.clip_facts import ClipFacts, look_at
 from earwitness.data.fingerprint import near_duplicates
+from earwitness.hearing import clip_uris
 from earwitness.manifest import Example, read_manifest
 from earwitness.manifest_index import Referee
 
@@ -97,18 +98,18 @@ def check_manifests(uris: Sequence[str], referee: Referee, told: Told) -> Checke
         for uri, name in zip(uris, names, strict=True)
         for example in read_manifest(uri)
     ]
-    heard = _heard(list(dict.fromkeys(line.example.prompt.audio_uri for line in lines)), told)
+    heard = _heard(list(dict.fromkeys(uri for line in lines for uri in clip_uris(line.example.prompt))), told)
     readable = [facts for facts in heard.values() if not facts.problem]
     of_clip: dict[str, list[_Line]] = defaultdict(list)
     for line in lines:
-        if (facts := heard.get(line.example.prompt.audio_uri)) and facts.content:
-            of_clip[facts.content].append(line)
+        for content in {heard[uri].content for uri in clip_uris(line.example.prompt)} - {""}:
+            of_clip[content].append(line)
     near = _near(of_clip, {facts.content: facts for facts in readable})
     same = [_twins(group, 1.0) for group in of_clip.values() if len({line.split for line in group}) > 1]
     return Checked(
         lines=dict(Counter(line.split for line in lines)),
         clips=len(heard),
-        text_only=sum(not line.example.prompt.audio_uri for line in lines),
+        text_only=sum(not clip_uris(line.example.prompt) for line in lines),
         seconds=_spread([facts.seconds for facts in readable], "p95", total=True),
         longer=sum(facts.seconds > MAX_SECONDS for facts in readable),
         rates=_counts(facts.rate for facts in readable),
@@ -152,7 +153,7 @@ def _split_of(example: Example, name: str) -> str:
 
 
 def _with(lines: Iterable[_Line], heard: Mapping[str, ClipFacts]) -> list[tuple[_Line, ClipFacts]]:
-    return [(line, heard[uri]) for line in lines if (uri := line.example.prompt.audio_uri)]
+    return [(line, heard[uri]) for line in lines for uri in clip_uris(line.example.prompt)]
 
 
 def _is_changed(example: Example, facts: ClipFacts) -> bool:
@@ -165,9 +166,8 @@ def _repeated(lines: Iterable[_Line], heard: Mapping[str, ClipFacts]) -> list[li
     groups: dict[object, list[str]] = defaultdict(list)
     for line in lines:
         prompt = line.example.prompt
-        facts = heard.get(prompt.audio_uri)
-        clip = facts.content or prompt.audio_uri if facts else ""
-        groups[line.split, clip, prompt.question, tuple(prompt.choices)].append(line.name)
+        clips = tuple(heard[uri].content or uri for uri in clip_uris(prompt))
+        groups[line.split, clips, prompt.question, tuple(prompt.choices)].append(line.name)
     return [names for names in groups.values() if len(names) > 1]
 
 

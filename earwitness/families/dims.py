@@ -31,10 +31,13 @@ class AudioDims:
     learned_positions: bool
     """Whether training moves the positional embedding."""
 
+    longest_frames: int | None = None
+    """Mel frames of the longest clip, where positions begin anew within it; None: the positions bound it."""
+
     @property
     def max_frames(self) -> int:
         """Mel frames of the longest clip: the second convolution halves them onto the positional embedding."""
-        return STRIDE * self.positions
+        return self.longest_frames or STRIDE * self.positions
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Layout:
     opening: str
     """What stands before the human's words, and before the audio if that comes first."""
     audio_start: str
+    """`{number}` in it stands for the number of the clip, from 1."""
     audio_patch: str
     """Placeholder of one audio embedding."""
     audio_end: str
@@ -54,6 +55,10 @@ class Family:
     """Dimensions from a `config.json`. Raises InputError, naming the field, for what the code does not do."""
     listener_shapes: Callable[[AudioDims, int], dict[str, tuple[int, ...]]]
     """Shape of every weight of the listener, by our name, before a decoder of that width."""
+    longest_seconds: float = 29.98
+    """Longest clip; by default what Whisper's 1500 positions of 20 ms hold, two frames of padding taken off."""
+    segment_seconds: float | None = None
+    """Longer clips are cut into pieces of that length, each between marks of its own. None: they are heard whole."""
     names: Names = OURS
     """What its checkpoints call a weight."""
     inside: str | None = None

@@ -7,6 +7,7 @@ which differ for pictures alone.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from earwitness.families.dims import AudioDims, DecoderDims
@@ -42,6 +43,9 @@ HALF_WINDOW = 100
 WINDOW = 2 * HALF_WINDOW
 """Mel frames that the encoder hears by themselves: 2 s. It convolves and attends within a window, whose positions begin
 at 0; the last one is as long as what is left."""
+LONGEST_SECONDS = 300.0
+"""Its processor cuts off what is behind it."""
+LONGEST_FRAMES = 100 * int(LONGEST_SECONDS) + TRAILING_FRAMES
 
 TEXT_DEFAULTS: dict[str, Any] = {
     "hidden_size": 3584,
@@ -93,7 +97,7 @@ def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     audio = config.section("audio_config", ENCODER_DEFAULTS)
     for key, only in (("n_window", HALF_WINDOW), ("output_dim", decoder.hidden_size)):
         audio.only(key, only)
-    return decoder, read_encoder(audio, TRAILING_FRAMES)
+    return decoder, replace(read_encoder(audio, TRAILING_FRAMES), longest_frames=LONGEST_FRAMES)
 
 
 QWEN2_5_OMNI = Family(
@@ -104,6 +108,7 @@ QWEN2_5_OMNI = Family(
     audio_tokens=audio_tokens,
     read=read,
     listener_shapes=listener_shapes,
+    longest_seconds=LONGEST_SECONDS,
     names=NAMES,
     reference="Qwen2_5OmniThinkerForConditionalGeneration",
     inside="thinker_config",

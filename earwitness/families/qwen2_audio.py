@@ -19,7 +19,7 @@ from earwitness.families.whisper import (
 
 LAYOUT = Layout(
     opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
-    audio_start="Audio 1: <|audio_bos|>",
+    audio_start="Audio {number}: <|audio_bos|>",
     audio_patch="<|AUDIO|>",
     audio_end="<|audio_eos|>\n",
     audio_first=True,

@@ -12,6 +12,7 @@ from earwitness.chat import split_response
 from earwitness.client import Mesh, state_name
 from earwitness.errors import InputError
 from earwitness.explain import explain
+from earwitness.hearing import clip_uris
 from earwitness.jobs.report.cards import segments
 from earwitness.series import StepsByPhase, steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
@@ -132,7 +133,7 @@ def group_json(group: trajectory_pb2.Group) -> dict[str, Any]:
     prompt = task.prompt
     return {
         "run": task.run_id, "ordinal": task.ordinal, "kind": prompt.kind, "question": prompt.question,
-        "choices": list(prompt.choices), "answer": prompt.answer, "clip": bool(prompt.audio_uri),
+        "choices": list(prompt.choices), "answer": prompt.answer, "clip": bool(clip_uris(prompt)),
         "worker": group.worker, "samples": [sample_json(trajectory) for trajectory in group.trajectories],
     }  # fmt: skip
 

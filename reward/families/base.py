@@ -125,6 +125,8 @@ class Compared:
     """Amounts that models say."""
     check: Callable[[Comparison, Measurement], Finding] | None = None
     """Checks all comparisons of it, where parts are not events."""
+    of_clips: Callable[[Comparison, Measurement, Measurement], Finding] | None = None
+    """Checks it of two recordings, where `of_stretch` of each as a whole does not tell."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from reward.families.base import (
     Finding,
     Number,
     Scene,
+    Words,
     events_in_words,
     share_of,
 )
@@ -64,18 +65,28 @@ def _density(events: list[Event]) -> float:
     return len(events) / (events[-1].end - events[0].start) if events else 0.0
 
 
-def _comparing(measure: Callable[[list[Event]], float], step: float) -> Callable[[Comparison, Measurement], Finding]:
-    def check(claim: Comparison, measurement: Measurement) -> Finding:
-        clips = [joined(measurement, part) if isinstance(part, int) else None for part in (claim.part, claim.other)]
-        if clips[0] is None or clips[1] is None or measurement.doubtful:
-            return Finding(None, NOT_SURE)
-        here, there = (measure(events_in(measurement, clip)) for clip in clips if clip is not None)
+def _compared(words: Words, measure: Callable[[list[Event]], float], step: float) -> Compared:
+    def related(claim: Comparison, one: list[Event], other: list[Event]) -> Finding:
+        here, there = measure(one), measure(other)
         relation = Relation.MORE if here > there else Relation.LESS
         if abs(here - there) <= step * max(here, there):
             relation = Relation.SAME
         return Finding(claim.relation is relation, f"{here:.3g} and {there:.3g}")
 
-    return check
+    def check(claim: Comparison, measurement: Measurement) -> Finding:
+        one, other = (
+            joined(measurement, part) if isinstance(part, int) else None for part in (claim.part, claim.other)
+        )
+        if one is None or other is None or measurement.doubtful:
+            return Finding(None, NOT_SURE)
+        return related(claim, events_in(measurement, one), events_in(measurement, other))
+
+    def of_clips(claim: Comparison, one: Measurement, other: Measurement) -> Finding:
+        if one.doubtful or other.doubtful:
+            return Finding(None, "there may be more sounds")
+        return related(claim, list(one.events), list(other.events))
+
+    return Compared(words, check=check, of_clips=of_clips)
 
 
 def _number(scene: Scene) -> list[float] | None:
@@ -93,10 +104,8 @@ FAMILY = Family(
         Quantity.DENSITY: Number(_densities, share_of(ALIKE), "sounds/s"),
     },
     compared={
-        Quantity.NUMBER: Compared(
-            ("more", "fewer", "as many"), check=_comparing(lambda events: float(len(events)), 0.0)
-        ),
-        Quantity.DENSITY: Compared(("denser", "sparser", "as dense"), check=_comparing(_density, ALIKE)),
+        Quantity.NUMBER: _compared(("more", "fewer", "as many"), lambda events: float(len(events)), 0.0),
+        Quantity.DENSITY: _compared(("denser", "sparser", "as dense"), _density, ALIKE),
     },
     counts={Counted.EVENTS: Counts(("event", "events"), _count)},
 )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from earwitness.hearing import clip_uris
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
 MAX_QUESTION_CHARS = 2_000
 _KINDS = r"(?:clips|segments|recordings|excerpts|parts|audios|one|stimulus|part|segment|clip)"
 _CLIPS = re.compile(rf"\b{_KINDS}\b")
@@ -20,6 +23,8 @@ class Asked:
 
     two_clips: bool = False
     """It is about two clips, one after the other: what is said goes on about the one named last."""
+    apart: bool = False
+    """Each clip is a recording of its own."""
     rhythm: bool = False
     """It is about tempo or rhythm: "it is fast" is of that."""
     length: bool = False
@@ -31,11 +36,13 @@ class Asked:
 NOTHING_ASKED = Asked()
 
 
-def asked_by(question: str) -> Asked:
-    """What `question` is about."""
+def asked_by(prompt: trajectory_pb2.Prompt) -> Asked:
+    """What the question of `prompt` is about."""
+    question, apart = prompt.question, len(clip_uris(prompt)) > 1
     text = question[:MAX_QUESTION_CHARS].lower()
     return Asked(
-        two_clips=_TWO.search(text) is not None or ("first" in text and _CLIPS.search(text) is not None),
+        two_clips=apart or _TWO.search(text) is not None or ("first" in text and _CLIPS.search(text) is not None),
+        apart=apart,
         rhythm=_RHYTHM.search(text) is not None,
         length=_LENGTH.search(text) is not None,
         numbers=frozenset(map(float, _NUMBER.findall(text))),

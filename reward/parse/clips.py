@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from reward.parse.lexicon import MEANINGS
 from reward.parse.words import Item
 from reward.statements import Part
@@ -21,6 +23,14 @@ _AGAIN = frozenset({"listening", "i", "let", "again", "user", "question", "let's
 """Unless it says that somebody listens again."""
 _SUBJECT_VERBS = _VERBS | {"are", "have", "were", "sound", "seem", "feel", "had", "lasts", "starts", "ends"}
 _BEGINS = frozenset({"", ",", "and", "but", "so", "while"})
+_CLIP_NOUNS = frozenset({"clip", "recording", "segment", "excerpt", "sample", "audio"})
+_NUMBERS = frozenset({"1", "2", "3", "4", "one", "two", "three", "four"})
+_LAST = frozenset({"third", "fourth", "last", "final"})
+_OF_A_CLIP = frozenset({
+    "tone", "beep", "burst", "note", "sound", "pulse", "click", "knock", "hit", "bark", "chirp", "event", "syllable",
+    "word", "beat", "stroke", "half", "part", "third",
+})  # fmt: skip
+"""After an ordinal, what may be one of several in a clip."""
 MAX_NOUNS = 64
 """Nouns that are remembered."""
 LEAST_NOUN = 4
@@ -33,6 +43,8 @@ class Clips:
     def __init__(self) -> None:
         self._heard: dict[str, int] = {}
         """A noun, without its s, and its clip; 0 for both."""
+        self._named = False
+        """Whether one of them was called a clip."""
 
     def carried(self, tokens: list[Item], part: Part) -> Part:
         """The clip that a sentence is about before it names one; `part` is where the sentence before left off."""
@@ -41,6 +53,16 @@ class Clips:
             return None
         moved = part == 1 and not _NEXT.isdisjoint(words[:2]) and _ORDINALS.isdisjoint(words)
         return 2 if moved and _AGAIN.isdisjoint(words) else part
+
+    def is_of_a_sound(self, tokens: list[Item]) -> bool:
+        """Whether the number in a sentence may be that of a sound in a clip: "the second beep", where a clip was named
+        before or is named too."""
+        words = [token.word for token in tokens]
+        for word, after in zip(words, [*words[1:], ""], strict=True):
+            if (word in _CLIP_NOUNS and (after in _NUMBERS or after in _LETTERS)) or after in _CLIP_NOUNS:
+                self._named = self._named or word in _ORDINALS or word in _LAST or word in _CLIP_NOUNS
+        pairs = pairwise(words)
+        return self._named and any(word in _ORDINALS | _LAST and after in _OF_A_CLIP for word, after in pairs)
 
     def name(self, tokens: list[Item]) -> None:
         """Puts the ordinal in for what stands for a clip in `tokens`: "the first part", "sound B", "A is", "the bells

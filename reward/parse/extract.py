@@ -69,12 +69,12 @@ def extract_claims(reasoning: str, prompt: trajectory_pb2.Prompt) -> list[Claim]
     Questions, copied choices, quotations, alternatives ("rises or falls") and what the question itself presupposes
     ("which of the two tones") are none.
     """
-    return claims_in(reasoning, presupposed(prompt.question), asked_by(prompt.question))
+    return claims_in(reasoning, presupposed(prompt.question), asked_by(prompt))
 
 
 def read_trace(reasoning: str, prompt: trajectory_pb2.Prompt) -> Reading:
     """Claims of `reasoning`, and what it says of the sound in words that were not read."""
-    return _reading(reasoning, presupposed(prompt.question), asked_by(prompt.question))
+    return _reading(reasoning, presupposed(prompt.question), asked_by(prompt))
 
 
 def claims_in(text: str, known: frozenset[Statement] = frozenset(), asked: Asked = NOTHING_ASKED) -> list[Claim]:
@@ -93,7 +93,9 @@ def _reading(text: str, known: frozenset[Statement], asked: Asked) -> Reading:
         if _is_question(sentence) or sentence.tokens[0].word in _ORDERS:
             continue
         carried = part if sentence.tokens[0].word in _PRONOUNS else None
+        unclear = False
         if clips is not None:
+            unclear = asked.apart and clips.is_of_a_sound(sentence.tokens)
             clips.name(sentence.tokens)
             carried = clips.carried(sentence.tokens, part)
         reader = Reader(items_of(sentence.tokens), carried, asked)
@@ -113,7 +115,7 @@ def _reading(text: str, known: frozenset[Statement], asked: Asked) -> Reading:
             found = with_turns(without_alternatives(found, reader.items), reader.items)
         last = len(claims) if found else last
         claims += [
-            Claim(text[f.start : f.end].strip(" ,:-"), f.statement, f.uncertain)
+            Claim(text[f.start : f.end].strip(" ,:-"), f.statement, f.uncertain or unclear)
             for f in found
             if not known or f.statement not in known  # hashing a statement costs as much as reading it
         ]

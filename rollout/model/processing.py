@@ -1,7 +1,8 @@
-"""From a clip to what the model takes: log-mels, and the prompt's one placeholder repeated for each audio token."""
+"""From a clip to what the model takes: log-mels, and each placeholder of the prompt repeated for each audio token."""
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,7 @@ from vllm.multimodal.processing import (
 from vllm.multimodal.processing.inputs import ProcessorInputs
 
 from earwitness.families.architecture import Architecture, read_architecture
+from earwitness.hearing import MAX_SEGMENTS
 from earwitness.logmel import HOP, PAD_RIGHT, log_mel
 
 MELS = "audio_mels"
@@ -34,11 +36,11 @@ class ProcessingInfo(BaseProcessingInfo):
     """What vLLM asks about the model's input before it has any."""
 
     def get_supported_mm_limits(self) -> Mapping[str, int | None]:
-        """One clip a prompt: the layout has one place for it."""
-        return {"audio": 1}
+        """Segments of a prompt's clips."""
+        return {"audio": MAX_SEGMENTS}
 
     def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:
-        """Tokens of the longest clip, which spares vLLM from making one to find out."""
+        """Tokens of the longest segment, which spares vLLM from making one to find out."""
         return {"audio": min(self.architecture.family.audio_tokens(self.max_frames), seq_len)}
 
     @cached_property
@@ -48,8 +50,13 @@ class ProcessingInfo(BaseProcessingInfo):
 
     @property
     def max_frames(self) -> int:
-        """Mel frames of the longest clip."""
+        """Mel frames of the longest segment."""
         return self.architecture.audio.max_frames
+
+    def frames_within(self, seq_len: int) -> int:
+        """Mel frames of the longest segment whose tokens fit in `seq_len`."""
+        tokens = self.architecture.family.audio_tokens
+        return bisect.bisect_right(range(self.max_frames + 1), seq_len, key=tokens) - 1
 
     @cached_property
     def patch_id(self) -> int:
@@ -63,7 +70,7 @@ class ProcessingInfo(BaseProcessingInfo):
 
 
 class DummyInputs(BaseDummyInputsBuilder[ProcessingInfo]):
-    """The longest clip, for vLLM's memory profile on GPUs."""
+    """The longest segment that a prompt can hold, for vLLM's memory profile on GPUs."""
 
     def get_dummy_text(self, mm_counts: Mapping[str, int]) -> str:
         """No text: the processor gives vLLM token ids."""
@@ -73,7 +80,7 @@ class DummyInputs(BaseDummyInputsBuilder[ProcessingInfo]):
         self, seq_len: int, mm_counts: Mapping[str, int], mm_options: MultiModalDummyOptions
     ) -> dict[str, Any]:
         """Silence."""
-        samples = self.info.max_frames * HOP - PAD_RIGHT
+        samples = self.info.frames_within(seq_len) * HOP - PAD_RIGHT
         return {"audio": [np.zeros(samples, dtype=np.float32)] * mm_counts.get("audio", 0)}
 
 

@@ -13,6 +13,7 @@ import grpc
 
 from earwitness import storage
 from earwitness.errors import ConflictError, InfrastructureError, InputError, NotFoundError, shown
+from earwitness.hearing import clip_uris
 from earwitness.jobs.apart import WorkFailed, apart
 from earwitness.jobs.changes import Ended, apply
 from earwitness.jobs.mesh import MeshView
@@ -191,8 +192,8 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         job_id = _job_id(request.run_id.split("/")[0])
         for group in await self._mesh.groups(job_id):  # no other file is read
             task = group.task
-            if (task.run_id, task.ordinal) == (request.run_id, request.ordinal) and task.prompt.audio_uri:
-                wav, _ = await asyncio.to_thread(sound, task.prompt.audio_uri)
+            if (task.run_id, task.ordinal) == (request.run_id, request.ordinal) and clip_uris(task.prompt):
+                wav, _ = await asyncio.to_thread(sound, clip_uris(task.prompt))
                 return wire.GetClipResponse(wav=wav)
         raise NotFoundError(f"no clip of ordinal {request.ordinal} is among the newest groups of {job_id}")
 

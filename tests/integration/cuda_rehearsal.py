@@ -128,10 +128,11 @@ def rehearse(model: str, manifest: str, dtype: str) -> dict[str, Any]:
     """Some steps of each kind of training, what a checkpoint takes of them and what is published."""
     from trainer_layouts_worker import Layout, Recorder
 
+    from earwitness.families.registry import MADE
     from trainer.mels import MelCache
     from trainer.publish.snapshot import Snapshot
 
-    layout = Layout(model, manifest, MelCache(128), {"micro": 4, "packed": True, "dtype": dtype})
+    layout = Layout(model, manifest, MelCache(128, MADE), {"micro": 4, "packed": True, "dtype": dtype})
     told: dict[str, Any] = {"weights": set(), "pieces": set(), "figures": {}}
     for phase in ("sft", "ppo", "dpo"):
         recorder = Recorder()

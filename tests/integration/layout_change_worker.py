@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import torch
 from trainer_kit import recipe_of
 
+from earwitness.families.registry import MADE
 from earwitness.log import get_logger
 from earwitness.manifest import read_manifest
 from trainer.checkpoint import Checkpoints, Progress
@@ -34,7 +35,7 @@ def continue_at(settings: dict, tensor: int, pipeline: int, distributed: bool, s
     config = recipe.stages[0].tune
     module = build_policy(settings["model"])
     learner = Learner(module, config.optimizer, config.steps, distributed_optimizer=distributed)
-    mels = MelCache(128)
+    mels = MelCache(128, MADE)
     rendering = Rendering(load_tokenizer(settings["model"]), mels, max_positions=256)
     examples = Examples(read_manifest(settings["manifest"]), rendering, batch_size=config.batch_size, seed=1)
     checkpoints = Checkpoints(out, 3, get_logger("trainer"))

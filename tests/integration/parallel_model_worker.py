@@ -48,11 +48,13 @@ def micro_batches(audio_patch_id: int) -> list[Batch]:
     random = np.random.default_rng(9)
     tokens = random.integers(20, 300, (ROWS, SEQ))
     tokens[:, 2 : 2 + PATCHES] = audio_patch_id
-    mels = {str(clip): random.standard_normal((16, FRAMES)).astype(np.float32) for clip in (0, 1)}
+    mels = {str(clip): [random.standard_normal((16, FRAMES)).astype(np.float32)] for clip in (0, 1)}
     rank, ranks = data_parallel()
     parts = [
         collate(
-            [(i, Row(tokens[i, : SEQ - 4 * clip], FIRST, str(clip))) for i in (2 * clip, 2 * clip + 1)], mels, device()
+            [(i, Row(tokens[i, : SEQ - 4 * clip], FIRST, (str(clip),))) for i in (2 * clip, 2 * clip + 1)],
+            mels,
+            device(),
         )
         for clip in (0, 1)
     ]

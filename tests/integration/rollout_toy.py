@@ -97,6 +97,15 @@ def prompt(number: int, audio_uri: str) -> trajectory_pb2.Prompt:
     )
 
 
+def comparison(first: str, second: str) -> Any:
+    """A question about two clips that stand among its words."""
+    asked = prompt(0, "")
+    asked.question = "Clip A: Clip B: Which is higher?"
+    asked.clips.add(audio_uri=first, at=8)
+    asked.clips.add(audio_uri=second, at=16)
+    return asked
+
+
 def sampling(samples: int = 2, temperature: float = 0.7, max_tokens: int = 24, seed: int = 11, **more: Any) -> Any:
     """How to sample."""
     return trajectory_pb2.Sampling(

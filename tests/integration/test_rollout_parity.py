@@ -14,10 +14,11 @@ import pytest_asyncio
 from safetensors.numpy import load_file, save_file
 from vllm.model_executor.models import ModelRegistry
 
-from earwitness.audio import AudioError, read_audio
+from earwitness.audio import AudioError
 from earwitness.errors import InputError
 from earwitness.families.family import THINK_END
-from earwitness.families.step_audio import AUDIO_PATCH, EOT, SPECIAL_TOKENS, audio_tokens
+from earwitness.families.step_audio import AUDIO_PATCH, EOT, SPECIAL_TOKENS, STEP_AUDIO, audio_tokens
+from earwitness.hearing import read_segments
 from earwitness.logmel import frames
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -66,7 +67,8 @@ async def test_logprobs_are_the_trainers(setting: Setting, temperature: float) -
 
 async def test_prompt_has_one_placeholder_for_each_audio_token(setting: Setting) -> None:
     for clip, (prompt_ids, _) in zip(setting.clips, await setting.generate_all(), strict=False):
-        assert prompt_ids.count(PATCH_ID) == audio_tokens(frames(len(read_audio(clip))))
+        heard = read_segments(clip, STEP_AUDIO)
+        assert prompt_ids.count(PATCH_ID) == sum(audio_tokens(frames(len(segment))) for segment in heard)
 
 
 async def test_a_clip_does_not_depend_on_its_neighbours(setting: Setting) -> None:

@@ -101,7 +101,7 @@ def recorded_group(
     prompt = trajectory_pb2.Prompt(id=f"q{ordinal}", question="How many?", answer="two", audio_uri=clip)
     task = trajectory_pb2.GroupTask(run_id=run_id, ordinal=ordinal, prompt=prompt)
     heard = audio_tokens(frames(soundfile.info(clip).frames))
-    ids = tokenizer.encode(render_prompt(prompt, heard), add_special_tokens=False).ids
+    ids = tokenizer.encode(render_prompt(prompt, [[heard]] if heard else []), add_special_tokens=False).ids
     group = trajectory_pb2.Group(task=task, prompt_token_ids=ids, worker="recorded")
     for index in range(samples):
         length = int(random.integers(3, 12))

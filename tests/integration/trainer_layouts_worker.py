@@ -21,6 +21,7 @@ import torch.distributed as dist
 from safetensors.torch import save_file
 from trainer_kit import recorded_group
 
+from earwitness.families.registry import MADE
 from earwitness.manifest import read_manifest
 from earwitness.recipe.schema import Optimizer, PreferenceTune, SamplingConfig, Tune
 from earwitness.recipe.stages import RlStage
@@ -152,7 +153,7 @@ def main() -> None:
     """Runs the rank."""
     model, manifest, out, layouts = sys.argv[1], sys.argv[2], Path(sys.argv[3]), json.loads(sys.argv[4])
     torch.set_num_threads(1)
-    mels = MelCache(128)
+    mels = MelCache(128, MADE)
     for name, said in layouts.items():
         layout = Layout(model, manifest, mels, said)
         for loop in said.get("loops", ["sft", "ppo", "dpo"]):

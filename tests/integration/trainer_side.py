@@ -15,11 +15,15 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from earwitness.families.registry import MADE
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 
 def trainer_logprobs(model_dir: Path, rows: list[dict[str, Any]]) -> list[list[float]]:
-    """Log-probs of the response in each row {tokens, prompt_tokens, audio, temperature} under the trainer's model."""
+    """Log-probs of the response in each row {tokens, prompt_tokens, audio (a clip or
+    several), temperature} under the trainer's model."""
     return _side().submit(_logprobs, model_dir, rows).result()
 
 
@@ -47,21 +51,26 @@ def _begin() -> None:
 def _logprobs(model_dir: Path, rows: list[dict[str, Any]]) -> list[list[float]]:
     import torch
 
-    from earwitness.audio import read_audio
+    from earwitness.hearing import read_segments
     from earwitness.logmel import log_mel
     from trainer.model.audio import AudioBatch
     from trainer.model.build import build_policy
     from trainer.model.logprobs import response_logprobs
 
     policy = build_policy(model_dir).eval()
+    n_mels = policy.architecture.audio.n_mels
     results = []
     for row in rows:
         tokens = torch.tensor([row["tokens"]])
         audio = index = None
-        if row["audio"]:
-            mel = torch.from_numpy(log_mel(read_audio(row["audio"]), policy.architecture.audio.n_mels))
-            audio = AudioBatch(mel[None], torch.tensor([mel.shape[-1]]))
-            index = torch.tensor([0])
+        uris = [row["audio"]] if isinstance(row["audio"], str) else row["audio"]
+        mels = [log_mel(part, n_mels) for uri in uris if uri for part in read_segments(uri, policy.architecture.family)]
+        if mels:
+            batch = np.zeros((len(mels), n_mels, max(mel.shape[-1] for mel in mels)), dtype=np.float32)
+            for padded, mel in zip(batch, mels, strict=True):
+                padded[:, : mel.shape[-1]] = mel
+            audio = AudioBatch(torch.from_numpy(batch), torch.tensor([mel.shape[-1] for mel in mels]))
+            index = torch.arange(len(mels))[None]
         with torch.no_grad():
             found = response_logprobs(policy(tokens, audio, index), tokens, row["temperature"])
         results.append(found[0, row["prompt_tokens"] :].tolist())
@@ -88,7 +97,7 @@ def _gate(model_dir: Path, contents: list[bytes], bound: float | None) -> str:
     stage = RlStage(algorithm="rloo", steps=1, groups_per_step=len(groups), sampling=sampling, optimizer=optimizer)
     samples = [samples_of(group, vocab_size=10_000, max_positions=10_000) for group in groups]
     policy = Learner(build_policy(model_dir), optimizer, 1)
-    updates = updates_of(samples, stage, MelCache(128), seed=1, step=1)
+    updates = updates_of(samples, stage, MelCache(128, MADE), seed=1, step=1)
     names = names_of(samples, seed=1, step=1)
     gap = recalled(recall(policy, None, updates, stage, names), sum(u.tokens for u in updates))["logprob_gap.mean"]
     probe = [experience for update in updates for experience in update.micro_batches]

@@ -75,7 +75,7 @@ def check_up(model_dir: Path) -> Checkup:
 def conversation(architecture: Architecture, tokenizer: Tokenizer, audio_tokens: int) -> list[int]:
     """Token ids of a whole conversation in the family's layout."""
     layout = architecture.family.layout
-    text = render_prompt(PROMPT, audio_tokens, layout) + render_response(*ANSWER, layout)
+    text = render_prompt(PROMPT, [[audio_tokens]], layout) + render_response(*ANSWER, layout)
     return list(tokenizer.encode(text, add_special_tokens=False).ids)
 
 

@@ -23,7 +23,7 @@ from trainer.model.packing import Segments, packed_rows, packing
 from trainer.ranks.parallel import device
 
 NO_AUDIO = -1
-"""`audio_index` of a row without a clip."""
+"""Fills `audio_index` of a row that hears less than another."""
 
 
 class PolicyModel(MegatronModule):
@@ -77,12 +77,13 @@ class PolicyModel(MegatronModule):
         """Runs right-padded rows, or rows packed one after another; neither sees another's tokens, or padding.
 
         tokens: [batch, seq] int64; packed: [1, seq]. segments: of the packed rows, whose lengths add up to seq; None if
-        they are padded. audio: distinct clips. audio_index: [rows or segments] which clip each uses, NO_AUDIO for none.
+        they are padded. audio: distinct clips. audio_index: [rows or segments, clips] what each hears in order, then
+        NO_AUDIO; [rows or segments] if none hears more than one.
         Returns on the last pipeline stage the states that log-probs are made of or, with a value head, the values
         [batch, seq] fp32; on other stages the hidden states [seq, batch, hidden].
 
-        A row's first audio patches take its clip's embeddings; later ones are the policy's own words (a sampled
-        response may hold the token), embedded like any token. ValueError if a row has too few.
+        A row's first audio patches take its clips' embeddings, one clip after another; later ones are the policy's own
+        words (a sampled response may hold the token), embedded like any token. ValueError if a row has too few.
         """
         hidden = self.language_model(
             input_ids=tokens,
@@ -128,23 +129,29 @@ class PolicyModel(MegatronModule):
         """`embedded` [seq, batch, hidden] with the clips' embeddings in place."""
         assert self.audio is not None, "the first pipeline stage has the listener"
         heard, counts = self.audio(audio)  # [clips, longest, hidden], [clips]
-        expected = torch.where(audio_index == NO_AUDIO, 0, counts[audio_index.clamp(min=0)])  # [rows]
-        each = segments.lengths if segments else [tokens.shape[1]] * len(tokens)
-        lengths = torch.tensor(each, device=tokens.device)[: len(expected)]
+        audio_index = audio_index.view(len(audio_index), -1)
+        each = torch.where(audio_index == NO_AUDIO, 0, counts[audio_index.clamp(min=0)])  # [rows, clips]
+        ends = each.cumsum(1)
+        expected = ends[:, -1]  # [rows]
+        sizes = segments.lengths if segments else [tokens.shape[1]] * len(tokens)
+        lengths = torch.tensor(sizes, device=tokens.device)[: len(expected)]
         of_row = torch.arange(len(expected), device=tokens.device).repeat_interleave(lengths)  # [tokens in rows]
         flat = tokens.flatten()[: len(of_row)]  # what is left of a packed batch is filling
         patches = flat == self.audio_patch_id
         seen = patches.cumsum(0)
         starts = (lengths.cumsum(0) - lengths).clamp(max=max(len(of_row) - 1, 0))  # the last may be empty
-        nth = seen - 1 - (seen - patches.long())[starts][of_row]  # which of its clip's embeddings a patch takes
+        nth = seen - 1 - (seen - patches.long())[starts][of_row]  # which of its clips' embeddings a patch takes
         patches &= nth < expected[of_row]
         found = torch.zeros_like(expected).index_add(0, of_row, patches.to(expected.dtype))
         if not torch.equal(found, expected):
             row = int((found != expected).nonzero()[0])
             raise ValueError(
-                f"row {row} has {int(found[row])} audio-patch tokens, its clip has {int(expected[row])} embeddings"
+                f"row {row} has {int(found[row])} audio-patch tokens, its clips have {int(expected[row])} embeddings"
             )
-        source = (audio_index[of_row] * heard.shape[1] + nth)[patches]
+        of_row, nth = of_row[patches], nth[patches]
+        clip = (nth[:, None] >= ends[of_row]).sum(1)  # of its row
+        within = nth - (ends - each)[of_row, clip]
+        source = audio_index[of_row, clip] * heard.shape[1] + within
         seq, batch, hidden = embedded.shape
         at = patches.nonzero().squeeze(1)
         return (

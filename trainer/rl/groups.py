@@ -11,7 +11,7 @@ from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.batches import Row
 from trainer.errors import NonFiniteError
-from trainer.mels import SILENCE
+from trainer.mels import clips_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def samples_of(group: trajectory_pb2.Group, *, vocab_size: int, max_positions: i
     Raises InputError or NonFiniteError, naming the trajectory, if any cannot be trained on, or if none is left.
     """
     prompt = np.array(group.prompt_token_ids, dtype=np.int64)
-    clip = SILENCE if group.task.without_audio else group.task.prompt.audio_uri
+    clips = clips_of(group.task)
     samples = []
     for trajectory in group.trajectories:
         if trajectory.reward.drop_reason:
@@ -51,7 +51,7 @@ def samples_of(group: trajectory_pb2.Group, *, vocab_size: int, max_positions: i
         samples.append(
             Sample(
                 ordinal=group.task.ordinal,
-                row=Row(tokens, len(prompt), clip, name),
+                row=Row(tokens, len(prompt), clips, name),
                 reward=trajectory.reward.total,
                 rollout_logprobs=np.array(trajectory.logprobs, dtype=np.float32),
                 reference_logprobs=reference,

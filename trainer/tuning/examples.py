@@ -14,6 +14,7 @@ from earwitness.chat import question_text, render_prompt, render_response
 from earwitness.errors import InputError
 from earwitness.families.family import Family, clip_tokens
 from earwitness.families.registry import MADE
+from earwitness.hearing import clip_uris
 from earwitness.manifest import Example
 from earwitness.recipe.schema import Curriculum
 from trainer.batches import Mels, Row
@@ -45,15 +46,15 @@ class Rendering:
 
     def row(self, example: Example) -> Row:
         """One example. Raises InputError if it is longer than the model can read."""
-        clip = example.prompt.audio_uri
-        placeholders = clip_tokens(self._family, self._mels[clip].shape[1], clip) if clip else 0
-        prompt = self._encode(render_prompt(example.prompt, placeholders, self._family.layout))
+        clips = clip_uris(example.prompt)
+        heard = [[clip_tokens(self._family, mel.shape[1], clip) for mel in self._mels[clip]] for clip in clips]
+        prompt = self._encode(render_prompt(example.prompt, heard, self._family.layout))
         answer = example.prompt.answer if example.response is None else example.response
         response = self._encode(render_response(example.reasoning or "", answer, self._family.layout))
         if len(prompt) + len(response) > self._max_positions:
             problem = f"{len(prompt)} prompt and {len(response)} response tokens"
             raise InputError(f"example {example.prompt.id}", problem, f"at most {self._max_positions} together")
-        return Row(np.array(prompt + response, dtype=np.int64), len(prompt), clip, f"example {example.prompt.id}")
+        return Row(np.array(prompt + response, dtype=np.int64), len(prompt), clips, f"example {example.prompt.id}")
 
     def text_lengths(self, examples: Sequence[Example]) -> list[int]:
         """Tokens of question and reasoning: what tells long rows from short ones without a look at the clip."""

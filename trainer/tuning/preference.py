@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from earwitness.errors import InputError
+from earwitness.hearing import clip_uris
 from earwitness.manifest import Example
 from earwitness.recipe.schema import PreferenceTune
 from trainer.batches import AroundBatch, Batch, Mels, Row, collate
@@ -66,7 +67,8 @@ def pairs_in(examples: Sequence[Example], row: Callable[[Example], Row]) -> list
     pairs = []
     for place in range(0, len(examples), 2):
         chosen, rejected = examples[place], examples[place + 1]
-        if chosen.prompt.question != rejected.prompt.question or chosen.prompt.audio_uri != rejected.prompt.audio_uri:
+        heard = [(clip_uris(e.prompt), [clip.at for clip in e.prompt.clips]) for e in (chosen, rejected)]
+        if chosen.prompt.question != rejected.prompt.question or heard[0] != heard[1]:
             raise InputError(f"pairs, {chosen.prompt.id}", f"is followed by {rejected.prompt.id}", "the same prompt")
         pairs.append(Pair(row(chosen), row(rejected)))
     return pairs

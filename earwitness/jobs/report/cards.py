@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from earwitness.chat import split_response
-from earwitness.jobs.report.clips import choose, player
+from earwitness.jobs.report.clips import choose, players
 from earwitness.jobs.report.figures import Evaluation
 from earwitness.jobs.report.html import esc, table
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -44,7 +44,7 @@ def card(prompt: wire.Prompt, sides: Sequence[str]) -> str:
     choices = "".join(f'<li class="{"right" if c == prompt.answer else ""}">{esc(c)}</li>' for c in prompt.choices)
     right = f'<ul class="choices">{choices}</ul>' if choices else f"<p>Right answer: {esc(prompt.answer)}</p>"
     return (
-        f'<article class="card clip"><div class="top"><div>{player(prompt.audio_uri)}</div>'
+        f'<article class="card clip"><div class="top"><div>{players(prompt)}</div>'
         f'<div><p class="kind">{esc(prompt.kind.replace("_", " "))}</p><p class="question">{esc(prompt.question)}</p>'
         f'{right}</div></div><div class="sides">{"".join(sides)}</div></article>'
     )

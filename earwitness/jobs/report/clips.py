@@ -11,6 +11,7 @@ import soundfile
 
 from earwitness.audio import MEASURED_SECONDS, SAMPLE_RATE, read_audio
 from earwitness.errors import InputError
+from earwitness.hearing import clip_uris
 from earwitness.jobs.report.html import esc
 from earwitness.jobs.report.svg import waveform
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -21,6 +22,9 @@ CLIPS = 12
 LONGEST_SECONDS = 15.0
 """Longer clips are cut in the page, so that it stays below about ten megabytes."""
 
+BETWEEN_SECONDS = 0.5
+"""Silence between clips that are heard in one piece."""
+
 BARS = 75
 """Of the drawn waveform."""
 
@@ -29,7 +33,7 @@ def choose(groups: Sequence[wire.Group], count: int = CLIPS) -> list[wire.Group]
     """Groups in turns over the kinds, each kind from its first: outcomes play no part in the choice."""
     by_kind: dict[str, list[wire.Group]] = {}
     for group in sorted(groups, key=lambda g: g.task.ordinal):
-        if group.task.prompt.audio_uri and group.trajectories:
+        if clip_uris(group.task.prompt) and group.trajectories:
             by_kind.setdefault(group.task.prompt.kind, []).append(group)
     chosen: list[wire.Group] = []
     rank = 0
@@ -39,20 +43,28 @@ def choose(groups: Sequence[wire.Group], count: int = CLIPS) -> list[wire.Group]
     return chosen[:count]
 
 
-def sound(audio_uri: str) -> tuple[bytes, np.ndarray]:
-    """The begin of a clip as WAV, and its samples. Raises InputError."""
-    samples = read_audio(audio_uri, max_seconds=MEASURED_SECONDS)[: int(LONGEST_SECONDS * SAMPLE_RATE)]
+def sound(uris: Sequence[str]) -> tuple[bytes, np.ndarray]:
+    """The begin of each clip, with silence between them, as WAV, and the samples. Raises InputError."""
+    most, silence = int(LONGEST_SECONDS * SAMPLE_RATE), np.zeros(int(BETWEEN_SECONDS * SAMPLE_RATE), np.float32)
+    clips = [read_audio(uri, max_seconds=MEASURED_SECONDS)[:most] for uri in uris]
+    samples = np.concatenate([part for clip in clips for part in (silence, clip)][1:])
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
     return buffer.getvalue(), samples
 
 
+def players(prompt: wire.Prompt) -> str:
+    """The prompt's clips as HTML, one below the other; those of several are numbered."""
+    uris = clip_uris(prompt)
+    if len(uris) < 2:
+        return player(uris[0]) if uris else '<p class="quiet">text alone</p>'
+    return "".join(f'<p class="quiet">clip {number}</p>{player(uri)}' for number, uri in enumerate(uris, start=1))
+
+
 def player(audio_uri: str) -> str:
     """The clip as HTML: its waveform and an audio element that holds the sound. Says so if it cannot be read."""
-    if not audio_uri:
-        return '<p class="quiet">text alone</p>'
     try:
-        wave, samples = sound(audio_uri)
+        wave, samples = sound([audio_uri])
     except InputError as error:
         return f'<p class="quiet">the clip: {esc(error.problem)}</p>'
     data = base64.b64encode(wave).decode()

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from earwitness.chat import split_response
 from earwitness.errors import InputError
+from earwitness.hearing import clip_uris
 from earwitness.jobs.report.cards import verdict
 from earwitness.jobs.report.clips import sound
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -62,7 +63,7 @@ def sample_of(group: wire.Group) -> Sample:
         rows += [f"| {c.kind} | {c.claimed} | {c.measured} | {verdict(c)[1]} |" for c in reward.claims]
         lines += ["\n".join(rows)]
     try:
-        wave = sound(prompt.audio_uri)[0] if prompt.audio_uri else None
+        wave = sound(uris)[0] if (uris := clip_uris(prompt)) else None
     except InputError:
         wave = None
     return Sample(f"{prompt.kind or 'all'}/{prompt.id}", "\n\n".join(lines), wave)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from earwitness.hearing import clip_uris, set_clips
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 LOOKED_AT = 256
@@ -32,28 +33,31 @@ def instructed(prompts: Sequence[wire.Prompt], instruction: str) -> Sequence[wir
     """With an instruction behind the question of those that have something to hear."""
 
     def change(prompt: wire.Prompt, place: int) -> None:
-        if prompt.audio_uri:
+        if clip_uris(prompt):
             prompt.question = f"{prompt.question}\n{instruction}"
 
     return Changed(prompts, change)
 
 
 def shuffled(prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
-    """Each question with another's clip: of the next prompt of its kind, or else of the next that has another clip."""
+    """Each question with another's clip: of the next prompt of its kind, or else of the next that has another clip.
+
+    One about several clips gets those of a question about as many.
+    """
 
     def change(prompt: wire.Prompt, place: int) -> None:
-        if not prompt.audio_uri:
-            return
+        own = clip_uris(prompt)
+        if not own:
+            return None
         behind = (prompts[(place + step) % len(prompts)] for step in range(1, min(len(prompts), LOOKED_AT + 1)))
-        first = ""
+        first: tuple[str, ...] = ()
         for other in behind:
-            if other.audio_uri in ("", prompt.audio_uri):
+            if len(others := clip_uris(other)) != len(own) or others == own:
                 continue
-            first = first or other.audio_uri
+            first = first or others
             if other.kind == prompt.kind:
-                prompt.audio_uri = other.audio_uri
-                return
-        prompt.audio_uri = first or prompt.audio_uri
+                return set_clips(prompt, others)
+        set_clips(prompt, first or own)
 
     return Changed(prompts, change)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from earwitness.errors import InputError
+from earwitness.hearing import clip_uris
 from earwitness.manifest import Example
 from earwitness.metrics import ACCURACY
 from earwitness.recipe.rules import Rule, require
@@ -126,6 +127,6 @@ class EvalStage(Stage):
 
     def check(self, example: Example) -> None:
         prompt = example.prompt
-        if self.decisive_removed and prompt.audio_uri and not prompt.control_uri:
+        if self.decisive_removed and clip_uris(prompt) and not prompt.control_uri:
             what = "has a clip and no control_audio, which decisive_removed asks for"
             raise InputError(prompt.id, what, "control_audio: the clip without what decides the answer")

@@ -12,6 +12,7 @@ from pydantic import Field
 from earwitness import artifacts
 from earwitness.chat import split_response
 from earwitness.errors import JobFailed
+from earwitness.hearing import clip_uris
 from earwitness.manifest import Example
 from earwitness.recipe.schema.fields import Count, Group, Positive, Share, Strict
 from earwitness.recipe.schema.mixing import Data
@@ -153,7 +154,7 @@ def tried_file(index: int) -> tuple[str, str]:
 def needs_ears(group: wire.Group, curation: Curation) -> bool:
     """Whether the prompt of a group that was sampled in silence is worth listening to."""
     right = sum(t.reward.correct for t in group.trajectories)
-    return not group.task.prompt.audio_uri or right <= curation.max_correct
+    return not clip_uris(group.task.prompt) or right <= curation.max_correct
 
 
 def _curated(job: StageJob) -> str:
@@ -193,7 +194,7 @@ def distil(groups: Sequence[wire.Group], stage: MgrdStage) -> Kept:
     for group in groups:
         kept: dict[str, wire.Trajectory] = {}
         for trajectory in sorted(group.trajectories, key=lambda t: (-t.reward.supported, t.index)):
-            outcome = verdict(trajectory, stage, heard=bool(group.task.prompt.audio_uri))
+            outcome = verdict(trajectory, stage, heard=bool(clip_uris(group.task.prompt)))
             if outcome == "kept" and trajectory.text in kept:
                 outcome = "same text again"
             elif outcome == "kept" and len(kept) == stage.max_per_prompt:

@@ -22,8 +22,10 @@ add(Ordinal(-1), "last,final")
 add(Ordinal(1), "tone|beep|burst|note|sound one|1")
 add(Ordinal(2), "tone|beep|burst|note|sound two|2")
 _CLIP = "clip|segment|recording|excerpt|sample"
-add(Ordinal(1), f"{_CLIP} a|1|one,first|1st {_CLIP}|one|audio,first audio|sound {_CLIP}")
-add(Ordinal(2), f"{_CLIP} b|2|two,second|2nd {_CLIP}|one|audio,second audio|sound {_CLIP}")
+add(Ordinal(1), f"{_CLIP}|audio a|1|one,first|1st {_CLIP}|one|audio,first audio|sound {_CLIP}")
+add(Ordinal(2), f"{_CLIP}|audio b|2|two,second|2nd {_CLIP}|one|audio,second audio|sound {_CLIP}")
+add(Ordinal(3), f"{_CLIP}|audio c|3|three,third|3rd {_CLIP}|one|audio")
+add(Ordinal(4), f"{_CLIP}|audio d|4|four,fourth|4th {_CLIP}|one|audio")
 add(EdgeWord(Edge.START), "kicks|comes|sets in,enters,enter,appears,arrives,occurs at")
 add(
     EdgeWord(Edge.START),

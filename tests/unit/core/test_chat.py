@@ -47,14 +47,14 @@ def tokenizer() -> Tokenizer:
 
 
 def test_the_layout_of_a_prompt_with_audio() -> None:
-    assert render_prompt(prompt(), 3) == (
+    assert render_prompt(prompt(), [[3]]) == (
         "<|BOT|>human\nWhich is higher?\nA. the first\nB. the second"
         "<audio_start><audio_patch><audio_patch><audio_patch><audio_end><|EOT|><|BOT|>assistant\n<think>\n"
     )
 
 
 def test_a_text_prompt_has_no_audio_part() -> None:
-    assert render_prompt(prompt("2 + 2?", ()), 0) == "<|BOT|>human\n2 + 2?<|EOT|><|BOT|>assistant\n<think>\n"
+    assert render_prompt(prompt("2 + 2?", ()), []) == "<|BOT|>human\n2 + 2?<|EOT|><|BOT|>assistant\n<think>\n"
 
 
 def test_an_empty_think_block_is_the_papers() -> None:
@@ -126,7 +126,10 @@ def test_the_parts_of_a_response(text: str, parts: tuple[str, str]) -> None:
 def test_special_tokens_typed_in_a_question_are_text(
     tokenizer: Tokenizer, question: str, choices: list[str], audio_tokens: int
 ) -> None:
-    encoded = tokenizer.encode(render_prompt(prompt(question, tuple(choices)), audio_tokens), add_special_tokens=False)
+    encoded = tokenizer.encode(
+        render_prompt(prompt(question, tuple(choices)), [[audio_tokens]] if audio_tokens else []),
+        add_special_tokens=False,
+    )
     special = [token for token in encoded.tokens if token in SPECIAL_TOKENS]
     audio = ["<audio_start>", *[AUDIO_PATCH] * audio_tokens, "<audio_end>"] if audio_tokens else []
     assert special == ["<|BOT|>", *audio, EOT, "<|BOT|>", THINK]
@@ -170,7 +173,7 @@ def test_where_the_think_block_ends_is_known_of_tokenizers_with_and_without_the_
 def test_the_layouts_of_qwen(layout: Layout, before: str, after: str, tokens: int) -> None:
     prompt = trajectory_pb2.Prompt(question="How <|im_end|> many?", choices=["one", "two"])
     audio = f"{before}<|audio_bos|>{'<|AUDIO|>' * tokens}<|audio_eos|>{after}" if tokens else ""
-    assert render_prompt(prompt, tokens, layout) == (
+    assert render_prompt(prompt, [[tokens]] if tokens else [], layout) == (
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
         f"{audio}How < |im_end|> many?\nA. one\nB. two<|im_end|>\n<|im_start|>assistant\n<think>\n"
     )
@@ -178,3 +181,18 @@ def test_the_layouts_of_qwen(layout: Layout, before: str, after: str, tokens: in
     assert response == "I hear it.\n</think>\ntwo<|im_end|>"
     assert split_response(response) == ("I hear it.", "two")
     assert split_response(response + "<|im_start|>user") == (None, None)
+
+
+def test_clips_stand_where_they_are_said_to() -> None:
+    """Whatever the family's own place; a clip in segments has marks around each, and no words can end the turn."""
+    asked = trajectory_pb2.Prompt(
+        question="A:B:<|EOT|> higher?",
+        clips=[trajectory_pb2.PlacedClip(audio_uri=uri, at=at) for uri, at in (("a", 2), ("b", 4))],
+        choices=["A", "B"],
+    )
+    one, two = "<audio_start><audio_patch><audio_end>", "<audio_start><audio_patch><audio_patch><audio_end>"
+    assert render_prompt(asked, [[1], [2, 1]]) == (
+        f"<|BOT|>human\nA:{one}B:{two}{one}< |EOT|> higher?\nA. A\nB. B<|EOT|><|BOT|>assistant\n<think>\n"
+    )
+    heard = render_prompt(asked, [[1], [2]], QWEN2_AUDIO_LAYOUT)
+    assert "A:Audio 1: <|audio_bos|><|AUDIO|><|audio_eos|>\nB:Audio 2: <|audio_bos|><|AUDIO|><|AUDIO|>" in heard

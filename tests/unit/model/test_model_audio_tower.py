@@ -107,9 +107,9 @@ LENGTHS = {"a": 40, "b": 41, "c": 97, "d": 160, "twin of c": 97}
 def clips(*names: str) -> AudioBatch:
     """The clips as batches of rows have them; two with the same sound have different names."""
     draws = {name: np.random.default_rng(LENGTHS[name]).normal(size=(16, LENGTHS[name])) for name in names}
-    mels = {name: mel.astype(np.float32) for name, mel in draws.items()}
+    mels = {name: [mel.astype(np.float32)] for name, mel in draws.items()}
     row = np.array([1, 2], dtype=np.int64)
-    audio = collate([(n, Row(row, 1, name)) for n, name in enumerate(names)], mels, torch.device("cpu")).audio
+    audio = collate([(n, Row(row, 1, (name,))) for n, name in enumerate(names)], mels, torch.device("cpu")).audio
     assert audio is not None
     return audio
 

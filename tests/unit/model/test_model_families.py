@@ -172,7 +172,7 @@ def test_the_prompt_is_that_of_qwen2_audios_template() -> None:
         .render(messages=[{"role": "user", "content": content}], add_generation_prompt=True)
     )
     prompt = trajectory_pb2.Prompt(question="How many?", choices=["one", "two"])
-    assert render_prompt(prompt, 1, LAYOUT) == expected + "<think>\n"
+    assert render_prompt(prompt, [[1]], LAYOUT) == expected + "<think>\n"
 
 
 def compare(pair: Pair, seconds: list[float], columns: int) -> None:

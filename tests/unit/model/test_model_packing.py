@@ -33,14 +33,14 @@ def rows(audio_patch_id: int) -> list[tuple[int, Row]]:
         heard = [audio_patch_id] * PATCHES.get(clip, 0)
         prompt = [*random.integers(20, 300, 3 + number), *heard, *random.integers(20, 300, 2)]
         tokens = np.array([*prompt, *random.integers(20, 300, response)], dtype=np.int64)
-        made.append((number, Row(tokens, len(prompt), clip, f"row {number}")))
+        made.append((number, Row(tokens, len(prompt), (clip,) if clip else (), f"row {number}")))
     made[0][1].tokens[-1] = audio_patch_id  # a sampled response may hold the token
     return made
 
 
 def batches(policy: PolicyModel) -> tuple[Batch, Batch]:
     random = np.random.default_rng(5)
-    mels = {clip: random.standard_normal((16, frames)).astype(np.float32) for clip, frames in FRAMES.items()}
+    mels = {clip: [random.standard_normal((16, frames)).astype(np.float32)] for clip, frames in FRAMES.items()}
     numbered = rows(policy.audio_patch_id)
     padded, packed = (collate(numbered, mels, CPU, packed=p) for p in (False, True))
     return padded, packed
@@ -99,14 +99,14 @@ def group_rows(audio_patch_id: int) -> list[tuple[int, Row]]:
         prompt = [*random.integers(20, 300, width), *heard, *random.integers(20, 300, 2)]
         for response in responses:
             tokens = np.array([*prompt, *random.integers(20, 300, response)], dtype=np.int64)
-            made.append((len(made), Row(tokens, len(prompt), clip, f"row {len(made)}")))
+            made.append((len(made), Row(tokens, len(prompt), (clip,) if clip else (), f"row {len(made)}")))
     made[0][1].tokens[-3] = audio_patch_id
     return made
 
 
 def apart_and_shared(policy: PolicyModel, monkeypatch: pytest.MonkeyPatch) -> tuple[Batch, Batch]:
     random = np.random.default_rng(5)
-    mels = {clip: random.standard_normal((16, frames)).astype(np.float32) for clip, frames in FRAMES.items()}
+    mels = {clip: [random.standard_normal((16, frames)).astype(np.float32)] for clip, frames in FRAMES.items()}
     numbered = group_rows(policy.audio_patch_id)
     shared = collate(numbered, mels, CPU)
     monkeypatch.setattr(batches_module, "LONG", 0)  # nothing is short enough to share
@@ -115,7 +115,7 @@ def apart_and_shared(policy: PolicyModel, monkeypatch: pytest.MonkeyPatch) -> tu
 
 def test_a_prompt_of_several_rows_stands_in_a_pack_once(policy: PolicyModel, monkeypatch: pytest.MonkeyPatch) -> None:
     apart, shared = apart_and_shared(policy, monkeypatch)
-    prompts = {(row.clip, *row.tokens[: row.prompt_tokens]) for _, row in group_rows(policy.audio_patch_id)}
+    prompts = {(row.clips, *row.tokens[: row.prompt_tokens]) for _, row in group_rows(policy.audio_patch_id)}
     assert apart.segments is None
     assert shared.segments is not None
     used = sum(len(prompt) - 1 for prompt in prompts) + sum(max(int(n) - 1, 0) for n in apart.mask.sum(1))

@@ -30,7 +30,7 @@ def groups(step: int) -> list[list[Sample]]:
         for index in range(SAMPLES):
             tokens = np.array([*prompt, *random.integers(20, 300, 3 + index)], dtype=np.int64)
             logprobs = random.uniform(-8, -5, 3 + index).astype(np.float32)
-            row = Row(tokens, len(prompt), "", f"ordinal {ordinal}, trajectory {index}")
+            row = Row(tokens, len(prompt), (), f"ordinal {ordinal}, trajectory {index}")
             group.append(Sample(ordinal, row, float(random.random()), logprobs, logprobs - 0.1))
         made.append(group)
     return made

@@ -56,7 +56,7 @@ def encoded(prompt: wire.Prompt, model_dir: Path, without_audio: bool = False) -
     samples = silence() if without_audio else read_audio(prompt.audio_uri) if prompt.audio_uri else None
     patches = 0 if samples is None else audio_tokens(frames(len(samples)))
     tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
-    ids = tokenizer.encode(render_prompt(prompt, patches), add_special_tokens=False).ids
+    ids = tokenizer.encode(render_prompt(prompt, [[patches]] if patches else []), add_special_tokens=False).ids
     task = wire.GroupTask(prompt=prompt, sampling=wire.Sampling(temperature=TEMPERATURE), without_audio=without_audio)
     group = wire.Group(task=task, prompt_token_ids=ids)
     for index, length in enumerate((1, 9, 4)):
@@ -93,7 +93,11 @@ def test_every_token_has_its_logprob(policy: FrozenPolicy, group: wire.Group) ->
 
 
 def test_without_audio_means_a_second_of_silence(policy: FrozenPolicy, model_dir: Path) -> None:
-    check(policy, encoded(wire.Prompt(id="p", question="Up?"), model_dir, without_audio=True), silence())
+    check(
+        policy,
+        encoded(wire.Prompt(id="p", question="Up?", audio_uri="unread.wav"), model_dir, without_audio=True),
+        silence(),
+    )
 
 
 def test_text_only(policy: FrozenPolicy, model_dir: Path) -> None:

@@ -35,9 +35,9 @@ def test_a_clip_has_one_placeholder_and_text_none(model_dir: Path) -> None:
     codec = PromptCodec(str(model_dir))
     patch = SPECIAL_TOKENS.index(AUDIO_PATCH)
     spoken = codec.encode(trajectory_pb2.Prompt(question="higher?", audio_uri="unread.wav"), without_audio=True)
-    assert spoken.token_ids.count(patch) == 1 and spoken.samples is not None and not spoken.samples.any()
+    assert spoken.token_ids.count(patch) == 1 and [s.any() for s in spoken.segments] == [False]
     text = codec.encode(trajectory_pb2.Prompt(question="higher?"))
-    assert text.token_ids.count(patch) == 0 and text.samples is None and text.clip_id == ""
+    assert text.token_ids.count(patch) == 0 and text.segments == text.segment_ids == []
 
 
 def test_a_missing_clip_is_named(model_dir: Path) -> None:

@@ -9,7 +9,7 @@ CPU = torch.device("cpu")
 
 
 def row(prompt: int, response: int, clip: str = "") -> Row:
-    return Row(np.arange(1, prompt + response + 1), prompt, clip)
+    return Row(np.arange(1, prompt + response + 1), prompt, tuple(clip))
 
 
 def mel(frames: int) -> np.ndarray:
@@ -22,7 +22,7 @@ def test_padded_rows_are_filled_on_the_right():
     assert batch.tokens[0].tolist() == [1, 2, 3, 4, 5] + [0] * 11
     assert batch.segments is None
     assert batch.numbers.tolist() == [4, 2]
-    assert batch.audio is None and batch.audio_index.tolist() == [-1, -1]
+    assert batch.audio is None and batch.audio_index.tolist() == [[-1], [-1]]
 
 
 def test_packed_rows_stand_one_after_another():
@@ -51,8 +51,8 @@ def test_no_response_at_all_still_has_a_shape():
 
 def test_rows_of_one_clip_share_it():
     rows = [row(1, 1, "a"), row(1, 1), row(1, 1, "b"), row(2, 1, "a")]
-    batch = collate(list(enumerate(rows)), {"a": mel(6), "b": mel(9)}, CPU)
-    assert batch.audio_index.tolist() == [0, -1, 1, 0]
+    batch = collate(list(enumerate(rows)), {"a": [mel(6)], "b": [mel(9)]}, CPU)
+    assert batch.audio_index.tolist() == [[0], [-1], [1], [0]]
     assert batch.audio.mels.shape == (2, 4, 9)
     assert batch.audio.frames.tolist() == [6, 9]
     assert batch.audio.mels[0, 0].tolist() == [6.0] * 6 + [0.0] * 3
@@ -62,3 +62,11 @@ def test_numbers_of_response_tokens_land_in_their_row():
     mask = torch.tensor([[True, True, False], [False, False, False], [True, True, True]])
     values = [np.array([5, 6]), np.array([]), np.array([7, 8, 9])]
     assert spread(values, mask).tolist() == [[5, 6, 0], [0, 0, 0], [7, 8, 9]]
+
+
+def test_a_row_hears_its_clips_segment_by_segment():
+    """Places of the distinct segments, in the order in which the row hears them."""
+    rows = [row(1, 1, ("a", "b")), row(1, 1, ("b", "a", "b")), row(1, 1), row(2, 1, ("c",))]
+    batch = collate(list(enumerate(rows)), {"a": [mel(6)], "b": [mel(9), mel(4)], "c": [mel(3)]}, CPU)
+    assert batch.audio.frames.tolist() == [6, 9, 4, 3]
+    assert batch.audio_index.tolist() == [[0, 1, 2, -1, -1], [1, 2, 0, 1, 2], [-1] * 5, [3, -1, -1, -1, -1]]

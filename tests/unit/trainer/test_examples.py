@@ -39,14 +39,14 @@ def texts(examples, steps):
 
 def test_a_row_is_the_rendered_prompt_and_response(tokenizer):
     frames = 100
-    mels = {"clip.wav": np.zeros((128, frames), dtype=np.float32)}
+    mels = {"clip.wav": [np.zeros((128, frames), dtype=np.float32)]}
     heard = example(0, "clip.wav")
     row = Rendering(tokenizer, mels, max_positions=512).row(heard)
     n = audio_tokens(frames)
-    text = render_prompt(heard.prompt, n) + render_response(heard.reasoning, "two")
+    text = render_prompt(heard.prompt, [[n]]) + render_response(heard.reasoning, "two")
     assert row.tokens.tolist() == tokenizer.encode(text, add_special_tokens=False).ids
     assert (row.tokens == tokenizer.token_to_id(AUDIO_PATCH)).sum() == n
-    assert row.clip == "clip.wav"
+    assert row.clips == ("clip.wav",)
     assert row.response_tokens == len(tokenizer.encode(render_response(heard.reasoning, "two")).ids)
 
 

@@ -33,7 +33,7 @@ def groups(reference: bool = False) -> list[list[Sample]]:
         group = []
         for index in range(4):
             length = 2 + index
-            row = Row(np.arange(1, 4 + length), 3, "", f"ordinal {ordinal}, trajectory {index}")
+            row = Row(np.arange(1, 4 + length), 3, (), f"ordinal {ordinal}, trajectory {index}")
             logprobs = np.full(length, -float(ordinal + 1), dtype=np.float32)
             group.append(Sample(ordinal, row, float(index % 2), logprobs, logprobs - 1 if reference else None))
         made.append(group)

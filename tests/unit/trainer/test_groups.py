@@ -38,7 +38,7 @@ def test_a_group_becomes_samples():
     assert [s.ordinal for s in samples] == [5, 5]
     assert samples[1].row.tokens.tolist() == [1, 2, 3, 7, 8]
     assert samples[1].row.prompt_tokens == 3
-    assert samples[1].row.clip == "clip.wav"
+    assert samples[1].row.clips == ("clip.wav",)
     np.testing.assert_array_equal(samples[1].rollout_logprobs, np.array([-0.5, -1.5], dtype=np.float32))
     assert samples[1].reference_logprobs is None
 
@@ -46,7 +46,7 @@ def test_a_group_becomes_samples():
 def test_without_audio_means_silence():
     silent = group()
     silent.task.without_audio = True
-    assert samples_of(silent, **LIMITS)[0].row.clip == SILENCE
+    assert samples_of(silent, **LIMITS)[0].row.clips == (SILENCE,)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

@@ -33,7 +33,7 @@ def batch():
         [
             Sample(
                 ordinal,
-                Row(np.arange(1, 6 + index), 3, "", f"ordinal {ordinal}, trajectory {index}"),
+                Row(np.arange(1, 6 + index), 3, (), f"ordinal {ordinal}, trajectory {index}"),
                 1.0,
                 np.full(2 + index, -1.0, dtype=np.float32),
                 None,

@@ -57,7 +57,7 @@ class Case:
             responses=torch.tensor(self.tokens),
             before=torch.tensor(self.before),
             audio=None,
-            audio_index=torch.full((4,), -1),
+            audio_index=torch.full((4, 1), -1),
             numbers=torch.tensor([7, 5, 3, 9]),
         )
 

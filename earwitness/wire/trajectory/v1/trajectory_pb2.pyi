@@ -53,8 +53,16 @@ VERDICT_SUPPORTED: Verdict
 VERDICT_CONTRADICTED: Verdict
 VERDICT_NOT_CHECKABLE: Verdict
 
+class PlacedClip(_message.Message):
+    __slots__ = ("audio_uri", "at")
+    AUDIO_URI_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    audio_uri: str
+    at: int
+    def __init__(self, audio_uri: _Optional[str] = ..., at: _Optional[int] = ...) -> None: ...
+
 class Prompt(_message.Message):
-    __slots__ = ("id", "question", "choices", "answer", "verifier", "audio_uri", "kind", "control_uri")
+    __slots__ = ("id", "question", "choices", "answer", "verifier", "audio_uri", "kind", "control_uri", "clips")
     ID_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
     CHOICES_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +71,7 @@ class Prompt(_message.Message):
     AUDIO_URI_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONTROL_URI_FIELD_NUMBER: _ClassVar[int]
+    CLIPS_FIELD_NUMBER: _ClassVar[int]
     id: str
     question: str
     choices: _containers.RepeatedScalarFieldContainer[str]
@@ -71,7 +80,8 @@ class Prompt(_message.Message):
     audio_uri: str
     kind: str
     control_uri: str
-    def __init__(self, id: _Optional[str] = ..., question: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., answer: _Optional[str] = ..., verifier: _Optional[_Union[Verifier, str]] = ..., audio_uri: _Optional[str] = ..., kind: _Optional[str] = ..., control_uri: _Optional[str] = ...) -> None: ...
+    clips: _containers.RepeatedCompositeFieldContainer[PlacedClip]
+    def __init__(self, id: _Optional[str] = ..., question: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., answer: _Optional[str] = ..., verifier: _Optional[_Union[Verifier, str]] = ..., audio_uri: _Optional[str] = ..., kind: _Optional[str] = ..., control_uri: _Optional[str] = ..., clips: _Optional[_Iterable[_Union[PlacedClip, _Mapping]]] = ...) -> None: ...
 
 class Sampling(_message.Message):
     __slots__ = ("samples", "temperature", "top_p", "max_tokens", "seed", "stop", "think_tokens", "extend")

@@ -1,0 +1,67 @@
+"""What is heard of a prompt: its clips in order, and what a model of one family hears each in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earwitness.audio import SAMPLE_RATE, read_audio
+from earwitness.errors import InputError
+from earwitness.families.family import Family
+from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+MAX_CLIPS = 16
+"""Most clips of one prompt: comparisons have two, the largest published tasks of this kind (MMAR's, ten) fewer."""
+MAX_SEGMENTS = 64
+"""Most pieces that a prompt's clips are cut into: two clips of 10 minutes in Step-Audio's of 25 s are 48."""
+
+
+def clip_uris(prompt: trajectory_pb2.Prompt) -> tuple[str, ...]:
+    """URIs of the prompt's clips, in the order in which they are heard; a clip that stands twice is there twice."""
+    if prompt.clips:
+        return tuple(clip.audio_uri for clip in prompt.clips)
+    return (prompt.audio_uri,) if prompt.audio_uri else ()
+
+
+def set_clips(prompt: trajectory_pb2.Prompt, uris: Sequence[str]) -> None:
+    """Puts as many other clips in the places of the prompt's."""
+    if prompt.clips:
+        for clip, uri in zip(prompt.clips, uris, strict=True):
+            clip.audio_uri = uri
+    elif uris:
+        (prompt.audio_uri,) = uris
+
+
+def pieces(prompt: trajectory_pb2.Prompt) -> Iterator[tuple[str, str | None]]:
+    """The question of a prompt with `clips` in order: (words, None) or ("", URI of a clip)."""
+    before = 0
+    for clip in prompt.clips:
+        if clip.at > before:
+            yield prompt.question[before : clip.at], None
+        yield "", clip.audio_uri
+        before = max(before, clip.at)
+    if before < len(prompt.question):
+        yield prompt.question[before:], None
+
+
+def segments(samples: NDArray[np.float32], family: Family) -> list[NDArray[np.float32]]:
+    """A clip `[samples]` as the family's own client hands it to the model: whole, or cut into pieces of equal length
+    with a rest, each with marks of its own."""
+    if family.segment_seconds is None:
+        return [samples]
+    step = int(family.segment_seconds * SAMPLE_RATE)
+    return [samples[start : start + step] for start in range(0, len(samples), step)]
+
+
+def read_segments(uri: str, family: Family) -> list[NDArray[np.float32]]:
+    """The clip at `uri` in segments. Raises AudioError, also for one that is longer than the family's models hear."""
+    return segments(read_audio(uri, max_seconds=family.longest_seconds), family)
+
+
+def check_segments(prompt_id: str, count: int) -> None:
+    """Raises InputError for a prompt of more pieces than an engine takes."""
+    if count > MAX_SEGMENTS:
+        problem = f"its clips are heard in {count} segments"
+        raise InputError(f"prompt {prompt_id}", problem, f"at most {MAX_SEGMENTS}; fewer or shorter clips")
