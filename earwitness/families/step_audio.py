@@ -36,7 +36,7 @@ LAYOUT = Layout(
 SEGMENT_SECONDS = 25.0
 """Its published client cuts longer clips into pieces of so much, each between `AUDIO_START` and `AUDIO_END`."""
 LONGEST_SECONDS = 600.0
-"""24 segments, 7,530 tokens of 65,536; its client states no limit."""
+"""24 segments, 7,512 audio tokens of 65,536; its client states no limit."""
 ADAPTER_SIZE = 2048
 """Width between the adaptor's linear layers in published checkpoints, whose config does not name it."""
 DEFAULTS = {"rms_norm_eps": 1e-5, "rope_theta": 1e6}

@@ -48,7 +48,7 @@ def shuffled(prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
     def change(prompt: wire.Prompt, place: int) -> None:
         own = clip_uris(prompt)
         if not own:
-            return None
+            return
         behind = (prompts[(place + step) % len(prompts)] for step in range(1, min(len(prompts), LOOKED_AT + 1)))
         first: tuple[str, ...] = ()
         for other in behind:
@@ -56,7 +56,8 @@ def shuffled(prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
                 continue
             first = first or others
             if other.kind == prompt.kind:
-                return set_clips(prompt, others)
+                first = others
+                break
         set_clips(prompt, first or own)
 
     return Changed(prompts, change)
