@@ -86,6 +86,29 @@ def test_audio_stands_where_the_patches_are(policy: PolicyModel, toy_dir: Path) 
         )
 
 
+def test_several_clips_of_a_row_take_its_patches_in_order(policy: PolicyModel, toy_dir: Path) -> None:
+    """Whatever their lengths, also one clip twice: transformers fed with the same embeddings agrees."""
+    audio = AudioBatch(torch.randn(3, 16, 80), torch.tensor([80, 61, 33]))
+    index = torch.tensor([[1, 0, 1], [2, NO_AUDIO, NO_AUDIO], [NO_AUDIO] * 3])
+    assert policy.audio is not None
+    with torch.no_grad():
+        heard, counts = policy.audio(audio)
+    tokens = torch.randint(20, 300, (3, 50))
+    model = qwen2(toy_dir)
+    embedded = model.get_input_embeddings()(tokens).clone()
+    for row, clips in enumerate(index.tolist()):
+        at = 2
+        for clip in (clip for clip in clips if clip != NO_AUDIO):
+            count = int(counts[clip])
+            tokens[row, at : at + count] = policy.audio_patch_id
+            embedded[row, at : at + count] = heard[clip, :count]
+            at += count + 3  # words between them
+    with torch.no_grad():
+        torch.testing.assert_close(
+            logits(policy(tokens, audio, index)), model(inputs_embeds=embedded).logits, atol=1e-4, rtol=1e-4
+        )
+
+
 def test_padding_on_the_right_changes_nothing(policy: PolicyModel) -> None:
     tokens = torch.randint(20, 300, (2, 20))
     padded = torch.cat([tokens, torch.zeros(2, 9, dtype=torch.int64)], dim=1)
