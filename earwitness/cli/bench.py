@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,11 @@ def register(app: typer.Typer) -> None:
 
 @finds_mesh
 def bench(
-    model: Annotated[Path, typer.Argument(help="Folder of a checkpoint (config.json), or a recipe with one.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of a checkpoint (config.json), or a recipe with one."),
+    ] = None,
+    *,
     benchmark: Annotated[str, typer.Option(help="mmau, mmar, mmsu, big-bench-audio, spoken-mqa or wildspeech.")],
     data: Annotated[Path, typer.Option(help="The benchmark as it was downloaded.")],
     folder: Annotated[Path, typer.Option("--out", help="Folder for the manifest, the job and the answers.")],
@@ -35,8 +40,10 @@ def bench(
     max_tokens: Annotated[
         int | None, typer.Option(min=1, max=2**20, help="Most tokens of an answer with its thinking.")
     ] = None,
+    realtime: Annotated[
+        str, typer.Option(help="Ask this `earwitness serve` instead of the mesh: aloud, in real time, answers by ear.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    *,
     where: Where,
 ) -> None:
     """Put a benchmark to a model on the mesh, and score it beside published rows.
@@ -46,6 +53,8 @@ def bench(
     Example:
 
         earwitness bench runs/quickstart/checkpoints/3-rl/hf --benchmark mmau --data MMAU/ --out runs/mmau --runs 3
+
+        earwitness bench --realtime http://127.0.0.1:8000 --benchmark big-bench-audio --data BBA/ --out runs/bba
     """
     from earwitness.data.importers import IMPORTERS
     from earwitness.data.importing import Import, records
@@ -53,13 +62,20 @@ def bench(
     measuring = importlib.import_module("reward.benchmarks.runs")  # needs what the core does without
     if benchmark not in (known := measuring.BENCHMARKS):
         raise InputError("--benchmark", f"unknown benchmark {shown(benchmark)}", f"one of {', '.join(known)}")
-    recipe = _recipe(model, benchmark, folder, runs, max_tokens)
+    if (model is None) == (not realtime):
+        raise InputError("MODEL, --realtime", "are both given, or neither", "a model, or a server that has one")
+    recipe = None if model is None else _recipe(model, benchmark, folder, runs, max_tokens)
     reference = importlib.import_module("reward.reference").reference_problem
     plan = Import(benchmark, IMPORTERS[benchmark], data, folder, {}, False, reference)
     left_out = _import(plan)
-    samples = _sample(recipe, folder, where)
     manifest = str(folder / f"{benchmark}.jsonl")
+    first_audio = None
+    if recipe:
+        samples = _sample(recipe, folder, where)
+    else:
+        samples, first_audio = _ask_aloud(realtime, where.token or "", manifest, folder)
     measured = measuring.measure(benchmark, manifest, samples, records(plan), str(folder))
+    measured = replace(measured, first_audio=first_audio)
     measuring.show(measured, left_out, as_json=as_json, console=out)
 
 
@@ -109,6 +125,33 @@ def _positions(checkpoint: Path) -> int:
     from earwitness.jobs.preparing import max_positions
 
     return max_positions(str(checkpoint))
+
+
+def _ask_aloud(server: str, token: str, manifest: str, folder: Path) -> tuple[str, dict[str, float]]:
+    """Puts every question to a server; where the answers are, and seconds to the first sound. Raises InputError."""
+    import asyncio
+
+    import numpy as np
+
+    from earwitness import artifacts
+    from earwitness.manifest import read_manifest
+
+    try:
+        aloud = importlib.import_module("serving.realtime.aloud")
+    except ModuleNotFoundError as error:
+        expected = "pip install 'earwitness[serving]'"
+        raise InputError("--realtime", f"package {error.name!r} is missing", expected) from error
+    with progress("questions") as told:
+        prompts = [example.prompt for example in read_manifest(manifest)]
+        heard = asyncio.run(aloud.ask_all(server, token, prompts, told))
+    for why in heard.refused:
+        err.print(why, markup=False)
+    if not heard.first_seconds:
+        raise InputError("--realtime", "no question was answered in sound", "a server that has a voice")
+    samples = f"{folder}/realtime.jsonl"
+    artifacts.write_groups(samples, heard.groups)
+    p50, p95 = np.percentile(heard.first_seconds, [50, 95])
+    return samples, {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}
 
 
 def _sample(recipe: dict[str, Any], folder: Path, where: Where) -> str:

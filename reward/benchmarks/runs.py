@@ -51,6 +51,8 @@ class Measured:
     """Strict, by category."""
     answers: list[str]
     """Files of answers, one a run."""
+    first_audio: dict[str, float] | None = None
+    """Of questions that were put aloud: seconds from their last sample to the first of the answer, `p50` and `p95`."""
 
 
 def measure(name: str, manifest: str, samples: str, records: Mapping[str, Mapping[str, Any]], folder: str) -> Measured:
@@ -151,6 +153,8 @@ def show(measured: Measured, left_out: int, *, as_json: bool, console: Console) 
         table.add_row(f"  {category}, strictly", f"{value:.1f}", "", "")
     for model, value, source in others:
         table.add_row(model, f"{value:.1f}", "", source)
+    if heard := measured.first_audio:
+        table.add_row("seconds to the first sound", f"{heard['p50']:.2f}", f"p95 {heard['p95']:.2f}", "spoken answers")
     console.print(table)
     missing = measured.rows - measured.answered
     if missing:
