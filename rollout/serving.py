@@ -265,15 +265,14 @@ class Serving:
         if self._served and self._served[-1][0] >= version:
             self._served.clear()  # another lineage, or another engine
         self._served.append((version, time.time()))
-        await asyncio.to_thread(self._trace, lineage, version)
+        if tracing.on():
+            await asyncio.to_thread(self._trace, lineage, version)
         self._log.info("weights loaded", lineage=lineage, version=version, seconds=round(self.load_seconds, 3))
         async with self._changed:
             self._changed.notify_all()
 
     def _trace(self, lineage: str, version: int) -> None:
         """Tells of the load in the traces of the groups that the version was learned from."""
-        if not tracing.on():
-            return
         ended = time.time()
         try:
             parents = self._weights.manifest(lineage, version).traceparents

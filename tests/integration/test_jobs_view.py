@@ -66,6 +66,13 @@ def test_the_mesh_shows_who_is_here(mesh: Mesh) -> None:
     assert (worker.name, worker.role, worker.state, worker.tokens_per_second) == ("stand-in", "rollout", "working", 10)
     assert worker.seen_seconds_ago < 10
     assert [s.stream for s in found.streams] == ["tasks", "rollouts", "scored", "ready", "dead"]
+    assert found.ledger == wire.Ledger()
+    queue = Queue(connect(mesh.redis.url))
+    queue.open_run("small-1/1-train/0", used={0: 1, 1: 1}, dropped={2: "all wrong"})
+    queue.issue(trajectory_pb2.GroupTask(run_id="small-1/1-train/0", ordinal=3))
+    ledger = wait_for("the run", lambda: (told := get().ledger).issued + told.rolled + told.ready and told)
+    assert (ledger.run_id, ledger.used, ledger.dropped) == ("small-1/1-train/0", 2, 1)
+    assert ledger.issued + ledger.rolled + ledger.scored + ledger.ready == 1
 
 
 def test_metrics_show_work_that_lies_and_work_that_was_given_up(mesh: Mesh) -> None:
