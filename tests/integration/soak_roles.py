@@ -80,7 +80,7 @@ class Publication:
         self.figures: dict[str, float] = {}
         self._client, self._key = client, f"soak:version:{lineage}"
 
-    def publish(self, version: int, _: object) -> None:
+    def publish(self, version: int, _: object, traceparents: object) -> None:
         for attempt in itertools.count():
             try:
                 self._client.set(self._key, version)

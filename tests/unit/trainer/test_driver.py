@@ -42,17 +42,22 @@ class World:
             step_done=self._step_done,
         )
         publication: Any = SimpleNamespace(
-            publish=lambda version, _: self.happened.append(f"publish {version}"),
+            publish=self._publish,
             finish=lambda: self.happened.append("published"),
             figures={"publish.bytes": 5.0},
         )
-        groups: Any = SimpleNamespace(open=lambda: self.happened.append("open"), dropped=lambda: {99: "stale"})
-        self.workers = Workers(publication, groups, None)  # type: ignore[arg-type]
+        self.groups: Any = SimpleNamespace(
+            open=lambda: self.happened.append("open"), dropped=lambda: {99: "stale"}, traceparents=[], taken_at=0.0
+        )
+        self.workers = Workers(publication, self.groups, None)  # type: ignore[arg-type]
 
     def drive(self, progress: Progress, steps: Any, training: Any, workers: Workers | None = None) -> bool:
         return Driver(progress, self.checkpoints, self.board, None).run(  # type: ignore[arg-type]
             steps, training, LEARNERS, workers
         )
+
+    def _publish(self, version: int, _: Any, traceparents: list[str]) -> None:
+        self.happened.append(f"publish {version}" + "".join(f" of {context}" for context in traceparents))
 
     def _save(self, progress: Progress, pieces: Any, export: Any) -> None:
         self.happened.append(f"save {progress.step}{' and export' if export else ''}")
@@ -99,6 +104,21 @@ def test_after_a_step_of_rl_its_policy_is_published_then_saved_then_reported() -
     )
     assert [(p.step, p.version, p.final, len(p.used)) for p in world.saved] == [(2, 6, False, 5), (3, 7, True, 7)]
     assert all(f.keys() >= {"loss", "seconds.publish", "seconds.checkpoint", "publish.bytes"} for f in world.figures)
+
+
+def test_a_version_carries_the_traces_of_the_groups_it_was_learned_from_and_no_others() -> None:
+    world, stage = World(), Reinforcement(steps=2, checkpoint_every=9, optimizer=OPTIMIZER)
+
+    def learn() -> Any:
+        world.groups.traceparents = ["00-a", "00-b"]
+        yield Step(1, {}, {1, 2})
+        yield None
+        world.groups.traceparents = ["00-c"]
+        yield Step(2, {}, {3})
+
+    assert world.drive(Progress(), learn(), stage, world.workers)
+    published = [said for said in world.happened if said.startswith("publish ")]
+    assert published == ["publish 0", "publish 1 of 00-a of 00-b", "publish 1", "publish 2 of 00-c"]
 
 
 def test_while_groups_take_long_it_looks_whether_weights_and_run_are_still_there() -> None:
