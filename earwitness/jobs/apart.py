@@ -18,7 +18,7 @@ START_SECONDS = 60.0
 """Until the first word: an interpreter that starts on a busy machine."""
 
 PROGRAM = "services.apart"
-"""`apart_process.py`, together with the verifiers, which the core does not know."""
+"""`apart_process.py`, together with verifiers and benchmarks, which the core does not know."""
 
 LONGEST_WORDS = 1 << 20
 """Bytes of one line of its output; a hundred problems of 120 characters are some ten kilobytes."""
@@ -29,7 +29,7 @@ class WorkFailed(EarwitnessError):
 
 
 async def apart(
-    task: Literal["check", "index", "probe"],
+    task: Literal["check", "index", "probe", "score"],
     given: dict[str, Any],
     silence: float,
     told: Callable[[str, int], Awaitable[None]] | None = None,

@@ -68,9 +68,12 @@ def probe(given: dict[str, Any], at: At, referee: Referee) -> dict[str, Any]:
 
 TASKS = {task.__name__: task for task in (check, index, probe)}
 
+Scoring = Callable[[dict[str, Any]], dict[str, Any]]
+"""What an evaluation of a benchmark comes to."""
 
-def main(referee: Referee) -> None:
-    """Entry point; `referee` says what is wrong with the reference of a prompt."""
+
+def main(referee: Referee, scoring: Scoring) -> None:
+    """Entry point; `referee` says what is wrong with the reference of a prompt, `scoring` does the task `score`."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGTERM, lambda *_: _end())
     threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
@@ -82,9 +85,13 @@ def main(referee: Referee) -> None:
             said = now
             _say({"at": [what, lines]})
 
-    task, given = TASKS[sys.argv[1]], json.load(sys.stdin)
+    task, given = sys.argv[1], json.load(sys.stdin)
     try:
-        _say({"done": task(given, at, referee)})
+        if task == "score":
+            at("samples", 0)  # a word, since it has started
+            _say({"done": scoring(given)})
+        else:
+            _say({"done": TASKS[task](given, at, referee)})
     except DocumentError as error:
         _say({"error": "document", "problems": [[p.path, p.what, p.expected] for p in error.problems]})
     except InputError as error:

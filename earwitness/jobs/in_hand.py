@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from earwitness import artifacts
 from earwitness.data.mixture import write_mix
 from earwitness.jobs.context import RunningJob
-from earwitness.jobs.preparing import Prompts, read_examples, read_prompts
+from earwitness.jobs.preparing import Prompts, apart_from, read_examples, read_prompts
 from earwitness.jobs.sampling import run_sampling
 from earwitness.jobs.tasks import Pass, pass_of
 from earwitness.jobs.training import run_train, run_tune
-from earwitness.recipe.stages.base import Learned, Stage, StageJob
+from earwitness.recipe.stages.base import BENCHMARK, BENCHMARKS, Learned, Stage, StageJob
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+
+SCORE_SECONDS = 600.0
+"""Longest that scoring a benchmark may take: a rule costs microseconds a row, the page of mistakes a second."""
 
 
 class StageInHand(StageJob):
@@ -72,6 +75,19 @@ class StageInHand(StageJob):
         if not isinstance(prompts, Prompts):
             raise TypeError("training is on prompts of the stage")
         return await run_train(self._job, self._job.stage.asks(self._job.phase.name, prompts), prompts.portions)
+
+    async def score_benchmark(self, benchmark: str) -> None:
+        job, (part,) = self._job, self._job.stage.parts
+        given = {
+            "name": benchmark,
+            "manifest": job.recipe.data[part.name],
+            "samples": self.path("samples", f"{job.phase.slug}.jsonl"),
+            "folder": self.path(BENCHMARKS, str(self.index)),
+        }
+        figures = await apart_from(job, "score", given, SCORE_SECONDS)
+        await asyncio.to_thread(artifacts.write_json, self.path(BENCHMARKS, str(self.index), BENCHMARK), figures)
+        rule = "" if figures["official"] is None else f", {figures['official']:.1f} % by its published rule"
+        await self.tell("stage", f"{benchmark}: {figures['strict']:.1f} % strictly{rule}")
 
     async def tell(self, kind: str, message: str, metrics: dict[str, float] | None = None) -> None:
         await self._job.tell(kind, message, metrics)

@@ -42,7 +42,7 @@ async def prepare(job: RunningJob) -> Prepared:
     if recipe.probe is not None:
         await job.tell("stage", f"writing {_clips(recipe.probe)} probe clips")
         given = {"folder": record.path("data"), "probe": recipe.probe.model_dump(mode="json")}
-        manifests = {**(await _apart(job, "probe", given, PROBE_SECONDS)), **manifests}
+        manifests = {**(await apart_from(job, "probe", given, PROBE_SECONDS)), **manifests}
     for name, count in (await _index(job, manifests)).items():
         await job.tell("stage", f"data {name}: {count} prompts", change=DataKnown(manifests))
     await job.tell("stage", "preparing the model")
@@ -52,7 +52,10 @@ async def prepare(job: RunningJob) -> Prepared:
     return Prepared(manifests, model.model_uri)
 
 
-async def _apart(job: RunningJob, task: Literal["index", "probe"], given: dict[str, Any], silence: float) -> Any:
+async def apart_from(
+    job: RunningJob, task: Literal["index", "probe", "score"], given: dict[str, Any], silence: float
+) -> Any:
+    """What a task in a process of its own comes to, which is told how far it reads. Raises JobFailed."""
     told_at = time.monotonic()
 
     async def told(name: str, lines: int) -> None:
@@ -72,7 +75,7 @@ async def _apart(job: RunningJob, task: Literal["index", "probe"], given: dict[s
 async def _index(job: RunningJob, manifests: Mapping[str, str]) -> dict[str, int]:
     """Read every manifest that a stage uses; how many examples each has."""
     given = {"recipe": job.recipe_yaml.decode(), "manifests": dict(manifests), "folder": job.record.path("index")}
-    counts: dict[str, int] = await _apart(job, "index", given, QUIET_SECONDS)
+    counts: dict[str, int] = await apart_from(job, "index", given, QUIET_SECONDS)
     return counts
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -105,3 +106,15 @@ def test_mmau_gets_the_list_that_its_program_reads(mesh: Mesh, checkpoint: Path,
     ]
     assert "Step-Audio-R1, arXiv 2511.15848" in told
     assert "this model, strictly" in told
+
+    # The same as a stage of a job: the stand-in draws by prompt and ordinal, so the figures are the same.
+    recipe = yaml.safe_load((out / "bench.yaml").read_text()) | {"name": "staged", "output": str(tmp_path / "staged")}
+    recipe["stages"][0]["benchmark"] = "mmau"
+    job = mesh.submit(recipe).job
+    ended = mesh.until(job.job_id, "its end", lambda now: now.state == jobs_pb2.JOB_STATE_SUCCEEDED)
+    report = json.loads(Path(ended.output_uri, "report.json").read_text())["benchmarks"]["mmau"]
+    right = sum(answer["model_output"] == "Cat" for answer in found)
+    assert (report["rows"], report["runs"], report["strict"]) == (4, 1, 25.0 * right)
+    assert report["official_of_all"] == 25.0 * right
+    assert any("mmau: " in event.message and "strictly" in event.message for event in mesh.events(job.job_id))
+    assert [Path(answers).name for answers in report["answers"]] == ["answers-1.json"]

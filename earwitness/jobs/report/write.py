@@ -18,6 +18,7 @@ from earwitness.jobs.report.figures import Evaluation, Milestones, figures, thin
 from earwitness.jobs.report.page import render
 from earwitness.jobs.report.provenance import provenance
 from earwitness.recipe.schema.reinforcement import Reinforcement
+from earwitness.recipe.stages.base import BENCHMARK, BENCHMARKS
 from earwitness.series import StepsByPhase, steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 
@@ -80,6 +81,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
         "pass_at": {e.name: e.pass_at() for e in sounding},
         "thinking": thinking(bounded),
         "extended": thinking(extended),
+        "benchmarks": _benchmarks(job),
         "rounds": _rounds(job, sounding),
         "ledger": record.ledgers,
         "provenance": provenance(job.recipe.data),
@@ -95,6 +97,16 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     artifacts.write_json(record.path(REPORT), report)
     artifacts.write_text(record.path(STEPS), steps_to(steps))
     artifacts.write_text(record.path("report.html"), render(report, steps, sounding, cold_start, final))
+
+
+def _benchmarks(job: RunningJob) -> dict[str, Any]:
+    """What evaluations of public benchmarks came to, by the stage's name."""
+    found = {}
+    for index, stage in enumerate(job.recipe.stages):
+        file = job.record.path(BENCHMARKS, str(index), BENCHMARK)
+        if artifacts.exists(file):
+            found[stage.evaluation(stage.phases()[0])] = artifacts.read_json(file)
+    return found
 
 
 def _evaluations(job: RunningJob) -> list[tuple[Evaluation, str]]:

@@ -16,6 +16,10 @@ from earwitness.recipe.schema.sampling import SamplingConfig
 from earwitness.recipe.schema.updates import Training
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
+BENCHMARKS = "benchmarks"
+"""Folder of a job with what its evaluations of public benchmarks came to, a folder a stage."""
+BENCHMARK = "figures.json"
+"""In it: the benchmark's figures."""
 ROUNDS = "rounds.json"
 """File of a job that tells which round was the last, if not all are gone through."""
 
@@ -96,6 +100,10 @@ class StageJob(Protocol):
 
     async def train(self, prompts: Sequence[wire.Prompt]) -> Learned:
         """Let the trainer learn from what is sampled of `prompts` meanwhile. Raises JobFailed."""
+        ...
+
+    async def score_benchmark(self, benchmark: str) -> None:
+        """Score what this phase sampled as the benchmark does, for the report. Raises JobFailed."""
         ...
 
     async def tell(self, kind: str, message: str, metrics: dict[str, float] | None = None) -> None:

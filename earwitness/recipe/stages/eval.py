@@ -57,6 +57,16 @@ class EvalStage(Stage):
     """Also evaluate with each think block continued once: where it ends these words stand, for example " The", and the
     policy goes on. The report sets it beside the evaluation."""
 
+    benchmark: Literal["mmau", "mmar", "mmsu", "big-bench-audio", "spoken-mqa"] | None = None
+    """The public benchmark that `data` holds, as `data import` wrote it: the report scores the evaluation by its
+    published rule and strictly."""
+
+    @model_validator(mode="after")
+    def _benchmark_is_one_manifest(self) -> EvalStage:
+        rule = Rule("benchmark", "is scored of one manifest, its own", "data of one manifest")
+        require([(self.benchmark is None or len(self.parts) == 1, rule)])
+        return self
+
     @model_validator(mode="after")
     def _budgets_mean_something(self) -> EvalStage:
         most = self.sampling.max_tokens
@@ -95,6 +105,8 @@ class EvalStage(Stage):
             right = [sum(t.reward.correct for t in group.trajectories) / len(group.trajectories) for group in groups]
             accuracy = sum(right) / len(right)
             await job.tell("stage", f"{self.name}: {accuracy:.1%} right", {ACCURACY: accuracy})
+            if self.benchmark:
+                await job.score_benchmark(self.benchmark)
         return None
 
     def sampled(self) -> SamplingConfig:
