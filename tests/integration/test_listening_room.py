@@ -16,7 +16,6 @@ from tests.unit.serving.serving_kit import Parrot, server, wav
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-    pytest.mark.timeout(600),
 ]
 
 RESPONSE = "The tone is near 440 Hz. It lasts about 3 seconds. <b>Bold</b>.\n</think>\nA. falls"

@@ -92,7 +92,7 @@ def page(mesh: Mesh) -> Iterator[PageServer]:
 
 def ask(page: PageServer, path: str, verb: str = "GET", **headers: str) -> http.client.HTTPResponse:
     """With the page's cookie, unless another is given."""
-    connection = http.client.HTTPConnection("127.0.0.1", page.server_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", page.server_port)
     connection.request(verb, path, headers={"Cookie": f"ew_page={page.token}"} | headers)
     answer = connection.getresponse()
     answer.content = answer.read()  # type: ignore[attr-defined]

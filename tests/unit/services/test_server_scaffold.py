@@ -82,7 +82,7 @@ def test_nothing_a_stranger_sends_is_read(server: RunningServer, method: str) ->
         with grpc.insecure_channel(server.address, options=[("grpc.max_send_message_length", -1)]) as channel:
             call = channel.unary_unary(f"/earwitness.trainer.v1.TrainerService/{method}")
             with pytest.raises(grpc.RpcError) as refused:
-                call(body, timeout=20)
+                call(body)
         assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
@@ -198,7 +198,7 @@ def test_nor_does_the_asyncio_server_read_it() -> None:
         options = [("grpc.max_send_message_length", -1)]
         try:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-                await channel.unary_unary("/earwitness.trainer.v1.TrainerService/GetStatus")(body, timeout=20)
+                await channel.unary_unary("/earwitness.trainer.v1.TrainerService/GetStatus")(body)
         except grpc.aio.AioRpcError as refused:
             return refused.code()
         finally:
@@ -216,7 +216,7 @@ def test_what_a_caller_sends_is_measured_by_method_and_named(server: RunningServ
         with grpc.insecure_channel(server.address) as channel:
             call = channel.unary_unary("/earwitness.trainer.v1.TrainerService/GetStatus")
             with pytest.raises(grpc.RpcError, match=words) as refused:
-                call(body, metadata=metadata, timeout=20)
+                call(body, metadata=metadata)
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
