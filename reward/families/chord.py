@@ -38,10 +38,12 @@ def _perhaps(event: Event, notes: int) -> bool:
     """Whether there may be so many: one was missed, or several were taken for one sound without a clear pitch."""
     if event.notes:
         fades = event.level_start - event.level_end > FADES_DB
+        if not event.pitch_sure and notes < len(event.notes):
+            return True
         return (fades or not event.pitch_sure) and abs(len(event.notes) - notes) <= 1
     if notes == 1:
         return event.pitch is None and not event.pitch_sure
-    return not event.one_tone and event.held >= notes
+    return not event.one_tone and event.held >= max(notes, len(event.peaks) / 2)
 
 
 def _chord(event: Event) -> tuple[bool | None, str]:

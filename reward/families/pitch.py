@@ -26,7 +26,7 @@ from reward.families.base import (
 from reward.families.course import Course
 from reward.families.said import Said
 from reward.families.stretches import is_voice, within
-from reward.measure import Event, Measurement
+from reward.measure import Event
 from reward.statements import Quantity, Relation, Span
 
 PITCH = 0.06
@@ -83,12 +83,9 @@ def _perhaps(scene: Scene) -> list[float]:
         return []
     ends = [p for event in scene.events for p in present(list(_ends(event)))]
     peaks = [(peak, event.notes) for event in scene.events if not event.one_tone for peak in event.peaks]
-    return ends + [peak for peak, notes in peaks if not any(_overtone(peak, note) for note in notes)]
-
-
-def _refuted(near: float, claimed: float, measurement: Measurement) -> bool:
-    """Not where partials sound on and no pitch is found in them: that may be a chord, or a deep note."""
-    return not math.isnan(near) or all(event.held < 2 for event in measurement.events)
+    # Of a chord or a deep note without a pitch the fundamentals may be too faint to stand out.
+    under = [peak / k for e in scene.events if e.pitch is None and e.held >= 2 for peak in e.peaks for k in (2, 3)]
+    return ends + under + [peak for peak, notes in peaks if not any(_overtone(peak, note) for note in notes)]
 
 
 def _overtone(hertz: float, note: float) -> bool:
@@ -161,7 +158,7 @@ FAMILY = Family(
         Quantity.PITCH: Number(
             lambda scene: [pitch for event in scene.events for pitch in pitches(event)],
             share_of(PITCH), "Hz", NONE, of_stretch=lambda stretch: stretch.pitch, axis="pitch", said=HERTZ,
-            pieces=_pieces, perhaps=_perhaps, refuted=_refuted,
+            pieces=_pieces, perhaps=_perhaps,
         ),
         Quantity.PITCH_START: Number(
             lambda scene: present([e.pitch_start for e in scene.events[:1]]), share_of(PITCH), "Hz", NONE, axis="pitch",

@@ -30,14 +30,20 @@ ABOVE_NOISE_DB = 22.0
 """A peak is at least so far above the median of the spectrum: peaks of white noise reach 13 dB."""
 NOTE_DB = 22.0
 """A fundamental is at most so far below the strongest peak; weaker ones are side lobes and hum."""
+SERIES = (2, 3, 4)
+"""Partials of a note whose own is faint."""
 PARTIAL, PARTIAL_HZ = 0.012, 4.0
 """How far a partial may be from a multiple of its fundamental: a share of it, and Hz."""
 CLOSEST = 2 ** (0.7 / 12)
 """Ratio of two notes that are told apart."""
+WIDEST = 4.0
+"""Ratio of the highest note to the lowest: above it the partials of strings and bars are no multiples any more."""
 COMPLEX_SHARE, COMPLEX_FEWEST = 0.75, 5
 """Peaks at so many of the consecutive multiples of one F0 are one sound without its lowest partials, not a chord."""
 VALLEY_DB = 15.0
 """Least dip between two notes."""
+SURE_NOTES = 4
+"""More may be partials of deeper ones."""
 MOST_NOTES = 6
 """More at once are a cluster, in which no one counts."""
 TONAL = 0.7
@@ -51,6 +57,8 @@ def steady(samples: Samples, notes: tuple[float, ...], f0: float | None) -> bool
     halves = [half for half in np.array_split(samples, 2) if len(half) >= LONGEST_SECONDS * SAMPLE_RATE]
     found = [notes_at_once(half, f0)[1] for half in halves]
     heard = [sum(any(abs(peak / note - 1) < 2 * PARTIAL for peak in peaks) for peaks in found) for note in notes]
+    if len(notes) > SURE_NOTES or _partials_of_one(notes):
+        return False
     return not found or (min(heard) > 0 and sum(count == len(found) for count in heard) >= 2)
 
 
@@ -61,6 +69,14 @@ def held(samples: Samples, peaks: tuple[float, ...]) -> int:
         return len(peaks)
     found = [np.array(notes_at_once(half, None)[1]) for half in halves]
     return sum(all(np.any(np.abs(there / peak - 1) < PARTIAL) for there in found) for peak in peaks)
+
+
+def _partials_of_one(notes: tuple[float, ...]) -> bool:
+    """Whether four of `notes` are multiples of a half or a third of one: partials of a deeper one, too faint itself."""
+    found = np.array(notes)
+    bases = np.concatenate([found / 2, found / 3])
+    multiples = found / bases[:, None]
+    return bool((np.sum(np.abs(multiples - np.round(multiples)) <= PARTIAL * multiples, axis=1) >= 4).any())
 
 
 def notes_at_once(samples: Samples, f0: float | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -102,19 +118,29 @@ def notes_at_once(samples: Samples, f0: float | None) -> tuple[tuple[float, ...]
 
 
 def _fundamentals(hertz: np.ndarray, power: np.ndarray) -> list[float]:
-    """The lowest peak is a note and takes its multiples; then the lowest of what is left."""
+    """The lowest peak is a note and takes its multiples; then the lowest of what is left.
+
+    A faint one is none, and takes nothing, unless it has a series of partials.
+    """
     found: list[float] = []
-    strongest = power.max()
+    strong = power >= power.max() * 10 ** (-NOTE_DB / 10)
     left = np.ones(len(hertz), dtype=bool)
     for index in range(len(hertz)):
-        if not left[index]:
-            continue
         note = float(hertz[index])
+        if not left[index] or not (strong[index] or _has_series(note, hertz[strong])):
+            continue
+        if found and note > WIDEST * found[0]:
+            break
         multiple = np.round(hertz / note)
         left &= ~((multiple >= 1) & (np.abs(hertz - multiple * note) <= PARTIAL * hertz + PARTIAL_HZ))
-        if power[index] >= strongest * 10 ** (-NOTE_DB / 10) and (not found or note / found[-1] >= CLOSEST):
+        if not found or note / found[-1] >= CLOSEST:
             found.append(note)
     return found
+
+
+def _has_series(note: float, hertz: np.ndarray) -> bool:
+    """Whether partials 2, 3 and 4 of `note` are among `hertz`."""
+    return all(np.any(np.abs(hertz / (multiple * note) - 1) <= PARTIAL) for multiple in SERIES)
 
 
 def _apart(power: np.ndarray, low: int, high: int) -> bool:

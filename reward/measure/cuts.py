@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
+from reward.measure.chord import SURE_NOTES
 from reward.measure.facts import Contour, Event, Frames
 from reward.measure.flux import Onsets
 from reward.measure.level import HOP, Levels, find_stretches
@@ -88,6 +89,6 @@ def doubtful_onsets(
         steps = steps_of(pitch, event.start, event.end)
         weak = onsets.times[inside & (strokes >= PERHAPS_DB)].tolist()
         found += steps if len(steps) > len(weak) else weak
-        row = 0 if event.pitch_sure or event.notes else int(event.duration / NOTE_SECONDS) - 1
+        row = 0 if event.pitch_sure or 0 < len(event.notes) <= SURE_NOTES else int(event.duration / NOTE_SECONDS) - 1
         most += max(int(np.sum(inside)), len(steps), row)
     return tuple(found), most

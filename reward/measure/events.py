@@ -57,8 +57,14 @@ FAINT_DB = 25.0
 """What is so far below the loudest event is none: crackle of a record, the room after a word."""
 DEEP_HZ = 150.0
 """Of a sound whose spectrum lies below, F0 may be under what is looked for."""
+LOW_HZ, LOW_PARTIALS, OFF = 120.0, 12, 0.15
+"""Of a lower F0 the first partials are looked at: how far, as a share of F0, they may be from their places."""
 HEARD_DB = 40.0
 """What is so far below may be one that is spoken of."""
+FADES_DB = 12.0
+"""Of what fades by more, peaks are lost."""
+CHORD_SECONDS = 0.6
+"""Of notes at once among which F0 wanders: syllables are shorter."""
 JUMP_SECONDS = 0.08
 """A jump of F0 begins a new sound surely if the tones on both sides are as long and clear."""
 
@@ -119,7 +125,11 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
     begin_hz, end_hz = _ends(f0, times, start, end) if pitched else (None, None)
     pitch_hz = float(np.median(f0)) if pitched else None
     moving = is_glide(np.log2(f0)) if pitched else False
-    notes, peaks = ((), ()) if moving or wanders(pitch, start, end) else notes_at_once(inner, pitch_hz)
+    notes, peaks = notes_at_once(inner, pitch_hz)
+    fades = rms_db(inner[:quarter], quiet) - rms_db(inner[-quarter:], quiet) > FADES_DB
+    sounding_on = 0 if notes and not moving else len(peaks) if fades else held(inner, peaks)
+    if moving or (wanders(pitch, start, end) and not (notes and _sound_on(inner, notes))):
+        notes, peaks = (), ()
     if notes:
         pitched, partials = True, None
         pitch_hz = begin_hz = end_hz = notes[0]
@@ -140,11 +150,26 @@ def _event(samples: Samples, levels: Levels, pitch: Contour, start: float, end: 
         bandwidth=bandwidth,
         wave=_wave(partials, pitched, clarity),
         partials=partials.levels if partials else (),
-        pitch_sure=(pitched or centroid > DEEP_HZ) and _pitch_sure(inner, f0, times - start - trim, pitched, notes),
+        pitch_sure=(pitched or centroid > DEEP_HZ)
+        and (bool(notes) or pitch_hz is None or _fits(peaks, pitch_hz))
+        and _pitch_sure(inner, f0, times - start - trim, pitched, notes),
         notes=notes,
         peaks=peaks,
-        held=0 if notes else held(inner, peaks),
+        held=sounding_on,
     )
+
+
+def _sound_on(inner: Samples, notes: tuple[float, ...]) -> bool:
+    """Whether all `notes` are there from half to half, as those of a voice are not: it is F0 that cannot follow."""
+    return len(inner) >= CHORD_SECONDS * SAMPLE_RATE and held(inner, notes) == len(notes)
+
+
+def _fits(peaks: tuple[float, ...], f0: float) -> bool:
+    """Whether most of `peaks` are partials of `f0`, if that is low: deep notes at once have it as a common one."""
+    if f0 >= LOW_HZ or not peaks:
+        return True
+    numbers = np.array([peak for peak in peaks if peak < LOW_PARTIALS * f0]) / f0
+    return len(numbers) == 0 or float(np.mean(np.abs(numbers - np.round(numbers)) <= OFF)) >= VOICED_SHARE
 
 
 def _pitch_sure(inner: Samples, f0: Frames, times: Frames, pitched: bool, notes: tuple[float, ...]) -> bool:

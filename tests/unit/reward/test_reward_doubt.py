@@ -149,3 +149,12 @@ def test_noise_is_no_chord(clips) -> None:
     rng = np.random.default_rng(12)
     hiss = rng.standard_normal(2 * SAMPLE_RATE).astype(np.float32)
     assert check(Count(3, Counted.NOTES), measure(clips.mix([(0.3, hiss, -20.0)], 3.0, 40.0, rng))).holds is False
+
+
+def test_a_faint_peak_below_the_notes_takes_none_of_them_and_a_stray_one_far_above_is_none(clips) -> None:
+    rng = np.random.default_rng(13)
+    times = _times(1.0)
+    parts = {52.0: 0.008, 104.0: 1.0, 131.0: 1.0, 156.0: 0.8, 208.0: 0.4, 262.0: 0.4, 312.0: 0.3, 2731.0: 0.12}
+    wave = sum(height * np.sin(2 * np.pi * hertz * times) for hertz, height in parts.items())
+    measured = measure(clips.mix([(0.3, (0.1 * wave * np.hanning(len(times)) ** 0.2), -20.0)], 1.6, 50.0, rng))
+    assert measured.events[0].notes == pytest.approx((104.0, 131.0, 156.0), rel=0.02)
