@@ -117,7 +117,9 @@ def wanders(pitch: Contour, start: float, end: float) -> bool:
     """True if most of the F0 between `start` and `end` seconds moves on by more than a semitone, as in speech."""
     octaves = np.log2(pitch.values[(pitch.times >= start) & (pitch.times <= end)])
     breaks = ~np.isfinite(octaves[1:] - octaves[:-1]) | (np.abs(np.diff(octaves)) > STABLE_OCTAVES)
-    runs = [run for run in np.split(octaves, np.flatnonzero(breaks) + 1) if len(run) >= RUN_FRAMES]
+    edges = np.concatenate(([0], np.flatnonzero(breaks) + 1, [len(octaves)]))
+    long = np.flatnonzero(np.diff(edges) >= RUN_FRAMES)  # np.split makes an array of each frame without F0
+    runs = [octaves[edges[index] : edges[index + 1]] for index in long]
     moving = sum(len(run) for run in runs if np.ptp(run) > JUMP_OCTAVES)
     return moving > sum(len(run) for run in runs) / 2
 
