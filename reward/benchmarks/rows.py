@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from earwitness import storage
+from earwitness.data.formats.json_rows import rows
 from earwitness.errors import InputError, shown
 from earwitness.families.family import THINK_END
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
-MAX_BYTES = 256 * 1024 * 1024
-"""Largest file: the 10,000 rows of the largest benchmark take 10 MB without audio."""
 MAX_PREDICTION_CHARS = 200_000
 """Longer answers are cut: five times what 10,240 tokens hold."""
 PREDICTION = "prediction"
@@ -33,25 +30,8 @@ class Row:
 
 
 def read_records(uri: str) -> list[Record]:
-    """The objects of a JSON list or of JSON lines. Raises InputError naming the line."""
-    try:
-        data = storage.read_bytes(uri, MAX_BYTES)
-    except storage.StorageError as error:
-        raise InputError(uri, error.problem, error.expected) from error
-    if data.lstrip()[:1] == b"[":
-        found = [(1, data)]
-    else:
-        found = [(number, line) for number, line in enumerate(data.splitlines(), start=1) if line.strip()]
-    records: list[Record] = []
-    for number, text in found:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{uri}:{number}", f"not JSON ({error})", "a JSON list, or one object a line") from error
-        records += value if isinstance(value, list) else [value]
-    for number, record in enumerate(records, start=1):
-        if not isinstance(record, dict):
-            raise InputError(f"{uri}, row {number}", f"a JSON {type(record).__name__}", "a JSON object")
+    """The objects of a JSON list or of JSON lines, as `data import` reads them. Raises InputError naming the line."""
+    records = [record for _, record in rows(uri, with_sound=False)]
     if not records:
         raise InputError(uri, "is empty", "at least one row")
     return records

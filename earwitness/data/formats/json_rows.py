@@ -18,8 +18,8 @@ MAX_LIST_BYTES = 256 * 1024 * 1024
 Found = Iterator[tuple[str, Mapping[str, Any]]]
 
 
-def rows(path: Path, *, with_sound: bool) -> Found:
-    """Every object. `with_sound` changes nothing: JSON holds none."""
+def rows(path: Path | str, *, with_sound: bool) -> Found:
+    """Every object of a file or URI. `with_sound` changes nothing: JSON holds none."""
     del with_sound
     with storage.open_to_read(str(path)) as file:
         is_list = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
@@ -27,7 +27,7 @@ def rows(path: Path, *, with_sound: bool) -> Found:
         yield from _of_list(path) if is_list else _of_lines(path, file)
 
 
-def _of_list(path: Path) -> Found:
+def _of_list(path: Path | str) -> Found:
     found = _parsed(storage.read_bytes(str(path), MAX_LIST_BYTES), str(path))
     if not isinstance(found, list):
         raise SourceError(str(path), "is not a JSON list", "a list of objects, or JSON lines")
@@ -35,7 +35,7 @@ def _of_list(path: Path) -> Found:
         yield f"row {number}", _object(record, f"{path}, row {number}")
 
 
-def _of_lines(path: Path, file: Any) -> Found:
+def _of_lines(path: Path | str, file: Any) -> Found:
     number = 0
     while line := file.readline(MAX_LINE_BYTES + 1):
         number += 1

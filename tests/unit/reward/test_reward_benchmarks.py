@@ -149,6 +149,14 @@ def test_a_manifest_is_scored_by_its_verifiers(tmp_path):
     assert (figures.total.strict, figures.total.official) == (50, None)
 
 
+@pytest.mark.parametrize("as_list", [True, False])
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path, as_list):
+    for name, rows in (("rows", [MMAU | {"id": "1"}]), ("answers", [{"id": "1", "prediction": "B"}])):
+        written = Path(write(tmp_path / name, rows, as_list=as_list))
+        written.write_bytes(b"\xef\xbb\xbf" + written.read_bytes())
+    assert score_file(str(tmp_path / "rows"), str(tmp_path / "answers"), "mmau").total.strict == 100
+
+
 @pytest.mark.parametrize(
     ("rows", "answers", "problem"),
     [
