@@ -1,4 +1,4 @@
-"""What a speaker waits for: from the last sample to the first words, in sessions that are paced as speech is.
+"""What a speaker waits for: from the last sample to the first words and the first sound, in paced sessions.
 
     python benchmarks/realtime.py [--model models/listener] [--sessions 1 4 16] [--turns 8] [--json]
 
@@ -6,6 +6,10 @@ Starts `earwitness serve` and talks to its `/v1/realtime`: sound goes in by fram
 the commit follows the last frame at once, and time zero is when that frame was sent. `thought` is the first piece of
 reasoning, `answer` the first word of the answer, which comes behind the whole reasoning; `cancel` is from a cancel to
 the end of the response. Each is measured with claims unchecked and checked.
+
+Then answers are spoken, which needs the extras `speech` and `voice`: `audio` is the first sound; `floor` what model and
+voice take alone (the whole answer in words, and its synthesis here); `barge_in` from the first sample of somebody who
+interrupts to the event at which a client falls silent; underruns are counted by a player's clock.
 """
 
 from __future__ import annotations
@@ -30,15 +34,27 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # else files beside this one would hide our packages
 
 import numpy as np  # noqa: E402
-from websockets.asyncio.client import connect  # noqa: E402
+import soxr  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+from websockets.asyncio.client import ClientConnection, connect  # noqa: E402
 
 from earwitness.audio import SAMPLE_RATE, read_audio  # noqa: E402
 from earwitness.chat import question_text  # noqa: E402
 from earwitness.manifest import read_manifest  # noqa: E402
 from earwitness.probe import write_split  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
+from serving.speech.playback import Spoken  # noqa: E402
+from serving.speech.voice import Hibari  # noqa: E402
 
 FRAME_SECONDS = 0.02
+VOICE_RATE = 24_000
+"""Of the sound that comes, unless another is asked for."""
+QUIET_SECONDS = 0.5
+"""Of the room, before somebody interrupts: ears that hear their first sound are slower."""
+INTERRUPTION = "Stop, please."
+SOUND = 0.005
+"""From this amplitude on somebody can be heard: -46 dB."""
+WRITTEN = ("thought", "answer", "cancel")
 START_SECONDS = 300.0
 """Longest wait for the server."""
 CLIPS = 28
@@ -53,13 +69,18 @@ class Waits:
     thought: list[float] = field(default_factory=list)
     answer: list[float] = field(default_factory=list)
     cancel: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
+    """The answer in words, all of it, and its synthesis alone."""
+    audio: list[float] = field(default_factory=list)
+    barge_in: list[float] = field(default_factory=list)
+    underruns: int = 0
     tokens: list[float] = field(default_factory=list)
     """Think tokens before the answer."""
 
-    def figures(self) -> dict[str, float]:
+    def figures(self, *names: str) -> dict[str, float]:
         """p50 and p95 in milliseconds, and the mean of the tokens."""
         found = {}
-        for name in ("thought", "answer", "cancel"):
+        for name in names:
             for share in (50, 95):
                 found[f"{name}_p{share}_ms"] = 1_000 * float(np.percentile(getattr(self, name), share))
         return found | {"think_tokens": float(np.mean(self.tokens))}
@@ -79,14 +100,20 @@ def main() -> int:
             asyncio.run(talk_all(address, prompts, 1, 2, False))  # what is compiled or loaded at first use
             rows = [
                 {"sessions": count, "verify": verify}
-                | asyncio.run(talk_all(address, prompts, count, chosen.turns, verify)).figures()
+                | asyncio.run(talk_all(address, prompts, count, chosen.turns, verify)).figures(*WRITTEN)
                 for count in chosen.sessions
                 for verify in (False, True)
             ]
+            voice = Hibari()
+            spoken = [
+                {"sessions": count} | asyncio.run(speak_all(address, prompts, count, chosen.turns, voice))
+                for count in chosen.sessions
+            ]
     if chosen.json:
-        print(json.dumps({"cores": os.cpu_count(), "load": os.getloadavg()[0], "rows": rows}))
+        print(json.dumps({"cores": os.cpu_count(), "load": os.getloadavg()[0], "rows": rows, "spoken": spoken}))
     else:
         show(rows)
+        show_spoken(spoken)
     return 0
 
 
@@ -117,54 +144,119 @@ async def talk_all(
     return waits
 
 
+class Caller:
+    """One client."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        """Sends an event."""
+        await self._socket.send(json.dumps({"type": kind, **fields}))
+
+    async def until(self, *kinds: str) -> dict[str, Any]:
+        """The next event of one of these kinds."""
+        while True:
+            event = json.loads(await self._socket.recv())
+            if event["type"] == "error" and event["error"]["code"] != TOO_LATE:
+                raise SystemExit(event["error"]["message"])
+            if event["type"] in kinds:
+                return dict(event)
+
+    async def ask(self, prompt: trajectory_pb2.Prompt, **session: Any) -> float:
+        """Plays a clip and asks about it; the moment of its last frame."""
+        kind = {"type": "audio/pcm", "rate": SAMPLE_RATE}
+        listening = {"input": {"format": kind, "turn_detection": None}}
+        await self.say("session.update", session={"instructions": question_text(prompt), "audio": listening} | session)
+        await self.say("input_audio_buffer.clear")
+        last = await paced(read_audio(prompt.audio_uri), self)
+        await self.say("input_audio_buffer.commit")
+        await self.say("response.create")
+        return last
+
+
 async def talk(
     address: str, prompts: Sequence[trajectory_pb2.Prompt], number: int, turns: int, verify: bool, waits: Waits
 ) -> None:
     """One session: turns that are answered, and after each one that is cancelled at its first thought."""
     await asyncio.sleep(0.137 * number)
     async with connect(f"ws://{address}/v1/realtime", proxy=None) as socket:
-
-        async def say(kind: str, **fields: Any) -> None:
-            await socket.send(json.dumps({"type": kind, **fields}))
-
-        async def until(*kinds: str) -> dict[str, Any]:
-            while True:
-                event = json.loads(await socket.recv())
-                if event["type"] == "error" and event["error"]["code"] != TOO_LATE:
-                    raise SystemExit(event["error"]["message"])
-                if event["type"] in kinds:
-                    return dict(event)
-
+        caller = Caller(socket)
         for turn in range(turns):
-            prompt = prompts[(number * turns + turn) % len(prompts)]
-            sound = (32_767 * read_audio(prompt.audio_uri)).astype("<i2").tobytes()
-            kind = {"type": "audio/pcm", "rate": SAMPLE_RATE}
-            session = {"instructions": question_text(prompt), "verify": verify, "audio": {"input": {"format": kind}}}
-            await say("session.update", session=session)
-            last = await paced(sound, say)
-            await say("input_audio_buffer.commit")
-            await say("response.create")
-            await until("response.reasoning_text.delta")
+            last = await caller.ask(prompts[(number * turns + turn) % len(prompts)], verify=verify)
+            await caller.until("response.reasoning_text.delta")
             waits.thought.append(time.perf_counter() - last)
-            await until("response.output_text.delta")
+            await caller.until("response.output_text.delta")
             waits.answer.append(time.perf_counter() - last)
-            done = await until("response.done")
+            done = await caller.until("response.done")
             waits.tokens.append(done["response"]["usage"]["output_token_details"]["reasoning_tokens"])
-            await say("response.create")
-            await until("response.reasoning_text.delta")
+            await caller.say("response.create")
+            await caller.until("response.reasoning_text.delta")
             cancelled = time.perf_counter()
-            await say("response.cancel")
-            await until("response.done")
+            await caller.say("response.cancel")
+            await caller.until("response.done")
             waits.cancel.append(time.perf_counter() - cancelled)
 
 
-async def paced(sound: bytes, say: Any) -> float:
+async def speak_all(
+    address: str, prompts: Sequence[trajectory_pb2.Prompt], sessions: int, turns: int, voice: Hibari
+) -> dict[str, float]:
+    """Sessions side by side whose answers are spoken, each second one in words, for the floor."""
+    waits, words = Waits(), soxr.resample(voice(INTERRUPTION), voice.rate, SAMPLE_RATE)
+    words = words[np.flatnonzero(np.abs(words) > SOUND)[0] :]
+
+    async def speak(number: int) -> None:
+        await asyncio.sleep(0.137 * number)
+        async with connect(f"ws://{address}/v1/realtime", proxy=None) as socket:
+            caller = Caller(socket)
+            for turn in range(2 * turns):
+                prompt = prompts[(2 * number * turns + turn) % len(prompts)]
+                if turn % 2:
+                    await hear(caller, prompt, words, waits)
+                    continue
+                last = await caller.ask(prompt, output_modalities=["text"])
+                said = (await caller.until("response.output_text.done"))["text"]
+                whole, began = time.perf_counter() - last, time.thread_time()
+                voice(said)
+                waits.whole.append(whole + time.thread_time() - began)
+                await caller.until("response.done")
+
+    await asyncio.gather(*(speak(number) for number in range(sessions)))
+    found = waits.figures("audio", "whole", "barge_in") | {"underruns": waits.underruns}
+    return found | {"over_floor_p95": found["audio_p95_ms"] / found["whole_p95_ms"]}
+
+
+async def hear(caller: Caller, prompt: trajectory_pb2.Prompt, words: NDArray[np.float32], waits: Waits) -> None:
+    """One spoken answer, all of it, by a player's clock; then another, which is interrupted at its first sound."""
+    last = await caller.ask(prompt, output_modalities=["audio"])
+    player = Spoken()
+    while (event := await caller.until("response.output_audio.delta", "response.done"))["type"] != "response.done":
+        if not player.sent:
+            waits.audio.append(time.perf_counter() - last)
+        player.send(len(base64.b64decode(event["delta"])) / 2 / VOICE_RATE, time.perf_counter())
+    waits.underruns += player.underruns
+    waits.tokens.append(event["response"]["usage"]["output_token_details"]["reasoning_tokens"])
+    await asyncio.sleep(player.ahead(time.perf_counter()))
+    listening = {"input": {"turn_detection": {"type": "server_vad", "create_response": False}}}
+    await caller.say("session.update", session={"audio": listening})
+    await paced(np.zeros(int(QUIET_SECONDS * SAMPLE_RATE), np.float32), caller)
+    await caller.say("response.create")
+    await caller.until("response.output_audio.delta")
+    began = time.perf_counter() + FRAME_SECONDS  # the first sample is sent when its frame is full
+    speaking = asyncio.create_task(paced(words, caller))
+    await caller.until("input_audio_buffer.speech_started")
+    waits.barge_in.append(time.perf_counter() - began + FRAME_SECONDS)
+    await speaking
+
+
+async def paced(samples: NDArray[np.float32], caller: Caller) -> float:
     """Sends sound as a microphone would; the moment of its last frame."""
+    sound = (32_767 * samples).astype("<i2").tobytes()
     size = int(FRAME_SECONDS * SAMPLE_RATE) * 2
     began = time.perf_counter()
     for index, start in enumerate(range(0, len(sound), size)):
         await asyncio.sleep(max(0.0, began + (index + 1) * FRAME_SECONDS - time.perf_counter()))
-        await say("input_audio_buffer.append", audio=base64.b64encode(sound[start : start + size]).decode())
+        await caller.say("input_audio_buffer.append", audio=base64.b64encode(sound[start : start + size]).decode())
     return time.perf_counter()
 
 
@@ -176,6 +268,15 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
         cells = [f"{row[f'{n}_p50_ms']:.0f}, {row[f'{n}_p95_ms']:.0f} ms" for n in ("thought", "answer", "cancel")]
         print(f"| {row['sessions']} | {'checked' if row['verify'] else 'not'} | {' | '.join(cells)} |")
     print(f"\nThink tokens before an answer: {np.mean([row['think_tokens'] for row in rows]):.0f} in the mean.")
+
+
+def show_spoken(rows: Sequence[dict[str, Any]]) -> None:
+    """A table in Markdown."""
+    print("\n| sessions | first sound p50, p95 | over model and voice alone (p95) | interrupted p50, p95 | underruns |")
+    print("|---|---|---|---|---|")
+    for row in rows:
+        audio, barge = (f"{row[f'{n}_p50_ms']:.0f}, {row[f'{n}_p95_ms']:.0f} ms" for n in ("audio", "barge_in"))
+        print(f"| {row['sessions']} | {audio} | {row['over_floor_p95']:.2f} | {barge} | {row['underruns']} |")
 
 
 if __name__ == "__main__":

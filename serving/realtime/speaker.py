@@ -21,7 +21,7 @@ AHEAD_SECONDS = 1.0
 """Sound goes out so long before it is played: enough for a slow moment of a network, and little to take back when the
 listener interrupts."""
 PIECE_SECONDS = 0.1
-"""Sound of one event."""
+"""Least sound of an event, but for the last of a clause; the first holds all that may go at once."""
 
 
 class Speaker:
@@ -54,9 +54,10 @@ class Speaker:
         try:
             while (sound := await making) is not None:
                 making = asyncio.create_task(self._next())  # while this one goes out
-                for start in range(0, len(sound), int(PIECE_SECONDS * rate)):
-                    piece = sound[start : start + int(PIECE_SECONDS * rate)]
-                    await asyncio.sleep(max(0.0, self.spoken.ahead(time.monotonic()) - AHEAD_SECONDS))
+                while len(sound):
+                    await asyncio.sleep(self.spoken.ahead(time.monotonic()) + PIECE_SECONDS - AHEAD_SECONDS)
+                    room = AHEAD_SECONDS - self.spoken.ahead(time.monotonic())
+                    piece, sound = np.split(sound, [int(max(room, PIECE_SECONDS) * rate)])
                     await self._emit(base64.b64encode(encoded(piece, self._format)).decode())
                     self.spoken.send(len(piece) / rate, time.monotonic())
         finally:
