@@ -33,7 +33,7 @@ LAYOUTS = {1: [1], 2: [1, 2], 4: [2]}
 KINDS = list(itertools.product([torch.float32, torch.bfloat16], [False, True], [False, True]))
 """Type, value head, distributed optimizer."""
 
-STUCK_SECONDS = 240
+STUCK_SECONDS = 500
 """A rank that is not through by then shows where it stands and ends."""
 
 
