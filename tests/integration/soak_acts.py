@@ -96,6 +96,7 @@ class Server:
         self.server = RedisServer("queue", folder).start()
         self._acts = acts
         self._sizes: list[tuple[float, int]] = []
+        self.lost_bytes = 0
 
     def client(self) -> redis.Redis:
         """One that asks once."""
@@ -119,6 +120,7 @@ class Server:
             kept = self._acts.chance.randint(before, size)
             lost = size - kept
             os.truncate(log, kept)
+        self.lost_bytes += lost
         self._acts.note("redis crash", lost_bytes=lost)
         self.server.start()
         self._sizes = []

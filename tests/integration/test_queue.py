@@ -143,6 +143,16 @@ def test_closing_a_run_drops_what_is_in_flight(queue, client):
     assert client.ttl("ew:ledger:" + RUN) == -1
 
 
+def test_closing_a_run_says_what_the_server_forgot(queue):
+    """After a crash of Redis the trainer knows what it has used; what was issued between that is gone with a second."""
+    queue.open_run(RUN, used={1: 1, 4: 2}, dropped={2: "all wrong"})
+    queue.close_run(RUN)
+    assert queue.ledger(RUN) == {
+        0: "dropped:forgotten", 1: "used:1", 2: "dropped:all wrong", 3: "dropped:forgotten", 4: "used:2"
+    }  # fmt: skip
+    assert_consistent(queue)
+
+
 def test_use_is_all_or_nothing(queue):
     queue.open_run(RUN)
     first, second = bring_to_ready(queue, 0), bring_to_ready(queue, 1)

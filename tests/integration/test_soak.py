@@ -116,7 +116,7 @@ class Crew:
 
     def killed(self) -> int:
         """How many died of SIGKILL so far, by their own hand at a chosen point or by another's."""
-        return sum(status == -signal.SIGKILL for status in self.ended.values())
+        return sum(status == -signal.SIGKILL for status in list(self.ended.values()))
 
     def end(self) -> None:
         """All of them, and who forks them."""
@@ -144,6 +144,7 @@ class Soak:
         """One job, from its start to its end, and what it left."""
         job, folder = f"job-{number}", self.folder / f"job-{number}"
         told = {"folder": str(folder), "job": job, "steps": STEPS}
+        lost_bytes = self.redis.lost_bytes
         while not _final(folder):
             self._keep(told)
             self._act(told)
@@ -152,7 +153,7 @@ class Soak:
             _check_ends(self.crew)
             time.sleep(0.05)
         self._settle(told)
-        self._account(job, folder)
+        self._account(job, folder, forgets=self.redis.lost_bytes > lost_bytes)
         self.crew.lanes.pop("trainer")
         self.tally.jobs += 1
         self.acts.note("job done", job=job, kills=self.crew.killed())
@@ -224,13 +225,17 @@ class Soak:
             return bool(self.redis.client().config_set("maxmemory", "0"))
         return False
 
-    def _account(self, job: str, folder: Path) -> None:
-        """Every ordinal of the surviving lineage: what the policy says, its progress, and the ledger."""
+    def _account(self, job: str, folder: Path, *, forgets: bool) -> None:
+        """Every ordinal of the surviving lineage: what the policy says, its progress, and the ledger.
+
+        `forgets`: Redis lost a part of its log, and with it, perhaps, what was issued last and was not needed.
+        """
         progress = _final(folder)
         assert progress is not None
         with Pieces(checkpoints_in(folder)[-1]) as pieces:
             times = pieces.own("policy/learned", 0).tolist()
         run_id = run_id_of(job, progress.lineage)
+        self.queue.close_run(run_id)
         ledger = self.queue.ledger(run_id)
         assert Counter(progress.used.values()) == dict.fromkeys(range(1, STEPS + 1), GROUPS)
         for ordinal in range(max(ledger) + 1):
@@ -238,10 +243,10 @@ class Soak:
             where = f"{run_id}, ordinal {ordinal}: {state}, learned from {learned} times"
             if learned > 1 or (learned and state.startswith("dropped")):
                 self.tally.twice.append(where)
-            if learned != (ordinal in progress.used) or (not learned and state == "nowhere"):
+            forgotten = state == "dropped:forgotten" and not forgets
+            if learned != (ordinal in progress.used) or forgotten or (not learned and state == "nowhere"):
                 self.tally.lost.append(where)
         self.tally.used += int(sum(times))
-        self.queue.close_run(run_id)
         assert [lag for lag in self.queue.lag() if lag.waiting or lag.pending] == []
 
 
