@@ -22,8 +22,8 @@ from earwitness.redis_server import RedisServer, connect
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.rollout import EXIT_CANNOT_KEEP_UP
-from tests.integration.process_kit import PATIENCE, below, wait_for
-from tests.integration.rollout_toy import ROOT, make_model, prompt, sampling, weight_tensors
+from tests.integration.process_kit import PATIENCE, ROOT, below, wait_for
+from tests.integration.rollout_toy import make_model, prompt, sampling, weight_tensors
 
 
 @dataclass

@@ -26,8 +26,8 @@ from earwitness.weights.tensors import Tensor
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest
-from tests.integration.process_kit import PATIENCE, wait_for
-from tests.integration.rollout_toy import ROOT, make_clips, make_model, prompt, sampling, weight_tensors
+from tests.integration.process_kit import PATIENCE, ROOT, wait_for
+from tests.integration.rollout_toy import make_clips, make_model, prompt, sampling, weight_tensors
 
 CLAIM_IDLE_MS = 2_000
 LONG = {"samples": 16, "max_tokens": 420}
