@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from earwitness.audio import SAMPLE_RATE, read_audio
 from earwitness.errors import InputError
-from earwitness.families.family import Family
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from earwitness.families.family import Family
 
 MAX_CLIPS = 16
 """Most clips of one prompt: comparisons have two, the largest published tasks of this kind (MMAR's, ten) fewer."""
@@ -49,6 +51,8 @@ def pieces(prompt: trajectory_pb2.Prompt) -> Iterator[tuple[str, str | None]]:
 def segments(samples: NDArray[np.float32], family: Family) -> list[NDArray[np.float32]]:
     """A clip `[samples]` as the family's own client hands it to the model: whole, or cut into pieces of equal length
     with a rest, each with marks of its own."""
+    from earwitness.audio import SAMPLE_RATE  # who checks a recipe reads no sound
+
     if family.segment_seconds is None:
         return [samples]
     step = int(family.segment_seconds * SAMPLE_RATE)
@@ -57,6 +61,8 @@ def segments(samples: NDArray[np.float32], family: Family) -> list[NDArray[np.fl
 
 def read_segments(uri: str, family: Family) -> list[NDArray[np.float32]]:
     """The clip at `uri` in segments. Raises AudioError, also for one that is longer than the family's models hear."""
+    from earwitness.audio import read_audio
+
     return segments(read_audio(uri, max_seconds=family.longest_seconds), family)
 
 
