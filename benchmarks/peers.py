@@ -156,7 +156,7 @@ def ours(kind: str, work: dict[str, Any]) -> Callable[[int], tuple[float, float]
 
     def train(turn: int) -> None:
         told = work["steps"][turn]
-        rows = [Row(np.array(p + r, dtype=np.int64), len(p), "", f"row {n}") for n, (p, r, _) in enumerate(told)]
+        rows = [Row(np.array(p + r, dtype=np.int64), len(p), name=f"row {n}") for n, (p, r, _) in enumerate(told)]
         if kind == "sft":
             update = work_of(rows, {}, tune)
             learner.update(update.micro_batches, update.loss, update.names)

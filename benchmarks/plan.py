@@ -187,8 +187,8 @@ def updating(work: Work):
         tokens = random.integers(2, work.architecture.decoder.vocab_size, work.sequence)
         tokens[:heard] = audio_patch
         clip = f"clip {number % work.clips}"
-        mels[clip] = random.standard_normal((128, work.frames)).astype(np.float32)
-        rows.append(Row(tokens, work.sequence - work.responses, clip, f"row {number}"))
+        mels[clip] = [random.standard_normal((128, work.frames)).astype(np.float32)]
+        rows.append(Row(tokens, work.sequence - work.responses, (clip,), f"row {number}"))
     if not work.rl:
         policy, tune = learner(value_head=False), Tune(steps=2, optimizer=config)
 

@@ -31,7 +31,7 @@ from earwitness.families.toy import TOKENS
 from earwitness.recipe.schema import Optimizer, SamplingConfig, ToyModel, Tune
 from earwitness.recipe.stages import RlStage
 from trainer import batches
-from trainer.batches import Row
+from trainer.batches import Mels, Row
 from trainer.learner import Learner
 from trainer.model.build import build_policy
 from trainer.model.toy import make_toy
@@ -96,7 +96,7 @@ def measured(todo: dict[str, Part], rounds: int) -> dict[str, dict[str, float]]:
 
 def parts(model: Path) -> dict[str, Part]:
     """What is measured, by name."""
-    mels = {f"clip {n}": _random(n).standard_normal((128, FRAMES)).astype(np.float32) for n in range(CLIPS)}
+    mels = {f"clip {n}": [_random(n).standard_normal((128, FRAMES)).astype(np.float32)] for n in range(CLIPS)}
     todo: dict[str, Part] = {}
     for frozen in (False, True):
         how = "encoder frozen, each clip heard once" if frozen else "encoder learns"
@@ -122,7 +122,7 @@ def parts(model: Path) -> dict[str, Part]:
     return todo
 
 
-def _supervised(learner: Learner, mels: dict[str, np.ndarray]) -> Part:
+def _supervised(learner: Learner, mels: Mels) -> Part:
     config = Tune(
         steps=1000,
         batch_size=SUPERVISED_BATCH,
@@ -139,7 +139,7 @@ def _supervised(learner: Learner, mels: dict[str, np.ndarray]) -> Part:
     return update
 
 
-def _step(learners: list[Learner], mels: dict[str, np.ndarray], stage: RlStage, *, shared: bool) -> Part:
+def _step(learners: list[Learner], mels: Mels, stage: RlStage, *, shared: bool) -> Part:
     policy, critic = learners[0], learners[1] if len(learners) > 1 else None
     longest = batches.LONG
 
@@ -167,7 +167,7 @@ def _row(clip: int, prompt: int, response: int) -> Row:
     length = int(_random(response).integers(RESPONSE - 8, RESPONSE + 9))
     heard = np.full(PATCHES, PATCH)
     tokens = np.concatenate([words, heard, _random(response).integers(20, 300, length)]).astype(np.int64)
-    return Row(tokens, PROMPT, f"clip {clip}", f"row {response}")
+    return Row(tokens, PROMPT, (f"clip {clip}",), f"row {response}")
 
 
 def sampling(rounds: int) -> dict[str, float]:

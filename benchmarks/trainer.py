@@ -118,7 +118,7 @@ def groups() -> list[list[Sample]]:
         group = []
         for index in range(ROWS // 2):
             answer = random.integers(0, VOCABULARY, random.integers(*RESPONSE))
-            row = Row(np.concatenate([prompt, answer]), len(prompt), "", f"ordinal {ordinal}, trajectory {index}")
+            row = Row(np.concatenate([prompt, answer]), len(prompt), name=f"ordinal {ordinal}, trajectory {index}")
             logprobs = np.full(len(answer), -np.log(VOCABULARY), dtype=np.float32)
             group.append(Sample(ordinal, row, float(index % 2), logprobs, None))
         made.append(group)

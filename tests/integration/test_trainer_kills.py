@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from trainer_kit import lineage_of, recipe_of, recorded_group, write_data, write_recipe
 
+from earwitness.errors import InfrastructureError
 from earwitness.local.ports import free_ports
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
 from earwitness.redis_server import RedisServer, connect
@@ -84,10 +86,11 @@ class Replay:
         fed = ""
         try:
             while not self._stop.wait(0.02):
-                run_id = self._queue.current_run()
-                if run_id and run_id != fed:
-                    self._feed(run_id)
-                    fed = run_id
+                with suppress(InfrastructureError):  # a slow Redis: workers wait, too, and what came twice counts once
+                    run_id = self._queue.current_run()
+                    if run_id and run_id != fed:
+                        self._feed(run_id)
+                        fed = run_id
         except BaseException as error:  # noqa: BLE001  (shown by the test's own thread)
             self.error = error
 
@@ -118,6 +121,7 @@ class Forks:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def __enter__(self):
@@ -126,11 +130,11 @@ class Forks:
 
     def __exit__(self, *_: object) -> None:
         self._process.stdin.close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with suppress(ProcessLookupError):  # trainers whose test has failed, too
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def start(self, request: wire.StartPhaseRequest, ranks: int, kill_at_line: int = 0) -> list[int]:
         """The ranks' process ids."""
