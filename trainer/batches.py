@@ -125,7 +125,7 @@ def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.devic
         tokens, where, segments = _pack(parts, len(rows))
         of_part = [part.clips for part in parts]
     before = [places[row.prompt_tokens - 1 :][: row.response_tokens] for places, row in zip(where, rows, strict=True)]
-    segments_of = {clip: mels[clip] for row in rows for clip in row.clips}
+    segments_of = {clip: mels[clip] for clip in dict.fromkeys(clip for row in rows for clip in row.clips)}
     starts = dict(zip(segments_of, np.cumsum([0, *map(len, segments_of.values())]).tolist(), strict=False))
     heard = [[starts[clip] + n for clip in clips for n in range(len(segments_of[clip]))] for clips in of_part]
     most = max(1, *map(len, heard))

@@ -8,6 +8,7 @@ import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.facts import Frames, Samples
+from reward.runs import runs_of
 
 HOP = 40
 """Samples between level frames (2.5 ms): a tenth of the shortest gap that the ear hears between clicks in a train."""
@@ -79,7 +80,7 @@ def measure_levels(samples: Samples) -> Levels:
 def find_stretches(levels: Levels) -> list[tuple[float, float]]:
     """(start, end) in seconds of every stretch that stands out, in order."""
     loud = levels.db > levels.threshold
-    runs = _merge(_runs(loud), round(SHORTEST_GAP_SECONDS * SAMPLE_RATE / HOP))
+    runs = _merge(runs_of(loud), round(SHORTEST_GAP_SECONDS * SAMPLE_RATE / HOP))
     shortest = round(SHORTEST_SECONDS * SAMPLE_RATE / HOP)
     runs = [(a, b) for a, b in runs if b - a >= shortest]
     stretches = []
@@ -104,12 +105,6 @@ def rms_db(samples: Samples, background: float) -> float:
     """RMS of `samples` in dBFS after the background's power (`background` dBFS) is taken out."""
     power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
     return 10 * float(np.log10(max(power - 10 ** (background / 10), power * 1e-2, 1e-12)))
-
-
-def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """Half-open runs of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _merge(runs: list[tuple[int, int]], gap: int) -> list[tuple[int, int]]:

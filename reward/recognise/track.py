@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from reward.runs import runs_of
+
 Samples = NDArray[np.float32]
 """Mono at 16 kHz, `[samples]`."""
 
@@ -35,7 +37,10 @@ class Track:
 
     def there(self) -> NDArray[np.bool_]:
         """Frames in which it is there, `[frames]`: runs of the shortest time and more."""
-        return self._runs(self.scores >= self.threshold.there)
+        there = np.zeros(len(self.scores), dtype=np.bool_)
+        for begin, end in runs_of(self.scores >= self.threshold.there):
+            there[begin:end] = (end - begin) * self.step >= self.shortest
+        return there
 
     def perhaps(self) -> NDArray[np.bool_]:
         """Frames in which it may be there, the sure ones included, `[frames]`."""
@@ -45,13 +50,6 @@ class Track:
         """The frames from `start` to `end`, seconds: those whose middle lies there."""
         first = int(np.ceil(start / self.step - 0.5))
         return slice(max(0, first), max(0, int(np.ceil(end / self.step - 0.5))))
-
-    def _runs(self, frames: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], frames.view(np.int8), [0]))))
-        kept = np.zeros_like(frames)
-        for begin, end in edges.reshape(-1, 2):
-            kept[begin:end] = (end - begin) * self.step >= self.shortest
-        return kept
 
 
 class Recogniser(Protocol):
