@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import soxr
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
@@ -40,6 +41,19 @@ class Place:
                 await caller.say("session.update", session={"type": "realtime", **update})
                 await caller.until("session.updated")
             yield caller
+
+    @asynccontextmanager
+    async def openai_session(self, api_key: str = "none") -> AsyncIterator[Any]:
+        """A connection of OpenAI's own client."""
+        import openai
+
+        client = openai.AsyncOpenAI(
+            api_key=api_key, base_url=f"http://{self.address}/v1", http_client=httpx.AsyncClient(trust_env=False)
+        )
+        async with client.realtime.connect(
+            model="listener", websocket_connection_options={"proxy": None}
+        ) as connection:
+            yield connection
 
 
 @dataclass
@@ -89,3 +103,14 @@ def pcm(rate: int = 24_000, seconds: float = 1.0) -> bytes:
     """A tone of 440 Hz."""
     samples = soxr.resample(0.1 * tone(seconds, 440.0), 16_000, rate)
     return bytes((32_767 * samples).astype("<i2").tobytes())
+
+
+async def until_done(connection: Any) -> list[Any]:
+    """The events of OpenAI's client up to the end of a response."""
+    heard: list[Any] = []
+    async with asyncio.timeout(PATIENCE):
+        async for event in connection:
+            heard.append(event)
+            if event.type == "response.done":
+                break
+    return heard

@@ -10,7 +10,6 @@ import socket
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import soxr
@@ -24,10 +23,10 @@ from serving.realtime.formats import A_LAW, G711, MU_LAW, Pcm, clip_of_stream
 from serving.settings import Settings
 from serving.talk import Question, Tokens
 from serving.thinking import Said
-from tests.unit.serving.realtime_kit import PATIENCE, pcm, place
+from tests.unit.serving.realtime_kit import PATIENCE, pcm, place, until_done
 from tests.unit.serving.serving_kit import LISTENER, Parrot
 
-openai = pytest.importorskip("openai")
+pytest.importorskip("openai")
 
 
 class Slow(Parrot):
@@ -52,27 +51,17 @@ class Slow(Parrot):
 
 async def test_openais_client_holds_a_conversation() -> None:
     parrot = Parrot()
-    async with place(parrot, token="secret") as there:
-        client = openai.AsyncOpenAI(
-            api_key="secret", base_url=f"http://{there.address}/v1", http_client=httpx.AsyncClient(trust_env=False)
-        )
-        options = {"proxy": None}
-        async with client.realtime.connect(model="listener", websocket_connection_options=options) as connection:
-            await connection.session.update(
-                session={"type": "realtime", "output_modalities": ["text"], "instructions": "How high is the tone?",
-                         "audio": {"input": {"format": {"type": "audio/pcm", "rate": 24_000}, "turn_detection": None}}}
-            )  # fmt: skip
-            sound = pcm()
-            for start in range(0, len(sound), 961):  # samples are cut
-                await connection.input_audio_buffer.append(audio=base64.b64encode(sound[start : start + 961]).decode())
-            await connection.input_audio_buffer.commit()
-            await connection.response.create()
-            heard: list[Any] = []
-            async with asyncio.timeout(PATIENCE):
-                async for event in connection:
-                    heard.append(event)
-                    if event.type == "response.done":
-                        break
+    async with place(parrot, token="secret") as there, there.openai_session("secret") as connection:
+        await connection.session.update(
+            session={"type": "realtime", "output_modalities": ["text"], "instructions": "How high is the tone?",
+                     "audio": {"input": {"format": {"type": "audio/pcm", "rate": 24_000}, "turn_detection": None}}}
+        )  # fmt: skip
+        sound = pcm()
+        for start in range(0, len(sound), 961):  # samples are cut
+            await connection.input_audio_buffer.append(audio=base64.b64encode(sound[start : start + 961]).decode())
+        await connection.input_audio_buffer.commit()
+        await connection.response.create()
+        heard = await until_done(connection)
     kinds = [event.type for event in heard]
     assert kinds[:3] == ["session.created", "session.updated", "input_audio_buffer.committed"]
     assert "".join(e.delta for e in heard if e.type == "response.output_text.delta") == "440 Hz"

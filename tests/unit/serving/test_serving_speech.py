@@ -8,7 +8,6 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,10 +19,10 @@ from serving.realtime.speaker import AHEAD_SECONDS, PIECE_SECONDS
 from serving.speech.clauses import LONG_CHARS, Clauses
 from serving.speech.playback import Spoken
 from serving.speech.voice import Espeak
-from tests.unit.serving.realtime_kit import PATIENCE, place
+from tests.unit.serving.realtime_kit import PATIENCE, place, until_done
 from tests.unit.serving.serving_kit import Hum, Parrot, wav
 
-openai = pytest.importorskip("openai")
+pytest.importorskip("openai")
 
 SPOKEN = {"output_modalities": ["audio"]}
 
@@ -70,27 +69,18 @@ def test_every_amplitude_of_g711_is_coded_as_itself_and_others_as_the_nearest(ki
 
 async def test_openais_client_hears_the_answer() -> None:
     voice = Hum()
-    async with place(Parrot("Soft.\n</think>\nIt is near 440 Hz, I think. Yes."), voice=voice) as there:
-        client = openai.AsyncOpenAI(
-            api_key="none", base_url=f"http://{there.address}/v1", http_client=httpx.AsyncClient(trust_env=False)
-        )
-        options = {"proxy": None}
-        async with client.realtime.connect(model="listener", websocket_connection_options=options) as connection:
-            output = {"format": {"type": "audio/pcm", "rate": 24_000}, "voice": "hum"}
-            session = {"type": "realtime", "instructions": "How high?", "audio": {"output": output}, **SPOKEN}
-            await connection.session.update(session=session)
-            await connection.response.create()
-            heard: list[Any] = []
-            async with asyncio.timeout(PATIENCE):
-                async for event in connection:
-                    heard.append(event)
-                    if event.type == "response.done":
-                        break
-            item = heard[-1].response.output[0]
-            await connection.conversation.item.truncate(item_id=item.id, content_index=0, audio_end_ms=280)
-            await connection.conversation.item.retrieve(item_id=item.id)
-            async with asyncio.timeout(PATIENCE):
-                truncated, held = await connection.recv(), await connection.recv()
+    parrot = Parrot("Soft.\n</think>\nIt is near 440 Hz, I think. Yes.")
+    async with place(parrot, voice=voice) as there, there.openai_session() as connection:
+        output = {"format": {"type": "audio/pcm", "rate": 24_000}, "voice": "hum"}
+        session = {"type": "realtime", "instructions": "How high?", "audio": {"output": output}, **SPOKEN}
+        await connection.session.update(session=session)
+        await connection.response.create()
+        heard = await until_done(connection)
+        item = heard[-1].response.output[0]
+        await connection.conversation.item.truncate(item_id=item.id, content_index=0, audio_end_ms=280)
+        await connection.conversation.item.retrieve(item_id=item.id)
+        async with asyncio.timeout(PATIENCE):
+            truncated, held = await connection.recv(), await connection.recv()
     text = "It is near 440 Hz, I think. Yes."
     assert "".join(voice.said) == text and len(voice.said) == 2
     assert "".join(e.delta for e in heard if e.type == "response.output_audio_transcript.delta") == text
