@@ -75,9 +75,10 @@ paper: install
 
 # A file's tests share meshes and engines, so a file goes to one process; one more at a time than there are cores, for
 # a third of a test is waiting, as far as each has the 4 GB that a mesh may take. What starts engines comes first, in
-# its order: the end is left to what is short.
+# its order: the end is left to what is short. Hundreds of processes import our code, so it is compiled once whatever the
+# environment says of bytecode.
 test: install
-	$(PYTHON) -m pytest tests/integration tests/unit --dist loadfile --no-loadscope-reorder --maxprocesses 4 \
+	PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest tests/integration tests/unit --dist loadfile --no-loadscope-reorder --maxprocesses 4 \
 		-n $$(awk -v n=$$(nproc) '/^MemTotal/ {gb = int($$2 / 4e6); print gb < 1 ? 1 : gb < n + 1 ? gb : n + 1}' /proc/meminfo) \
 		$(PYTEST_OPTIONS)
 

@@ -1,6 +1,7 @@
 """Whether what is read of labelled traces means what the label says: the right value, part and relation.
 
     python benchmarks/meanings.py TRACES.jsonl [--wrong] [--json]
+    python benchmarks/meanings.py tests/unit/reward/wordings.tsv [--wrong] [--json]
 
 A trace a line: `question`, `answer`, `reasoning`, `labels`, each label with `quote`, `start`, `class`, `family` and
 `meaning`. Meanings of four forms are compared, others are left out:
@@ -9,6 +10,10 @@ A trace a line: `question`, `answer`, `reasoning`, `labels`, each label with `qu
 
 Of the claims that are read where a label stands, in a form that the label has too, the share that says something else
 is printed, by form. The traces are not part of this project.
+
+The second form reads sentences of our own, written as models write, each with what it says: `mended` or `unseen` when
+the rules were made, a kind, `pair` for two joined clips, the sentence, its statements as `reward.describe` puts them.
+A sentence is read right (these and no others), in part, not, or wrong (something else is read).
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # else reward.py besi
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
 from reward.claims import extract_claims  # noqa: E402
+from reward.describe import describe  # noqa: E402
 from reward.parse.claim import Claim  # noqa: E402
 from reward.statements import Comparison, Count, Not, Quantity, Relation, Statement, Timbre, Value  # noqa: E402
 
@@ -49,6 +55,10 @@ _POLES = {"dull": "bright", "dry": "reverberant", "soft": "loud", "low": "high",
 _SECONDS = frozenset({Quantity.DURATION, Quantity.CLIP})
 """How long a sound is and how long the clip is: of a clip of one sound the same."""
 
+VERDICTS = ("right", "in part", "not", "wrong")
+PAIR = "Two clips are joined by a short silence. Which of the two clips is brighter?"
+"""The question of a wording about two clips."""
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -63,10 +73,13 @@ class Meaning:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("traces", type=Path)
+    options.add_argument("traces", type=Path, help="JSON lines, or wordings as a table")
     options.add_argument("--wrong", action="store_true", help="name what is read wrongly")
     options.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = options.parse_args()
+    if arguments.traces.suffix == ".tsv":
+        _print_wordings(wordings(arguments.traces), arguments.wrong, arguments.json)
+        return
     tally: Counter[tuple[str, bool]] = Counter()
     for line in arguments.traces.read_text(encoding="utf-8").splitlines():
         for claim, claimed, label in compared(json.loads(line)):
@@ -84,6 +97,51 @@ def main() -> None:
         print(f"{form:12} {row['compared']:4} compared, {row['wrong']:3} wrong")
     whole = [sum(row[name] for row in result.values()) for name in ("wrong", "compared")]
     print(f"{'all':12} {whole[1]:4} compared, {whole[0]:3} wrong ({whole[0] / max(whole[1], 1):.1%})")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A sentence of ours, and how it is read."""
+
+    of: str
+    kind: str
+    sentence: str
+    read: list[str]
+    verdict: str
+    """One of VERDICTS."""
+
+
+def wordings(path: Path) -> list[Wording]:
+    """The sentences of a table, read."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        of, kind, clips, sentence, said = line.split("\t")
+        prompt = trajectory_pb2.Prompt(question=PAIR if clips == "pair" else "")
+        claims = extract_claims(sentence.replace("\\n", "\n"), prompt)
+        read = [describe(claim.statement) for claim in claims if not claim.uncertain]
+        wanted = [statement for statement in said.split(" | ") if statement]
+        missed = [statement for statement in wanted if statement not in read]
+        verdict = "in part" if 0 < len(missed) < len(wanted) else "not" if missed else "right"
+        found.append(Wording(of, kind, sentence, read, "wrong" if set(read) - set(wanted) else verdict))
+    return found
+
+
+def _print_wordings(read: list[Wording], wrong: bool, as_json: bool) -> None:
+    tally = Counter((wording.of, wording.kind, wording.verdict) for wording in read)
+    kinds = sorted({(wording.of, wording.kind) for wording in read})
+    table = {f"{of} {kind}": {verdict: tally[of, kind, verdict] for verdict in VERDICTS} for of, kind in kinds}
+    for of in sorted({wording.of for wording in read}):
+        table[of] = {verdict: sum(tally[of, kind, verdict] for o, kind in kinds if o == of) for verdict in VERDICTS}
+    if wrong:
+        for wording in read:
+            if wording.verdict == "wrong":
+                print(f"{wording.sentence!r}: read {wording.read}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(table))
+        return
+    print(f"{'':18} {'  '.join(VERDICTS)}")
+    for name, row in table.items():
+        print(f"{name:18} {'  '.join(f'{row[verdict]:{len(verdict)}}' for verdict in VERDICTS)}")
 
 
 def compared(trace: dict) -> list[tuple[Claim, Meaning, Meaning]]:

@@ -1,6 +1,6 @@
 """How often the verdict on a claim is right on recordings: drums, loops, instruments, voices, ambience, rebuilt here.
 
-    python benchmarks/real_sounds.py [--folder DIR] [--misses] [--family NAME] [--json]
+    python benchmarks/real_sounds.py [--folder DIR] [--cuts N] [--misses] [--family NAME] [--json]
 
 Clips come from Debian's packages (`real_clips.py`), cut, mixed and placed by `real_scenes.py`; what is true of them is
 known by how they were built, or by two tools that agree. Each fact is put in the documentation's wording and as a
@@ -34,6 +34,7 @@ Tally = Counter[tuple[bool, bool | None]]
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--folder", type=Path, default=real_clips.DEFAULT, help="where the packages are kept")
+    options.add_argument("--cuts", type=int, default=0, help="number of other clips, of the same recordings")
     options.add_argument("--family", help="only facts of families that contain this")
     options.add_argument("--misses", action="store_true", help="name every wrong verdict and every silence, on stderr")
     options.add_argument("--json", action="store_true", help="print one JSON object")
@@ -41,7 +42,7 @@ def main() -> None:
     if problem := real_clips.fetch(arguments.folder):
         print(f"skipped: {problem}")
         return
-    clips, sentences, families = tallies(arguments.folder, arguments.family or "", arguments.misses)
+    clips, sentences, families = tallies(arguments.folder, arguments.family or "", arguments.misses, arguments.cuts)
     result = {"clips": clips, "sentences": sentences, "families": {n: scores(t) for n, t in sorted(families.items())}}
     if arguments.json:
         print(json.dumps(result))
@@ -57,11 +58,11 @@ def main() -> None:
         print(f"{name:18} {numbers[0]:5}{numbers[1]:6} " + "".join(f"{x:10.3f}" for x in shown))
 
 
-def tallies(folder: Path, wanted: str, misses: bool) -> tuple[int, int, dict[str, Tally]]:
+def tallies(folder: Path, wanted: str, misses: bool, cuts: int) -> tuple[int, int, dict[str, Tally]]:
     """Clips, sentences, and (truth, verdict) of the sentences by family, by wording and of all."""
     clips, sentences = 0, 0
     families: dict[str, Tally] = defaultdict(Counter)
-    for label, (samples, facts) in scenes(folder):
+    for label, (samples, facts) in scenes(folder, cuts):
         clips += 1
         measured = measure(samples)
         for family, *texts, truth in facts:
@@ -77,13 +78,13 @@ def tallies(folder: Path, wanted: str, misses: bool) -> tuple[int, int, dict[str
     return clips, sentences, families
 
 
-def scenes(folder: Path) -> Iterator[tuple[str, Scene]]:
-    """Every clip with its facts and a label."""
+def scenes(folder: Path, cuts: int = 0) -> Iterator[tuple[str, Scene]]:
+    """Every clip with its facts and a label; each number of `cuts` makes others of the same recordings."""
     clips = real_clips.Clips(folder)
     for number, (scene, count) in enumerate(SCENES.items()):
         for index in range(count):
             for attempt in range(TRIES):
-                built = scene(clips, np.random.default_rng([number, index, attempt]))
+                built = scene(clips, np.random.default_rng([number, index, attempt, cuts]))
                 if built is not None:
                     yield f"{scene.__name__} {index}", built
                     break

@@ -5,11 +5,13 @@
 Starts `earwitness serve` and talks to its `/v1/realtime`: sound goes in by frames of 20 ms at the pace of its clock,
 the commit follows the last frame at once, and time zero is when that frame was sent. `thought` is the first piece of
 reasoning, `answer` the first word of the answer, which comes behind the whole reasoning; `cancel` is from a cancel to
-the end of the response. Each is measured with claims unchecked and checked.
+the end of the response. Each is measured with claims unchecked and checked, and with the clip heard in segments while
+it is spoken; `behind` is what was computed of the prompt behind the last sample, in tokens.
 
 Then answers are spoken, which needs the extras `speech` and `voice`: `audio` is the first sound; `floor` what model and
 voice take alone (the whole answer in words, and its synthesis here); `barge_in` from the first sample of somebody who
-interrupts to the event at which a client falls silent; underruns are counted by a player's clock.
+interrupts to the event at which a client falls silent; underruns are counted by a player's clock. At the end the engine
+is killed in mid-speech: when the client is told, and when it has an answer to the same clip, in the same session.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # else files beside this one would hide our packages
 
 import numpy as np  # noqa: E402
+import psutil  # noqa: E402
 import soxr  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from websockets.asyncio.client import ClientConnection, connect  # noqa: E402
@@ -54,10 +57,18 @@ QUIET_SECONDS = 0.5
 INTERRUPTION = "Stop, please."
 SOUND = 0.005
 """From this amplitude on somebody can be heard: -46 dB."""
+WAYS: dict[str, dict[str, Any]] = {
+    "whole": {},
+    "whole, claims checked": {"verify": True},
+    "in segments of 0.5 s": {"listening": {"segment_ms": 500}},
+}
+"""How a clip is heard and answered, as a session says it."""
 WRITTEN = ("thought", "answer", "cancel")
 START_SECONDS = 300.0
 """Longest wait for the server."""
 CLIPS = 28
+AGAIN_SECONDS = 0.5
+"""After which one who was told that there is no engine asks again."""
 TOO_LATE = "response_cancel_not_active"
 """What a cancel is told that came when all had been said."""
 
@@ -74,6 +85,7 @@ class Waits:
     audio: list[float] = field(default_factory=list)
     barge_in: list[float] = field(default_factory=list)
     underruns: int = 0
+    behind: list[float] = field(default_factory=list)
     tokens: list[float] = field(default_factory=list)
     """Think tokens before the answer."""
 
@@ -83,6 +95,8 @@ class Waits:
         for name in names:
             for share in (50, 95):
                 found[f"{name}_p{share}_ms"] = 1_000 * float(np.percentile(getattr(self, name), share))
+        if self.behind:
+            found["behind_tokens"] = float(np.mean(self.behind))
         return found | {"think_tokens": float(np.mean(self.tokens))}
 
 
@@ -94,26 +108,32 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=8, help="turns of each session")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args()
+    try:
+        voice = Hibari()
+    except ModuleNotFoundError as error:
+        parser.exit(1, f"{error}: answers are spoken, pip install 'earwitness[speech,voice]'\n")
     with tempfile.TemporaryDirectory() as folder:
         prompts = [example.prompt for example in read_manifest(write_split(folder, CLIPS, 77, "eval"))]
         with served(chosen.model, Path(folder) / "log") as address:
-            asyncio.run(talk_all(address, prompts, 1, 2, False))  # what is compiled or loaded at first use
+            asyncio.run(talk_all(address, prompts, 1, 2, {}))  # what is compiled or loaded at first use
             rows = [
-                {"sessions": count, "verify": verify}
-                | asyncio.run(talk_all(address, prompts, count, chosen.turns, verify)).figures(*WRITTEN)
+                {"sessions": count, "how": how}
+                | asyncio.run(talk_all(address, prompts, count, chosen.turns, session)).figures(*WRITTEN)
                 for count in chosen.sessions
-                for verify in (False, True)
+                for how, session in WAYS.items()
             ]
-            voice = Hibari()
             spoken = [
                 {"sessions": count} | asyncio.run(speak_all(address, prompts, count, chosen.turns, voice))
                 for count in chosen.sessions
             ]
+            killed = asyncio.run(kill(address, prompts[0]))
+    found = {"rows": rows, "spoken": spoken, "killed": killed}
     if chosen.json:
-        print(json.dumps({"cores": os.cpu_count(), "load": os.getloadavg()[0], "rows": rows, "spoken": spoken}))
+        print(json.dumps({"cores": os.cpu_count(), "load": os.getloadavg()[0]} | found))
     else:
         show(rows)
         show_spoken(spoken)
+        print("\nEngine killed in mid-speech: " + ", ".join(f"{name} after {ms:.0f} ms" for name, ms in killed.items()))
     return 0
 
 
@@ -136,11 +156,11 @@ def served(model: Path, log: Path) -> Iterator[str]:
 
 
 async def talk_all(
-    address: str, prompts: Sequence[trajectory_pb2.Prompt], sessions: int, turns: int, verify: bool
+    address: str, prompts: Sequence[trajectory_pb2.Prompt], sessions: int, turns: int, session: dict[str, Any]
 ) -> Waits:
     """Sessions side by side, begun at moments of their own."""
     waits = Waits()
-    await asyncio.gather(*(talk(address, prompts, number, turns, verify, waits) for number in range(sessions)))
+    await asyncio.gather(*(talk(address, prompts, number, turns, session, waits) for number in range(sessions)))
     return waits
 
 
@@ -176,20 +196,27 @@ class Caller:
 
 
 async def talk(
-    address: str, prompts: Sequence[trajectory_pb2.Prompt], number: int, turns: int, verify: bool, waits: Waits
+    address: str,
+    prompts: Sequence[trajectory_pb2.Prompt],
+    number: int,
+    turns: int,
+    session: dict[str, Any],
+    waits: Waits,
 ) -> None:
     """One session: turns that are answered, and after each one that is cancelled at its first thought."""
     await asyncio.sleep(0.137 * number)
     async with connect(f"ws://{address}/v1/realtime", proxy=None) as socket:
         caller = Caller(socket)
         for turn in range(turns):
-            last = await caller.ask(prompts[(number * turns + turn) % len(prompts)], verify=verify)
+            last = await caller.ask(prompts[(number * turns + turn) % len(prompts)], **session)
             await caller.until("response.reasoning_text.delta")
             waits.thought.append(time.perf_counter() - last)
             await caller.until("response.output_text.delta")
             waits.answer.append(time.perf_counter() - last)
             done = await caller.until("response.done")
-            waits.tokens.append(done["response"]["usage"]["output_token_details"]["reasoning_tokens"])
+            used = done["response"]["usage"]
+            waits.tokens.append(used["output_token_details"]["reasoning_tokens"])
+            waits.behind.append(used["input_tokens"] - used["input_token_details"]["cached_tokens"])
             await caller.say("response.create")
             await caller.until("response.reasoning_text.delta")
             cancelled = time.perf_counter()
@@ -204,6 +231,7 @@ async def speak_all(
     """Sessions side by side whose answers are spoken, each second one in words, for the floor."""
     waits, words = Waits(), soxr.resample(voice(INTERRUPTION), voice.rate, SAMPLE_RATE)
     words = words[np.flatnonzero(np.abs(words) > SOUND)[0] :]
+    texts: list[tuple[float, str]] = []
 
     async def speak(number: int) -> None:
         await asyncio.sleep(0.137 * number)
@@ -216,12 +244,14 @@ async def speak_all(
                     continue
                 last = await caller.ask(prompt, output_modalities=["text"])
                 said = (await caller.until("response.output_text.done"))["text"]
-                whole, began = time.perf_counter() - last, time.thread_time()
-                voice(said)
-                waits.whole.append(whole + time.thread_time() - began)
+                texts.append((time.perf_counter() - last, said))
                 await caller.until("response.done")
 
     await asyncio.gather(*(speak(number) for number in range(sessions)))
+    for seconds, said in texts:  # now, for all callers are one process, which must not stand still
+        began = time.thread_time()
+        voice(said)
+        waits.whole.append(seconds + time.thread_time() - began)
     found = waits.figures("audio", "whole", "barge_in") | {"underruns": waits.underruns}
     return found | {"over_floor_p95": found["audio_p95_ms"] / found["whole_p95_ms"]}
 
@@ -249,6 +279,28 @@ async def hear(caller: Caller, prompt: trajectory_pb2.Prompt, words: NDArray[np.
     await speaking
 
 
+async def kill(address: str, prompt: trajectory_pb2.Prompt) -> dict[str, float]:
+    """Milliseconds from the engine's death in mid-answer to each thing that the client sees."""
+    async with connect(f"ws://{address}/v1/realtime", proxy=None) as socket:
+        caller, found = Caller(socket), dict[str, float]()
+        await caller.ask(prompt, output_modalities=["audio"])
+        await caller.until("response.reasoning_text.delta")
+        below = psutil.Process().children(recursive=True)
+        began = time.perf_counter()
+        next(process for process in below if "EngineCore" in process.name()).kill()
+        while "answered" not in found:
+            event = json.loads(await socket.recv())
+            seen = {"error": "told", "response.done": "ended"}.get(event["type"])
+            if seen == "ended" and event["response"]["status"] == "completed":
+                seen = "answered"
+            if seen:
+                found.setdefault(seen, 1_000 * (time.perf_counter() - began))
+            if len(found) > 1 and seen:
+                await asyncio.sleep(AGAIN_SECONDS)
+                await caller.say("response.create")
+    return found
+
+
 async def paced(samples: NDArray[np.float32], caller: Caller) -> float:
     """Sends sound as a microphone would; the moment of its last frame."""
     sound = (32_767 * samples).astype("<i2").tobytes()
@@ -262,11 +314,11 @@ async def paced(samples: NDArray[np.float32], caller: Caller) -> float:
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
     """A table in Markdown."""
-    print("| sessions | claims | first thought p50, p95 | first word of the answer p50, p95 | cancel p50, p95 |")
-    print("|---|---|---|---|---|")
+    print("| sessions | heard | first thought p50, p95 | first word p50, p95 | cancel p50, p95 | computed behind |")
+    print("|---|---|---|---|---|---|")
     for row in rows:
         cells = [f"{row[f'{n}_p50_ms']:.0f}, {row[f'{n}_p95_ms']:.0f} ms" for n in ("thought", "answer", "cancel")]
-        print(f"| {row['sessions']} | {'checked' if row['verify'] else 'not'} | {' | '.join(cells)} |")
+        print(f"| {row['sessions']} | {row['how']} | {' | '.join(cells)} | {row['behind_tokens']:.0f} tokens |")
     print(f"\nThink tokens before an answer: {np.mean([row['think_tokens'] for row in rows]):.0f} in the mean.")
 
 

@@ -20,6 +20,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent))
 
 import kubernetes_schema
+from kubernetes_rules import DOMAIN, FOLDER, LABEL, QUALIFIED, RESOURCE
 
 CHART = Path(__file__).parent / "earwitness"
 BEGIN, END = "<!-- VALUES -->", "<!-- /VALUES -->"
@@ -29,6 +30,9 @@ DEFAULTS = "defaults"
 """The block whose keys every component takes."""
 
 TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "number", "seq": "array", "map": "object"}
+
+MAX_INTEGER = 2**31 - 1
+"""Where a value says nothing lower: the numbers of Kubernetes' objects have 32 bits."""
 
 UNIT = "(m|k|[KMGTPE]i|[MGTPE])?"
 QUANTITY = {"type": "string", "pattern": rf"^([0-9]+(\.[0-9]+)?{UNIT})?$"}
@@ -40,30 +44,33 @@ SIZE = {"allOf": [QUANTITY, {"pattern": "^[0-9.]*[1-9]"}]}
 NAME = {
     "type": "string",
     "maxLength": 253,
-    "pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$",
+    "pattern": f"^({DOMAIN})?$",
 }
 """The name of an object in Kubernetes (RFC 1123); "" where a value may be left out."""
 
-LABEL = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)"
-"""A value of a label, and a label's name after its prefix."""
-
-QUALIFIED = rf"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?{LABEL}$"
-"""Key of a label or an annotation."""
-
-HOST = r"^((\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$"
+HOST = {
+    "type": "string",
+    "maxLength": 253,
+    "pattern": rf"^((\*\.)?{DOMAIN})?$",
+    "not": {"pattern": r"[^.]{64}|^[0-9]+(\.[0-9]+){3}$"},
+}
 """A host of an Ingress or a route, perhaps with a star in front; "" where a value may be left out."""
 
-OURS = r"^(app\.kubernetes\.io/(name|instance|component|version|part-of|managed-by)|helm\.sh/chart)$"
-"""Labels that the chart sets itself; its selectors stand on some of them."""
+OURS = r"^(app\.kubernetes\.io/(name|instance|component|version|part-of|managed-by)|helm\.sh/chart|earwitness\.io/.*)$"
+"""Labels that the chart sets itself, or that its policies open a door for; its selectors stand on some of them."""
+
+HOOKS = r"^helm\.sh/hook"
+"""Annotations that would make a hook of each object, which no release owns."""
 
 AMOUNT = {"anyOf": [{**QUANTITY, "minLength": 1}, {"type": "number", "minimum": 0}]}
-AMOUNTS = {"type": "object", "additionalProperties": AMOUNT}
+AMOUNTS = {"type": "object", "propertyNames": {"pattern": RESOURCE}, "additionalProperties": AMOUNT}
 
 DEFINITIONS: dict[str, Any] = {
     "quantity": QUANTITY,
     "size": SIZE,
     "name": NAME,
-    "host": {"type": "string", "pattern": HOST},
+    "host": HOST,
+    "folder": {"type": "string", **FOLDER},
     "key": {"type": "string", "pattern": "^[-._a-zA-Z0-9]{1,253}$"},
     "labels": {
         "type": "object",
@@ -72,7 +79,7 @@ DEFINITIONS: dict[str, Any] = {
     },
     "annotations": {
         "type": "object",
-        "propertyNames": {"pattern": QUALIFIED},
+        "propertyNames": {"pattern": QUALIFIED, "not": {"pattern": HOOKS}},
         "additionalProperties": {"type": ["string", "number", "boolean"]},
     },
     "resources": {
@@ -170,7 +177,7 @@ def schema(values: list[Value]) -> dict[str, Any]:
     shared = next(value for value in values if value.path == (DEFAULTS,))
     names = {child.path[-1] for child in shared.children}
     properties = {value.path[0]: _component(value, names) if value.is_component else _of(value) for value in values}
-    properties[DEFAULTS] = _of(shared)
+    properties[DEFAULTS] = _of(shared) | {"required": sorted(names)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Values of the earwitness chart (generated from values.yaml)",
@@ -178,6 +185,8 @@ def schema(values: list[Value]) -> dict[str, Any]:
         # Helm gives a chart that is a part of another one its parent's globals.
         "properties": {**properties, "global": {"type": "object"}},
         "additionalProperties": False,
+        # Each has a default, which null takes away.
+        "required": sorted(properties),
         "$defs": DEFINITIONS | {name: f"{FOREIGN}{name}" for name in FOREIGN_PARTS},
     }
 
@@ -193,16 +202,26 @@ def written(found: dict[str, Any]) -> str:
 def _component(value: Value, shared: set[str]) -> dict[str, Any]:
     own = {child.path[-1]: _of(child) for child in value.children if child.path[-1] not in shared}
     common = {name: {"$ref": f"#/properties/{DEFAULTS}/properties/{name}"} for name in sorted(shared)}
-    return {"type": "object", "description": value.text, "properties": own | common, "additionalProperties": False}
+    return {
+        "type": "object",
+        "description": value.text,
+        "properties": own | common,
+        "additionalProperties": False,
+        "required": sorted(own),
+    }
 
 
 def _of(value: Value) -> dict[str, Any]:
     found: dict[str, Any] = {"description": value.text} if value.text else {}
     if "$ref" not in value.schema and "type" not in value.schema:
         found["type"] = TYPES[value.kind]
+    if "integer" in (value.schema.get("type") or found.get("type") or ""):
+        found["maximum"] = MAX_INTEGER
     if value.children:
         found["properties"] = {child.path[-1]: _of(child) for child in value.children}
         found["additionalProperties"] = False
+        if value.path[0] != DEFAULTS:  # of what components take over they state a part
+            found["required"] = sorted(found["properties"])
     return found | value.schema
 
 

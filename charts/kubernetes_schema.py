@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
+from kubernetes_rules import RULES, laid_over
 
 MINOR = "1.36"
 """Version of Kubernetes whose fields are known. Older ones have fewer; the API server says which."""
@@ -34,20 +35,6 @@ PARTS = {
 }
 """What values use, with its group."""
 
-WORDS: dict[str, dict[str, list[str]]] = {
-    "Toleration": {
-        "operator": ["Exists", "Equal", "Lt", "Gt"],
-        "effect": ["", "NoSchedule", "PreferNoSchedule", "NoExecute"],
-    },
-    "TopologySpreadConstraint": {"whenUnsatisfiable": ["DoNotSchedule", "ScheduleAnyway"]},
-    "MetricSpec": {"type": ["Resource", "ContainerResource", "Pods", "Object", "External"]},
-    "Container": {"imagePullPolicy": ["Always", "IfNotPresent", "Never"]},
-}
-"""Words that fields take, which the published schema leaves out."""
-
-LABEL_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-VARIABLE_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
-
 
 def definitions() -> dict[str, Any]:
     """Name -> schema, of the parts and all that they refer to; a part's name is its own, without its group."""
@@ -63,16 +50,8 @@ def definitions() -> dict[str, Any]:
             found[short] = known[full]
             wanted += _named(known[full])
     found = {name: _plain(schema, names) for name, schema in sorted(found.items())}
-    for part, words in WORDS.items():
-        for field, choice in words.items():
-            found[part]["properties"][field] = {"enum": choice}
-    # The chart makes strings of numbers and booleans.
-    found["EnvVar"]["properties"] |= {
-        "name": {"type": "string", "pattern": VARIABLE_NAME},
-        "value": {"type": ["string", "number", "boolean"]},
-    }
-    found["Container"]["properties"]["name"] = {"type": "string", "pattern": LABEL_NAME}
-    found["Container"]["required"] = ["name", "image"]
+    for part, rule in RULES.items():
+        found[part] = laid_over(found[part], rule)
     return found
 
 

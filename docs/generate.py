@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 
 from earwitness import recipe
 from earwitness.recipe import schema
-from earwitness.recipe.schema.fields import models_in
+from earwitness.recipe.schema.fields import docstrings, models_in
 from earwitness.recipe.stages import STAGES
 
 PAGE = Path(__file__).with_name("recipe.md")
@@ -35,6 +35,7 @@ SECTIONS = {
     "Tune": "`tune`",
     "PreferenceTune": "`tune` of stage `dpo`",
     "Curriculum": "`tune.curriculum`",
+    "Listening": "`tune.listening`",
     "Part": "`data` of a stage",
     "Selection": "`select`",
     "SamplingConfig": "`sampling`",
@@ -58,15 +59,6 @@ RL: in the second round what is named `scored` is `scored_2`. A stage `mgrd` end
 not help (`least_gain`), a stage `rl` can count that stage's samples (`select.from_mgrd`), and the report tells each
 round's figures. [recipes/paper/rounds.yaml](../recipes/paper/rounds.yaml) is one.
 """
-
-
-def described(model: ast.ClassDef) -> dict[str, str]:
-    """Field name -> the docstring under it."""
-    found = {}
-    for field, text in zip(model.body, model.body[1:], strict=False):
-        if _is_field(field) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            found[field.target.id] = " ".join(str(text.value.value).split())
-    return found
 
 
 def _is_field(node: ast.stmt) -> TypeGuard[Any]:
@@ -107,7 +99,7 @@ def section(model: ast.ClassDef, heading: str, models: dict[str, ast.ClassDef]) 
         for field in origin.body:
             if _is_field(field):
                 fields.setdefault(field.target.id, field)
-        texts = described(origin) | texts
+        texts = docstrings(origin) | texts
     rows = [
         f"| `{name}` | `{default(field)}` | {texts.get(name, '')} |" for name, field in fields.items() if name != "type"
     ]

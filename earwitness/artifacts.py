@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from earwitness import storage
+from earwitness.json_text import parsed
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 
@@ -52,8 +53,8 @@ def write_json(uri: str, value: Any) -> None:
 
 
 def read_json(uri: str) -> Any:
-    """The value of a JSON file."""
-    return json.loads(read_text(uri))
+    """The value of a JSON file. Raises ValueError, also for what nests too deeply."""
+    return parsed(read_text(uri))
 
 
 def write_groups(uri: str, groups: Iterable[wire.Group]) -> None:
@@ -71,6 +72,23 @@ def read_groups(uri: str) -> Sequence[wire.Group]:
         for line in read_text(uri).splitlines()
         if line
     ]
+
+
+def outline(group: wire.Group) -> wire.Group:
+    """The group without texts: where it was, under which versions, and what it earned."""
+    task = group.task
+    small = wire.Group(worker=group.worker, passages=group.passages)
+    small.task.run_id, small.task.ordinal, small.task.lineage = task.run_id, task.ordinal, task.lineage
+    small.task.min_version, small.task.traceparent = task.min_version, task.traceparent
+    small.task.prompt.kind = task.prompt.kind
+    for trajectory in group.trajectories:
+        earned = trajectory.reward
+        small.trajectories.add(
+            index=trajectory.index,
+            versions=trajectory.versions,
+            reward=wire.Reward(total=earned.total, correct=earned.correct, drop_reason=earned.drop_reason),
+        )
+    return small
 
 
 def compact(group: wire.Group) -> wire.Group:

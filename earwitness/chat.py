@@ -13,7 +13,7 @@ from typing import Any
 from earwitness.errors import InputError
 from earwitness.families.family import THINK_END, Layout
 from earwitness.families.registry import FAMILIES, MADE
-from earwitness.wire.trajectory.v1 import trajectory_pb2
+from earwitness.wire.trajectory.v1.trajectory_pb2 import Prompt
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Choices are lettered in this order; there can be no more of them than letters."""
@@ -28,7 +28,7 @@ _TOKEN_LIKE = re.compile(r"<(?=[^<>\s]{1,64}>)")
 """A `<` that opens something shaped like a special token of any checkpoint (`<|EOT|>`, `<audio_17>`, `</think>`)."""
 
 
-def question_text(prompt: trajectory_pb2.Prompt) -> str:
+def question_text(prompt: Prompt) -> str:
     """The question, then one line for each lettered choice. Raises InputError if the letters do not suffice."""
     if len(prompt.choices) > len(LETTERS):
         raise InputError("choices", f"{len(prompt.choices)} choices", f"at most {len(LETTERS)}, one for each letter")
@@ -36,7 +36,7 @@ def question_text(prompt: trajectory_pb2.Prompt) -> str:
     return "\n".join([prompt.question, *lettered])
 
 
-def render_prompt(prompt: trajectory_pb2.Prompt, heard: Sequence[Sequence[int]], layout: Layout = MADE.layout) -> str:
+def render_prompt(prompt: Prompt, heard: Sequence[Sequence[int]], layout: Layout = MADE.layout) -> str:
     """The generation prompt as text. heard: of each clip the audio placeholders of each of its segments; a clip that
     says where it stands stands there, another where the family puts it.
 
@@ -55,6 +55,15 @@ def render_prompt(prompt: trajectory_pb2.Prompt, heard: Sequence[Sequence[int]],
         audio, question = "".join(marks), neutralise(question)
         said = audio + question if layout.audio_first else question + audio
     return f"{layout.opening}{said}{layout.end_of_turn}{layout.assistant}"
+
+
+def around(question: str, layout: Layout = MADE.layout) -> tuple[str, str, str]:
+    """What stands before the one clip of a question, the marks of one of its segments around one placeholder, and what
+    stands behind them: put together, what `render_prompt` gives."""
+    start = layout.audio_start.replace("{number}", "1")
+    mark = f"{start}{layout.audio_patch}{layout.audio_end}"
+    head, _, tail = render_prompt(Prompt(question=question), [[1]], layout).partition(mark)
+    return head, mark, tail
 
 
 def _starts(layout: Layout) -> Iterator[str]:

@@ -20,7 +20,6 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import grpc
@@ -222,6 +221,10 @@ class Mesh:
         """A few of a job's newest groups, newest first."""
         return self._call(self._stub.ListGroups, jobs_pb2.ListGroupsRequest(job_id=job_id)).groups
 
+    def group(self, job_id: str, ordinal: int | None = None) -> jobs_pb2.GetGroupResponse:
+        """The way of one of a job's newest groups; without an ordinal of the newest whose way is over."""
+        return self._call(self._stub.GetGroup, jobs_pb2.GetGroupRequest(job_id=job_id, ordinal=ordinal))
+
     def clip(self, run_id: str, ordinal: int) -> bytes:
         """The begin of the clip that one of `groups` is about, as WAV."""
         return self._call(self._stub.GetClip, jobs_pb2.GetClipRequest(run_id=run_id, ordinal=ordinal)).wav
@@ -298,9 +301,7 @@ class Mesh:
     def __enter__(self) -> Mesh:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _call(self, method: Callable[..., Any], request: Any, seconds: float = CALL_SECONDS) -> Any:

@@ -48,22 +48,36 @@ def pieces(prompt: trajectory_pb2.Prompt) -> Iterator[tuple[str, str | None]]:
         yield prompt.question[before:], None
 
 
-def segments(samples: NDArray[np.float32], family: Family) -> list[NDArray[np.float32]]:
+def segments(samples: NDArray[np.float32], family: Family, seconds: float | None = None) -> list[NDArray[np.float32]]:
     """A clip `[samples]` as the family's own client hands it to the model: whole, or cut into pieces of equal length
-    with a rest, each with marks of its own."""
-    from earwitness.audio import SAMPLE_RATE  # who checks a recipe reads no sound
+    with a rest, each with marks of its own. A rest that is too short for an audio token is left out. `seconds`: the
+    pieces' length, in place of the family's own."""
+    from earwitness.logmel import SAMPLE_RATE, frames  # who checks a recipe reads no sound
 
-    if family.segment_seconds is None:
+    seconds = seconds or family.segment_seconds
+    if seconds is None:
         return [samples]
-    step = int(family.segment_seconds * SAMPLE_RATE)
-    return [samples[start : start + step] for start in range(0, len(samples), step)]
+    step = int(seconds * SAMPLE_RATE)
+    cut = [samples[start : start + step] for start in range(0, len(samples), step)]
+    return [cut[0], *(rest for rest in cut[1:] if family.audio_tokens(frames(len(rest))))]
 
 
-def read_segments(uri: str, family: Family) -> list[NDArray[np.float32]]:
-    """The clip at `uri` in segments. Raises AudioError, also for one that is longer than the family's models hear."""
+def mel(segment: NDArray[np.float32], n_mels: int, family: Family) -> NDArray[np.float32]:
+    """The log-mel `[n_mels, frames]` of a segment `[samples]`, as the family's own front end has it."""
+    import numpy as np
+
+    from earwitness.logmel import HOP, SAMPLE_RATE, log_mel
+
+    missing = -len(segment) % HOP  # of its last frame
+    full = family.full_seconds is not None and len(segment) + missing == int(family.full_seconds * SAMPLE_RATE)
+    return log_mel(np.pad(segment, (0, missing)) if full else segment, n_mels, full=full)
+
+
+def read_segments(uri: str, family: Family, seconds: float | None = None) -> list[NDArray[np.float32]]:
+    """The clip at `uri` in `segments`. Raises AudioError, also for one that is longer than the family's models hear."""
     from earwitness.audio import read_audio
 
-    return segments(read_audio(uri, max_seconds=family.longest_seconds), family)
+    return segments(read_audio(uri, max_seconds=family.longest_seconds), family, seconds)
 
 
 def check_segments(prompt_id: str, count: int) -> None:

@@ -24,27 +24,33 @@ HOP = 160
 """Samples between frames: 10 ms."""
 PAD_RIGHT = 479
 """Zeros behind the clip, as Step-Audio-R1 was trained: every clip gets two frames more than its length asks for."""
+TRAILING = 2
+"""Those frames."""
 FLOOR = 1e-10
 """Smallest mel power: log10 stays finite in silence."""
 DYNAMIC_RANGE = 8.0
 """log10 units kept below the loudest bin: 80 dB."""
 
 
-def log_mel(samples: NDArray[np.float32], n_mels: int = 128) -> NDArray[np.float32]:
+def log_mel(samples: NDArray[np.float32], n_mels: int = 128, *, full: bool = False) -> NDArray[np.float32]:
     """The log-mel spectrogram `[n_mels, frames(len(samples))]` of a 16 kHz mono clip `[samples]`.
 
+    `full`: the clip ends where its family's front end ends, in its mirror image; the two frames behind are the last.
     Raises InputError if the clip is not one-dimensional, is empty, or holds NaN or infinity.
     """
     if samples.ndim != 1 or samples.size == 0:
         raise InputError("samples", f"shape {samples.shape}", "a mono clip [samples] with at least one sample")
     if not np.isfinite(samples).all():
         raise InputError("samples", "NaN or infinity", "finite samples")
-    centred = np.pad(np.pad(samples.astype(np.float64), (0, PAD_RIGHT)), WINDOW // 2, mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(centred, WINDOW)[::HOP][: frames(samples.size)]
+    centred = np.pad(np.pad(samples.astype(np.float64), (0, 0 if full else PAD_RIGHT)), WINDOW // 2, mode="reflect")
+    seen = frames(samples.size) - (TRAILING if full else 0)
+    windows = np.lib.stride_tricks.sliding_window_view(centred, WINDOW)[::HOP][:seen]
     spectrum = np.fft.rfft(windows * _window(), axis=1)
     power = spectrum.real**2 + spectrum.imag**2
     mel = np.log10(np.maximum(power @ mel_filters(n_mels).T, FLOOR))
-    mel = (np.maximum(mel, mel.max() - DYNAMIC_RANGE) + 4.0) / 4.0
+    mel = np.pad(
+        (np.maximum(mel, mel.max() - DYNAMIC_RANGE) + 4.0) / 4.0, ((0, TRAILING if full else 0), (0, 0)), "edge"
+    )
     return np.ascontiguousarray(mel.T, dtype=np.float32)
 
 

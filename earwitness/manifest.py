@@ -12,6 +12,7 @@ from earwitness import storage
 from earwitness.chat import LETTERS
 from earwitness.errors import DocumentError, Problem, child_path, shown
 from earwitness.hearing import clip_uris
+from earwitness.json_text import parsed
 from earwitness.messages import read_messages, scheme_problems, write_messages
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
@@ -134,13 +135,13 @@ def parse_line(line: bytes, uri: str, number: int, problems: list[Problem]) -> E
     """The line's example, or None and what is wrong."""
     where = f"{uri}:{number}"
     try:
-        record = json.loads(
+        record = parsed(
             line.decode("utf-8-sig"),
-            object_pairs_hook=_unique,
+            object_pairs_hook=unique_keys,
             parse_constant=_refuse_constant,
             parse_float=_finite,
         )
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         problems.append(Problem(where, f"not JSON ({error})", "one JSON object a line, in UTF-8"))
         return None
     if not isinstance(record, dict):
@@ -162,7 +163,14 @@ def parse_line(line: bytes, uri: str, number: int, problems: list[Problem]) -> E
         audio_uri=storage.join(folder, audio) if audio else "",
         kind=record.get("kind", ""),
         control_uri=storage.join(folder, control) if control else "",
-        clips=[trajectory_pb2.PlacedClip(audio_uri=storage.join(folder, path), at=at) for path, at in clips],
+        clips=[
+            trajectory_pb2.PlacedClip(
+                audio_uri=storage.join(folder, path),
+                at=at,
+                control_uri=storage.join(folder, without) if without else "",
+            )
+            for path, at, without in clips
+        ],
     )
     return Example(prompt, record.get("reasoning"), record.get("response"), record.get("extra", {}))
 
@@ -259,6 +267,7 @@ def _check_audio(example: Example, uri: str, number: int, problems: list[Problem
     prompt = example.prompt
     key = "messages" if prompt.clips else "audio"
     named = [*((key, clip) for clip in dict.fromkeys(clip_uris(prompt))), ("control_audio", prompt.control_uri)]
+    named += [(key, clip.control_uri) for clip in prompt.clips]
     for key, clip in named:
         if not clip:
             continue
@@ -293,7 +302,8 @@ def _line(example: Example, folder: str) -> str:
     return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, for `object_pairs_hook`. Raises ValueError where a key stands twice: which is meant?"""
     record = dict(pairs)
     if len(record) != len(pairs):
         raise ValueError("the same key twice")

@@ -8,7 +8,6 @@ process that started them.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import secrets
 import shutil
@@ -16,10 +15,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 import redis
@@ -27,6 +25,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from earwitness.errors import InfrastructureError
+from earwitness.parent import end_with_parent
 from earwitness.redis_bulk import connect_bulk
 from earwitness.redis_client import connect, connect_async
 
@@ -122,9 +121,7 @@ class RedisServer:
     def __enter__(self) -> RedisServer:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def _launch(self, started: float) -> bool:
@@ -132,7 +129,8 @@ class RedisServer:
         self._log.unlink(missing_ok=True)
         self._process = subprocess.Popen(  # the configuration goes through stdin: arguments are visible to everyone
             [_executable(), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            cwd=self.directory, preexec_fn=_end_with_parent(os.getpid()), start_new_session=True,
+            cwd=self.directory, start_new_session=True,
+            preexec_fn=partial(end_with_parent, os.getpid(), signal.SIGTERM),
         )  # fmt: skip
         assert self._process.stdin is not None
         try:
@@ -203,18 +201,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _end_with_parent(parent: int) -> Callable[[], None]:
-    """What the child runs before it becomes redis-server: SIGTERM (a clean end) when its parent dies."""
-
-    def before_exec() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before prctl
-            os._exit(1)
-
-    return before_exec

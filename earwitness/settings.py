@@ -30,6 +30,8 @@ class Settings:
     """host:port of the gRPC server; port 0 lets the system choose."""
     trainer: str = ""
     """host:port of the trainer (jobs service only)."""
+    recogniser: str = ""
+    """host:port of the recogniser; empty: there is none (reward workers only)."""
     name: str = ""
     """Unique name of this process in the mesh."""
     token: str = ""
@@ -60,6 +62,7 @@ class Settings:
             weights_anchors=environ.get("EW_WEIGHTS_ANCHORS", ""),
             listen=environ.get("EW_LISTEN", "127.0.0.1:0"),
             trainer=environ.get("EW_TRAINER", ""),
+            recogniser=environ.get("EW_RECOGNISER", ""),
             name=environ.get("EW_NAME", "") or f"{socket.gethostname()}-{os.getpid()}",
             token=environ.get("EW_TOKEN", ""),
             tls_cert=environ.get("EW_TLS_CERT", ""),
@@ -77,6 +80,8 @@ class Settings:
         host, _, port = self.listen.rpartition(":")
         if not host or not _is_number(port, 0, 65_535):
             raise InputError("EW_LISTEN", f"{self.listen!r} is not an address", "host:port, for example 127.0.0.1:7070")
+        if self.recogniser and not re.fullmatch(r"[^\s/]+:[0-9]{1,5}", self.recogniser):
+            raise InputError("EW_RECOGNISER", f"{shown(self.recogniser)} is not an address", "host:port")
         for variable, url in [("EW_QUEUE_URL", self.queue_url), *(("EW_WEIGHTS_URLS", u) for u in self.weights_urls)]:
             if url:
                 parse(url, variable)

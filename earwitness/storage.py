@@ -149,7 +149,9 @@ width and joiners are common: screenshots are named with a narrow space, and fam
 
 def check_scheme(uri: str) -> None:
     """Raises StorageError if the URI is of a kind that jobs may not use, or cannot be a path at all."""
-    scheme, separator, _ = uri.partition("://")
+    scheme, separator, place = uri.partition("://")
+    if uri and not (place if separator else uri).strip():
+        raise StorageError(shown(uri), "names no place", "a path, or a URI with one")
     if (separator and scheme not in SCHEMES) or "::" in uri:
         raise StorageError(
             shown(uri), "this kind of URI is not supported", f"a path, or one of {', '.join(SCHEMES)}://"

@@ -72,10 +72,9 @@ def root(name: str, begun: float, ended: float, **attributes: str | int | float)
     return "" if _recorder is None else _recorder.tell(name, "", begun, ended, attributes, link=_current.get())
 
 
-def child(parent: str, name: str, begun: float, ended: float, **attributes: str | int | float) -> None:
-    """A span that is over, of the trace whose context is `parent`; nothing if that is empty."""
-    if parent and _recorder is not None:
-        _recorder.tell(name, parent, begun, ended, attributes)
+def child(parent: str, name: str, begun: float, ended: float, **attributes: str | int | float) -> str:
+    """A span that is over, of the trace whose context is `parent`, and its context; nothing if that is empty."""
+    return "" if not parent or _recorder is None else _recorder.tell(name, parent, begun, ended, attributes)
 
 
 @contextmanager

@@ -7,18 +7,20 @@ from collections.abc import Callable
 from torch import nn
 
 from earwitness.families.architecture import Architecture
+from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.dims import AudioDims
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
 from earwitness.families.step_audio import STEP_AUDIO
-from listener import qwen2_5_omni, qwen2_audio, step_audio
+from listener import audioflamingo3, qwen2_5_omni, qwen2_audio, step_audio
 from listener.attention import Attend, fused
 
 BUILDERS: dict[Family, Callable[[AudioDims, int, Attend], tuple[nn.Module, nn.Module]]] = {
     STEP_AUDIO: step_audio.build,
     QWEN2_AUDIO: qwen2_audio.build,
     QWEN2_5_OMNI: qwen2_5_omni.build,
+    AUDIOFLAMINGO3: audioflamingo3.build,
 }
 
 

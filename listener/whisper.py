@@ -43,7 +43,7 @@ class Encoder(nn.Module):
         the convolutions see.
         """
         counted = frames - self.dims.trailing_frames
-        limit = self.dims.max_frames
+        limit = STRIDE * self.dims.positions
         if int(counted.max()) > limit:
             raise ValueError(f"a clip of {int(counted.max())} mel frames is longer than the encoder's {limit}")
         longest = min(int(frames.max()), limit)

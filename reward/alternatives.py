@@ -6,11 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reward.families import QUALITIES, own_of
-from reward.statements import Change, Comparison, Not, Pace, Regular, Relation, Repeats, Side, Statement, Timbre, Turn
+from reward.statements import (
+    Change,
+    Comparison,
+    Not,
+    Pace,
+    Regular,
+    Relation,
+    Repeats,
+    Side,
+    Spoken,
+    Statement,
+    Timbre,
+    Turn,
+)
 
 
 def alternatives(
-    statement: Change | Comparison | Turn | Timbre | Regular | Pace | Repeats | Side,
+    statement: Change | Comparison | Turn | Timbre | Regular | Pace | Repeats | Side | Spoken,
 ) -> Sequence[Statement]:
     """The statement and its alternatives, each as likely as the others."""
     match statement:
@@ -23,7 +36,7 @@ def alternatives(
             return [statement, replace(statement, first=then, then=first)]
         case Timbre(what):
             others: Sequence[Statement] = [Timbre(other, statement.part) for other in QUALITIES[what].others]
-        case Regular() | Pace() | Repeats() | Side():
+        case Regular() | Pace() | Repeats() | Side() | Spoken():
             own = own_of(statement)
             others = own.others(statement) if own else ()
     return [statement, *(others or [Not(statement)])]

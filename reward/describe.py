@@ -22,6 +22,7 @@ from reward.statements import (
     Repeats,
     Side,
     Span,
+    Spoken,
     Statement,
     Timbre,
     Turn,
@@ -61,7 +62,7 @@ def describe(statement: Statement) -> str:
             return f"{_part(part)}{_of(first, words)}, then {_of(then, words).split(' ', 1)[1]}"
         case Timbre(what, part):
             return f"{_part(part)}{QUALITIES[what].words}"
-        case Regular() | Pace() | Repeats() | Side():
+        case Regular() | Pace() | Repeats() | Side() | Spoken():
             own = own_of(statement)
             assert own is not None
             return f"{_part(getattr(statement, 'part', None))}{own.describe(statement)}"

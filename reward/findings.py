@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +19,7 @@ from reward.measure import Measurement, measure
 from reward.measure.facts import Repetition, Samples
 from reward.measure.stereo import measure_balance
 from reward.recognise.heard import Listening
+from reward.several import said_of
 from reward.statements import Quantity
 from reward.surrogate import denial_phrase, surrogate_phrase
 
@@ -27,12 +30,15 @@ _VERDICTS = {
 }
 
 
-def print_findings(data: bytes, samples: Samples, reasoning: str, plot: str | None, console: Console) -> None:
-    """Measures the clip of the file `data`, mixed down to `samples`; prints, and draws to the PNG `plot`."""
-    measurement = replace(measure(samples, measure_balance(data)), heard=Listening(lambda: samples))
-    grounding = check_claims(reasoning, trajectory_pb2.Prompt(), measurement)
-    console.print(_events_table(measurement))
-    console.print(_summary(measurement))
+def print_findings(clips: Sequence[tuple[bytes, Samples]], reasoning: str, plot: str | None, console: Console) -> None:
+    """Measures clips, each a file's bytes and its mono mix; prints, and draws each with what is said of it to the PNG
+    `plot`, of several to `plot` with their numbers behind its name."""
+    measured = [_measured(data, samples) for data, samples in clips]
+    prompt = trajectory_pb2.Prompt(clips=[trajectory_pb2.PlacedClip()] * (len(clips) if len(clips) > 1 else 0))
+    grounding = check_claims(reasoning, prompt, measured)
+    for number, measurement in enumerate(measured, start=1):
+        console.print(_events_table(measurement, f" in clip {number}" if len(clips) > 1 else ""))
+        console.print(_summary(measurement))
     if reasoning.strip():
         console.print(_claims_table(grounding))
         if grounding.unread:
@@ -45,12 +51,28 @@ def print_findings(data: bytes, samples: Samples, reasoning: str, plot: str | No
     if plot:
         from reward.plot import draw  # matplotlib takes a second to load and most calls draw nothing
 
-        draw(plot, samples, measurement, grounding)
-        console.print(f"wrote {plot}", markup=False)
+        for number, ((_, samples), measurement) in enumerate(zip(clips, measured, strict=True), start=1):
+            path = plot if len(clips) == 1 else str(Path(plot).with_stem(f"{Path(plot).stem}-{number}"))
+            draw(path, samples, measurement, _of_clip(grounding, number, len(clips)))
+            console.print(f"wrote {path}", markup=False)
 
 
-def _events_table(measurement: Measurement) -> Table:
-    table = Table("event", "from", "to", "level", "pitch", "sound", title="What was measured")
+def _of_clip(grounding: Grounding, number: int, clips: int) -> Grounding:
+    """The claims that are about one of the clips."""
+    pairs = [
+        (claim._replace(statement=statement), message)
+        for claim, message in zip(grounding.distinct, grounding.claims, strict=True)
+        if (statement := said_of(claim.statement, number, clips)) is not None
+    ]
+    return replace(grounding, distinct=[claim for claim, _ in pairs], claims=[message for _, message in pairs])
+
+
+def _measured(data: bytes, samples: Samples) -> Measurement:
+    return replace(measure(samples, measure_balance(data)), heard=Listening(lambda: samples))
+
+
+def _events_table(measurement: Measurement, where: str) -> Table:
+    table = Table("event", "from", "to", "level", "pitch", "sound", title=f"What was measured{where}")
     for number, event in enumerate(measurement.events, start=1):
         pitch = "none"
         if event.notes:

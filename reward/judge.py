@@ -7,7 +7,6 @@ one number in the form asked for.
 from __future__ import annotations
 
 import re
-from types import TracebackType
 
 from reward.endpoint import Endpoint, EndpointSettings
 
@@ -44,10 +43,8 @@ class EndpointJudge:
     def __enter__(self) -> EndpointJudge:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._endpoint.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self._endpoint.__exit__(*error)
 
     def agrees(self, question: str, reference: str, answer: str) -> bool:
         """True if `answer` means `reference`. Raises EndpointFailure after ATTEMPTS requests without a verdict."""

@@ -87,6 +87,9 @@ _NO_THINGS = re.compile(r"(?:there (?:are|were) )?no [a-z]{2,30}s(?: at all)?$")
 _TIMES = re.compile(r"\s+times(?=\W*$)", re.IGNORECASE)
 """A count, "3 times"; before more it multiplies."""
 _GROUPED = re.compile(r"^\W{0,3}\d{1,3}(?:\s\d{3}){1,4}(?!\s?\d)")
+_NOTE = re.compile(r"(?<![\w#♯♭+/-])[A-G][#♯b♭]?[0-8](?![\w#♯♭+/-]|[.,]\d)")
+_HERTZ = re.compile(r"\d\s?k?hz\b|\bhertz\b", re.IGNORECASE)
+"""Beside a frequency a note by its name, "440 Hz, an A4", counts nothing."""
 _ALOUD = re.compile(
     rf"(?<![\w.])(?:one|1)\b(?:(?:,|\.\.\.|…)?\s+(?:and\s+)?(?:{'|'.join(SMALL)}|\d{{1,2}})\b){{1,18}}", re.IGNORECASE
 )
@@ -97,13 +100,36 @@ _CJK_NUMBER = re.compile(
 )
 
 
+_UNITS = {
+    "Hz": "hz|hertz", "kHz": "khz|kilohertz", "MHz": "mhz|megahertz",
+    "us": "us|µs|μs|microseconds?", "ms": "ms|msecs?|milliseconds?", "s": "s|secs?|seconds?", "min": "mins?|minutes?",
+    "h": "h|hrs?|hours?", "d": "days?", "dB": "db|dbfs|decibels?", "LUFS": "lufs|lkfs",
+    "bpm": "bpm|beats (?:per|a) minute",
+    "cent": "cents?", "semitone": "semitones?", "octave": "octaves?", "%": "%|percent|per cent",
+    "mm": "mm|millimet(?:er|re)s?", "cm": "cm|centimet(?:er|re)s?", "m": "m|met(?:er|re)s?",
+    "km": "km|kilomet(?:er|re)s?",
+}  # fmt: skip
+"""Spellings of a unit by its name."""
+_WITH_UNIT = re.compile(
+    rf"(?:\d|\b{WORD})[\s-]*(?:{'|'.join(f'(?P<u{place}>{words})' for place, words in enumerate(_UNITS.values()))})"
+    r"(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def other_unit(one: str, another: str) -> bool:
+    """Whether both state units behind their numbers, and none in common: 440 kHz are no 440 Hz."""
+    here, there = ({match.lastgroup for match in _WITH_UNIT.finditer(_plain(text))} for text in (one, another))
+    return bool(here and there and not here & there)
+
+
 def same_number(expected: str, given: str) -> bool:
-    """True if `given` holds exactly one distinct number and it equals that of `expected`.
+    """True if `given` holds exactly one distinct number and it equals that of `expected`, in its unit if it states one.
 
     If only one of the two has a percent sign, "50 %" is 0.5 and 50: questions for a share leave that open.
     """
     want, have = single_number(expected), single_number(given)
-    if want is None or have is None:
+    if want is None or have is None or other_unit(expected, given):
         return False
     lenient = _is_percent(expected) != _is_percent(given)
     return any(
@@ -123,6 +149,7 @@ def single_number(text: str) -> float | None:
         return _COUNTS.get(word, 0.0)
     text = _TIMES.sub("", _GROUPED.sub(lambda match: re.sub(r"\s", "", match[0]), _DENIED.sub(" ", text)))
     text = _counted_aloud(text)
+    text = _NOTE.sub(" ", text) if _HERTZ.search(text) else text
     if _RANGE.search(text):
         return None
     values = {_value(match) for match in _NUMBER.finditer(text)}

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import multiprocessing
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from types import TracebackType
 
 from prometheus_client import Counter
 
 from earwitness.log import Logger
 from earwitness.metrics import series
+from earwitness.parent import end_with_parent
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.endpoint import EndpointSettings
 from reward.judge import EndpointJudge
 from reward.parse import read_trace
 from reward.reader import FELL_BACK, EndpointReader
+from reward.recognise.heard import listen_with
+from reward.recognise.named import NOTHING_NAMED, Named
+from reward.recognise.track import AWAY, Elsewhere
 from reward.score import dropped, score_group
 
 GROUP_SECONDS = 30.0
@@ -33,8 +37,16 @@ _judge, _reader = functools.cache(EndpointJudge), functools.cache(EndpointReader
 """One of each for the process, with its open connections."""
 
 
-def score_bytes(data: bytes, judge: EndpointSettings | None = None, reader: EndpointSettings | None = None) -> bytes:
-    """A serialised group, scored. Runs in the scoring process. Judge and reader are the worker's: no job names one."""
+def score_bytes(
+    data: bytes,
+    judge: EndpointSettings | None = None,
+    reader: EndpointSettings | None = None,
+    named: Named = NOTHING_NAMED,
+    elsewhere: Callable[[], Elsewhere] | None = None,
+) -> bytes:
+    """A serialised group, scored. Runs in the scoring process. Judge, reader and recognisers are the worker's: no
+    job names one. `elsewhere` gives those of another process, for a group that begins now."""
+    listen_with(named, elsewhere() if elsewhere else None)
     group = trajectory_pb2.Group.FromString(data)
     score_group(group, _judge(judge) if judge else None, _reader(reader) if reader else read_trace)
     return group.SerializeToString()
@@ -43,6 +55,7 @@ def score_bytes(data: bytes, judge: EndpointSettings | None = None, reader: Endp
 RETRIED = Counter(*series("reward_retried"))
 DROPPED = Counter(*series("reward_dropped"))
 FALLEN_BACK = Counter(*series("reward_reader_fell_back"))
+UNHEARD = Counter(*series("reward_recogniser_away"))
 
 
 class ScorerError(Exception):
@@ -65,9 +78,7 @@ class ScoringProcess:
     def __enter__(self) -> ScoringProcess:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._kill()
 
     async def score(self, group: trajectory_pb2.Group) -> trajectory_pb2.Group:
@@ -89,6 +100,10 @@ class ScoringProcess:
         if fell_back:
             FALLEN_BACK.inc(len(fell_back))
             self._log.warning("reader fell back", ordinal=group.task.ordinal, traces=len(fell_back), why=fell_back[0])
+        away = [c.measured for t in scored.trajectories for c in t.reward.claims if c.measured.startswith(AWAY)]
+        if away:
+            UNHEARD.inc(len(away))
+            self._log.warning("recogniser away", ordinal=group.task.ordinal, claims=len(away), why=away[0])
         return scored
 
     async def _alone(self, group: trajectory_pb2.Group, index: int) -> trajectory_pb2.Trajectory:
@@ -106,7 +121,8 @@ class ScoringProcess:
             seconds = self._seconds
             if self._pool is None:
                 # A fresh interpreter: forking a process with gRPC threads is not safe.
-                self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(1, context, initializer=end_with_parent, initargs=(os.getpid(),))
                 seconds += START_SECONDS
             loop = asyncio.get_running_loop()
             try:

@@ -39,6 +39,28 @@ def check_among(statement: Statement, clips: Sequence[Measurement]) -> Finding:
     return check(Not(whole) if isinstance(statement, Not) else whole, clip)  # type: ignore[arg-type]
 
 
+def clip_meant(statement: Statement, clips: int) -> int:
+    """The number from 1 of the clip, of so many, that a statement is about; 0 where it names none that is there."""
+    inner = statement.statement if isinstance(statement, Not) else statement
+    part = getattr(inner, "part", None)
+    if clips == 1:
+        return 1
+    if not isinstance(part, int) or not -1 <= part <= clips:
+        return 0
+    return clips if part == -1 else part
+
+
+def said_of(statement: Statement, number: int, clips: int) -> Statement | None:
+    """A statement about the clip of that number, of so many, as one of that clip alone; None if it is about another."""
+    if clips == 1:
+        return statement
+    if clip_meant(statement, clips) != number:
+        return None
+    inner = statement.statement if isinstance(statement, Not) else statement
+    whole = replace(inner, part=None)  # type: ignore[arg-type]
+    return Not(whole) if isinstance(statement, Not) else whole  # type: ignore[arg-type]
+
+
 def _clip(part: Part, clips: Sequence[Measurement]) -> Measurement | None:
     """The n-th clip from 1, the last for -1; None if there is none."""
     if part == -1:

@@ -244,10 +244,18 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """ "says 'hello'": these words are spoken."""
+
+    text: str
+    part: Part = None
+
+
+@dataclass(frozen=True)
 class Not:
     """The opposite of a statement: "does not rise"."""
 
-    statement: Count | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn
+    statement: Count | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn | Spoken
 
 
-Statement = Count | Value | Bound | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn | Not
+Statement = Count | Value | Bound | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn | Spoken | Not

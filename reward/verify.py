@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeGuard, assert_never
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.alternatives import alternatives
@@ -12,12 +12,14 @@ from reward.families import COMPARED, COUNTS, MOVES, NUMBERS, QUALITIES, family_
 from reward.families.base import Finding, parts, weights_of
 from reward.families.bounds import check_bound
 from reward.families.comparing import check_comparison
+from reward.families.course import wavers
 from reward.families.readings import readings
 from reward.families.said import MOST_COUNTED, share_of_counts
 from reward.families.stretches import is_voice
 from reward.families.values import check_value
 from reward.measure import Measurement
 from reward.parse.claim import Claim
+from reward.recognise.track import NotHeard
 from reward.statements import (
     Bound,
     Change,
@@ -27,8 +29,10 @@ from reward.statements import (
     Pace,
     Quantity,
     Regular,
+    Relation,
     Repeats,
     Side,
+    Spoken,
     Statement,
     Timbre,
     Turn,
@@ -102,7 +106,10 @@ def _chance(statement: Statement, measurement: Measurement) -> float:
     if isinstance(statement, Value | Bound):
         return 0.0  # there is nothing of the kind
     if isinstance(statement, Not):
-        return 1.0 - _chance(statement.statement, measurement)
+        inner = statement.statement
+        if _is_steady(inner):  # steady, or not: one of two guesses
+            return sum(_judged(guess, measurement).holds is True for guess in (inner, statement)) / 2
+        return 1.0 - _chance(inner, measurement)
     if isinstance(statement, Count):
         counts = range(1, MOST_COUNTED + 1)
         return share_of_counts(k for k in counts if _judged(replace(statement, value=k), measurement).holds)
@@ -127,6 +134,10 @@ def _unsure(statement: Statement, measurement: Measurement, contradicted: bool) 
     return not all(event.sure for event in before) or (contradicted and bool(upto))
 
 
+def _is_steady(statement: Statement) -> TypeGuard[Change]:
+    return isinstance(statement, Change) and statement.relation is Relation.SAME
+
+
 def _of_one_sound(statement: Statement) -> bool:
     if isinstance(statement, Value | Bound | Comparison) and statement.quantity is Quantity.PAUSE:
         return False  # its number is that of a pause
@@ -136,9 +147,20 @@ def _of_one_sound(statement: Statement) -> bool:
 
 
 def _check(statement: Statement, measurement: Measurement) -> Finding:
+    try:
+        return _checked(statement, measurement)
+    except NotHeard as reason:
+        return Finding(None, str(reason))
+
+
+def _checked(statement: Statement, measurement: Measurement) -> Finding:
     match statement:
         case Not(inner):
             finding = _judged(inner, measurement)
+            if _is_steady(inner) and finding.holds is not False:
+                away = wavers(inner, measurement)  # "vibrato" goes to and fro, and may end where it began
+                if away is not False:
+                    return Finding(away, finding.measured)
             return Finding(None if finding.holds is None else not finding.holds, finding.measured)
         case Count():
             return COUNTS[statement.of].check(statement, measurement)
@@ -155,7 +177,7 @@ def _check(statement: Statement, measurement: Measurement) -> Finding:
             return turn(statement, measurement) if turn else Finding(None, "followed one way only")
         case Timbre():
             return _check_quality(statement, measurement)
-        case Regular() | Pace() | Repeats() | Side():
+        case Regular() | Pace() | Repeats() | Side() | Spoken():
             own = own_of(statement)
             assert own is not None
             return own.check(statement, measurement)

@@ -23,6 +23,7 @@ from typing import Any
 import xxhash
 from vllm import SamplingParams
 from vllm.distributed.weight_transfer.base import WeightTransferInitRequest, WeightTransferUpdateRequest
+from vllm.engine.protocol import StreamingInput
 from vllm.exceptions import VLLMClientError
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import RequestOutputKind
@@ -142,8 +143,7 @@ class RolloutEngine:
 
         unfinished = [t for t in begun if not t.finish_reason]
         results = await asyncio.gather(*map(go_on, unfinished))
-        finished = [t for t in begun if t.finish_reason]
-        trajectories = sorted([*finished, *(t for _, t in results)], key=lambda t: t.index)
+        trajectories = sorted([*(t for t in begun if t.finish_reason), *(t for _, t in results)], key=lambda t: t.index)
         return results[0][0] if results else [], trajectories
 
     def _thinks_on(self, trajectory: trajectory_pb2.Trajectory, sampling: trajectory_pb2.Sampling) -> int:
@@ -262,7 +262,8 @@ class RolloutEngine:
                 raise FetchError(kind, detail)
         return sum(nbytes for *_, nbytes in states), [place for _, place, _ in states if place]
 
-    def _prompt(self, encoded: EncodedPrompt) -> dict[str, Any]:
+    def prompt(self, encoded: EncodedPrompt) -> dict[str, Any]:
+        """As vLLM takes it."""
         assert self.served is not None
         salt = f"{self.served.lineage}:{self.served.version}"
         prompt: dict[str, Any] = {"prompt_token_ids": encoded.token_ids, "cache_salt": salt}
@@ -272,16 +273,15 @@ class RolloutEngine:
         return prompt
 
     async def stream(
-        self, encoded: EncodedPrompt, params: SamplingParams, prompt_id: str
+        self, prompt: dict[str, Any] | AsyncGenerator[StreamingInput], params: SamplingParams, prompt_id: str
     ) -> AsyncGenerator[RequestOutput, None]:
-        """What vLLM says of one prompt, as it comes; closing the generator aborts the generation. Errors are those of
-        `generate`."""
+        """What vLLM says of a prompt, whole or in parts, as it comes; closing it aborts. Raises as `generate` does."""
         request_id = f"{prompt_id}-{next(self._requests)}"
         self._running.add(request_id)
         try:
             if self._interrupted:  # a paused vLLM would keep it waiting
                 raise asyncio.CancelledError
-            async with aclosing(self._llm.generate(self._prompt(encoded), params, request_id)) as outputs:
+            async with aclosing(self._llm.generate(prompt, params, request_id)) as outputs:
                 async for output in outputs:
                     yield output
         except (VLLMClientError, ValueError) as error:  # how vLLM and its processors refuse a request
@@ -293,7 +293,7 @@ class RolloutEngine:
 
     async def _run(self, encoded: EncodedPrompt, params: SamplingParams, prompt_id: str) -> RequestOutput:
         final: RequestOutput | None = None
-        async with aclosing(self.stream(encoded, params, prompt_id)) as outputs:
+        async with aclosing(self.stream(self.prompt(encoded), params, prompt_id)) as outputs:
             async for output in outputs:
                 final = output
         if final is None:

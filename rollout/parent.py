@@ -11,8 +11,7 @@ import os
 import signal
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
-"""prctl's option (linux/prctl.h): the signal a process gets when the thread that started it ends."""
+from earwitness.parent import PR_SET_PDEATHSIG
 
 WORKER_PID = "EW_ROLLOUT_PID"
 """Environment variable that tells the processes below a worker whose they are. Their own parent may be one of them."""

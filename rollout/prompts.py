@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -14,11 +14,13 @@ from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
 from earwitness.audio import read_audio, silence
-from earwitness.chat import render_prompt
-from earwitness.errors import InputError
+from earwitness.chat import around, render_prompt
+from earwitness.errors import InputError, shown
 from earwitness.families.family import THINK_END
+from earwitness.families.reading import Section
 from earwitness.families.registry import family_of
 from earwitness.hearing import check_segments, clip_uris, segments
+from earwitness.logmel import frames
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 
@@ -67,7 +69,25 @@ class PromptCodec:
         cut = [segment for of_clip in of_clips for segment in of_clip]
         check_segments(prompt.id, len(cut))
         ids = self.ids(render_prompt(prompt, [[1] * len(of_clip) for of_clip in of_clips], self._layout))
-        return EncodedPrompt(ids, cut, [xxhash.xxh3_128_hexdigest(segment.tobytes()) for segment in cut])
+        return self.part(ids, cut)
+
+    def part(self, token_ids: list[int], cut: list[NDArray[np.float32]]) -> EncodedPrompt:
+        """A prompt, or a part of one, of these tokens and segments."""
+        return EncodedPrompt(token_ids, cut, [xxhash.xxh3_128_hexdigest(segment.tobytes()) for segment in cut])
+
+    def around(self, question: str) -> tuple[list[int], list[int], list[int]]:
+        """The tokens before the one clip of a question, those of each of its segments, and those behind it: put
+        together, what `encode_heard` gives."""
+        head, mark, tail = around(question, self._layout)
+        return self.ids(head), self.ids(mark), self.ids(tail)
+
+    def cut(self, samples: NDArray[np.float32], seconds: float | None) -> list[NDArray[np.float32]]:
+        """A clip `[samples]` in segments of so many seconds; None: as its family cuts it."""
+        return segments(samples, self._family, seconds)
+
+    def audio_tokens(self, samples: int) -> int:
+        """Tokens of a segment of so many samples."""
+        return self._family.audio_tokens(frames(samples))
 
     def stop_tokens(self, sampling: trajectory_pb2.Sampling) -> list[int]:
         """Tokens that end a response: those that end a turn, and those asked for. Raises InputError."""
@@ -106,14 +126,23 @@ class PromptCodec:
 
 
 def _config_stop_ids(model_dir: Path, inside: str) -> set[int]:
-    """End tokens named by the checkpoint, whose config may stand `inside` another: one id or a list."""
+    """End tokens named by the checkpoint, whose config may stand `inside` another: one id or a list.
+
+    Raises InputError.
+    """
     found: set[int] = set()
     for name in ("config.json", "generation_config.json"):
         path = model_dir / name
-        config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        described = config.get(inside, config)
-        for section in (config, described, described.get("text_config", {})):
+        config = Section.of_file(path).fields if path.exists() else {}
+        described = _object(config.get(inside, config))
+        for section in (config, described, _object(described.get("text_config"))):
             ids = section.get("eos_token_id")
-            if ids is not None:
-                found.update(ids if isinstance(ids, list) else [ids])
+            named = ids if isinstance(ids, list) else [ids] if ids is not None else []
+            if not all(isinstance(token, int) for token in named):
+                raise InputError(f"{path}: eos_token_id", f"is {shown(ids)}", "a token's number, or a list of them")
+            found.update(named)
     return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

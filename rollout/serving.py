@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import redis
@@ -20,8 +20,10 @@ from earwitness import storage, tracing
 from earwitness.active import ActiveJob, read_active_async
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger
+from earwitness.queue import AsyncQueue
 from earwitness.redis_client import OUTAGE_SECONDS, Patience, connect_async
 from earwitness.weights import NEWS, MissingVersion, WeightReader
+from earwitness.wire.trajectory.v1.trajectory_pb2 import Passage
 from rollout.contract import Engine, EngineConfig, FetchError
 from rollout.pace import Pace
 
@@ -31,6 +33,9 @@ LEASE_RENEWAL_SECONDS = 20.0
 """Pause between renewals of the lease on a version that is being fetched; it lasts 60 s."""
 NOT_READY_SECONDS = 0.2
 """Pause after a version could not be fetched: it was deleted under our hands, and a newer one is there or comes."""
+
+TELL_SECONDS = 1.0
+"""Longest time until the queue has noted a load."""
 
 VERSIONS_REMEMBERED = 64
 """Loads whose time is known: groups begin under one of the last few."""
@@ -270,6 +275,17 @@ class Serving:
         self._log.info("weights loaded", lineage=lineage, version=version, seconds=round(self.load_seconds, 3))
         async with self._changed:
             self._changed.notify_all()
+        await self._carried(lineage, version)
+
+    async def _carried(self, lineage: str, version: int) -> None:
+        """Keeps when it was loaded, for people; a queue that does not answer is not waited for."""
+        ended = self._served[-1][1]
+        begun = ended - self.load_seconds
+        stay = Passage(station="load", worker=self._name, arrived=begun, able=begun, begun=begun, ended=ended)
+        stay.lineage, stay.version = lineage, version
+        with suppress(TimeoutError, InfrastructureError):
+            async with asyncio.timeout(TELL_SECONDS):
+                await AsyncQueue(self._queue_client).keep_carried(stay)
 
     def _trace(self, lineage: str, version: int) -> None:
         """Tells of the load in the traces of the groups that the version was learned from."""

@@ -37,8 +37,9 @@ STALE_SECONDS = 1.0
 """Pause between two looks at which run is current: groups of others are aborted."""
 
 
-HAND_BACK_SECONDS = 5.0
-"""What the way back into the queue may take, after the grace: Redis is near, and a pod's patience ends."""
+HAND_BACK_SECONDS = 12.0
+"""What the way back into the queue may take, after the grace, and again what saying goodbye may: together less than a
+pod of the chart has left then (37 s). The engine first ends the step it is in, seconds on a full machine."""
 CANNOT_KEEP_UP = "cannot keep up"
 """State of a worker that leaves because new weights come faster than it loads them."""
 

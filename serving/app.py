@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from starlette.websockets import WebSocket
 
 from earwitness.errors import EarwitnessError, InfrastructureError
 from earwitness.log import Logger
+from rollout.contract import BrokenEngineError
 from serving.chat.endpoint import complete
 from serving.chat.request import ListenRequest
 from serving.claims.verifier import Verifier
@@ -24,12 +26,15 @@ from serving.clips import from_base64
 from serving.errors import RefusedError, refusal
 from serving.figures import ANSWERS
 from serving.guard import Guard
-from serving.realtime.endpoint import Wire, converse
+from serving.realtime.endpoint import Wire, converse, lose_engine, turn_away
 from serving.realtime.session import Session, Staff
 from serving.room.pages import routes
 from serving.settings import Settings
 from serving.speech.voice import Speech
 from serving.talk import Talker
+
+TELL_SECONDS = 1.0
+"""Longest wait until all have been told that the engine has died: some may not read."""
 
 
 class Server:
@@ -42,6 +47,7 @@ class Server:
         self.speech = Speech()
         self._log = log
         self._began = time.time()
+        self._sessions: dict[Session, Wire] = {}
 
     def app(self) -> ASGIApp:
         """As ASGI."""
@@ -75,8 +81,27 @@ class Server:
             await socket.send_denial_response(refused.response())
             return
         wire = Wire(socket)
-        staff = Staff(self.settings.name, self.ready, self.verifier, self.speech)
-        await converse(socket, Session(staff, wire.emit), wire)
+        if self.talker is not None and len(self._sessions) >= self.talker.room:
+            count = len(self._sessions)
+            told = f"{count} sessions are open; there is room for the keys and values of {self.talker.room}"
+            await turn_away(socket, wire, RefusedError(429, told, "no_room"))
+            return
+        session = Session(Staff(self.settings.name, self.ready, self.verifier, self.speech), wire.emit)
+        self._sessions[session] = wire
+        try:
+            await converse(socket, session, wire)
+        finally:
+            del self._sessions[session]
+
+    async def lose(self, why: BrokenEngineError) -> None:
+        """The engine has died: it is given up, and every session is told, whatever it is doing, and goes on."""
+        if self.talker is not None:
+            self.talker.stop()
+            self.talker = None
+        telling = [lose_engine(session, wire, why) for session, wire in self._sessions.items()]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELL_SECONDS):
+                await asyncio.gather(*telling, return_exceptions=True)
 
     async def _listen(self, request: Request) -> Response:
         """What is measured of a clip, for a page to draw."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 from asyncio import to_thread
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import torch
 from vllm import SamplingParams
-from vllm.outputs import CompletionOutput
 from vllm.sampling_params import RequestOutputKind
 
 from earwitness.errors import InputError
@@ -17,9 +16,11 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import EngineConfig
 from rollout.engine import RolloutEngine
 from rollout.kernels import require_kernels
+from serving.decoding import Decoding
+from serving.listening import EngineListening
 from serving.settings import Settings
 from serving.talk import Question, Tokens
-from serving.thinking import Said, Thinking
+from serving.thinking import Said
 
 
 class EngineTalker:
@@ -37,6 +38,11 @@ class EngineTalker:
         config = EngineConfig(str(settings.model_dir), dtype=dtype, max_model_len=settings.max_length())
         return cls(await RolloutEngine.start(config))
 
+    @property
+    def room(self) -> int:
+        """As `Talker.room`. One more has room, that whoever waits for the others to go on is not waited for by them."""
+        return max(1, self._engine.kv_tokens // self._engine.config.max_model_len - 1)
+
     def check(self) -> None:
         """As `Talker.check`."""
         self._engine.check()
@@ -45,43 +51,53 @@ class EngineTalker:
         """As `Talker.stop`."""
         self._engine.stop()
 
+    async def listen(self, question: Question) -> EngineListening:
+        """As `Talker.listen`."""
+        self.check()
+        return EngineListening(self._engine, question, f"heard{next(self._numbers)}", self._params)
+
     async def answer(self, question: Question, tokens: Tokens) -> AsyncGenerator[Said, None]:
         """As `Talker.answer`."""
-        codec = self._engine.codec
-        prompt = trajectory_pb2.Prompt(id=f"chat{next(self._numbers)}", question=question.text)
-        encoded = await to_thread(codec.encode_heard, prompt, [] if question.samples is None else [question.samples])
-        params = self._params(question, len(encoded.token_ids))
-        thinking, piece = Thinking(), codec.pieces()
+        pieces = self._whole(question, tokens) if question.plain else self._paced(question, tokens)
         try:
-            async with aclosing(self._engine.stream(encoded, params, prompt.id)) as outputs:
-                async for output in outputs:
-                    tokens.prompt = len(output.prompt_token_ids or [])
-                    if any(said := self._said(output.outputs[0], thinking, piece, tokens)):
-                        yield said
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    if any(piece):
+                        yield piece
         except InputError as error:  # it names the engine's request
             raise InputError("messages", error.problem, error.expected) from error
 
-    def _said(self, sample: CompletionOutput, thinking: Thinking, piece: Callable[[int], str], tokens: Tokens) -> Said:
-        """What the newest tokens of a response say."""
-        reasoning = answer = ""
-        for token in sample.token_ids:
-            if thinking.closed:
-                tokens.answer += 1
-            else:
-                tokens.reasoning += 1
-            if token not in self._engine.codec.stop_ids:
-                said = thinking.take(piece(token))
-                reasoning, answer = reasoning + said.reasoning, answer + said.answer
-        if sample.finish_reason is not None:
-            tokens.finish = sample.finish_reason
-            reasoning += thinking.end().reasoning
-        return Said(reasoning, answer)
+    async def _whole(self, question: Question, tokens: Tokens) -> AsyncGenerator[Said, None]:
+        codec = self._engine.codec
+        placed = [trajectory_pb2.PlacedClip(at=at) for at in question.at]
+        prompt = trajectory_pb2.Prompt(id=f"chat{next(self._numbers)}", question=question.text, clips=placed)
+        encoded = await to_thread(codec.encode_heard, prompt, question.clips)
+        params = self._params(question, len(encoded.token_ids))
+        decoding = Decoding(codec, tokens)
+        async with aclosing(self._engine.stream(self._engine.prompt(encoded), params, prompt.id)) as outputs:
+            async for output in outputs:
+                tokens.prompt = len(output.prompt_token_ids or [])
+                tokens.cached = output.num_cached_tokens or 0
+                yield decoding.take(output.outputs[0])
+        yield decoding.end()
+
+    async def _paced(self, question: Question, tokens: Tokens) -> AsyncGenerator[Said, None]:
+        """An answer to a clip in segments, or with a think block of bounded length."""
+        listening = await self.listen(question)
+        try:
+            codec, seconds = self._engine.codec, question.cut_seconds
+            cut = [segment for clip in question.clips for segment in codec.cut(clip, seconds)]
+            async with aclosing(listening.answer(question, tokens, cut)) as said:
+                async for piece in said:
+                    yield piece
+        finally:
+            await listening.close()
 
     def _params(self, question: Question, prompt_tokens: int) -> SamplingParams:
         room = self._engine.config.max_model_len - prompt_tokens
         if room < 1:
             most = self._engine.config.max_model_len
-            raise InputError("messages", f"take {prompt_tokens} tokens", f"fewer than {most}, with the clip's")
+            raise InputError("messages", f"take {prompt_tokens} tokens", f"fewer than {most}, with the clips'")
         return SamplingParams(
             temperature=question.temperature,
             top_p=question.top_p,

@@ -17,6 +17,9 @@ from earwitness.errors import EarwitnessError, InfrastructureError, InputError
 
 RETRY_SECONDS = 1
 """After which one that was refused for want of room may come again."""
+MANY_MISTAKES = 1_000
+MAX_WORDS = 600
+"""Characters of what a request's own words become in a message."""
 
 
 @dataclass
@@ -73,12 +76,18 @@ def refusal(error: BaseException) -> RefusedError:
 
 
 def of_validation(error: ValidationError) -> RefusedError:
-    """The first mistake of a request."""
-    first = error.errors(include_url=False)[0]
-    where = path_of(first["loc"])
+    """The first mistake of a request, in words of bounded length, however long what came is."""
+    if (count := error.error_count()) > MANY_MISTAKES:  # to spell them out would hold up everybody for seconds
+        return RefusedError(400, f"request: has {count:,} mistakes", "invalid_value")
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = _shortened(path_of(first["loc"]))
     code = {"missing": "missing_required_parameter", "extra_forbidden": "unsupported_parameter"}
-    what = "is not supported here" if first["type"] == "extra_forbidden" else first["msg"]
+    what = "is not supported here" if first["type"] == "extra_forbidden" else _shortened(first["msg"])
     return RefusedError(400, f"{where or 'request'}: {what}", code.get(first["type"], "invalid_value"), where or None)
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= MAX_WORDS else f"{words[: MAX_WORDS // 2]} ... {words[-MAX_WORDS // 2 :]}"
 
 
 def path_of(place: Sequence[str | int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 from earwitness.errors import InputError
@@ -17,7 +17,7 @@ from rollout.contract import BrokenEngineError
 from rollout.life import start_engine
 from rollout.serving import Serving
 from rollout.settings import RolloutSettings
-from serving.talk import Question, Tokens
+from serving.talk import Listening, Question, Tokens
 from serving.thinking import Said
 
 ACTIVE = "active"
@@ -68,6 +68,12 @@ class FollowingTalker:
         async with self._serving.hold():
             pass
 
+    @property
+    def room(self) -> int:
+        """As `Talker.room`; none while there is no engine."""
+        engine = self._serving.engine
+        return importlib.import_module("serving.engine").EngineTalker(engine).room if engine else 0
+
     def check(self) -> None:
         """As `Talker.check`."""
         if self._following.done():
@@ -78,6 +84,13 @@ class FollowingTalker:
         """As `Talker.stop`."""
         self._following.cancel()
 
+    async def listen(self, question: Question) -> Listening:
+        """As `Talker.listen`. The engine is kept as long as it is listened to."""
+        holding = AsyncExitStack()
+        engine = await holding.enter_async_context(self._serving.hold())
+        talker = importlib.import_module("serving.engine").EngineTalker(engine)
+        return _Holding(await talker.listen(question), holding)
+
     async def answer(self, question: Question, tokens: Tokens) -> AsyncGenerator[Said, None]:
         """As `Talker.answer`."""
         async with self._serving.hold() as engine:
@@ -87,6 +100,20 @@ class FollowingTalker:
                     served = engine.served
                     tokens.weights = f"{served.lineage} {served.version}" if served else ""
                     yield said
+
+
+class _Holding:
+    """As `Listening`."""
+
+    def __init__(self, listening: Listening, holding: AsyncExitStack) -> None:
+        self.text = listening.text
+        self.hear, self.answer = listening.hear, listening.answer
+        self._listening, self._holding = listening, holding
+
+    async def close(self) -> None:
+        """As `Listening.close`."""
+        await self._listening.close()
+        await self._holding.aclose()
 
 
 def mesh_settings() -> MeshSettings:

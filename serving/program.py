@@ -30,8 +30,8 @@ FRAMES_AHEAD = 4
 """Frames of a WebSocket that are read before the one before has been handled."""
 BACKLOG = 512
 """Connections that wait to be taken."""
-HEALTH_SECONDS = 1.0
-"""Between two looks whether the engine lives."""
+HEALTH_SECONDS = 0.25
+"""Between two looks whether the engine lives; sessions are told within two seconds."""
 SHORT_LIVES, LONG_LIFE_SECONDS = 5, 60.0
 """An engine that dies so often in a row, so soon after it was ready, will die again."""
 
@@ -40,7 +40,9 @@ def main(settings: Settings, console: Console) -> None:
     """Serves until SIGTERM or Ctrl-C. Raises InputError, OSError before the model is loaded, EarwitnessError behind."""
     settings.check()
     os.environ[WORKER_PID] = str(os.getpid())  # not that of a worker in whose shell this was started
-    asyncio.run(serve(settings, console))
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # thirty lines of how it was set here, which nobody can change
+    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:  # uvloop, as vLLM's own server
+        runner.run(serve(settings, console))
     # All is left in order. Taking down an interpreter with vLLM in it costs seconds.
     sys.stdout.flush()
     os._exit(0)
@@ -63,6 +65,7 @@ async def serve(settings: Settings, console: Console) -> None:
             timeout_graceful_shutdown=GRACE_SECONDS,
             ws_max_size=MAX_FRAME_BYTES,
             ws_max_queue=FRAMES_AHEAD,
+            ws_per_message_deflate=False,  # sound is hardly shorter for it
         )
     )
     # uvicorn would end the process by the signal once more when it has stopped, before the engine has.
@@ -101,14 +104,12 @@ async def keep(server: Server, log: Logger, address: str, console: Console) -> N
             while True:
                 server.ready()
                 await asyncio.sleep(HEALTH_SECONDS)
-        except BrokenEngineError:
+        except BrokenEngineError as error:
+            await server.lose(error)
             short_lives = 0 if time.monotonic() - began > LONG_LIFE_SECONDS else short_lives + 1
             if short_lives == SHORT_LIVES:
                 raise
             console.print("the engine has died; loading the model again")
-            if server.talker is not None:
-                server.talker.stop()
-                server.talker = None
 
 
 async def load(server: Server, log: Logger) -> None:

@@ -1,0 +1,19 @@
+"""The trainer's ranks: supervised tuning, reinforcement, checkpoints and the publication of weights.
+
+Megatron decorates its fused functions by `torch.compile` while it is imported, and that alone imports TorchDynamo and
+Inductor: 2.3 of the 6.4 s of CPU that each rank needs to start. They are for CUDA. A torch without CUDA runs none of
+them, so there they stay what they are.
+"""
+
+import torch
+
+from earwitness.garbage import look_seldom
+
+look_seldom()
+if torch.version.cuda is None:
+    _compile = torch.compile
+    torch.compile = lambda function: function
+    try:
+        import megatron.core  # noqa: F401
+    finally:
+        torch.compile = _compile

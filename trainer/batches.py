@@ -43,11 +43,21 @@ class Row:
     """URIs of the clips in the order of their audio patches; none for a text-only prompt."""
     name: str = ""
     """What errors call it."""
+    given: tuple[tuple[int, int], ...] = ()
+    """From where to where tokens behind the prompt do not count: sound that came between thoughts."""
+
+    @property
+    def learned(self) -> NDArray[np.int64]:
+        """Where the tokens that count stand."""
+        counts = np.arange(len(self.tokens)) >= self.prompt_tokens
+        for first, end in self.given:
+            counts[first:end] = False
+        return np.flatnonzero(counts)
 
     @property
     def response_tokens(self) -> int:
         """Tokens that count."""
-        return len(self.tokens) - self.prompt_tokens
+        return len(self.learned)
 
     def muted(self) -> Row:
         """The row with no token that counts: work for a rank that has none, since all must take part in an update."""
@@ -111,7 +121,8 @@ def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.devic
     are packed, else only where that is so.
     """
     rows = [row for _, row in numbered]
-    responses = [row.response_tokens for row in rows]
+    learned = [row.learned for row in rows]
+    responses = list(map(len, learned))
     parts = _parts(rows, packed)
     if parts is None:
         lengths = [len(row.tokens) for row in rows]
@@ -124,7 +135,7 @@ def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.devic
     else:
         tokens, where, segments = _pack(parts, len(rows))
         of_part = [part.clips for part in parts]
-    before = [places[row.prompt_tokens - 1 :][: row.response_tokens] for places, row in zip(where, rows, strict=True)]
+    before = [places[at - 1] for places, at in zip(where, learned, strict=True)]
     segments_of = {clip: mels[clip] for clip in dict.fromkeys(clip for row in rows for clip in row.clips)}
     starts = dict(zip(segments_of, np.cumsum([0, *map(len, segments_of.values())]).tolist(), strict=False))
     heard = [[starts[clip] + n for clip in clips for n in range(len(segments_of[clip]))] for clips in of_part]
@@ -133,7 +144,9 @@ def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.devic
         tokens=torch.from_numpy(tokens).to(device),
         segments=segments,
         mask=torch.from_numpy(np.arange(max(1, *responses)) < np.array(responses)[:, None]).to(device),
-        responses=torch.from_numpy(np.concatenate([row.tokens[row.prompt_tokens :] for row in rows])).to(device),
+        responses=torch.from_numpy(np.concatenate([row.tokens[at] for row, at in zip(rows, learned, strict=True)])).to(
+            device
+        ),
         before=torch.from_numpy(np.concatenate(before)).to(device),
         audio=_pad_audio([mel for clip in segments_of.values() for mel in clip], device) if segments_of else None,
         audio_index=torch.tensor([[*of, *[-1] * (most - len(of))] for of in heard], device=device),
@@ -161,6 +174,9 @@ def _parts(rows: Sequence[Row], packed: bool) -> list[_Part] | None:
     parts: list[_Part] = []
     found: dict[tuple[tuple[str, ...], bytes], int] = {}
     for index, row in enumerate(rows):
+        if row.given:  # it hears on behind its prompt
+            parts.append(_Part(row.tokens, ALONE, row.clips, [index]))
+            continue
         prompt = row.tokens[: row.prompt_tokens]
         at = found.setdefault((row.clips, prompt.tobytes()), len(parts))
         if at == len(parts):

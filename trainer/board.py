@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from earwitness.errors import ConflictError
@@ -15,13 +16,22 @@ from earwitness.wire.errors.v1.errors_pb2 import ErrorKind
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from trainer.checkpoint.writer import Write
-from trainer.control import Wish
 
 STEPS_KEPT = 10_000
 """Steps whose figures are kept for callers that come late."""
 
 STEPS_TOLD = 1_000
 """Most steps in one answer, as the proto says."""
+
+
+class PhaseWish(Enum):
+    """What somebody asked of the running phase."""
+
+    NONE = b"n"
+    SAVE = b"c"
+    """Write a checkpoint now."""
+    STOP = b"s"
+    """Write a checkpoint and return."""
 
 
 @dataclass
@@ -34,7 +44,7 @@ class Board:
     """Phases to run; the main thread takes them."""
     _status: wire.GetStatusResponse = field(default_factory=wire.GetStatusResponse)
     _steps: deque[wire.StepMetrics] = field(default_factory=lambda: deque(maxlen=STEPS_KEPT))
-    _wish: Wish = Wish.NONE
+    _wish: PhaseWish = PhaseWish.NONE
     _wished_step: int = 0
     """Steps that were done when a checkpoint was wished."""
     _saved: int = -1
@@ -70,7 +80,7 @@ class Board:
                     ranks=self.ranks,
                 )
                 self._steps.clear()
-                self._wish, self._saved, self._write = Wish.NONE, -1, None
+                self._wish, self._saved, self._write = PhaseWish.NONE, -1, None
                 self.started.put(request)
             return self._status.step
 
@@ -78,7 +88,7 @@ class Board:
         """Wishes a stop and waits until the phase is over; returns its steps done. Nothing to do for another job."""
         with self._changed:
             if self._runs(job_id):
-                self._wish = Wish.STOP
+                self._wish = PhaseWish.STOP
                 self._changed.wait_for(lambda: not self._runs(job_id), seconds)
             return self._status.step if self._status.job_id == job_id else 0
 
@@ -90,17 +100,17 @@ class Board:
         with self._changed:
             if not self._runs(job_id):
                 raise ConflictError(f"no phase of job {job_id!r} runs")
-            if self._wish is Wish.NONE and not self._saved >= self._status.step > 0:
-                self._wish, self._wished_step = Wish.SAVE, self._status.step
-            self._changed.wait_for(lambda: self._wish is Wish.NONE or not self._runs(job_id), seconds)
+            if self._wish is PhaseWish.NONE and not self._saved >= self._status.step > 0:
+                self._wish, self._wished_step = PhaseWish.SAVE, self._status.step
+            self._changed.wait_for(lambda: self._wish is PhaseWish.NONE or not self._runs(job_id), seconds)
             return self._status.checkpoint_uri
 
     def stop_any(self) -> None:
         """The process is to end."""
         with self._changed:
-            self._wish = Wish.STOP
+            self._wish = PhaseWish.STOP
 
-    def wish(self) -> Wish:
+    def wish(self) -> PhaseWish:
         """What is wished of the phase now."""
         with self._changed:
             return self._wish
@@ -110,8 +120,8 @@ class Board:
         with self._changed:
             self._status.checkpoint_uri = str(checkpoint)
             self._saved = step
-            if self._wish is Wish.SAVE and step >= self._wished_step:
-                self._wish = Wish.NONE
+            if self._wish is PhaseWish.SAVE and step >= self._wished_step:
+                self._wish = PhaseWish.NONE
             self._changed.notify_all()
 
     def show(self, *, step: int, version: int, lineage: int, run_id: str) -> None:

@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 from earwitness.recipe.schema import Lora, Training
+from trainer.board import Board, PhaseWish
 from trainer.checkpoint import Checkpoints, Progress
 from trainer.checkpoint.folder import ADAPTER
-from trainer.control import Board, Wish
 from trainer.learner import Learners
 from trainer.model.huggingface import save_pretrained
 from trainer.model.peft import save_adapter
@@ -45,9 +45,9 @@ class Driver:
                 workers.begin(self.progress.version)
             while self.progress.step < training.steps:
                 wish = self.poll()
-                if wish is not Wish.NONE:
+                if wish is not PhaseWish.NONE:
                     self._save(learners, workers)
-                if wish is Wish.STOP:
+                if wish is PhaseWish.STOP:
                     break
                 step = next(steps)
                 if step is not None:
@@ -58,13 +58,13 @@ class Driver:
                 workers.finish()
         return self.progress.step >= training.steps
 
-    def poll(self) -> Wish:
+    def poll(self) -> PhaseWish:
         """What is wished now, on every rank. Raises CheckpointError on all of them if a checkpoint failed."""
         self._checkpoints.check()
-        wish = self._board.wish() if self._board else Wish.NONE
-        if wish is Wish.SAVE and self._checkpoints.saving:
-            wish = Wish.NONE  # one after the other: the step need not wait for the disk
-        return Wish(broadcast_bytes(wish.value if self._board else None))
+        wish = self._board.wish() if self._board else PhaseWish.NONE
+        if wish is PhaseWish.SAVE and self._checkpoints.saving:
+            wish = PhaseWish.NONE  # one after the other: the step need not wait for the disk
+        return PhaseWish(broadcast_bytes(wish.value if self._board else None))
 
     def _take(self, step: Step, training: Training, learners: Learners, workers: Workers | None) -> None:
         progress, clock = self.progress, Clock()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import replace
-from typing import Protocol
 
 import torch
 import torch.distributed as dist
@@ -20,10 +19,11 @@ from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.schema import CriticAlgorithm, Optimizer, PreferenceTune, Reinforcement, Training, Tune, Updates
 from earwitness.redis_client import connect
+from earwitness.settings import Settings
 from earwitness.weights import WeightPart, WeightPublisher
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
+from trainer.board import Board
 from trainer.checkpoint import Checkpoint, Checkpoints, Progress, weights_of
-from trainer.control import Board
 from trainer.driver import Driver
 from trainer.learner import Learner, Learners
 from trainer.mels import MelCache
@@ -42,34 +42,10 @@ TUNE_CHECKPOINTS = 2
 """Checkpoints kept of a supervised phase: the newest, and the one before in case the newest is damaged."""
 
 
-class Addresses(Protocol):
-    """Where the mesh is, as the process was told."""
-
-    @property
-    def queue_url(self) -> str:
-        """Redis URL of the queue server."""
-
-    @property
-    def weights_urls(self) -> tuple[str, ...]:
-        """Redis URLs of the weight shards, in shard order."""
-
-    @property
-    def weights_anchors(self) -> str:
-        """Folder for the bytes of whole weight versions; empty: the shards hold them."""
-
-    @property
-    def name(self) -> str:
-        """Unique name of this process in the mesh."""
-
-    @property
-    def claim_idle_ms(self) -> int:
-        """Milliseconds after which the queue lets another take over a silent worker's task."""
-
-
 class PhaseRun:
     """One phase. Made and run by all ranks together; rank 0 tells the board."""
 
-    def __init__(self, request: wire.StartPhaseRequest, board: Board | None, settings: Addresses, log: Logger) -> None:
+    def __init__(self, request: wire.StartPhaseRequest, board: Board | None, settings: Settings, log: Logger) -> None:
         """`board` is None on ranks other than 0."""
         self._request = request
         self._board = board
@@ -120,13 +96,17 @@ class PhaseRun:
         return progress
 
     def _tune(self, config: Tune | PreferenceTune, checkpoint: Checkpoint | None, driver: Driver) -> bool:
-        mels, done = MelCache(self._architecture.audio.n_mels, self._architecture.family), driver.progress.step
+        listening = config.listening if isinstance(config, Tune) else None
+        seconds = listening.segment_seconds if listening else None
+        mels = MelCache(self._architecture.audio.n_mels, self._architecture.family, seconds)
+        done = driver.progress.step
         with closing(agree(indexed, self._request.manifest_uri)) as manifest:
             rendering = Rendering(
                 load_tokenizer(self._weights),
                 mels,
                 family=self._architecture.family,
                 max_positions=self._architecture.decoder.max_positions,
+                between=listening.think_tokens if listening else None,
             )
             if isinstance(config, PreferenceTune):
                 pairs = agree(pairs_in, manifest, rendering.row)
@@ -146,32 +126,32 @@ class PhaseRun:
         lineage = f"{self._request.job_id}/{progress.lineage}"
         queue, part, publisher = agree(self._connect, lineage)
         tokenizer = load_tokenizer(self._weights)
-        with closing(Publication(part, publisher, self._log)) as publication:
-            ready = ReadyGroups(
-                queue,
-                self._run_id(progress),
-                lineage,
-                self._settings.name,
-                stage.groups_per_step,
-                progress,
-                driver.poll,
-                self._log,
-                max_staleness=stage.max_staleness,
-                vocab_size=self._architecture.decoder.vocab_size,
-                max_positions=self._architecture.decoder.max_positions,
-                think_end=think_end_ids(json.loads((self._weights / "tokenizer.json").read_text(encoding="utf-8"))),
-            )
-            steps = reinforce(
-                policy,
-                learners.critic,
-                ready,
-                mels,
-                stage,
-                progress.step,
-                progress.version,
-                seed=self._recipe.seed,
-                token_text=lambda token: tokenizer.decode([token], skip_special_tokens=False),
-            )
+        ready = ReadyGroups(
+            queue,
+            self._run_id(progress),
+            lineage,
+            self._settings.name,
+            stage.groups_per_step,
+            progress,
+            driver.poll,
+            self._log,
+            max_staleness=stage.max_staleness,
+            vocab_size=self._architecture.decoder.vocab_size,
+            max_positions=self._architecture.decoder.max_positions,
+            think_end=think_end_ids(json.loads((self._weights / "tokenizer.json").read_text(encoding="utf-8"))),
+        )
+        steps = reinforce(
+            policy,
+            learners.critic,
+            ready,
+            mels,
+            stage,
+            progress.step,
+            progress.version,
+            seed=self._recipe.seed,
+            token_text=lambda token: tokenizer.decode([token], skip_special_tokens=False),
+        )
+        with closing(Publication(part, publisher, self._log, ready.carried)) as publication:
             return driver.run(steps, stage, learners, Workers(publication, ready, policy.model.module))
 
     def _reinforced(self, stage: Reinforcement) -> Learners:
@@ -205,6 +185,7 @@ class PhaseRun:
             batch_size=config.batch_size,
             seed=self._recipe.seed,
             curriculum=config.curriculum,
+            think_incomplete=config.think_incomplete,
         )
 
     def _connect(self, lineage: str) -> tuple[Queue | None, WeightPart, WeightPublisher | None]:

@@ -1,11 +1,11 @@
-"""The command `ask`: one question about one clip, to a server of `earwitness serve`."""
+"""The command `ask`: one question about clips, to a server of `earwitness serve`."""
 
 from __future__ import annotations
 
 import base64
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -32,40 +32,48 @@ def register(app: typer.Typer) -> None:
 
 @shows_errors
 def ask(
-    clip: Annotated[str, typer.Argument(help="Audio file or URI.")],
-    question: Annotated[str, typer.Argument(help="What to ask about it.")],
+    clips: Annotated[
+        list[str], typer.Argument(metavar="CLIP...", help="Audio files or URIs, in the order in which they are heard.")
+    ],
+    question: Annotated[str, typer.Argument(help="What to ask about them.")],
     server: Annotated[str, typer.Option(envvar="EW_SERVER", help="Where `earwitness serve` is.")] = SERVER,
     token: Annotated[str, typer.Option(envvar="EW_TOKEN", help="Its bearer token.")] = "",
     temperature: Annotated[float, typer.Option(help="0: the likeliest answer.", min=0, max=2)] = 0.0,
-    verify: Annotated[bool, typer.Option(help="Check what is claimed against the clip.")] = True,
+    verify: Annotated[bool, typer.Option(help="Check what is claimed against the clips.")] = True,
 ) -> None:
-    """Ask a served checkpoint about a clip: its reasoning, each claim checked, and the answer.
+    """Ask a served checkpoint about clips: its reasoning, each claim checked, and the answer.
 
-    Example:
+    Of several, what is claimed of "clip B" or "the second recording" is checked on that one.
 
-        earwitness ask clip.wav "Does the pitch rise or fall?"
+    Examples:
+
+        earwitness ask clip.wav "Does the pitch rise or fall? A. rises B. falls"
+
+        earwitness ask a.wav b.wav "In which recording is the tone higher?"
     """
     try:
         httpx = importlib.import_module("httpx")
     except ModuleNotFoundError as error:
         raise InputError("ask", f"package {error.name!r} is missing", "pip install 'earwitness[serving]'") from error
-    data = read_clip(clip)
-    decode_audio(data, clip)  # what is wrong with it is said before anything is sent
+    files = [read_clip(clip) for clip in clips]
+    for clip, data in zip(clips, files, strict=True):
+        decode_audio(data, clip)  # what is wrong with it is said before anything is sent
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     direct = is_loopback(urlsplit(server).hostname or "")  # then never through a proxy
     with httpx.Client(base_url=server, headers=headers, timeout=SILENT_SECONDS, trust_env=not direct) as client:
         try:
             model = _checked(client.get("/v1/models"))["data"][0]["id"]
-            _show(_events(client, asked(model, data, question, temperature=temperature, verify=verify)))
+            _show(_events(client, asked(model, files, question, temperature=temperature, verify=verify)))
         except httpx.HTTPError as error:
             words = f"{error} ({type(error).__name__}); is `earwitness serve` running?"
             raise InfrastructureError(server, 0.0, words) from error
 
 
-def asked(model: str, data: bytes, question: str, **how: Any) -> dict[str, Any]:
-    """The request: a question about the audio file `data`."""
-    audio = {"data": base64.b64encode(data).decode(), "format": "wav"}
-    content = [{"type": "input_audio", "input_audio": audio}, {"type": "text", "text": question}]
+def asked(model: str, clips: Sequence[bytes], question: str, **how: Any) -> dict[str, Any]:
+    """The request: a question about the audio files `clips`, which stand before it in their order."""
+    encoded = [{"data": base64.b64encode(data).decode(), "format": "wav"} for data in clips]
+    content: list[dict[str, Any]] = [{"type": "input_audio", "input_audio": audio} for audio in encoded]
+    content.append({"type": "text", "text": question})
     return {"model": model, "messages": [{"role": "user", "content": content}], "stream": True, **how}
 
 

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from earwitness.cli.terminal import err, out, progress, shows_errors
+from earwitness.families.family import WHISPER_SECONDS
 
 if TYPE_CHECKING:
     from earwitness.data.checking import Checked
@@ -61,7 +62,7 @@ def _show(found: Checked) -> None:
     if found.seconds:
         shown = [f"{name} {value:.1f}" for name, value in found.seconds.items() if name != "sum"]
         table.add_row("length, s", f"{', '.join(shown)}; {found.seconds['sum'] / 3600:.1f} h in all")
-        table.add_row("longer than 29.98 s", f"{found.longer:,}")
+        table.add_row(f"longer than {WHISPER_SECONDS} s", f"{found.longer:,}")
         table.add_row("rates, Hz", _counted(found.rates))
         table.add_row("channels", _counted(found.channels))
     if found.level:

@@ -24,6 +24,9 @@ def register(app: typer.Typer) -> None:
 def up(
     rollout: Annotated[int, typer.Option(min=0, max=WORKERS, help="Rollout workers (vLLM).")] = 1,
     reward: Annotated[int, typer.Option(min=0, max=WORKERS, help="Reward workers.")] = 1,
+    recogniser: Annotated[
+        int, typer.Option(min=0, max=WORKERS, help="Recognisers: they run the models of EW_TAGGER, EW_TRANSCRIBER.")
+    ] = 0,
     trainer_ranks: Annotated[int, typer.Option(min=1, max=WORKERS, help="Trainer processes (Megatron-core).")] = 1,
     rollout_gpus: Annotated[
         int,
@@ -64,7 +67,9 @@ def up(
     for name, urls in (("--redis", [redis] if redis else []), ("--weights-redis", shards)):
         for url in urls:
             parse(url, name)
-    options = Options(state, rollout, reward, trainer_ranks, rollout_gpus, redis or None, shards, port, fresh)
+    options = Options(
+        state, rollout, reward, trainer_ranks, rollout_gpus, redis or None, shards, port, fresh, recogniser
+    )
     if detach:
         started = time.monotonic()
         mesh = control.start_detached(options, lambda line: err.print(line))

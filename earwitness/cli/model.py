@@ -68,9 +68,13 @@ def check(
         "parameters": found.architecture.parameters,
         "types": found.types,
         "untouched": {"parameters": found.passing, "bytes": found.passing_bytes},
+        "tied_embeddings": found.architecture.decoder.tied,
+        "normed_queries": found.architecture.decoder.qk_norm,
+        "yarn_factor": found.architecture.decoder.yarn.factor if found.architecture.decoder.yarn else None,
         "longest_sequence": found.architecture.decoder.max_positions,
         "tokenizer": {"tokens": found.tokenizer, "special": found.special, "think_end": list(found.think_end)},
         "audio_tokens": {str(seconds): tokens for seconds, tokens in found.clips.items()},
+        "chat_template": _template(found.template),
         "gigabytes": {gpu: memory},
     }
     if compare:
@@ -82,6 +86,14 @@ def check(
     if told.get("largest_difference", 0.0) > AGREE:
         err.print(f"error: transformers gives other log-probs (largest difference above {AGREE})", style="red")
         raise typer.Exit(1)
+
+
+def _template(found: tuple[str, str] | None) -> dict[str, Any]:
+    """Whether the checkpoint's own template writes turns as we do."""
+    if found is None:
+        return {"found": False}
+    theirs, ours = found
+    return {"found": True, "same": theirs == ours} | ({} if theirs == ours else {"theirs": theirs, "ours": ours})
 
 
 def _compared(architecture: Any, folder: Path) -> dict[str, Any]:
@@ -119,10 +131,21 @@ def _show(told: dict[str, Any], gpu: str) -> None:
     if told["untouched"]["parameters"]:
         beside = told["untouched"]
         table.add_row("untouched parts", f"{beside['parameters']:,} parameters, {beside['bytes'] / GB:.1f} GB")
+    decoder = ["Qwen3, queries and keys normed" if told["normed_queries"] else "Qwen2"]
+    decoder += ["embeddings tied"] if told["tied_embeddings"] else []
+    decoder += [f"YaRN, factor {told['yarn_factor']:g}"] if told["yarn_factor"] else []
+    table.add_row("decoder", "; ".join(decoder))
     table.add_row("longest sequence", f"{told['longest_sequence']:,} tokens")
     tokenizer = told["tokenizer"]
     special = ", ".join(f"{token} {number}" for token, number in tokenizer["special"].items())
     table.add_row("tokenizer", f"{tokenizer['tokens']:,} tokens; {special}; </think> begins {tokenizer['think_end']}")
+    template = told["chat_template"]
+    if not template["found"]:
+        table.add_row("chat template", "none to compare turns with")
+    elif template["same"]:
+        table.add_row("chat template", "the same turns")
+    else:
+        table.add_row("chat template", f"other turns than ours: {template['theirs']!r}, ours {template['ours']!r}")
     clips = ", ".join(f"{tokens} of {seconds} s" for seconds, tokens in told["audio_tokens"].items())
     table.add_row("audio tokens", clips)
     for gpus, fit in told["gigabytes"][gpu].items():

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 @finds_mesh
 def scale(
-    role: Annotated[str, typer.Argument(help="rollout; on this machine also reward.")],
+    role: Annotated[str, typer.Argument(help="rollout; on this machine also reward, recogniser.")],
     count: Annotated[int, typer.Argument(help="Workers wanted.")],
     *,
     where: Where,

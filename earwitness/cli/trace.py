@@ -11,16 +11,12 @@ from rich.tree import Tree
 from earwitness.cli.jobs import JobId
 from earwitness.cli.terminal import out
 from earwitness.cli.where import Where, finds_mesh
-from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
-VERBS = {"rollout": "generate", "reward": "score", "reference": "reference log-probs"}
+VERBS = {"rollout": "generate", "reward": "score", "reference": "reference log-probs", "train": "learn"}
 
 MOST_ORDINAL = 2**63 - 1
 """Redis counts no further."""
-
-SHOWN = 10
-"""Ordinals that are named where the one that was asked for is not there."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,9 +33,9 @@ def trace(
     *,
     where: Where,
 ) -> None:
-    """Show one group's way through the mesh, with times: issue, weights, generation, scoring.
+    """Show one group's way through the mesh, with times: from submit to what was learned.
 
-    Of the newest groups of a job: those that the live page shows.
+    Of the newest groups of a job: some thousand that were learned from, and those that the live page shows.
 
     Examples:
 
@@ -48,33 +44,38 @@ def trace(
         earwitness trace quickstart-1a2b3c 1234
     """
     with where.connect() as mesh:
-        groups = mesh.groups(job_id)
-    found = [group for group in groups if ordinal is None or group.task.ordinal == ordinal]
-    if not found:
-        there = ", ".join(str(group.task.ordinal) for group in groups[:SHOWN]) or "none yet"
-        raise InputError("ORDINAL", f"{ordinal} is not among the newest groups", f"one of those, such as {there}")
-    out.print(tree_of(found[0]))
+        found = mesh.group(job_id, ordinal)
+    out.print(tree_of(found.group, found.submitted_at))
 
 
-def tree_of(group: wire.Group) -> Tree:
+def tree_of(group: wire.Group, submitted_at: float) -> Tree:
     """The group as a tree; seconds since it was issued."""
     task, passages = group.task, group.passages
-    begin = min((passage.arrived for passage in passages), default=0.0)
-    issued = datetime.fromtimestamp(begin).strftime("%H:%M:%S") if passages else "unknown"
+    begin = min((passage.arrived for passage in passages), default=submitted_at)
     kind = f", {task.prompt.kind}" if task.prompt.kind else ""
-    tree = Tree(f"ordinal {task.ordinal} of {task.run_id}{kind}: issued {issued}, {len(group.trajectories)} samples")
+    tree = Tree(f"ordinal {task.ordinal} of {task.run_id}{kind}: {len(group.trajectories)} samples")
+    tree.add(f"{submitted_at - begin:8.3f} s  submit, {_clock(submitted_at)}")
+    tree.add(f"{0:8.3f} s  issue, {_clock(begin)}: version {task.min_version} or newer")
     for stay in passages:
-        branch = tree.add(f"{stay.arrived - begin:8.3f} s  {stay.station}, {stay.worker}")
+        made = f": version {stay.version}" if stay.version else ""
+        branch = tree.add(f"{stay.arrived - begin:8.3f} s  {stay.station}, {stay.worker}{made}")
         if stay.station == "rollout":
             branch.add(_took(stay.able - stay.arrived, "waits for weights"))
-        branch.add(_took(stay.begun - stay.able, "waits for its turn"))
+        if stay.station == "train":
+            branch.add(_took(stay.able - stay.arrived, "waits for the step's other groups"))
+        elif stay.arrived < stay.begun:
+            branch.add(_took(stay.begun - stay.able, "waits for its turn"))
         branch.add(_took(stay.ended - stay.begun, VERBS.get(stay.station, stay.station)))
         if stay.station == "rollout":
             for trajectory in group.trajectories:
                 branch.add(_sample(trajectory))
     if passages:
-        tree.add(f"{passages[-1].ended - begin:8.3f} s  handed on")
+        tree.add(f"{max(stay.ended for stay in passages) - begin:8.3f} s  over")
     return tree
+
+
+def _clock(time: float) -> str:
+    return datetime.fromtimestamp(time).strftime("%H:%M:%S")
 
 
 def _took(seconds: float, what: str) -> str:

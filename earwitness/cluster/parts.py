@@ -28,7 +28,7 @@ class Part:
     """One component of a release."""
 
     name: str
-    """jobs, trainer, rollout, reward, reference, queue or weights."""
+    """jobs, trainer, rollout, reward, reference, recogniser, queue or weights."""
     wanted: int
     there: int
     ready: int

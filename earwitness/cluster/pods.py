@@ -17,7 +17,7 @@ class Pod:
 
     name: str
     component: str
-    """jobs, trainer, rollout, reward, reference, queue, weights or client."""
+    """jobs, trainer, rollout, reward, reference, recogniser, queue, weights or client."""
     ready: bool
     state: str
     """Running, or why it does not run: Pending, CrashLoopBackOff, ImagePullBackOff, Unschedulable, Terminating ..."""

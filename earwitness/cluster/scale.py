@@ -16,6 +16,7 @@ VALUES = {
     "trainer": "trainer.nodes",
     "reward": "reward.replicas",
     "reference": "reference.replicas",
+    "recogniser": "recogniser.replicas",
     "weights": "weights.shards",
 }
 """Where the size of the others stands."""

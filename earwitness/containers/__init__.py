@@ -10,7 +10,7 @@ from __future__ import annotations
 from earwitness.containers import flac, mpeg, ogg, riff, tags
 from earwitness.errors import AudioError
 
-__all__ = ["EXPECTED", "whole"]
+__all__ = ["EXPECTED", "is_flac", "is_mpeg", "whole"]
 
 EXPECTED = "a wav, flac, mp3 or ogg file"
 
@@ -37,6 +37,13 @@ _OTHERS = (
     (0, b"\x02#!SILK", "a SILK file"),
     (0, b"#!SILK", "a SILK file"),
     (0, b"MThd", "a MIDI file"),
+    (0, b"BW64", "a BW64 file"),
+    (0, b"riff", "a Wave64 file"),
+    (0, b"Creative Voice File", "a VOC file"),
+    (0, b"OMG", "an ATRAC file"),
+    (0, b"TTA1", "a True Audio file"),
+    (0, b"DSD ", "a DSD file"),
+    (0, b"FRM8", "a DSD file"),
 )
 """Where in a file its mark stands, the mark, and the name: what phones, browsers and collections make."""
 
@@ -45,9 +52,23 @@ _NO_SOUND = (
     (b"<", "is a page of HTML or XML, perhaps what a server answered in place of the file", EXPECTED),
     (b"{", "is JSON, perhaps what a server answered in place of the file", EXPECTED),
     (b"PK\3\4", "is a ZIP archive", "a clip taken out of it"),
+    (b"\x89PNG", "is a picture", EXPECTED),
+    (b"\xff\xd8\xff\xe0", "is a picture", EXPECTED),
+    (b"%PDF", "is a PDF document", EXPECTED),
+    (b"\x93NUMPY", "is an array of numpy", f"{EXPECTED}; soundfile.write makes one"),
     (b"\x1f\x8b", "is packed by gzip", "a clip unpacked from it"),
 )
 """What stands where a clip should when a download went wrong: how it begins, what to say of it, what would be right."""
+
+
+def is_flac(data: bytes) -> bool:
+    """Whether what `whole` returned is a FLAC stream."""
+    return data[:4] == b"fLaC"
+
+
+def is_mpeg(data: bytes) -> bool:
+    """Whether what `whole` returned is an mp3."""
+    return not is_flac(data) and data[:4] not in riff.MARKS and data[:4] != b"OggS"
 
 
 def whole(data: bytes, name: str) -> bytes:
@@ -60,7 +81,7 @@ def whole(data: bytes, name: str) -> bytes:
         if data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(mark):
             raise AudioError(name, problem, expected)
     data = data[start:]  # libsndfile passes over some tags only, and then counts them as sound
-    if data[:4] == b"fLaC":
+    if is_flac(data):
         return flac.whole(data, name)
     if data[:4] in riff.MARKS:
         return riff.whole(data, name)

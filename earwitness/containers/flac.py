@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from earwitness.containers import tags
 from earwitness.errors import AudioError
@@ -21,6 +25,29 @@ _MAX_FRAME: Final = 512 * 1024
 """Bytes in which the last frame is sought: the largest block, 65,535 samples, in 2 channels of 24 bits, is less."""
 _MAX_HEADERS: Final = 8
 """True headers that are tried for the last frame; one stands within a frame's bytes by chance once in 50 files."""
+
+
+class Sum:
+    """The MD5 of a stream's samples, which its header states (8.2). Each frame has a checksum of its own, but only this
+    tells that one is missing, which a decoder fills with silence, or that they stand in another order."""
+
+    _OF: Final = (8, 16, 24)
+    """Bits of a sample for which a float32 holds every value."""
+
+    def __init__(self, data: bytes) -> None:
+        self._bits = ((data[_COUNT.start + 2] & 1) << 4 | data[_COUNT.start + 3] >> 4) + 1
+        self._stated = data[_COUNT.stop : _COUNT.stop + 16]
+        self._sum = hashlib.md5(usedforsecurity=False) if self._bits in self._OF and any(self._stated) else None
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """The next samples `[frames, channels]`, full scale at 1."""
+        if self._sum:
+            exact = (block * np.float32(1 << self._bits - 1)).astype("<i4", order="C")
+            self._sum.update(exact.view(np.uint8).reshape(-1, 4)[:, : self._bits // 8].tobytes())
+
+    def agrees(self) -> bool:
+        """Whether all that was added is what was encoded, as far as the header says."""
+        return self._sum is None or self._sum.digest() == self._stated
 
 
 def whole(data: bytes, name: str) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import xxhash
 
-from earwitness.audio import MEASURED_SECONDS, SAMPLE_RATE, content_hash, decode_audio, read_clip
+from earwitness.audio import MEASURED_SECONDS, SAMPLE_RATE, channels, content_hash, decode_audio, read_clip
 from earwitness.containers import whole
 from earwitness.data.fingerprint import Print, fingerprint
 from earwitness.errors import EarwitnessError
@@ -68,7 +68,7 @@ def look_at(uri: str) -> ClipFacts:
         channels=info.channels,
         peak=peak,
         level=_decibels(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))),
-        clipped=peak > _NEAR_FULL and _is_clipped(data, uri),
+        clipped=peak > _NEAR_FULL and _is_clipped(data),
         xxh3=content_hash(data),
         content=xxhash.xxh3_128_hexdigest(np.round(samples * 32767).astype(np.int32).tobytes()),
         words=fingerprint(samples),
@@ -79,14 +79,17 @@ def _decibels(value: float) -> float:
     return 20 * math.log10(value) if value > 0 else _NOTHING_DBFS
 
 
-def _is_clipped(data: bytes, uri: str) -> bool:
+def _is_clipped(data: bytes) -> bool:
     """Looked for in the file's own samples: resampled ones swing around full scale."""
-    with soundfile.SoundFile(io.BytesIO(whole(data, uri))) as file:
-        for block in file.blocks(_BLOCK, overlap=_CLIPPED_RUN - 1, dtype="float32", always_2d=True):
-            full = np.abs(block) >= _FULL_SCALE
-            run = full[: 1 - _CLIPPED_RUN]
-            for later in range(1, _CLIPPED_RUN):
-                run = run & full[later : later + len(run)]
-            if run.any():
-                return True
+    before = None
+    for block in channels(data, _BLOCK):
+        full = np.abs(block) >= _FULL_SCALE
+        if before is not None:
+            full = np.concatenate([before, full])
+        run = full[: 1 - _CLIPPED_RUN]
+        for later in range(1, _CLIPPED_RUN):
+            run = run & full[later : later + len(run)]
+        if run.any():
+            return True
+        before = full[1 - _CLIPPED_RUN :]
     return False

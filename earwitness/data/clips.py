@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import unicodedata
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +18,7 @@ from earwitness.errors import AudioError
 
 MAX_NAMES = 2_000_000
 """Most files that are looked through for a clip that is named without its suffix."""
+_VIDEOS = (".mp4", ".mkv", ".webm", ".avi")
 _MARKS = {b"RIFF": ".wav", b"RF64": ".wav", b"fLaC": ".flac", b"OggS": ".ogg"}
 
 
@@ -47,9 +50,11 @@ class Clips:
         for folder in dict.fromkeys((row.folder, self._root)):
             named = os.path.relpath(folder, self._root)
             relative = sound.path if Path(sound.path).is_absolute() or named == "." else f"{named}/{sound.path}"
-            if (found := inside(self._root, relative, row.where)).is_file():
+            if _is_file(found := inside(self._root, relative, row.where)):
                 return found
-        if (by_stem := self._stems.get(sound.path)) is not None:
+            if (spelled := self._spelled.get(_folded(found))) is not None:
+                return spelled
+        if (by_stem := self._stems.get(_folded(sound.path.removesuffix(_video(sound.path))))) is not None:
             return by_stem
         raise LeftOut("the clip is missing")
 
@@ -86,19 +91,49 @@ class Clips:
     def _stems(self) -> dict[str, Path]:
         """Clips of the source by their name without suffix; of several the first suffix that is usual."""
         found: dict[str, Path] = {}
-        count = 0
+        for path in self._all:
+            other = found.get(_folded(path.stem))
+            if other is None or _rank(path) < _rank(other):
+                found[_folded(path.stem)] = path
+        return {stem: inside(self._root, str(path.relative_to(self._root)), str(path)) for stem, path in found.items()}
+
+    @cached_property
+    def _spelled(self) -> dict[str, Path]:
+        """Clips by their path in small letters, composed: archives of other systems change both. None that is two's."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for path in self._all:
+            inner = inside(self._root, str(path.relative_to(self._root)), str(path))
+            found[_folded(inner)].append(inner)
+        return {spelled: paths[0] for spelled, paths in found.items() if len(paths) == 1}
+
+    @cached_property
+    def _all(self) -> list[Path]:
+        """Every file of the source that may be a clip."""
+        found, count = [], 0
         for folder, _, names in os.walk(self._root):
             count += len(names)
             if count > MAX_NAMES:
                 raise SourceError(str(self._root), f"more than {MAX_NAMES:,} files", "a data set of fewer")
-            for name in names:
-                path = Path(folder, name)
-                suffix = path.suffix.lower()
-                if suffix in AUDIO_SUFFIXES:
-                    other = found.get(path.stem)
-                    if other is None or _rank(path) < _rank(other):
-                        found[path.stem] = path
-        return {stem: inside(self._root, str(path.relative_to(self._root)), str(path)) for stem, path in found.items()}
+            found += [Path(folder, name) for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES]
+        return found
+
+
+def _is_file(path: Path) -> bool:
+    """Also of what is longer than a name can be: text that stands where a path should."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _folded(path: Path | str) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def _video(name: str) -> str:
+    """The suffix of a video, in whose place its sound lies as a clip of the same name."""
+    suffix = Path(name).suffix
+    return suffix if suffix.lower() in _VIDEOS else ""
 
 
 def _rank(path: Path) -> tuple[int, str]:

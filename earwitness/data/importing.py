@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -27,7 +27,7 @@ from earwitness.data.journal import Journal, Outcome
 from earwitness.data.layout import Layout, lay_out
 from earwitness.data.question import LeftOut, Question, Row, SourceError
 from earwitness.errors import InputError, Problem
-from earwitness.manifest import Example, ManifestError, parse_line, write_manifest
+from earwitness.manifest import MAX_LINE_BYTES, Example, ManifestError, parse_line, write_manifest
 from earwitness.manifest_index import Referee
 from earwitness.parallel import in_parallel
 
@@ -112,8 +112,8 @@ def _first_look(plan: Import, layout: Layout, clips: Clips) -> tuple[int, set[st
         total += 1
         try:
             question = plan.importer.question(row, plan.columns)
-            if question.sound:
-                clips.find(row, question.sound)
+            for sound in question.sounds:
+                clips.find(row, sound)
         except LeftOut as error:
             reasons[str(error)] += 1
             continue
@@ -134,33 +134,41 @@ def _outcome(plan: Import, clips: Clips, row: Row) -> Outcome:
     manifest = plan.manifest_of(row.split)
     try:
         question = plan.importer.question(row, plan.columns)
-        path = clips.find(row, question.sound) if question.sound else None
-        clip = clips.take(question.sound, path) if question.sound else None
-        line = _line(question, row, clip, checksums=plan.checksums)
+        taken = [clips.take(sound, clips.find(row, sound)) for sound in question.sounds]
+        line = _line(question, row, taken, checksums=plan.checksums)
         _check(line, plan.referee)
     except LeftOut as error:
         return Outcome(row.where, manifest, None, str(error))
     return Outcome(row.where, manifest, line)
 
 
-def _line(question: Question, row: Row, clip: Clip | None, *, checksums: bool) -> dict[str, Any]:
+def _line(question: Question, row: Row, clips: Sequence[Clip], *, checksums: bool) -> dict[str, Any]:
     """The row as a manifest has it. Optional keys without a value are left away."""
     source: dict[str, Any] = {"row": row.where}
     if row.split:
         source["split"] = row.split
-    if clip:
-        source["seconds"] = clip.seconds
+    if clips:
+        source["seconds"] = _one_or_all([clip.seconds for clip in clips])
         if checksums:
-            source["xxh3_128"] = clip.xxh3
+            source["xxh3_128"] = _one_or_all([clip.xxh3 for clip in clips])
+    asked: dict[str, Any] = {"question": question.question}
+    if question.parts:
+        heard = iter(clips)
+        content = [
+            {"type": "text", "text": part} if isinstance(part, str) else {"type": "audio", "audio": next(heard).audio}
+            for part in question.parts
+        ]
+        asked = {"messages": [{"role": "user", "content": content}]}
+    elif clips:
+        asked["audio"] = clips[0].audio
     optional = {
-        "audio": clip.audio if clip else None,
         "choices": list(question.choices) or None,
         "kind": question.kind or None,
         "reasoning": question.reasoning,
     }
     return {
         "id": question.identity,
-        "question": question.question,
+        **asked,
         "answer": question.answer,
         "verifier": question.verifier,
         **{key: value for key, value in optional.items() if value is not None},
@@ -168,10 +176,17 @@ def _line(question: Question, row: Row, clip: Clip | None, *, checksums: bool) -
     }
 
 
+def _one_or_all(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
 def _check(line: dict[str, Any], referee: Referee) -> None:
     """As `read_manifest` will, and by the line's own verifier. Raises LeftOut."""
     problems: list[Problem] = []
-    example = parse_line(json.dumps(line).encode(), "row", 0, problems)
+    written = json.dumps(line).encode()
+    if len(written) > MAX_LINE_BYTES:
+        raise LeftOut(f"longer than the {MAX_LINE_BYTES:,} bytes of a manifest's line")
+    example = parse_line(written, "row", 0, problems)
     if example is None:
         raise LeftOut(f"{problems[0].path.removeprefix('row:0.')}: {problems[0].what}")
     if problem := referee(example.prompt):

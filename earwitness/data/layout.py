@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,18 @@ from earwitness import storage
 from earwitness.data.formats import MODULES, read
 from earwitness.data.inside import inside
 from earwitness.data.question import Row, SourceError
+from earwitness.errors import shown
+from earwitness.json_text import parsed
 
 MAX_FILES = 100_000
 """Most files of one data set: shards of terabytes are some ten thousand."""
-_SHARD = re.compile(r"^(?P<split>.+?)-\d{5}-of-\d{5}$|^(?P<part>.+?)[-_]?\d{4,}$")
+_SHARD = re.compile(r"^(?P<split>.+?)-\d{5}-of-\d{5}(?:-[0-9a-f]{16})?$|^(?P<part>.*?[^\d_-])[-_]?\d{4,}$")
+_NUMBERED = re.compile(r"\d+")
+_KEPT_BESIDE = re.compile(r"dataset_infos?\.json$|state\.json$|cache-[0-9a-f]+.*\.arrow$")
+"""What `datasets` keeps beside the rows: what is known of them, and what was once computed of them."""
+_READ_FIRST = (".parquet", ".tar", ".arrow", ".jsonl", ".json", ".csv", ".tsv")
+"""Suffixes of rows; of several in a folder the first is read."""
+_PACKED = (".gz", ".tgz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".rar")
 _MAX_STATE_BYTES = 16 * 1024 * 1024
 
 
@@ -30,9 +38,11 @@ class Layout:
 
     def rows(self, *, with_sound: bool) -> Iterator[Row]:
         """Every row. Raises SourceError."""
+        numbers = Counter[str]()
         for split, path in self.files:
             for place, fields in read(path, with_sound=with_sound):
-                yield Row(f"{path.name}, {place}", fields, split, path.parent)
+                numbers[split] += 1
+                yield Row(f"{path.name}, {place}", fields, split, path.parent, numbers[split])
 
 
 def lay_out(source: Path, preferred: Sequence[str] = ()) -> Layout:
@@ -42,6 +52,8 @@ def lay_out(source: Path, preferred: Sequence[str] = ()) -> Layout:
     if not source.is_dir() and not source.is_file():
         raise SourceError(str(source), "is a device, a pipe or a socket", "a regular file")
     if source.is_file():
+        if source.suffix.lower() in _PACKED:
+            raise SourceError(str(source), "is packed", "the file or folder that is in it, unpacked")
         return Layout(source.parent, [(_split_of(source), source)])
     if (source / "dataset_dict.json").is_file():
         return Layout(source, [pair for split in _splits(source) for pair in _saved(source / split, split, source)])
@@ -50,18 +62,23 @@ def lay_out(source: Path, preferred: Sequence[str] = ()) -> Layout:
     for pattern in (*preferred, "**/metadata.jsonl", "**/metadata.csv", "**/metadata.parquet"):
         if found := _files(source, pattern):
             return Layout(source, [(_split_of(path), path) for path in found])
-    for suffix in (".parquet", ".tar", ".arrow", ".jsonl", ".json", ".csv", ".tsv"):
-        if found := _files(source, f"**/*{suffix}"):
+    known = _files(source, "**/*", _READ_FIRST)
+    for suffix in _READ_FIRST:
+        if found := [path for path in known if path.suffix.lower() == suffix]:
             return Layout(source, [(_split_of(path), path) for path in found])
-    raise SourceError(str(source), "holds no rows", f"files of one of {', '.join(MODULES)}")
+    packed = [path.name for path in _files(source, "**/*", _PACKED)]
+    problem = f"holds no rows but what is packed in {shown(packed[0])}" if packed else "holds no rows"
+    raise SourceError(str(source), problem, f"files of one of {', '.join(MODULES)}, unpacked")
 
 
-def _files(source: Path, pattern: str) -> list[Path]:
-    """Matching files that are no bookkeeping of a cache, in order of their names."""
+def _files(source: Path, pattern: str, suffixes: Sequence[str] = ()) -> list[Path]:
+    """Matching files that are no bookkeeping of a cache, in order of their names; of `suffixes`, if there are any."""
     found = []
     for path in source.glob(pattern):
+        if suffixes and path.suffix.lower() not in suffixes:
+            continue
         parts = path.relative_to(source).parts
-        if path.is_file() and not any(part.startswith(".") for part in parts) and path.name != "dataset_info.json":
+        if path.is_file() and not any(part.startswith(".") for part in parts) and not _KEPT_BESIDE.match(path.name):
             inside(source, str(path.relative_to(source)), str(source))
             found.append(path)
         if len(found) > MAX_FILES:
@@ -70,8 +87,9 @@ def _files(source: Path, pattern: str) -> list[Path]:
 
 
 def _split_of(path: Path) -> str:
-    """`train` of train-00000-of-00003.parquet, train-000012.tar and train/metadata.jsonl; else the name itself."""
-    if path.stem == "metadata":
+    """`train` of train-00000-of-00003.parquet, train-000012.tar, train/metadata.jsonl and train/0000.parquet; else the
+    name itself."""
+    if path.stem == "metadata" or _NUMBERED.fullmatch(path.stem):
         return path.parent.name
     shard = _SHARD.match(path.stem)
     return (shard["split"] or shard["part"]) if shard else path.stem
@@ -96,7 +114,7 @@ def _saved(folder: Path, split: str, root: Path) -> list[tuple[str, Path]]:
 
 def _json(path: Path) -> dict[str, object]:
     try:
-        found = json.loads(storage.read_bytes(str(path), _MAX_STATE_BYTES))
-    except (ValueError, RecursionError) as error:
+        found = parsed(storage.read_bytes(str(path), _MAX_STATE_BYTES))
+    except ValueError as error:
         raise SourceError(str(path), f"not JSON ({error})", "what `save_to_disk` writes") from error
     return found if isinstance(found, dict) else {}

@@ -30,6 +30,8 @@ class Row:
     """Which part of the data set it is in, by the name of its file or folder."""
     folder: Path = Path()
     """Where the file lies: paths in it may start there."""
+    number: int = 0
+    """From 1, among the rows of its split: those of several files have numbers of their own."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,12 @@ class Question:
     kind: str = ""
     reasoning: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    parts: Sequence[str | Sound] = ()
+    """Words and clips in their order, where clips stand among the words; then `question` is the words alone."""
+
+    @property
+    def sounds(self) -> list[Sound]:
+        """Its clips, in order."""
+        if self.parts:
+            return [part for part in self.parts if isinstance(part, Sound)]
+        return [self.sound] if self.sound else []

@@ -19,4 +19,4 @@ def quick_checks(folder: Path) -> list[Check]:
 
 def all_checks(folder: Path) -> list[Check]:
     """Everything a mesh on this machine needs."""
-    return [*quick_checks(folder), gpus.gpus, *programs.programs()]
+    return [*quick_checks(folder), gpus.gpus, *programs.programs(), *programs.recognisers()]

@@ -89,6 +89,30 @@ with tempfile.TemporaryDirectory() as folder, RedisServer("queue", folder) as se
 """
 
 
+RECOGNISERS = """
+from earwitness.errors import InputError
+from reward.recognise.heard import load
+from reward.recognise.named import Named
+from reward.recognise.sources import SOURCES
+try:
+    named = Named.from_env()
+    known = load(named)
+except InputError as error:
+    raise SystemExit(str(error))
+words = "; words too" if named.transcriber else ""
+print(f"{len(known)} of {len(SOURCES)} sources known: {', '.join(known)}{words}")
+"""
+NAMED = ("EW_TAGGER", "EW_TRANSCRIBER")
+"""Where a person names models that recognise."""
+
+
+def recognisers() -> list[Check]:
+    """Whether models that are named load; nothing where none is."""
+    if not any(os.environ.get(name) for name in NAMED):
+        return []
+    return [partial(run, "recognisers", RECOGNISERS, mend="a model that docs/reward.md describes, or none")]
+
+
 def programs() -> list[Check]:
     """The slowest first: they decide how long all take."""
     heavy = [("vLLM", VLLM), ("Megatron-core", MEGATRON), ("torch", TORCH), ("sound files", SOUNDS), ("Redis", REDIS)]
@@ -96,7 +120,7 @@ def programs() -> list[Check]:
     return [partial(run, part, program) for part, program in (*heavy, *imports)]
 
 
-def run(part: str, program: str, seconds: float = LONGEST_SECONDS) -> Finding:
+def run(part: str, program: str, seconds: float = LONGEST_SECONDS, mend: str = INSTALL) -> Finding:
     """Ok with the program's last line, if it ends well."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1",
                    "VLLM_LOGGING_LEVEL": "ERROR", "PYTHONSAFEPATH": "1", "EW_LOG_LEVEL": "error"}  # fmt: skip
@@ -115,7 +139,7 @@ def run(part: str, program: str, seconds: float = LONGEST_SECONDS) -> Finding:
     if process.returncode < 0:
         crash = signal.Signals(-process.returncode).name
         return Finding(part, f"ended by {crash}", f"{INSTALL}; a processor that the build is made for")
-    return Finding(part, _last(errors), INSTALL)
+    return Finding(part, _last(errors), mend)
 
 
 def _last(text: str) -> str:

@@ -41,6 +41,24 @@ class AudioDims:
 
 
 @dataclass(frozen=True)
+class Yarn:
+    """Positions stretched beyond those that a model learned with (https://arxiv.org/abs/2309.00071)."""
+
+    factor: float
+    """How much slower the slowest channels turn."""
+    positions: int
+    """Longest sequence before, tokens."""
+    attention: float
+    """What rotated queries and keys are multiplied with."""
+    beta_fast: float
+    """Turns over `positions` above which channels stay as they were."""
+    beta_slow: float
+    """Turns below which they are slower by the factor."""
+    truncate: bool
+    """Whether the bounds between are whole channels."""
+
+
+@dataclass(frozen=True)
 class DecoderDims:
     """The decoder: Qwen2, or Qwen3 where `qk_norm` says so."""
 
@@ -59,6 +77,8 @@ class DecoderDims:
     """Whether each head's queries and keys are normed, and no projection has a bias."""
     tied: bool = False
     """Whether the output layer is the embedding: then checkpoints have no lm_head."""
+    yarn: Yarn | None = None
+    """How positions are stretched; None: they are plain."""
     head_channels: int | None = None
     """Channels of one attention head; None: an even share of `hidden_size`."""
 

@@ -15,6 +15,9 @@ from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.names import OURS, Names
 from earwitness.families.reading import Section
 
+WHISPER_SECONDS = 29.98
+"""Longest clip that Whisper's encoder hears at a time: it has 1500 positions of 20 ms, and the padding takes two frames
+of 10 ms."""
 THINK = "<think>"
 THINK_END = "</think>"
 
@@ -55,10 +58,13 @@ class Family:
     """Dimensions from a `config.json`. Raises InputError, naming the field, for what the code does not do."""
     listener_shapes: Callable[[AudioDims, int], dict[str, tuple[int, ...]]]
     """Shape of every weight of the listener, by our name, before a decoder of that width."""
-    longest_seconds: float = 29.98
-    """Longest clip; by default what Whisper's 1500 positions of 20 ms hold, two frames of padding taken off."""
+    longest_seconds: float = WHISPER_SECONDS
+    """Longest clip. What a family's own processor or client hears beyond that stands in its file, with the reason."""
     segment_seconds: float | None = None
     """Longer clips are cut into pieces of that length, each between marks of its own. None: they are heard whole."""
+    full_seconds: float | None = None
+    """Length to which its own front end pads with silence: what is as long ends in its mirror image. None: there is
+    silence behind every clip."""
     names: Names = OURS
     """What its checkpoints call a weight."""
     inside: str | None = None

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from earwitness.families.decoder import TIED, read_decoder
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import THINK, Family, Layout
 from earwitness.families.names import Names
-from earwitness.families.reading import TIED, Section, read_decoder
+from earwitness.families.reading import TEXT, Section
 from earwitness.families.whisper import (
     ENCODER_DEFAULTS,
     block_names,
@@ -93,7 +94,7 @@ def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
 def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     """As `Family.read`."""
     # the thinker's own word: its text_config has a field of that name too, which its class does not read
-    decoder = read_decoder(config.section("text_config", TEXT_DEFAULTS), tied=config.flag(TIED))
+    decoder = read_decoder(config.section(TEXT, TEXT_DEFAULTS), tied=config.flag(TIED))
     audio = config.section("audio_config", ENCODER_DEFAULTS)
     for key, only in (("n_window", HALF_WINDOW), ("output_dim", decoder.hidden_size)):
         audio.only(key, only)

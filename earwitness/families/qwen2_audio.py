@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from earwitness.families.decoder import QWEN2_DEFAULTS, TIED, read_decoder
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import THINK, Family, Layout
 from earwitness.families.names import Names
-from earwitness.families.reading import TIED, Section, read_decoder
+from earwitness.families.reading import TEXT, Section
 from earwitness.families.whisper import (
     ENCODER_DEFAULTS,
     block_names,
@@ -33,19 +32,6 @@ SPECIAL_TOKENS = ("<|im_start|>", LAYOUT.end_of_turn, LAYOUT.audio_patch)
 TRAILING_FRAMES = 2
 """`logmel` pads clips so that they have two frames more than their length asks for. They are not counted, but the
 convolutions see them at the clip's end, as they would in a clip padded with silence to 30 s."""
-
-TEXT_DEFAULTS: dict[str, Any] = {
-    "hidden_size": 4096,
-    "intermediate_size": 22016,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 32,
-    "vocab_size": 151936,
-    "max_position_embeddings": 32768,
-    "rms_norm_eps": 1e-6,
-    "rope_theta": 10_000.0,
-}
-"""transformers' Qwen2Config: the published config names only what differs (not even its width)."""
 
 NAMES = Names(
     beginnings=(
@@ -77,7 +63,7 @@ def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
 
 def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     """As `Family.read`."""
-    text = config.section("text_config", TEXT_DEFAULTS)
+    text = config.section(TEXT, QWEN2_DEFAULTS)
     text.only(TIED, False)  # transformers' class ties nothing, whatever a config says
     decoder = read_decoder(text, tied=False)
     return decoder, read_encoder(config.section("audio_config", ENCODER_DEFAULTS), TRAILING_FRAMES)

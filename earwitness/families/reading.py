@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from earwitness.errors import InputError, shown
-from earwitness.families.dims import DecoderDims
+from earwitness.json_text import parsed
 
 UNSUPPORTED: dict[str, Any] = {
     "use_sliding_window": False,
@@ -28,12 +28,8 @@ UNSUPPORTED: dict[str, Any] = {
     "num_local_experts": None,
 }
 """The one value of each key that the code does; any other would train another model, unnoticed."""
-TIED = "tie_word_embeddings"
-"""The field that says that the output layer is the embedding. Which object's counts differs by family."""
-QWEN3 = "qwen3"
-"""`model_type` of decoders whose queries and keys are normed; any other is read as Qwen2."""
-QWEN3_HEAD = 128
-"""Channels of their heads where a config does not name it: transformers' Qwen3Config."""
+TEXT = "text_config"
+"""The object that describes a decoder."""
 MOST = 2**24
 """Largest number of a config: sixteen times the longest context. One beyond it is damage, or made to fill memory."""
 MOST_LAYERS = 1024
@@ -53,12 +49,12 @@ class Section:
     def of_file(cls, path: Path) -> Section:
         """The whole config. Raises InputError."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = parsed(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise InputError(str(path), "no such file", "a Hugging Face model directory") from None
         except OSError as error:
             raise InputError(str(path), f"cannot be read ({error.strerror})", "the model's config") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise InputError(str(path), f"is not JSON in UTF-8 ({error})", "the model's config") from error
         return cls(str(path), content if isinstance(content, dict) else {})
 
@@ -115,46 +111,12 @@ class Section:
             raise InputError(f"{self.path}: {key}", f"{shown(value)} is not supported", json.dumps(only))
 
     def refuse_unsupported(self) -> None:
-        """Refuses what the code does not do, said here or in an object inside."""
-        inside = [value for value in self.fields.values() if isinstance(value, dict)]
-        for fields in (self.fields, *inside):
-            Section(self.path, fields).plain_rope("rope_scaling")
+        """Refuses what the code does not do, said here or in an object inside; a decoder's positions are read later."""
+        inside = {key: value for key, value in self.fields.items() if isinstance(value, dict)}
+        for name, fields in {"": self.fields, **inside}.items():
+            if name != TEXT:
+                Section(self.path, fields).plain_rope("rope_scaling")
             for key, only in UNSUPPORTED.items():
                 value = fields.get(key, only)
                 if value is not None and not (only in NONE_SAID and value in NONE_SAID):
                     self.refuse_other(key, value, only)
-
-
-def read_decoder(text: Section, *, tied: bool) -> DecoderDims:
-    """The Qwen2 or Qwen3 decoder that a `text_config` describes. `tied`: whether its output layer is the embedding."""
-    fields = text.fields
-    rope = fields.get("rope_parameters") or {}  # transformers 5 puts the base here
-    if not isinstance(rope, dict):
-        raise InputError(f"{text.path}: rope_parameters", f"is {shown(rope)}", "an object")
-    base = rope if "rope_theta" in rope else fields
-    heads = text.count("num_attention_heads")
-    qwen3 = fields.get("model_type") == QWEN3
-    dims = DecoderDims(
-        hidden_size=text.count("hidden_size"),
-        intermediate_size=text.count("intermediate_size"),
-        layers=text.count("num_hidden_layers"),
-        heads=heads,
-        kv_heads=text.count("num_key_value_heads"),
-        vocab_size=text.count("vocab_size"),
-        max_positions=text.count("max_position_embeddings"),
-        norm_eps=text.number("rms_norm_eps"),
-        rope_theta=Section(text.path, base).number("rope_theta"),
-        qk_norm=qwen3,
-        tied=tied,
-        head_channels=Section(text.path, {"head_dim": QWEN3_HEAD, **fields}).count("head_dim") if qwen3 else None,
-    )
-    if (dims.hidden_size % heads and not qwen3) or heads % dims.kv_heads:
-        fit = "kv heads dividing heads dividing hidden_size"
-        raise InputError(f"{text.path}: num_attention_heads", "does not divide", fit)
-    text.plain_rope("rope_parameters")
-    text.only("hidden_act", "silu")
-    text.only("attention_bias", not qwen3)
-    if fields.get("layer_types") is not None:
-        text.only("layer_types", ["full_attention"] * dims.layers)
-    text.refuse_other("head_dim", fields.get("head_dim") or dims.head_size, dims.head_size)
-    return dims

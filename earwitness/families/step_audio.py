@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from earwitness.families.decoder import TIED, read_decoder
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims, DecoderDims
 from earwitness.families.family import THINK, THINK_END, Family, Layout
-from earwitness.families.reading import TIED, Section, read_decoder
+from earwitness.families.reading import TEXT, Section
 from earwitness.families.whisper import MLP_RATIO, encoded, encoder_shapes
 
 PAD = "<|PAD|>"
@@ -68,7 +69,7 @@ def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
 
 def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     """As `Family.read`."""
-    text = config.section("text_config", DEFAULTS)
+    text = config.section(TEXT, DEFAULTS)
     decoder = read_decoder(text, tied=text.flag(TIED))
     config.only(TIED, decoder.tied)  # both are read, by different programs
     audio = config.section("audio_encoder_config", {"adapter_size": ADAPTER_SIZE})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims
@@ -66,17 +67,24 @@ def block_names(tower: str) -> tuple[tuple[str, str], ...]:
     return tuple((f"encoder.blocks.#.{ours}", f"{tower}layers.#.{name}") for ours, name in theirs.items())
 
 
-def read_encoder(audio: Section, trailing_frames: int) -> AudioDims:
-    """Dimensions from the `audio_config` of transformers' encoders, whose sinusoids stay as they are."""
+def read_encoder(audio: Section, trailing_frames: int, called: Mapping[str, str] | None = None) -> AudioDims:
+    """Dimensions from the `audio_config` of transformers' encoders, whose sinusoids stay as they are.
+
+    `called`: names of fields that are not Whisper's, by Whisper's.
+    """
+    width, layers, heads, mlp = (
+        (called or {}).get(name, name)
+        for name in ("d_model", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim")
+    )
     audio.only("activation_function", "gelu")
-    audio.divides("encoder_attention_heads", "d_model")
+    audio.divides(heads, width)
     return AudioDims(
         n_mels=audio.count("num_mel_bins"),
         positions=audio.count("max_source_positions"),
-        size=audio.count("d_model"),
-        heads=audio.count("encoder_attention_heads"),
-        layers=audio.count("encoder_layers"),
-        mlp_size=audio.count("encoder_ffn_dim"),
+        size=audio.count(width),
+        heads=audio.count(heads),
+        layers=audio.count(layers),
+        mlp_size=audio.count(mlp),
         adapter_size=None,
         trailing_frames=trailing_frames,
         learned_positions=False,

@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 from earwitness.errors import DocumentError, EarwitnessError, InfrastructureError, InputError, Problem
@@ -20,6 +21,9 @@ START_SECONDS = 60.0
 PROGRAM = "services.apart"
 """`apart_process.py`, together with verifiers and benchmarks, which the core does not know."""
 
+END_SECONDS = 10.0
+"""For a process that has said all, or was told to end: asyncio waits for its pipes as well, whoever holds them."""
+
 LONGEST_WORDS = 1 << 20
 """Bytes of one line of its output; a hundred problems of 120 characters are some ten kilobytes."""
 
@@ -29,7 +33,7 @@ class WorkFailed(EarwitnessError):
 
 
 async def apart(
-    task: Literal["check", "index", "probe", "score"],
+    task: Literal["check", "index", "lengths", "probe", "score"],
     given: dict[str, Any],
     silence: float,
     told: Callable[[str, int], Awaitable[None]] | None = None,
@@ -53,7 +57,7 @@ async def apart(
             except TimeoutError:
                 raise InfrastructureError(what, seconds, "it does not answer, or is too slow") from None
             if not line:
-                raise WorkFailed(_ending(task, await process.wait()))
+                raise WorkFailed(_ending(task, await _end_of(process)))
             words = json.loads(line)
             if "done" in words:
                 return words["done"]
@@ -66,10 +70,18 @@ async def apart(
     finally:
         if process.returncode is None:
             process.kill() if task != "probe" else process.terminate()  # it ends its own workers on SIGTERM
-            await process.wait()
+            await _end_of(process)
 
 
-def _ending(task: str, status: int) -> str:
+async def _end_of(process: asyncio.subprocess.Process) -> int | None:
+    """Its exit status; None: it has not ended in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_SECONDS):
+            return await process.wait()
+    return None
+
+
+def _ending(task: str, status: int | None) -> str:
     if status == -signal.SIGXCPU:
         return "reading it took more seconds of computing than a recipe and its data may need"
     return f"the process of `{task}` ended with status {status}; see the service's log"

@@ -66,7 +66,17 @@ def probe(given: dict[str, Any], at: At, referee: Referee) -> dict[str, Any]:
     return write_probe(given["folder"], ProbeData.model_validate(given["probe"]))
 
 
-TASKS = {task.__name__: task for task in (check, index, probe)}
+def lengths(given: dict[str, Any], at: At, referee: Referee) -> None:
+    """Whether every row fits the longest sequence of the job's model."""
+    from earwitness.data.lengths import refuse_too_long
+    from earwitness.recipe.load import load_recipe
+
+    refuse_too_long(given["model"], load_recipe(given["recipe"]), given["manifests"], at)
+
+
+TASKS: dict[str, Callable[[dict[str, Any], At, Referee], Any]] = {
+    task.__name__: task for task in (check, index, lengths, probe)
+}
 
 Scoring = Callable[[dict[str, Any]], dict[str, Any]]
 """What an evaluation of a benchmark comes to."""

@@ -14,51 +14,77 @@ from earwitness.jobs.states import State, may_become
 from earwitness.recipe.stages.base import Learned
 
 
+class Change:
+    """Something that happened."""
+
+    def after(self, r: JobRecord) -> JobRecord:
+        """The record `r` after it."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Started:
+class Started(Change):
     """The mesh has taken it up."""
 
     at: float
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, state=State.STARTING, phase="prepare", started_at=self.at, phase_started_at=self.at)
+
 
 @dataclass(frozen=True)
-class DataKnown:
+class DataKnown(Change):
     """Its manifests are there."""
 
     manifests: Mapping[str, str]
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, manifests=dict(self.manifests))
+
 
 @dataclass(frozen=True)
-class Prepared:
+class Prepared(Change):
     """Data and model are there."""
 
     manifests: Mapping[str, str]
     model_uri: str
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, manifests=dict(self.manifests), model_uri=self.model_uri)
+
 
 @dataclass(frozen=True)
-class Running:
+class Running(Change):
     """Its preparation is done."""
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, state=State.RUNNING)
+
 
 @dataclass(frozen=True)
-class Published:
+class Published(Change):
     """Workers were given a weight version."""
 
     version: int
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, published=self.version)
+
 
 @dataclass(frozen=True)
-class Sampled:
+class Sampled(Change):
     """So many groups of a pass are through."""
 
     groups: int
     of: int
     seconds_left: float
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, step=self.groups, steps=self.of, seconds_left=self.seconds_left)
+
 
 @dataclass(frozen=True)
-class RunClosed:
+class RunClosed(Change):
     """A run is over: how many ordinals were used, and dropped by reason."""
 
     run_id: str
@@ -66,9 +92,13 @@ class RunClosed:
     groups: int | None = None
     """All of them, where groups are the phase's steps; None where steps are the trainer's."""
 
+    def after(self, r: JobRecord) -> JobRecord:
+        r = replace(r, ledgers={**r.ledgers, self.run_id: dict(self.ledger)})
+        return r if self.groups is None else replace(r, step=self.groups, steps=self.groups, seconds_left=0.0)
+
 
 @dataclass(frozen=True)
-class TrainerSeen:
+class TrainerSeen(Change):
     """Where the trainer stands in the phase. `lineage` and `version` are those of its run, None without one."""
 
     step: int
@@ -77,30 +107,45 @@ class TrainerSeen:
     lineage: int | None = None
     version: int | None = None
 
+    def after(self, r: JobRecord) -> JobRecord:
+        r = replace(r, step=self.step, steps=self.steps, seconds_left=self.seconds_left)
+        if self.lineage is None or self.version is None:
+            return r
+        return replace(r, lineage=self.lineage, published=max(r.version, self.version))
+
 
 @dataclass(frozen=True)
-class StepTold:
+class StepTold(Change):
     """The figures of a step stand in the events."""
 
     step: int
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, step=self.step, after_step=self.step)
+
 
 @dataclass(frozen=True)
-class WentBack:
+class WentBack(Change):
     """The trainer goes on from an earlier step; later ones will be taken again, and told again."""
 
     step: int
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, after_step=self.step)
+
 
 @dataclass(frozen=True)
-class InTrouble:
+class InTrouble(Change):
     """These rules of `explain` hold in its phase now, and no others."""
 
     rules: tuple[str, ...]
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, trouble=list(self.rules))
+
 
 @dataclass(frozen=True)
-class PhaseDone:
+class PhaseDone(Change):
     """A phase is done, and the next begins; none after the last."""
 
     phase: Phase
@@ -110,120 +155,71 @@ class PhaseDone:
     following: Phase | None
     outcome: Learned | Prepared | None = None
 
+    def after(self, r: JobRecord) -> JobRecord:
+        match self.outcome:
+            case Prepared() as prepared:
+                r = prepared.after(r)
+            case Learned(checkpoint_uri, updates, lineage):
+                r = replace(r, checkpoint_uri=checkpoint_uri, version=r.version + updates)
+                r = r if lineage is None else replace(r, lineage=lineage)
+        part = self.phase.part
+        r = replace(r, seconds={**r.seconds, part: r.seconds.get(part, 0.0) + self.seconds})
+        if self.following is None:
+            return r
+        return replace(
+            r,
+            cursor=r.cursor + 1,
+            stage_index=self.following.stage_index,
+            stage_type=self.following.stage_type,
+            phase=self.following.name,
+            step=0,
+            steps=0,
+            after_step=0,
+            seconds_left=-1.0,
+            trouble=[],
+            phase_started_at=self.at,
+            paused_seconds=0.0,
+        )
+
 
 @dataclass(frozen=True)
-class Paused:
+class Paused(Change):
     """A person holds it."""
 
     at: float
 
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, state=State.PAUSED, paused_at=self.at)
+
 
 @dataclass(frozen=True)
-class Resumed:
+class Resumed(Change):
     """It goes on."""
 
     at: float
 
+    def after(self, r: JobRecord) -> JobRecord:
+        paused = r.paused_seconds + self.at - r.paused_at
+        return replace(r, state=State.RUNNING, paused_seconds=paused, paused_at=0.0)
+
 
 @dataclass(frozen=True)
-class Ended:
+class Ended(Change):
     """Nothing will happen any more. `reason` is what people read."""
 
     state: State
     at: float
     reason: str = ""
 
-
-Change = (
-    Started
-    | DataKnown
-    | Prepared
-    | Running
-    | Published
-    | Sampled
-    | RunClosed
-    | TrainerSeen
-    | StepTold
-    | WentBack
-    | InTrouble
-    | PhaseDone
-    | Paused
-    | Resumed
-    | Ended
-)
+    def after(self, r: JobRecord) -> JobRecord:
+        return replace(r, state=self.state, reason=self.reason, ended_at=self.at, seconds_left=0.0)
 
 
 def apply(record: JobRecord, *changes: Change) -> JobRecord:
     """The record after `changes`, in order. What the state machine does not have is a bug and raises ValueError."""
     for change in changes:
-        changed = _after(record, change)
+        changed = change.after(record)
         if not may_become(record.state, changed.state):
             raise ValueError(f"{record.job_id}: {record.state} cannot become {changed.state}")
         record = changed
     return record
-
-
-def _after(r: JobRecord, change: Change) -> JobRecord:
-    match change:
-        case Started(at):
-            return replace(r, state=State.STARTING, phase="prepare", started_at=at, phase_started_at=at)
-        case DataKnown(manifests):
-            return replace(r, manifests=dict(manifests))
-        case Prepared(manifests, model_uri):
-            return replace(r, manifests=dict(manifests), model_uri=model_uri)
-        case Running():
-            return replace(r, state=State.RUNNING)
-        case Published(version):
-            return replace(r, published=version)
-        case Sampled(groups, of, seconds_left):
-            return replace(r, step=groups, steps=of, seconds_left=seconds_left)
-        case RunClosed(run_id, ledger, groups):
-            r = replace(r, ledgers={**r.ledgers, run_id: dict(ledger)})
-            return r if groups is None else replace(r, step=groups, steps=groups, seconds_left=0.0)
-        case TrainerSeen(step, steps, seconds_left, lineage, version):
-            r = replace(r, step=step, steps=steps, seconds_left=seconds_left)
-            if lineage is None or version is None:
-                return r
-            return replace(r, lineage=lineage, published=max(r.version, version))
-        case StepTold(step):
-            return replace(r, step=step, after_step=step)
-        case WentBack(step):
-            return replace(r, after_step=step)
-        case InTrouble(rules):
-            return replace(r, trouble=list(rules))
-        case PhaseDone():
-            return _phase_done(r, change)
-        case Paused(at):
-            return replace(r, state=State.PAUSED, paused_at=at)
-        case Resumed(at):
-            paused = r.paused_seconds + at - r.paused_at
-            return replace(r, state=State.RUNNING, paused_seconds=paused, paused_at=0.0)
-        case Ended(state, at, reason):
-            return replace(r, state=state, reason=reason, ended_at=at, seconds_left=0.0)
-
-
-def _phase_done(r: JobRecord, done: PhaseDone) -> JobRecord:
-    match done.outcome:
-        case Prepared() as prepared:
-            r = _after(r, prepared)
-        case Learned(checkpoint_uri, updates, lineage):
-            r = replace(r, checkpoint_uri=checkpoint_uri, version=r.version + updates)
-            r = r if lineage is None else replace(r, lineage=lineage)
-    part = done.phase.part
-    r = replace(r, seconds={**r.seconds, part: r.seconds.get(part, 0.0) + done.seconds})
-    if done.following is None:
-        return r
-    return replace(
-        r,
-        cursor=r.cursor + 1,
-        stage_index=done.following.stage_index,
-        stage_type=done.following.stage_type,
-        phase=done.following.name,
-        step=0,
-        steps=0,
-        after_step=0,
-        seconds_left=-1.0,
-        trouble=[],
-        phase_started_at=done.at,
-        paused_seconds=0.0,
-    )

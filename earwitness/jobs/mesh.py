@@ -8,6 +8,8 @@ from typing import Any
 
 import redis.asyncio
 
+from earwitness.artifacts import outline
+from earwitness.errors import NotFoundError
 from earwitness.jobs import keys
 from earwitness.jobs.store import JobStore
 from earwitness.queue import DEAD, AsyncQueue
@@ -18,6 +20,9 @@ from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from earwitness.wire.trajectory.v1.trajectory_pb2 import Group
 
 PREFIX = "ew:"
+
+NAMED = 10
+"""Ordinals that are named where the one that was asked for is not there."""
 
 
 class MeshView:
@@ -53,6 +58,26 @@ class MeshView:
         """A few of the newest groups of a job, newest first."""
         found = [Group.FromString(data) for data in await self._queue.shown()]
         return [group for group in found if group.task.run_id.startswith(f"{job_id}/")]
+
+    async def way(self, job_id: str, ordinal: int | None) -> Group:
+        """One of the newest groups of a job, without texts: where it was, and the weights that were learned from it.
+
+        Without an ordinal the newest whose way is over, else the newest. Raises NotFoundError.
+        """
+        ways = await self._queue.ways()
+        learned = [group for group in ways.groups if group.task.run_id.startswith(f"{job_id}/")]
+        for group in learned:
+            made = group.passages[-1]
+            carried = [s for s in ways.carried if (s.lineage, s.version) == (made.lineage, made.version)]
+            group.passages.extend(sorted(carried, key=lambda stay: stay.ended))
+        over = [group for group in learned if group.passages[-1].station == "load"]
+        under_way = [outline(group) for group in await self.groups(job_id)]
+        for group in over + learned + under_way:
+            if ordinal in (None, group.task.ordinal):
+                return group
+        newest = dict.fromkeys(group.task.ordinal for group in learned + under_way)
+        there = ", ".join(str(known) for known in list(newest)[:NAMED]) or "none yet"
+        raise NotFoundError(f"ordinal {ordinal} is not among the newest groups of {job_id}; they are: {there}")
 
     async def _ledger(self) -> wire.Ledger:
         run_id = await self._queue.current_run()

@@ -49,11 +49,14 @@ async def prepare(job: RunningJob) -> Prepared:
     request = trainer_pb2.PrepareModelRequest(job_id=record.job_id, recipe_yaml=job.recipe_yaml)
     model = await job.trainer.prepare_model(request)
     await job.tell("stage", f"model of {model.parameters:,} parameters", {"parameters": float(model.parameters)})
+    if recipe.data:  # the probe's own questions are short
+        given = {"recipe": job.recipe_yaml.decode(), "manifests": dict(recipe.data), "model": model.model_uri}
+        await apart_from(job, "lengths", given, QUIET_SECONDS)
     return Prepared(manifests, model.model_uri)
 
 
 async def apart_from(
-    job: RunningJob, task: Literal["index", "probe", "score"], given: dict[str, Any], silence: float
+    job: RunningJob, task: Literal["index", "lengths", "probe", "score"], given: dict[str, Any], silence: float
 ) -> Any:
     """What a task in a process of its own comes to, which is told how far it reads. Raises JobFailed."""
     told_at = time.monotonic()

@@ -27,6 +27,7 @@ from earwitness.jobs.states import State, Wish, next_action
 from earwitness.jobs.store import JobStore, LeadershipLost
 from earwitness.jobs.track import Tracking
 from earwitness.jobs.trainer import Trainer, TrainerGone
+from earwitness.jobs.training import stop_trainer
 from earwitness.log import Logger
 from earwitness.metrics import series
 from earwitness.queue import AsyncQueue
@@ -245,7 +246,7 @@ class Runner:
                 await job.trainer.save_checkpoint(job.record.job_id)
         except (TimeoutError, JobFailed) as error:
             job.log.warning("no checkpoint before the pause", reason=str(error))
-        await job.trainer.stop_phase(job.record.job_id)
+        await stop_trainer(job)
 
     async def _go_on(self, job: RunningJob) -> None:
         message = f"{job.record.job_id} goes on"
@@ -264,7 +265,7 @@ class Runner:
         await clear_active_async(job.redis)
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await job.trainer.stop_phase(job_id)
+                await stop_trainer(job)
         except (TimeoutError, TrainerGone, JobFailed) as error:
             job.log.warning("the trainer has not stopped yet", reason=str(error))
         # The trainer may have opened its run between the two.

@@ -124,12 +124,18 @@ async def _collect(job: RunningJob, pass_: Pass, total: int) -> None:
 
 
 async def issue(job: RunningJob, pass_: Pass, ordinal: int, min_version: int, lineage: int) -> int:
-    """Puts the task of an ordinal onto the queue, with the first span of its trace; 1 if it was not there."""
+    """Puts the task of an ordinal onto the queue, with the first spans of its trace; 1 if it was not there."""
     begun = time.time()
     task = await asyncio.to_thread(pass_.task, ordinal, min_version, f"{job.record.job_id}/{lineage}")
-    task.traceparent = tracing.root(
-        "issue", begun, time.time(), run=task.run_id, ordinal=ordinal, lineage=task.lineage, min_version=min_version
-    )
+    record = job.record
+    submitted = tracing.root("submit", record.submitted_at, record.started_at, job=record.job_id)
+    about: dict[str, str | int | float] = {
+        "run": task.run_id,
+        "ordinal": ordinal,
+        "lineage": task.lineage,
+        "min_version": min_version,
+    }
+    task.traceparent = tracing.child(submitted, "issue", begun, time.time(), **about)
     return await job.queue.issue(task)
 
 

@@ -20,24 +20,18 @@ class Trainer(Protocol):
 
     async def prepare_model(self, request: wire.PrepareModelRequest) -> wire.PrepareModelResponse:
         """Make or check the job's model."""
-        ...
 
     async def start_phase(self, request: wire.StartPhaseRequest) -> wire.StartPhaseResponse:
         """Start or resume a phase."""
-        ...
 
     async def stop_phase(self, job_id: str) -> wire.StopPhaseResponse:
         """Stop after the update in hand."""
-        ...
 
     async def publish_weights(self, request: wire.PublishWeightsRequest) -> wire.PublishWeightsResponse:
         """Publish a checkpoint's weights."""
-        ...
 
     async def save_checkpoint(self, job_id: str) -> wire.SaveCheckpointResponse:
         """Write a checkpoint after the update in hand."""
-        ...
 
     async def status(self, after_step: int = 0) -> wire.GetStatusResponse:
         """What the trainer does, with figures of steps after `after_step`."""
-        ...

@@ -57,6 +57,7 @@ class Follower:
         while True:
             status = await job.trainer.status(job.record.after_step)
             if not self._is_ours(status):
+                await self._tell_rest(status)
                 if status.state == wire.PHASE_STATE_RUNNING:
                     await job.trainer.stop_phase(status.job_id)
                 starts += 1
@@ -82,11 +83,28 @@ class Follower:
                 return status
             await asyncio.sleep(POLL_SECONDS)
 
+    async def stop(self) -> None:
+        """Stops the phase at an update boundary. What it did since it was last asked is told before this returns."""
+        trainer, record = self._job.trainer, self._job.record
+        await trainer.stop_phase(record.job_id)
+        await self._tell_rest(await trainer.status(record.after_step))
+
+    async def _tell_rest(self, status: wire.GetStatusResponse) -> None:
+        """Tells of the steps that were done while nobody asked: before a stop, or while this service was away.
+
+        The trainer forgets them when it is started again.
+        """
+        while self._is_of_this_phase(status) and status.steps_done:
+            await self._tell(status)
+            status = await self._job.trainer.status(self._job.record.after_step)
+
+    def _is_of_this_phase(self, status: wire.GetStatusResponse) -> bool:
+        ours = (self._start.job_id, self._start.stage_index, self._start.phase)
+        return (status.job_id, status.stage_index, status.phase) == ours
+
     def _is_ours(self, status: wire.GetStatusResponse) -> bool:
         """True if the trainer has this phase in hand or at its end, so that it need not be told again."""
-        named = (status.job_id, status.stage_index, status.phase)
-        ours = (self._start.job_id, self._start.stage_index, self._start.phase)
-        if named != ours or status.state in (wire.PHASE_STATE_IDLE, wire.PHASE_STATE_STOPPED):
+        if not self._is_of_this_phase(status) or status.state in (wire.PHASE_STATE_IDLE, wire.PHASE_STATE_STOPPED):
             return False
         # A server that the trainer could not reach may be back: only `FUTILE_STARTS` of these end the job.
         unreachable = status.reason_kind == errors_pb2.ERROR_KIND_INFRASTRUCTURE
@@ -133,6 +151,11 @@ def start_request(job: RunningJob, phase: str, manifest_uri: str = "") -> wire.S
         base_version=record.version,
         base_lineage=record.lineage,
     )
+
+
+async def stop_trainer(job: RunningJob) -> None:
+    """Whatever the trainer does of the job, it does no longer, and each step that it did is told."""
+    await Follower(job, start_request(job, job.phase.name)).stop()
 
 
 async def run_tune(job: RunningJob, manifest_uri: str) -> Learned:

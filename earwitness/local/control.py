@@ -121,7 +121,10 @@ def scale(folder: Path, role: str, count: int) -> None:
     state = read_state(folder)
     if not is_up(state):
         raise NoMesh(folder)
-    write_scale(folder, replace(read_scale(folder), **{role: count}))
+    wanted = read_scale(folder)
+    if getattr(wanted, role) is None:
+        raise InputError("role", f"the mesh was started without a {role}", f"`earwitness up --{role} {max(1, count)}`")
+    write_scale(folder, replace(wanted, **{role: count}))
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         granted = getattr(read_scale(folder), role)
@@ -149,6 +152,7 @@ def _arguments(options: Options) -> list[str]:
     arguments = ["--state", str(options.folder), "--rollout", str(options.rollout), "--reward", str(options.reward)]
     arguments += ["--trainer-ranks", str(options.trainer_ranks), "--port", str(options.port)]
     arguments += ["--rollout-gpus", str(options.rollout_gpus)]
+    arguments += ["--recogniser", str(options.recogniser)]
     if options.fresh:
         arguments.append("--fresh")
     return arguments

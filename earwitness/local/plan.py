@@ -12,7 +12,7 @@ from earwitness.local.gpus import VISIBLE
 from earwitness.local.placement import Placement
 from earwitness.local.sockets import sockets_folder
 
-SCALABLE = ("rollout", "reward")
+SCALABLE = ("rollout", "reward", "recogniser")
 """Roles of which a mesh has any number."""
 
 
@@ -38,6 +38,8 @@ class Options:
     """Port of the jobs service; 0: a free one."""
     fresh: bool = False
     """Forget the jobs of earlier meshes in this folder."""
+    recogniser: int = 0
+    """Recognisers; 0: the mesh has none, and reward workers load what is named themselves."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ class ProcessPlan:
     name: str
     """Unique in the mesh."""
     role: str
-    """jobs, trainer, rollout, reward or reference."""
+    """jobs, trainer, rollout, reward, recogniser or reference."""
     address: str
-    """host:port it listens on."""
+    """host:port at which it says how it is, and of all but the recogniser where it listens."""
     command: tuple[str, ...]
     """Program and arguments."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +72,8 @@ class Shared:
     """Redis shards of the weights."""
     trainer: str
     """host:port of the trainer."""
+    recogniser: str = ""
+    """host:port of all recognisers; empty: the mesh has none."""
 
 
 def environment(place: ProcessPlan, shared: Shared, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -81,6 +85,7 @@ def environment(place: ProcessPlan, shared: Shared, inherited: Mapping[str, str]
         "EW_QUEUE_URL": shared.queue_url,
         "EW_WEIGHTS_URLS": ",".join(shared.weights_urls),
         "EW_TRAINER": shared.trainer,
+        "EW_RECOGNISER": shared.recogniser,
         "EW_LISTEN": place.address,
         "PYTHONUNBUFFERED": "1",
         # All share the machine's cores: a thread that waits for others of its process sleeps instead of spinning.
@@ -124,6 +129,13 @@ def reward(index: int, address: str) -> ProcessPlan:
     """One reward worker; one thread, because there may be many."""
     settings = {**_WITHOUT_GPU, "OMP_NUM_THREADS": "1"}
     return ProcessPlan(f"reward-{index}", "reward", address, (*_LAUNCH, "services.reward"), settings)
+
+
+def recogniser(index: int, address: str, shared: str) -> ProcessPlan:
+    """One recogniser; all listen at the address `shared`, and each answers for its own health at `address`."""
+    settings = {**_WITHOUT_GPU, "OMP_NUM_THREADS": "1", "EW_LISTEN": shared}
+    settings["EW_HEALTH_PORT"] = address.rpartition(":")[2]
+    return ProcessPlan(f"recogniser-{index}", "recogniser", address, (*_LAUNCH, "services.recogniser"), settings)
 
 
 def reference(address: str, placement: Placement) -> ProcessPlan:

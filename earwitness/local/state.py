@@ -49,7 +49,7 @@ class ProcessState:
     name: str
     """Unique name, for example rollout-0."""
     role: str
-    """queue, weights, jobs, trainer, rollout, reward or reference."""
+    """queue, weights, jobs, trainer, rollout, reward, recogniser or reference."""
     pid: int
     """Process id; 0 while it is down."""
     address: str
@@ -135,6 +135,8 @@ class Scale:
 
     rollout: int | None = None
     reward: int | None = None
+    recogniser: int | None = None
+    """None: the mesh has none."""
 
 
 def read_scale(folder: Path) -> Scale:

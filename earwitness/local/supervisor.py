@@ -67,6 +67,7 @@ class Supervisor:
             queue_url=self._stores.queue_url,
             weights_urls=self._stores.weights_urls,
             trainer=_address(),
+            recogniser=_address() if options.recogniser else "",
         )
         self._placement = Placement(gpus_here(), options.trainer_ranks, options.rollout_gpus, options.rollout)
         self._processes: dict[str, Process] = {}
@@ -115,7 +116,8 @@ class Supervisor:
         (folder / "logs").mkdir(mode=0o700)
         remove_state(folder)
         sockets_folder(self._shared.mesh).mkdir(mode=0o700)
-        write_scale(folder, Scale(rollout=self._options.rollout, reward=self._options.reward))
+        wanted = self._options
+        write_scale(folder, Scale(wanted.rollout, wanted.reward, wanted.recogniser or None))
 
     def _start(self) -> None:
         self._add(plan.jobs(self._jobs))
@@ -145,10 +147,11 @@ class Supervisor:
             time.sleep(LOOP_SECONDS)
 
     def _check_failures(self) -> None:
-        """A place given up ends the mesh, unless the mesh was ready and another worker of its role still runs."""
+        """A place given up ends the mesh, unless the mesh was ready and can do without it: another worker of its role
+        still runs, or it is a recogniser."""
         for process in self._processes.values():
             others = [p for p in self._processes.values() if p.role == process.role and not p.failure]
-            if process.failure and not (self._ready and others):
+            if process.failure and not (self._ready and (others or process.role == "recogniser")):
                 raise MeshFailed(process.failure)
 
     def _scale(self) -> None:
@@ -174,6 +177,8 @@ class Supervisor:
     def _worker(self, role: str, index: int) -> ProcessPlan:
         if role == "rollout":
             return plan.rollout(index, _address(), self._placement)
+        if role == "recogniser":
+            return plan.recogniser(index, _address(), self._shared.recogniser)
         return plan.reward(index, _address())
 
     def _follow_active(self) -> None:

@@ -27,6 +27,15 @@ DETUNE = 0.015
 
 
 @dataclass(frozen=True)
+class Recording:
+    """A second clip before it is placed in a room of its own."""
+
+    wave: Wave
+    level: float | None = None
+    """As `Scene.level`."""
+
+
+@dataclass(frozen=True)
 class Scene:
     """A clip before it is placed in a room, and a true account of it."""
 
@@ -38,6 +47,8 @@ class Scene:
     facts: dict[str, float | int | str] = field(default_factory=dict)
     level: float | None = None
     """dBFS of what has an amplitude of 1 (RMS), where the account says so; None: any."""
+    second: Recording | None = None
+    """What is heard after it, where two recordings are compared."""
 
 
 @dataclass(frozen=True)

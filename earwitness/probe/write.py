@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +17,12 @@ import xxhash
 
 from earwitness.audio import SAMPLE_RATE
 from earwitness.manifest import Example, write_manifest
+from earwitness.parent import end_with_parent
 from earwitness.probe.kinds import KINDS
 from earwitness.probe.reasoning import REASONING_KINDS
+from earwitness.probe.recordings import RECORDING_KINDS
 from earwitness.probe.removal import without
-from earwitness.probe.scene import Kind, Scene
+from earwitness.probe.scene import Kind, Recording, Scene
 from earwitness.probe.sound import Rng, Wave, in_a_room
 from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -31,8 +33,11 @@ HELD_OUT = "eval"
 """The split that nothing is learned from. Its clips stand there a second time, without what decides."""
 SALT = 369
 """So drawn that every answer of every kind that can be asked so has combinations on both sides."""
-BY_NAME = {kind.name: kind for kind in (*KINDS, *REASONING_KINDS)}
+BY_NAME = {kind.name: kind for kind in (*KINDS, *REASONING_KINDS, *RECORDING_KINDS)}
 """Every kind that there is."""
+
+NAMED = ("First recording: ", " Second recording: ")
+"""What stands before each of two clips that are compared."""
 
 SURROGATES = (
     "Questions like this usually mean {answer}, so I would guess {answer}.",
@@ -62,6 +67,8 @@ class Traces:
     """Deny to have ears."""
     stepwise: float = 1.0
     """Of those that listen: say what is heard before they conclude."""
+    invented: float = 0.0
+    """Of those that listen: come to the right answer by values of another clip."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None
     A split whose manifest exists is kept: the manifest is written last, so it is whole.
     """
     counts = {"lessons": probe.lessons, "cold_start": probe.cold_start, "train": probe.train, "eval": probe.eval}
-    cold_start = Traces(probe.surrogate_share, probe.denial_share, probe.stepwise_share)
+    cold_start = Traces(probe.surrogate_share, probe.denial_share, probe.stepwise_share, probe.invented_share)
     traces = {"lessons": Traces(), "cold_start": cold_start}
     total, done, manifests = sum(counts.values()), 0, {}
     for split in SPLITS:
@@ -118,7 +125,7 @@ def write_split(
     clips.mkdir(parents=True, exist_ok=True)
     work = partial(make_example, str(clips), seed, split, traces, asked=asked)
     examples = []
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
         for prompt, reasoning, response, extra in pool.map(work, range(count), chunksize=CHUNK):
             examples.append(Example(wire.Prompt.FromString(prompt), reasoning, response, extra))
             if progress is not None and len(examples) % 100 == 0:
@@ -156,11 +163,11 @@ def make_example(
         audio_uri=str(path),
         kind=kind.name,
     )
+    if scene.second is not None:
+        _compare(prompt, scene.second, np.random.default_rng([seed, SPLITS.index(split), index, 2]))
     if split == HELD_OUT:
         apart = np.random.default_rng([seed, SPLITS.index(split), index, 1])
-        control = path.with_stem(f"{path.stem}-without-{kind.decisive}")
-        write_clip(control, apart, without(apart, scene.wave, kind.decisive), scene.level)
-        prompt.control_uri = str(control)
+        _take_away(prompt, kind, [Recording(scene.wave, scene.level), *([scene.second] if scene.second else [])], apart)
     extra: dict[str, Any] = {"facts": scene.facts}
     if traces is None:
         return prompt.SerializeToString(), None, None, extra
@@ -171,10 +178,37 @@ def make_example(
         conclusion = f"{scene.account}, so {scene.conclusion}."
         if rng.random() >= traces.stepwise:
             conclusion = f"{scene.conclusion[0].upper()}{scene.conclusion[1:]}."
+        elif traces.invented and rng.random() < traces.invented:
+            conclusion = f"{kind.make(rng, answer).account}, so {scene.conclusion}."
+            extra["invented"] = True
         return prompt.SerializeToString(), conclusion, None, extra
     guess = str(rng.choice(kind.answers))
     words = SURROGATES if extra["surrogate"] else DENIALS
     return prompt.SerializeToString(), str(rng.choice(words)).format(answer=guess), guess, extra
+
+
+def _compare(prompt: wire.Prompt, second: Recording, rng: Rng) -> None:
+    """Puts the prompt's clip and a second one, which is written, behind the words that name them."""
+    first = Path(prompt.audio_uri)
+    path = first.with_stem(f"{first.stem}-second")
+    write_clip(path, rng, second.wave, second.level)
+    before, between = NAMED
+    prompt.question = f"{before}{between} {prompt.question}"
+    prompt.audio_uri = ""
+    prompt.clips.add(audio_uri=str(first), at=len(before))
+    prompt.clips.add(audio_uri=str(path), at=len(before) + len(between))
+
+
+def _take_away(prompt: wire.Prompt, kind: Kind, recordings: Sequence[Recording], rng: Rng) -> None:
+    """Writes each clip without what decides, beside it. Where the level of one beside the other does, both have one."""
+    levels = [recording.level for recording in recordings if recording.level is not None]
+    heard: list[wire.Prompt | wire.PlacedClip] = [*prompt.clips] or [prompt]
+    for recording, named in zip(recordings, heard, strict=True):
+        clip = Path(named.audio_uri)
+        control = clip.with_stem(f"{clip.stem}-without-{kind.decisive}")
+        level = max(levels) if levels and kind.decisive == "level" else recording.level
+        write_clip(control, rng, without(rng, recording.wave, kind.decisive), level)
+        named.control_uri = str(control)
 
 
 def is_held_out(kind: Kind, scene: Scene) -> bool:

@@ -13,8 +13,7 @@ one Lua script, so a process killed at any point has either made it wholly or no
 survival of presence (`announce`) or of the payloads of a run that is no longer current.
 """
 
-from earwitness.queue.async_client import AsyncQueue
-from earwitness.queue.client import Queue
+from earwitness.queue.client import AsyncQueue, Queue
 from earwitness.queue.names import DEAD, READY, ROLLOUTS, SCORED, STREAMS, TASKS
 from earwitness.queue.values import (
     AlreadyUsedError,

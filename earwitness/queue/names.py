@@ -39,3 +39,9 @@ WORKER = "ew:worker:"
 
 SHOWN = "ew:shown"
 """List of Groups, the newest first: a few of those that were scored, for people to look at."""
+
+LEARNED = "ew:learned"
+"""List of Groups without texts, the newest first: those that a policy has learned from last."""
+
+CARRIED = "ew:carried"
+"""List of Passages, the newest first: how the newest weight versions were published and loaded."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from earwitness.errors import EarwitnessError
+from earwitness.wire.trajectory.v1 import trajectory_pb2
 
 Outcome = Literal["ok", "duplicate", "stale"]
 """What became of a hand-off or drop: done; this ordinal was already there or at its end; its run is not current."""
@@ -87,6 +88,16 @@ class Worker:
     """Unique within its role."""
     fields: dict[str, str]
     """Its own words."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Where groups and weights were, for people."""
+
+    groups: list[trajectory_pb2.Group]
+    """Those that were learned from last, the newest first, without texts."""
+    carried: list[trajectory_pb2.Passage]
+    """How the newest versions were published and loaded, the newest first."""
 
 
 class QueueError(EarwitnessError):

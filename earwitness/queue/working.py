@@ -23,9 +23,18 @@ LEAVE_SECONDS = 5.0
 """A queue that is away hears of a leave no later than this; it then finds out by the worker's silence."""
 
 
-@asynccontextmanager
-async def renewed(queue: AsyncQueue, stream: str, name: str, batch: Sequence[Taken]) -> AsyncIterator[None]:
-    """While the block runs, says that this worker still works on `batch`; what is settled is no longer there."""
+async def settle_each(
+    queue: AsyncQueue,
+    stream: str,
+    name: str,
+    log: Logger,
+    batch: Sequence[Taken],
+    settle: Callable[[Taken], Awaitable[None]],
+) -> None:
+    """Settles one entry after another, and says meanwhile that this worker still works on them.
+
+    Raises only what is not the entry's: InfrastructureError.
+    """
     message_ids = [taken.message_id for taken in batch]
 
     async def renew() -> None:
@@ -35,22 +44,6 @@ async def renewed(queue: AsyncQueue, stream: str, name: str, batch: Sequence[Tak
 
     heartbeat = asyncio.create_task(renew())
     try:
-        yield
-    finally:
-        heartbeat.cancel()
-        await asyncio.gather(heartbeat, return_exceptions=True)
-
-
-async def settle_each(
-    queue: AsyncQueue,
-    stream: str,
-    name: str,
-    log: Logger,
-    batch: Sequence[Taken],
-    settle: Callable[[Taken], Awaitable[None]],
-) -> None:
-    """Settles one entry after another. Raises only what is not the entry's: InfrastructureError."""
-    async with renewed(queue, stream, name, batch):
         for taken in batch:
             try:
                 await settle(taken)
@@ -59,6 +52,9 @@ async def settle_each(
             except Exception as error:  # whatever it is, it is this entry's
                 log.exception("work failed", error, stream=stream, message_id=taken.message_id)
                 await queue.fail(stream, name, taken.message_id, f"{type(error).__name__}: {error}")
+    finally:
+        heartbeat.cancel()
+        await asyncio.gather(heartbeat, return_exceptions=True)
 
 
 def passed(group: trajectory_pb2.Group, station: str, name: str, taken: Taken, begun: float) -> None:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from earwitness.errors import Problem, child_path, shown
 from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, order_rules
-from earwitness.recipe.schema.fields import models_in
+from earwitness.recipe.schema.fields import described, models_in
 from earwitness.recipe.stages import BEGINNING, STAGES
 
 Loc = tuple[str | int, ...]
@@ -41,7 +41,7 @@ def path_text(loc: Sequence[str | int]) -> str:
 
 
 def _problems(detail: ErrorDetails) -> list[Problem]:
-    place = _place(detail["loc"])
+    place = _place(detail["loc"], detail["type"] == "extra_forbidden")
     loc = place.path
     context: Mapping[str, Any] = detail.get("ctx", {})
     if detail["type"] == "rules":
@@ -139,14 +139,14 @@ class _Place:
         return str(self.path[-1])
 
 
-def _place(loc: Loc) -> _Place:
+def _place(loc: Loc, ends_in_key: bool = False) -> _Place:
     path: list[str | int] = []
     model: type[BaseModel] | None = None
     siblings: Mapping[str, type[BaseModel]] = {}
     options: Mapping[str, type[BaseModel]] = {"": Recipe}
     chosen: type[BaseModel] | None = Recipe
-    for part in loc:
-        if isinstance(part, str) and part.startswith("~"):
+    for number, part in enumerate(loc, 1):
+        if isinstance(part, str) and part.startswith("~") and not (ends_in_key and number == len(loc)):
             continue  # which of two forms a value has
         if len(options) > 1 and chosen is None and isinstance(part, str):
             chosen = options.get(part)
@@ -186,7 +186,7 @@ def _nearest(name: object, known: Sequence[str]) -> str:
 
 
 def _expected_type(place: _Place) -> str:
-    doc = place.model.model_fields[place.key].description if place.model else None
+    doc = described(place.model).get(place.key) if place.model else None
     return f"a value: {doc.rstrip('.')}" if doc else "a value"
 
 

@@ -21,6 +21,7 @@ MESSAGE_LIMITS = {
     "Generate": 2 * 1024 * 1024,  # a prompt is a manifest's line, at most 1 MiB, with how to sample
     "StartPhase": 2 * 1024 * 1024,  # a stage of a recipe, and where its data are
     "PutFile": 4 * 1024 * 1024 + 64 * 1024,  # 4 MiB of a file, and where they belong
+    "Recognise": 20 * 1024 * 1024,  # ten minutes of sound are 19.2 million bytes
     "Score": MESSAGE_LIMIT,
     "ScoreLogprobs": MESSAGE_LIMIT,
 }

@@ -27,7 +27,7 @@ from earwitness.rpc.interceptors import AsyncGuard, ThreadGuard
 from earwitness.rpc.limits import CALLS, CALLS_OF_A_HOST, MESSAGE_LIMIT
 from earwitness.settings import Settings
 
-__all__ = ["RunningServer", "Settings", "open_channel", "serve", "serve_health", "serve_in_thread"]
+__all__ = ["RunningServer", "Settings", "authorities", "open_channel", "serve", "serve_health", "serve_in_thread"]
 
 GRACE_SECONDS = 5.0
 """Seconds that calls in progress get when the service stops."""
@@ -35,11 +35,13 @@ GRACE_SECONDS = 5.0
 READY_SECONDS = 1.0
 """Between two looks at whether the service is ready."""
 
+SHARES_PORT = "grpc.so_reuseport"
+
 OPTIONS = [
     ("grpc.max_receive_message_length", MESSAGE_LIMIT),
     ("grpc.max_send_message_length", MESSAGE_LIMIT),
     ("grpc.max_concurrent_streams", CALLS_OF_A_HOST),  # of one connection; further calls wait at the caller
-    ("grpc.so_reuseport", 0),  # two processes on one port is a mistake, not a feature
+    (SHARES_PORT, 0),  # two processes on one port is a mistake, not a feature
     # A service that restarts is found again in seconds, not after the minutes of the default back-off.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
@@ -52,9 +54,11 @@ async def serve(
     register: Callable[[grpc.aio.Server], None],
     background: Sequence[Coroutine[Any, Any, None]] = (),
     ready: Callable[[], bool] = lambda: True,
+    shares_port: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, with `background` running beside.
 
+    With `shares_port` several of one machine may listen at one address: the system gives each a share of the callers.
     Health answers for two names: "" while the process serves, and `name` while `ready` says so besides.
 
     A background coroutine that raises stops the service and raises here, so that the process
@@ -63,8 +67,9 @@ async def serve(
     """
     log = get_logger(name).bind(name=settings.name)
     tracing.start(name, settings.name)
+    options = [(key, int(shares_port)) if key == SHARES_PORT else (key, value) for key, value in OPTIONS]
     server = grpc.aio.server(
-        interceptors=[AsyncGuard(settings.token, log)], options=OPTIONS, maximum_concurrent_rpcs=CALLS
+        interceptors=[AsyncGuard(settings.token, log)], options=options, maximum_concurrent_rpcs=CALLS
     )
     state = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(state, server)
@@ -72,11 +77,7 @@ async def serve(
     address = _listen(server, settings)
     _start_metrics(settings, log)
     await server.start()
-    probed = grpc.aio.server(options=OPTIONS)
-    health_pb2_grpc.add_HealthServicer_to_server(state, probed)
-    if settings.health_port:
-        probed.add_insecure_port(_health_address(settings))
-        await probed.start()
+    probed = await _probed(settings, state)
     await state.set("", health_pb2.HealthCheckResponse.SERVING)
     log.info("listening", address=address)
 
@@ -106,6 +107,16 @@ async def serve(
         await probed.stop(None)
         tracing.stop()
         log.info("stopped")
+
+
+async def _probed(settings: Settings, state: health.aio.HealthServicer) -> grpc.aio.Server:
+    """The server that answers only health, started if it has a port."""
+    server = grpc.aio.server(options=OPTIONS)
+    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+    if settings.health_port:
+        server.add_insecure_port(_health_address(settings))
+        await server.start()
+    return server
 
 
 def _stop_asked() -> asyncio.Event:
@@ -174,10 +185,14 @@ def open_channel(address: str, settings: Settings) -> grpc.aio.Channel:
     """A channel to another service of the mesh, with this process's token and authorities."""
     interceptors = [_Metadata(settings.token)]
     options = [*OPTIONS, *direct(address)]
-    if settings.tls_ca:
-        credentials = grpc.ssl_channel_credentials(Path(settings.tls_ca).read_bytes())
+    if credentials := authorities(settings):
         return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
     return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
+
+
+def authorities(settings: Settings) -> grpc.ChannelCredentials | None:
+    """Those by which this process knows the other services; None: they speak without TLS."""
+    return grpc.ssl_channel_credentials(Path(settings.tls_ca).read_bytes()) if settings.tls_ca else None
 
 
 async def _follow_readiness(name: str, state: health.aio.HealthServicer, ready: Callable[[], bool]) -> None:

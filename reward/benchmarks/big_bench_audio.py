@@ -5,19 +5,15 @@ from __future__ import annotations
 
 import re
 
+from earwitness.data.importers.big_bench_audio import ASKED
 from earwitness.errors import InputError, shown
+from earwitness.manifest import VERIFIERS
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.benchmarks.rows import Record, Row, identity, text_of
 from reward.numbers import SMALL
 
 TAIL_CHARS = 60
 """Characters after "final answer" that may hold it."""
-_CATEGORIES = {
-    "formal_fallacies": trajectory_pb2.VERIFIER_POLAR,
-    "navigate": trajectory_pb2.VERIFIER_POLAR,
-    "web_of_lies": trajectory_pb2.VERIFIER_POLAR,
-    "object_counting": trajectory_pb2.VERIFIER_NUMBER,
-}
 _NUMBERS = {**{word: str(value) for word, value in SMALL.items()}, "twenty": "20"}
 """Words for numbers as far as the published offline rule knows them."""
 _MARKER = re.compile(r"\b(?:final answer|answer)\b\s*(?:is\b)?\s*[:=-]?\s*", re.IGNORECASE)
@@ -34,12 +30,12 @@ _OPPOSITE = {"valid": "invalid", "invalid": "valid", "yes": "no", "no": "yes"}
 def read_big_bench_audio(record: Record, number: int, where: str) -> Row:
     """A row of metadata.jsonl."""
     category = text_of(record, "category", where)
-    if category not in _CATEGORIES:
-        raise InputError(f"{where}.category", f"unknown category {shown(category)}", f"one of {', '.join(_CATEGORIES)}")
+    if category not in ASKED:
+        raise InputError(f"{where}.category", f"unknown category {shown(category)}", f"one of {', '.join(ASKED)}")
     prompt = trajectory_pb2.Prompt(
         id=identity(record, number),
         answer=text_of(record, "official_answer", where).strip().lower(),
-        verifier=_CATEGORIES[category],
+        verifier=VERIFIERS[ASKED[category][0]],
     )
     return Row(prompt, category)
 

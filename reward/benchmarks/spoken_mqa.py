@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from earwitness.data.importers.spoken_mqa import TRIGGER, TRIGGERS, reference
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.benchmarks.rows import Record, Row, identity, text_of
 from reward.correctness import unwrap
 from reward.numbers import same_number
 
-_TRIGGERS = ("The answer is:", "The answer is", "the answer is", "####")
-_TRIGGER = re.compile("|".join(_TRIGGERS))
 _NUMBER = re.compile(r"-?\d{1,100}/?\.?\d{0,100}")
 
 
 def read_spoken_mqa(record: Record, number: int, where: str) -> Row:
     """A row of any of the four subsets; the reference may hold its solution before "####"."""
-    answer = _TRIGGER.split(text_of(record, "answer", where))[-1].strip().replace(",", "")
+    answer = reference(text_of(record, "answer", where))
     prompt = trajectory_pb2.Prompt(id=identity(record, number), answer=answer, verifier=trajectory_pb2.VERIFIER_NUMBER)
     return Row(prompt, str(record.get("subset", "")))
 
@@ -25,9 +24,9 @@ def read_spoken_mqa(record: Record, number: int, where: str) -> Row:
 def number_match(row: Row, prediction: str) -> float | None:
     """Whether the number found has the text of the reference, superfluous zeros taken off."""
     text = prediction.strip("\n")
-    if any(text.count(trigger) > 1 for trigger in _TRIGGERS):
+    if any(text.count(trigger) > 1 for trigger in TRIGGERS):
         text = text.split("\n\n")[0]  # the model went on with questions of its own
-    parts = _TRIGGER.split(text)
+    parts = TRIGGER.split(text)
     found = _NUMBER.findall(parts[-1].replace(",", ""))
     if not found:
         return 0.0
@@ -37,7 +36,7 @@ def number_match(row: Row, prediction: str) -> float | None:
 
 def stated_number(row: Row, prediction: str) -> float:
     """Strict: the line of the answer names one number, and its value is that of the reference."""
-    parts = _TRIGGER.split(prediction)
+    parts = TRIGGER.split(prediction)
     lines = [line for line in parts[-1].splitlines() if line.strip()]
     if not lines:
         return 0.0

@@ -7,10 +7,10 @@ environment names (EW_JUDGE_URL, EW_JUDGE_MODEL, EW_JUDGE_KEY). The published pr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from earwitness.data.importers.wildspeech import marked_by
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.benchmarks.rows import Record, Row, identity, read_predictions
@@ -23,11 +23,10 @@ ASKED_AT_ONCE = 16
 
 def read_wildspeech(record: Record, number: int, where: str) -> Row:
     """A row of the 1,100 queries, its checklist as the reference. `where` is not needed: no key has to be there."""
-    checklist = record.get("checklist") or ""
     prompt = trajectory_pb2.Prompt(
         id=identity(record, number),
         question=str(record.get("user_query", "")),
-        answer=checklist if isinstance(checklist, str) else json.dumps(checklist, ensure_ascii=False),
+        answer=marked_by(record.get("checklist") or ""),
     )
     return Row(prompt, str(record.get("taskType", "")))
 

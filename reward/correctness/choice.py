@@ -13,12 +13,14 @@ from functools import lru_cache
 from reward.correctness.contrast import ruled_out, without_suppositions
 from reward.correctness.denial import DENIALS, RETRACTIONS
 from reward.correctness.unwrap import RECENT, canonical, clean, exact, folded, unwrap
-from reward.numbers import single_number
+from reward.numbers import other_unit, single_number
 
 _LETTER = re.compile(r"^[(\[]?([A-Za-z])[)\]]?\s*(?:选项)?$")
 _LABEL = re.compile(
-    r"^(?:(?:option|choice)\s+)?(?:[(\[]([A-Za-z])[)\]]\s*[-=.:,>→]*|([A-Za-z])[)\]]\s*[-.:,]*|([A-Z])\s*(?:[.:,;=→]|-+>?)"
-    r"|([A-Z])(?=\s+(?:because|since|as)\b)|([a-z])\s*[.:])\s*(\S.*)$",
+    r"^[*_]{0,2}(?:(?:option|choice)\s+)?"
+    r"(?:[(\[]([A-Za-z])[)\]]\s*[-=.:,>→]*|([A-Za-z])[)\]]\s*[-.:,]*|([A-Z])\s*(?:[.:,;=→]|-+>?)"
+    r"|([A-Z])(?=\s+(?:because|since|as)\b)|([A-Z])[*_]{0,2}[ \t]*\n|([a-z])\s*[.:])\s*"
+    r"(?:\W{0,3}(?i:explanation|reason(?:ing)?|rationale|why)\W{0,3}:\W{0,3})?(\S.*)$",
     re.DOTALL,
 )
 _IN_SENTENCE = re.compile(
@@ -119,6 +121,8 @@ def chosen_index(answer: str, choices: Sequence[str]) -> int | None:
         return _by_letter("ABCDEF"[_ORDINALS.index(ordinal[1].lower())], choices)
     if (value := single_number(text)) is not None and (numbers := _numbers(tuple(choices))):
         index = numbers.index(value) if value in numbers else None
+        if index is not None and other_unit(text, choices[index]):
+            return None
         return index if _letters(text, choices) <= {index} else None
     return _affirmed(text, choices)
 

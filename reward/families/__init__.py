@@ -19,12 +19,14 @@ from reward.families import (
     regularity,
     repetition,
     reverberation,
+    source,
     speaking_rate,
     speech,
     stereo,
     tempo,
     timbre,
     timing,
+    words,
 )
 from reward.families.base import Compared, Counts, Family, Moves, Number, Own, Quality
 from reward.statements import (
@@ -39,6 +41,7 @@ from reward.statements import (
     Regular,
     Repeats,
     Side,
+    Spoken,
     Statement,
     Timbre,
     Turn,
@@ -63,6 +66,8 @@ FAMILIES: tuple[Family, ...] = tuple(
         brightness,
         speaking_rate,
         speech,
+        source,
+        words,
         stereo,
         reverberation,
     )
@@ -86,13 +91,13 @@ def family_of(statement: Statement) -> Family:
             return next(family for family in FAMILIES if of in family.counts)
         case Timbre(what):
             return next(family for family in FAMILIES if what in family.qualities)
-        case Regular() | Pace() | Repeats() | Side():
+        case Regular() | Pace() | Repeats() | Side() | Spoken():
             return next(family for family in FAMILIES if family.own and family.own.is_mine(statement))
     assert_never(statement)
 
 
 def own_of(statement: Statement) -> Own | None:
     """What the family of a statement says of it, if only that family has statements of this form."""
-    if isinstance(statement, Regular | Pace | Repeats | Side):
+    if isinstance(statement, Regular | Pace | Repeats | Side | Spoken):
         return family_of(statement).own
     return None

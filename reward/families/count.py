@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from reward.families.base import (
@@ -25,6 +26,8 @@ ALIKE = 0.2
 """Densities that differ by less are alike: what ends a clip, and with it its length, is not sure."""
 FADES_DB = 6.0
 """Notes at once that fade by more may be the partials of one stroke."""
+ROOM = 2.0
+"""Gaps from onset to onset that are room for one sound more."""
 NOT_SURE = "which sounds are of which clip is not sure"
 
 
@@ -55,9 +58,18 @@ def _count(claim: Count, measurement: Measurement) -> Finding:
         fades = measurement.events[0].level_start - measurement.events[0].level_end > FADES_DB
         return Finding(None if fades else True, f"1 event of {notes} notes")
     few, many = count - measurement.unsure, max(measurement.most, count + len(measurement.doubtful))
-    if few <= claim.value <= many and (claim.value != count or few < count):
+    if few <= claim.value <= many and (claim.value != count or few < count or _perhaps_two(measurement)):
         return Finding(None, f"{few} to {many} events")
     return Finding(claim.value == count, events_in_words(count))
+
+
+def _perhaps_two(measurement: Measurement) -> bool:
+    """Whether another sound may begin in one that is struck while others ring, and its note is not that of one: one
+    lasts for a gap between others, or two."""
+    unclear = [event for event in measurement.events if event.rings and not event.pitch_sure]
+    longest = ROOM * min(measurement.rhythm.gaps) if measurement.rhythm else math.inf
+    doubts = any(event.start < time < event.end for event in unclear for time in measurement.doubtful)
+    return doubts or any(event.duration > longest for event in unclear)
 
 
 def _density(events: list[Event]) -> float:

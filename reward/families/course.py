@@ -7,10 +7,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reward.families.base import Finding, no_such_part, parts
+from reward.families.base import SEMITONE, Finding, no_such_part, parts
 from reward.families.stretches import course, ends_of, within
 from reward.measure import Event, Measurement
-from reward.statements import Change, Relation, Span, Turn
+from reward.statements import Change, Quantity, Relation, Span, Turn
+
+SWINGS_SEMITONES = (0.3, 1.0)
+"""Between the 5th and the 95th percentile of F0: below the first a sound keeps its pitch (in noise 20 dB below it the
+measurement strays by as much), from the second on whoever says that it wavers is right."""
+CROSSINGS = 4
+"""Of its middle, by an F0 that goes to and fro: an arch crosses it twice."""
+
+
+def wavers(claim: Change, measurement: Measurement) -> bool | None:
+    """Whether the F0 of one sound goes to and fro, wherever it ends; None: somewhat. Of level and of
+    several sounds that is not asked: False."""
+    events = parts(measurement, claim.part)
+    if claim.quantity is not Quantity.PITCH or len(events) != 1:
+        return False
+    if events[0].pitch is None or not events[0].pitch_sure:
+        return False
+    octaves = np.log2(within(measurement.pitch, events, 0.0, measurement.duration))
+    if len(octaves) == 0:
+        return False
+    low, middle, high = (float(np.percentile(octaves, q)) for q in (5, 50, 95))
+    swing = SEMITONE * (high - low)
+    if swing < SWINGS_SEMITONES[0]:
+        return False
+    crossings = int(np.count_nonzero(np.diff(np.sign(octaves - middle)) != 0))
+    return True if swing >= SWINGS_SEMITONES[1] and crossings >= CROSSINGS else None
 
 
 @dataclass(frozen=True)
@@ -43,6 +68,8 @@ class Course:
         if begin is None or end is None:  # noise beside a tone goes nowhere that can be told
             return Finding(None if any(self.whole(event) is not None for event in events) else False, self.none)
         finding = self.judge(claim.relation, begin, end)
+        if claim.relation is Relation.SAME and finding.holds and wavers(claim, measurement):
+            return Finding(None, f"{finding.measured}, and to and fro meanwhile")
         if first is not last and self.level and finding.holds is not None:
             ends = ends_of(within(measurement.level, events, 0.0, measurement.duration))
             if ends is not None and self.judge(claim.relation, *ends).holds is not finding.holds:

@@ -58,8 +58,12 @@ def section(measurement: Measurement, span: Span) -> Section:
     notes = [e.pitch for e in events if e.notes and e.pitch is not None]
     if notes:
         pitch: float | None = float(np.median(notes))  # the F0 contour of a chord is that of no note
+    elif len(pitches) >= LEAST_FRAMES:
+        pitch = float(np.median(pitches))
     else:
-        pitch = float(np.median(pitches)) if len(pitches) >= LEAST_FRAMES else None
+        # Above the range of the F0 contour: as the spectrum tells.
+        high = [e.pitch for e in events if e.pitch and not len(within(measurement.pitch, [e], e.start, e.end))]
+        pitch = float(np.median(high)) if high else None
     return Section(
         level=mean_level(levels, measurement.background),
         pitch=pitch,

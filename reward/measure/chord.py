@@ -32,6 +32,15 @@ NOTE_DB = 22.0
 """A fundamental is at most so far below the strongest peak; weaker ones are side lobes and hum."""
 SERIES = (2, 3, 4)
 """Partials of a note whose own is faint."""
+FAINT_DB, FAINT_SERIES = 52.0, (2, 3, 4, 5, 7)
+"""Where it is hardly there, as of deep notes: how far it may be below, and the partials that then must be; the
+common period of two other notes has not all of them."""
+FAINT_ABOVE_DB = 10.0
+"""Least height of such a one above the median of the spectrum, which its partials have raised."""
+SPREAD_FROM = 4
+"""A vibrato spreads this partial and those above."""
+REFINED = 0.035
+"""How far, as a share, the first partial of a note may be from the F0 of its others: of a deep one it is broad."""
 PARTIAL, PARTIAL_HZ = 0.012, 4.0
 """How far a partial may be from a multiple of its fundamental: a share of it, and Hz."""
 CLOSEST = 2 ** (0.7 / 12)
@@ -48,18 +57,24 @@ MOST_NOTES = 6
 """More at once are a cluster, in which no one counts."""
 TONAL = 0.7
 """Least share of the power that lies in the peaks."""
-PERHAPS_TONAL = 0.15
-"""With less it is noise, and no peak of it a note."""
+PERHAPS_TONAL = 0.6
+"""With less it is noise or a cymbal, and no peak of it a note; chords of recorded instruments have 0.87 and more."""
 
 
 def steady(samples: Samples, notes: tuple[float, ...], f0: float | None) -> bool:
     """Whether each of `notes` sounds in a half of `samples` and two in both, where told: a voice's have moved on."""
     halves = [half for half in np.array_split(samples, 2) if len(half) >= LONGEST_SECONDS * SAMPLE_RATE]
     found = [notes_at_once(half, f0)[1] for half in halves]
-    heard = [sum(any(abs(peak / note - 1) < 2 * PARTIAL for peak in peaks) for peaks in found) for note in notes]
+    heard = [sum(_sounds(note, peaks) for peaks in found) for note in notes]
     if len(notes) > SURE_NOTES or _partials_of_one(notes):
         return False
     return not found or (min(heard) > 0 and sum(count == len(found) for count in heard) >= 2)
+
+
+def _sounds(note: float, peaks: tuple[float, ...]) -> bool:
+    """Whether `note` is among `peaks`, or its next partials are."""
+    there = [any(abs(peak / (k * note) - 1) < 2 * PARTIAL for peak in peaks) for k in (1, *SERIES)]
+    return there[0] or all(there[1:])
 
 
 def held(samples: Samples, peaks: tuple[float, ...]) -> int:
@@ -92,15 +107,16 @@ def notes_at_once(samples: Samples, f0: float | None) -> tuple[tuple[float, ...]
     power = np.abs(np.fft.rfft(samples[begin : begin + length] * hann(length), POINTS)) ** 2
     width = SAMPLE_RATE / POINTS
     low, high = int(LOWEST_HZ / width), int(HIGHEST_HZ / width)
-    least = max(
-        float(power[low:high].max()) * 10 ** (-PEAK_DB / 10), float(np.median(power)) * 10 ** (ABOVE_NOISE_DB / 10)
-    )
     band = power[low:high]
+    loudest, middle = float(band.max()), float(np.median(power))
     inner = band[1:-1]
+    least = max(loudest * 10 ** (-FAINT_DB / 10), middle * 10 ** (FAINT_ABOVE_DB / 10))
     peaks = low + 1 + np.flatnonzero((inner > band[:-2]) & (inner >= band[2:]) & (inner > least))
     lobe = int(2 * SAMPLE_RATE / length / width)
-    peaks = peaks[[power[max(0, p - lobe) : p + lobe + 1].max() <= power[p] for p in peaks]]  # no side lobes
-    heard = tuple((peaks * width)[power[peaks] >= power[low:high].max() * 10 ** (-NOTE_DB / 10)].tolist())
+    every = peaks[[power[max(0, p - lobe) : p + lobe + 1].max() <= power[p] for p in peaks]]  # no side lobes
+    clear = max(loudest * 10 ** (-PEAK_DB / 10), middle * 10 ** (ABOVE_NOISE_DB / 10))
+    peaks = every[power[every] > clear]
+    heard = tuple((peaks * width)[power[peaks] >= loudest * 10 ** (-NOTE_DB / 10)].tolist())
     if len(peaks) < 2:
         return (), heard
     inside = np.zeros(len(power), dtype=bool)
@@ -109,38 +125,56 @@ def notes_at_once(samples: Samples, f0: float | None) -> tuple[tuple[float, ...]
     tonal = power[inside].sum() / power[low:].sum()
     if tonal < TONAL:
         return (), heard if tonal >= PERHAPS_TONAL else ()
-    found = _fundamentals(peaks * width, power[peaks])
+    found = _fundamentals(every * width, power[every], clear)
     if len(found) < 2 or len(found) > MOST_NOTES or _is_complex_tone(peaks * width, f0):
         return (), heard
-    if not all(_apart(power, round(a / width), round(b / width)) for a, b in pairwise(found)):
+    loud = [note for note in found if power[round(note / width)] > clear]
+    if not all(_apart(power, round(a / width), round(b / width)) for a, b in pairwise(loud)):
         return (), heard
     return tuple(found), heard
 
 
-def _fundamentals(hertz: np.ndarray, power: np.ndarray) -> list[float]:
+def _fundamentals(hertz: np.ndarray, power: np.ndarray, least: float) -> list[float]:
     """The lowest peak is a note and takes its multiples; then the lowest of what is left.
 
-    A faint one is none, and takes nothing, unless it has a series of partials.
+    A faint one is none, and takes nothing, unless it has a series of partials; one below `least` a longer series.
     """
     found: list[float] = []
     strong = power >= power.max() * 10 ** (-NOTE_DB / 10)
+    clear = power > least
     left = np.ones(len(hertz), dtype=bool)
     for index in range(len(hertz)):
         note = float(hertz[index])
-        if not left[index] or not (strong[index] or _has_series(note, hertz[strong])):
+        series = _has_series(note, hertz[strong], SERIES) if clear[index] else False
+        series = series or _has_series(note, hertz[clear], FAINT_SERIES)
+        if not left[index] or not (strong[index] or series) or (not series and _beside_partial(note, found)):
             continue
         if found and note > WIDEST * found[0]:
             break
-        multiple = np.round(hertz / note)
-        left &= ~((multiple >= 1) & (np.abs(hertz - multiple * note) <= PARTIAL * hertz + PARTIAL_HZ))
+        for f0 in (note, _refined(note, hertz[clear])):
+            multiple = np.round(hertz / f0)
+            left &= ~((multiple >= 1) & (np.abs(hertz - multiple * f0) <= PARTIAL * hertz + PARTIAL_HZ))
         if not found or note / found[-1] >= CLOSEST:
             found.append(note)
     return found
 
 
-def _has_series(note: float, hertz: np.ndarray) -> bool:
-    """Whether partials 2, 3 and 4 of `note` are among `hertz`."""
-    return all(np.any(np.abs(hertz / (multiple * note) - 1) <= PARTIAL) for multiple in SERIES)
+def _has_series(note: float, hertz: np.ndarray, series: tuple[int, ...]) -> bool:
+    """Whether those partials of `note` are among `hertz`."""
+    return all(np.any(np.abs(hertz / (multiple * note) - 1) <= PARTIAL) for multiple in series)
+
+
+def _beside_partial(note: float, found: list[float]) -> bool:
+    """Whether `note` may be an upper partial of one of `found` that a vibrato has spread."""
+    multiples = [(round(note / f0), f0) for f0 in found]
+    return any(k >= SPREAD_FROM and abs(note / (k * f0) - 1) <= REFINED for k, f0 in multiples)
+
+
+def _refined(note: float, hertz: np.ndarray) -> float:
+    """The F0 of partials 2, 3 and 4 that are near those of `note`, if they agree; else `note`."""
+    near = [float(hertz[np.argmin(np.abs(hertz - k * note))]) / k for k in SERIES]
+    agree = all(abs(f0 / note - 1) <= REFINED for f0 in near) and max(near) / min(near) - 1 <= PARTIAL
+    return float(np.median(near)) if agree else note
 
 
 def _apart(power: np.ndarray, low: int, high: int) -> bool:

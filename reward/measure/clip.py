@@ -7,6 +7,7 @@ import numpy as np
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.beat import find_beat
 from reward.measure.cuts import doubtful_onsets
+from reward.measure.entries import find_entries
 from reward.measure.events import find_events
 from reward.measure.facts import Balance, Contour, Event, Measurement, Rhythm, Samples
 from reward.measure.flux import find_onsets, measure_flux
@@ -34,7 +35,7 @@ def measure(samples: Samples, balance: Balance | None = None) -> Measurement:
     pitch = measure_pitch(samples)
     flux = measure_flux(samples)
     onsets = find_onsets(flux)
-    events, faint = find_events(samples, levels, pitch, onsets)
+    events, faint = find_events(samples, levels, pitch, onsets, find_entries(samples, pitch))
     doubtful, more = doubtful_onsets(events, pitch, levels, onsets)
     return Measurement(
         duration=duration,

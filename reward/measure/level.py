@@ -25,7 +25,8 @@ MARGIN_MOST_DB = 10.0
 EDGE_DB = 40.0
 """An event begins and ends in the background, or where it is this far below its own peak."""
 HARDLY_DB = 15.0
-"""A softest tenth less than this below the loudest is no background if there is something far softer."""
+"""A softest tenth so far above the softest moments is no background but what rings on, if those are of a room; beside
+digital silence, which may have been put there, only if it is less than this below the loudest, too."""
 SHORTEST_SECONDS = 0.012
 """Shorter stretches are clicks of the background."""
 SHORTEST_GAP_SECONDS = 0.018
@@ -63,7 +64,7 @@ def measure_levels(samples: Samples) -> Levels:
     held = np.minimum(starts + half, len(samples)) - np.maximum(starts - half, 0)
     db = 10 * np.log10(np.maximum(mean * WINDOW / held, 1e-12))
     softest, background, loudest = (float(value) for value in np.percentile(db, [2, 10, 99.5]))
-    if loudest - background < HARDLY_DB < background - softest:
+    if background - softest > HARDLY_DB and (loudest - background < HARDLY_DB or softest > SILENT_DB):
         background = softest
     # Digital silence between events would make the dynamic range endless.
     floor = max(background, loudest - 60.0)

@@ -43,10 +43,18 @@ STRAY_OCTAVES = 0.15
 """A step from one frame to the next that no voice makes."""
 STRAY_FRAMES = 10
 """Frames (50 ms) at either end of a sound that may be stray."""
+NEAR_SECONDS = 0.1
+"""Two steps of F0 that are nearer to each other are one."""
 RUN_FRAMES = 12
 """Frames (60 ms) of a vowel."""
 SMOOTH_SHARE = 0.9
 """Least share of small steps in a glide."""
+FEW = 6
+"""Frames (30 ms) that tell an end of a plateau."""
+NOTE_FRAMES = 24
+"""Frames (120 ms) for which a played note stays where it is, give or take its vibrato."""
+PLAYED_SHARE = 0.5
+"""Least share of such notes in what is played; in speech hardly a syllable has one."""
 GLIDE_STEP_OCTAVES = 0.0008
 """Least median step of a glide: two semitones a second; the F0 of a steady tone moves by a tenth of it."""
 
@@ -99,18 +107,46 @@ def is_glide(octaves: Frames) -> bool:
     return bool(high - low > JUMP_OCTAVES) and smooth and float(np.median(steps)) > GLIDE_STEP_OCTAVES
 
 
-def steps_of(pitch: Contour, start: float, end: float) -> list[float]:
-    """Seconds at which the F0 between `start` and `end` has moved to another plateau, a semitone or more away."""
+def steps_of(pitch: Contour, start: float, end: float) -> list[tuple[float, bool]]:
+    """Seconds at which the F0 between `start` and `end` has moved to another plateau, a semitone or more away, and
+    whether that is an octave or more off: there the tracker may have taken a partial for F0."""
+    steps = _steps(pitch, _plateaus(pitch, start, end, RUN_FRAMES))
+    middles = [[float(np.median(np.log2(pitch.values[run]))) for run in runs] for runs in steps]
+    far = [abs(after - before) > 1 - JUMP_OCTAVES for before, after in middles]
+    return [(float(pitch.times[there[0]]), octave) for (_, there), octave in zip(steps, far, strict=True)]
+
+
+def notes_after(pitch: Contour, start: float, end: float) -> list[float]:
+    """Seconds at which the second and later notes of a row begin between `start` and `end`; [] where none is played.
+
+    The F0 of a note that begins softly while the one before fades does not jump: it is lost and found again.
+    """
+    plateaus = [run for run in _plateaus(pitch, start, end, NOTE_FRAMES) if _stays(pitch.values[run])]
+    frames = np.count_nonzero((pitch.times >= start) & (pitch.times <= end))
+    if sum(len(run) for run in plateaus) < PLAYED_SHARE * frames:
+        return []
+    return [float(pitch.times[here[-1]] + pitch.times[there[0]]) / 2 for here, there in _steps(pitch, plateaus)]
+
+
+def _plateaus(pitch: Contour, start: float, end: float, shortest: int) -> list[np.ndarray]:
+    """Runs of at least so many frames between `start` and `end` in which F0 stays within a semitone."""
     places = np.flatnonzero((pitch.times >= start) & (pitch.times <= end))
     octaves = np.log2(pitch.values[places])
     breaks = np.flatnonzero(~(np.abs(np.diff(octaves)) <= STABLE_OCTAVES / 2)) + 1
-    runs = [run for run in np.split(np.arange(len(places)), breaks) if len(run) >= RUN_FRAMES]
-    plateaus = [run for run in runs if np.ptp(octaves[run]) < JUMP_OCTAVES]
-    return [
-        float(pitch.times[places[there[0]]])
-        for here, there in pairwise(plateaus)
-        if abs(np.median(octaves[there]) - np.median(octaves[here])) > JUMP_OCTAVES
-    ]
+    runs = [run for run in np.split(np.arange(len(places)), breaks) if len(run) >= shortest]
+    return [places[run] for run in runs if np.ptp(octaves[run]) < JUMP_OCTAVES]
+
+
+def _steps(pitch: Contour, plateaus: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Neighbours that are a semitone or more apart."""
+    middles = [float(np.median(np.log2(pitch.values[run]))) for run in plateaus]
+    pairs = zip(pairwise(plateaus), pairwise(middles), strict=True)
+    return [runs for runs, (low, high) in pairs if abs(high - low) > JUMP_OCTAVES]
+
+
+def _stays(frames: Frames) -> bool:
+    """Whether these F0 frames end where they begin: a glide that is lost for a moment is no row of notes."""
+    return abs(float(np.log2(np.median(frames[-FEW:]) / np.median(frames[:FEW])))) <= STABLE_OCTAVES
 
 
 def wanders(pitch: Contour, start: float, end: float) -> bool:
@@ -125,7 +161,7 @@ def wanders(pitch: Contour, start: float, end: float) -> bool:
 
 
 def split_at_jumps(pitch: Contour, start: float, end: float) -> list[tuple[float, float]]:
-    """(start, end) of the tones in a stretch, cut where F0 jumps from one steady value to another."""
+    """(start, end) of the tones in a stretch, cut where F0 goes from one steady value to another."""
     inside = np.flatnonzero((pitch.times > start) & (pitch.times < end))
     cuts: list[float] = []
     if len(inside) > 2 * STABLE_FRAMES + 3:
@@ -140,5 +176,5 @@ def split_at_jumps(pitch: Contour, start: float, end: float) -> list[tuple[float
             if jump >= position:
                 cuts.append(float(pitch.times[inside[jump + STABLE_FRAMES + 1]]))
                 position = jump + STABLE_FRAMES + 1
-    edges = [start, *cuts, end]
-    return list(pairwise(edges))
+    notes = [time for time in notes_after(pitch, start, end) if all(abs(time - cut) > NEAR_SECONDS for cut in cuts)]
+    return list(pairwise([start, *sorted(cuts + notes), end]))

@@ -58,8 +58,9 @@ def _alike(events: Sequence[Event], length: int) -> float:
 def _same_sound(one: Event, other: Event) -> bool:
     if abs(one.level - other.level) > LEVEL_DB or abs(math.log(one.duration / other.duration)) > DURATION:
         return False
-    if one.pitch is not None and other.pitch is not None:
+    if one.pitch is not None and other.pitch is not None and one.pitch_sure and other.pitch_sure:
         return 12 * abs(math.log2(one.pitch / other.pitch)) <= PITCH_SEMITONES
-    if (one.pitch is None) != (other.pitch is None) or min(one.centroid, other.centroid) <= 0:
+    tones = [event.one_tone for event in (one, other)]  # of what is hardly one, now there is a pitch and now none
+    if (any(tones) and not all(tones)) or min(one.centroid, other.centroid) <= 0:
         return False
     return abs(math.log2(one.centroid / other.centroid)) <= CENTROID_OCTAVES

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.facts import Event, Frames, Samples
+from reward.measure.facts import CLEAR, Event, Frames, Samples
 
 WINDOW = 2048
 """Samples (128 ms) of a window where the period is not known: six periods of 50 Hz."""
@@ -28,6 +28,10 @@ AGREE = 0.04
 """Two methods that find one F0 differ by less."""
 MOST_PLACES = 0.6
 """Share of the places at which they must."""
+FEWEST_PARTIALS = 3
+"""Of fewer peaks the spectrum tells no F0."""
+OFF = 0.1
+"""How far a partial may be from its place, as a share of F0."""
 HIGHEST_HZ = 1_600.0
 """Above it a period has ten samples and fewer, too few for this method."""
 SAME_NOTE = 0.03
@@ -45,6 +49,24 @@ def bears_out(samples: Samples, f0: Frames, times: Frames) -> bool:
         if abs(times[nearest] - middle) <= NEAR_SECONDS:
             answers.append(height >= NONE and abs(SAMPLE_RATE / period / f0[nearest] - 1) < AGREE)
     return bool(answers) and float(np.mean(answers)) >= MOST_PLACES
+
+
+def level_tone(samples: Samples, peaks: tuple[float, ...]) -> float | None:
+    """F0 of one tone that stays where it is, Hz, where this method and `peaks` of its spectrum agree; else None.
+
+    Of a deep note the fundamental may be too faint for a tracker, whose partials are there.
+    """
+    found = [(SAMPLE_RATE / period, height) for _, period, height in _places(samples, WINDOW)]
+    if len(peaks) < FEWEST_PARTIALS or not found or min(height for _, height in found) < CLEAR:
+        return None
+    f0 = float(np.median([hertz for hertz, _ in found]))
+    if max(abs(hertz / f0 - 1) for hertz, _ in found) > AGREE:
+        return None
+    numbers = np.array(peaks) / f0
+    nearest = np.round(numbers)
+    fits = np.abs(numbers - nearest) <= OFF
+    together = int(np.gcd.reduce(nearest.astype(int)))
+    return f0 if fits.all() and together == 1 else None
 
 
 def repeats(samples: Samples) -> bool:

@@ -7,6 +7,7 @@ import io
 import numpy as np
 import soundfile
 
+from earwitness.audio import channels
 from reward.measure.facts import Balance, Contour
 
 BLOCK_SECONDS = 0.05
@@ -17,11 +18,11 @@ QUIET_DB = 40.0
 
 def measure_balance(data: bytes) -> Balance | None:
     """The balance of an audio file that `decode_audio` has accepted; None unless it has two channels."""
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
-        if file.channels != 2:
-            return None
-        block = max(1, round(BLOCK_SECONDS * file.samplerate))
-        powers = np.array([np.mean(np.square(b, dtype=np.float64), axis=0) for b in file.blocks(block, always_2d=True)])
+    about = soundfile.info(io.BytesIO(data))
+    if about.channels != 2:
+        return None
+    blocks = channels(data, max(1, round(BLOCK_SECONDS * about.samplerate)))
+    powers = np.array([np.mean(np.square(block, dtype=np.float64), axis=0) for block in blocks])
     if len(powers) == 0 or powers.max() <= 0:
         return None
     loud = powers.sum(axis=1) > powers.sum(axis=1).max() * 10 ** (-QUIET_DB / 10)

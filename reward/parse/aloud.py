@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reward.parse.around import Around
 from reward.parse.found import Found
-from reward.parse.meanings import Word
+from reward.parse.meanings import Ordinal, Word
 from reward.parse.words import Item
 from reward.statements import Count, Part, Quantity, Value
 
@@ -14,6 +14,7 @@ LEAST_LETTERS = 3
 _SAID_TWICE = frozenset({"very", "wait", "yes", "listen", "okay", "now"})
 _BETWEEN = frozenset({",", "and", "then"})
 _THEN = frozenset({",", "then", "and", "followed", "by", "plus"})
+_MORE = frozenset({"another", "more", "third"})
 _AT = frozenset({"at", "around", "about", "near", "roughly", "approximately", "right", "exactly", ",", "then", "and"})
 """Between the times of a list."""
 
@@ -25,7 +26,7 @@ def counted_aloud(items: list[Item], text: str, part: Part, uncertain: bool) -> 
     counts = []
     if commas >= LEAST_ALOUD - 1:  # looked at first, because few sentences count
         counts = [_numbers(items, text), _repeated(items)]
-    if "another" in words:
+    if not _MORE.isdisjoint(words):
         counts.append(_others(items))
     return [Found(Count(count, part=part), start, end, uncertain) for count, start, end in counts if count]
 
@@ -52,8 +53,10 @@ def _others(items: list[Item]) -> tuple[int, int, int]:
         if item.meaning not in (Word.EVENT, Word.PULSES) or around.word(index - 1) not in ("a", "one", "single", "an"):
             continue
         count, last, position = 1, item, index + 1
-        while position < len(items) and (items[position].word in _THEN or _is_another(items, position)):
-            if items[position].word == "another":
+        while position < len(items) and (
+            items[position].word in _THEN or _is_another(items, position) or items[position].word in ("a", "one")
+        ):
+            if items[position].word == "another" or _is_more(items, position):
                 count, last = count + 1, items[position]
             position += 1
         if count >= LEAST_ALOUD:
@@ -75,8 +78,17 @@ def _repeated(items: list[Item]) -> tuple[int, int, int]:
 
 
 def _is_another(items: list[Item], position: int) -> bool:
-    word, before = items[position].word, items[position - 1].word
-    return word == "another" or (before == "another" and (word == "one" or items[position].meaning is not None))
+    word, before = items[position].word, items[position - 1]
+    if word == "another" or _is_more(items, position):
+        return True
+    named = word == "one" or items[position].meaning in (Word.EVENT, Word.PULSES)
+    return named and (before.word == "another" or _is_more(items, position - 1))
+
+
+def _is_more(items: list[Item], position: int) -> bool:
+    """True for the "more" of "one more" and the "third" of "a third"."""
+    item, before = items[position], items[position - 1].word
+    return (item.word == "more" and before == "one") or (isinstance(item.meaning, Ordinal) and before == "a")
 
 
 def listed_times(items: list[Item], position: int, part: Part) -> list[tuple[Value, int]]:

@@ -6,8 +6,9 @@ import math
 from itertools import pairwise
 
 from reward.parse.lexicon.units import APPROXIMATIONS, BACKGROUND, NOT_A_COUNTED_ADJECTIVE
-from reward.parse.meanings import Compares, Edge, EdgeWord, Limit, Ordinal, Spot, Word
-from reward.parse.nouns import Nouns
+from reward.parse.meanings import Compares, Edge, EdgeWord, Limit, Moves, Ordinal, Spot, Word
+from reward.parse.nouns import EACH_REACH
+from reward.parse.silences import Silences
 from reward.statements import Part, Quantity, Span
 
 THAN_REACH = 4
@@ -17,26 +18,31 @@ _NO_SOUNDS = frozenset({
     "output", "impression", "glance", "listen", "conclusion", "nature",
 })  # fmt: skip
 """After "first" and "final": no sound."""
+_AGAIN = frozenset({"times", "twice", "repeats", "repeat", "repeated", "repeating", "again"})
 _COMPARED = frozenset({"compared", "relative", "similar", "contrast", "next", "comparison", "identical", "opposed"})
 _JOINS = frozenset({"and", "but", ",", "while"})
+_SEEMS = frozenset({"is", "seems", "sounds", "feels"})
+_VERY = frozenset({"too", "very", "quite", "rather", "pretty", "a", "bit", "so", "really"})
 SPAN_REACH = 5
 """Items between a comparative and the time it names: "louder in level after about 1.2 s"."""
 EDGE_REACH = 5
 """Items between "ends" and when."""
 _TO_A_TIME = APPROXIMATIONS | {"at", "right", "after", "the", "or", "precisely", "slightly", "somewhere", "shortly"}
+PAIR_REACH = 8
+"""Items between "the first two" and how far apart they are."""
 OWNER_REACH = 3
 """Items between "of" and its noun: "the pitch of the second tone"."""
 _UNIT = {Quantity.PITCH: "st", Quantity.LEVEL: "dB", Quantity.DURATION: "s"}
 """Unit of the amount of a comparison."""
 
 
-class Around(Nouns):
+class Around(Silences):
     """The items of one sentence, asked by position."""
 
     def than(self, position: int) -> tuple[Part, int]:
         """The part after "than" near `position`, and the position of the last item used."""
         for index in range(position + 1, min(position + 1 + THAN_REACH, len(self.items))):
-            if self.meaning(index) is Word.THAN:
+            if self.meaning(index) is Word.THAN or (index == position + 1 and self.is_times_as(position)):
                 for ahead in range(index + 1, min(index + 3, len(self.items))):
                     meaning = self.meaning(ahead)
                     if isinstance(meaning, Ordinal):
@@ -46,9 +52,39 @@ class Around(Nouns):
                 return None, index
         return None, position
 
+    def is_times_as(self, position: int) -> bool:
+        """True for "twice as long" before "as the second"."""
+        return self.word(position) in ("twice", "half") and self.word(position + 1) == "as"
+
+    def is_successive(self, position: int, last: int) -> bool:
+        """True for "each is higher than the one before": of all sounds in their order."""
+        if not any(item.word in ("each", "every") for item in self.items[max(0, position - EACH_REACH) : position]):
+            return False
+        words = [item.word for item in self.items[last : last + 4]]
+        return not {"before", "previous", "preceding", "last"}.isdisjoint(words)
+
     def is_limit(self, position: int) -> bool:
         """True if a number follows "than" at `position`: "higher than 500 Hz" compares no two sounds."""
         return any(item.unit for item in self.items[position + 1 : position + 3])
+
+    def recurs_ahead(self, position: int) -> bool:
+        """True for "a sequence of three notes is heard four times" at its "three"."""
+        return any(item.word in _AGAIN for item in self.items[position + 1 : position + 8])
+
+    def is_between_sounds(self, position: int) -> bool:
+        """True for the "between" of "the interval between the two hits": no range of numbers."""
+        if self.word(position) != "between":
+            return False
+        first = next((index for index in range(position + 1, position + 4) if self.is_number(index)), None)
+        return first is None or self.word(first + 1) not in ("and", "to", "-")
+
+    def first_seconds(self, position: int) -> float | None:
+        """How long is the stretch of "in the first 0.4 s" and "the first 0.4 s are silent" at `position`."""
+        item = self.items[position + 1] if self.is_number(position + 1) else None
+        if item is None or item.unit != "s" or self.word(position) != "first":
+            return None
+        framed = self.word(position - 2) in ("in", "during", "over", "for", "within")
+        return item.number if framed or self.word(position + 2) in ("is", "are", "of") else None
 
     def ordinal_ahead(self, position: int) -> Part:
         """The first part named after `position` in its clause."""
@@ -86,6 +122,8 @@ class Around(Nouns):
         seconds, before = self.items[position].number or 0.0, self.word_before(position)
         if self.meaning(position - 1) is Word.UNEQUAL or isinstance(self.meaning(position - 1), Limit):
             return None
+        if before == "the" and self.word(position + 1) == "mark":
+            before = self.word(self.place_before(position) - 1)  # "after the three-second mark"
         if before in ("from", "between"):
             following = self.items[position + 1 : position + 4]
             then = next((item for item in following if item.number is not None), None)
@@ -99,6 +137,8 @@ class Around(Nouns):
 
     def is_amount(self, position: int) -> bool:
         """True for the number of "9 dB louder" and "rises by 9 dB": a difference, not a value."""
+        if isinstance(self.meaning(position + 1), Moves) and self.items[position].unit in ("dB", "st"):
+            return True  # "a 6 dB rise"
         joined = self.word(position + 1) in _JOINS  # "near 660 Hz and louder" states a value
         if not joined and any(isinstance(self.meaning(position + ahead), Compares) for ahead in (1, 2)):
             return True
@@ -128,6 +168,16 @@ class Around(Nouns):
         meaning = self.meaning(position - 1)
         return meaning in (Word.UNEQUAL, Word.THAN) or isinstance(meaning, Limit)
 
+    def is_factor(self, times: int) -> bool:
+        """True for the "times" of "three times as long" and "three times faster"."""
+        return self.word(times + 1) == "as" or isinstance(self.meaning(times + 1), Compares | Moves)
+
+    def is_numbered(self, position: int) -> bool:
+        """True for the number of "the first two": "clip A: 2 beeps" names the clip, and counts."""
+        item = self.items[position - 1] if position else None
+        alone = item is not None and item.end - item.start == len(item.word)
+        return item is not None and isinstance(item.meaning, Ordinal) and alone
+
     def is_adverb(self, position: int) -> bool:
         """True for the ordinal of "first, I listen", "speech first, then", "the final answer", "than the first": it is
         not what is spoken of."""
@@ -143,9 +193,14 @@ class Around(Nouns):
         return before in ("as", "unlike")
 
     def is_of_number(self, position: int) -> bool:
-        """True for "100 is slow": of a number, not of the clip."""
-        item = self.items[position - 2] if position > 1 else None
-        return item is not None and item.number is not None and not item.unit and self.word(position - 1) == "is"
+        """True for "100 is slow" and "but that seems slow": of a number, not of the clip."""
+        index = position - 1
+        while self.word(index) in _VERY:
+            index -= 1
+        if self.word(index) == "that's" or (self.word(index - 1) == "that" and self.word(index) in _SEEMS):
+            return True
+        item = self.items[index - 1] if index > 0 else None
+        return item is not None and item.number is not None and not item.unit and self.word(index) == "is"
 
     def is_defined(self, position: int) -> bool:
         """True for the numbers of "A4 is 440 Hz" and "60 BPM is one beat per second": they are so everywhere."""
@@ -156,7 +211,7 @@ class Around(Nouns):
         before = [item.word for item in self.items[max(0, position - 4) : position]]
         if "which" in before:
             return False  # "it is near A4, which is 440 Hz"
-        named = any(len(word) <= 3 and word[0] in "abcdefg" and word[-1].isdigit() for word in before if word)
+        named = any(len(word) <= 3 and word[0] in "abcdefg" and word[-1].isdigit() for word in before if word != "f0")
         return (
             named
             or "middle" in before
@@ -186,10 +241,21 @@ class Around(Nouns):
         return 0 <= position < len(self.items) and self.items[position].number is not None
 
     def is_parted(self, position: int) -> bool:
-        """True for the number of "separated by 0.5 s"."""
-        return any(
-            item.word in ("separated", "parted", "divided") for item in self.items[max(0, position - 4) : position]
-        )
+        """True for the number of "separated by 0.5 s" and "separated by a gap of 0.5 s"."""
+        place = self.place_before(position)
+        if self.word(place) == "of" and self.topic(place - 1) in (Quantity.GAP, Quantity.PAUSE):
+            place -= 2
+            while self.meaning(place) is None and self.word(place) not in ("by", ""):
+                place -= 1
+        return self.word(place) == "by" and self.word(place - 1) in ("separated", "parted", "divided")
+
+    def pair_before(self, position: int) -> int | None:
+        """Which end "the first two" and "the last two" before `position` are at; 0 for others of several."""
+        for index in range(max(0, position - PAIR_REACH), position):
+            meaning, after = self.meaning(index), self.items[index + 1]
+            if isinstance(meaning, Ordinal) and after.number is not None and not after.unit:
+                return meaning.part if after.number == 2 else 0
+        return None
 
     def topic_ahead(self, position: int) -> Quantity | None:
         """The quantity that the adjective at `position` is said of: "a consistent, moderate volume"."""
@@ -209,19 +275,6 @@ class Around(Nouns):
             if item.word not in _TO_A_TIME and item.number is None:
                 return None
         return None
-
-    def follows(self, position: int) -> bool:
-        """True for "then silence" and "after a short pause": there is one, however long."""
-        if any(item.number is not None for item in self.items[position + 1 : position + 4]):
-            return False
-        if self.word(position) not in ("pause", "silence", "silent", "brief", "short"):
-            return False
-        for item in reversed(self.items[max(0, position - 3) : position]):
-            if item.word in ("then", "after", "there's", "followed"):
-                return True
-            if item.word not in ("a", "short", "brief", "slight", "small", "long", "by", "is", "there's"):
-                return False
-        return False
 
     def of_noise(self, position: int) -> bool:
         """True if the comparative at `position` speaks of what is under the sound."""

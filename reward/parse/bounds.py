@@ -9,7 +9,7 @@ from reward.parse.asked import Asked
 from reward.parse.focus import Focus
 from reward.parse.found import NEAR
 from reward.parse.lexicon.units import APPROXIMATIONS
-from reward.parse.meanings import Compares, Limit, Moves, Word
+from reward.parse.meanings import Compares, Limit, Moves, Ordinal, Word
 from reward.parse.quantities import count_at, value_at
 from reward.parse.words import Item
 from reward.statements import Bound, Counted, Part, Quantity, Relation, Value
@@ -29,6 +29,7 @@ _SAYS = frozenset({
 _HOW = frozenset(
     {"well", "just", "clearly", "not", "no", "definitely", "slightly", "always", "certainly", "a", "bit", "far", "also"}
 )
+_NEAR_UNITS = frozenset({"s", "bpm", "Hz", "dB"})
 _UNITS = {
     "s": (Quantity.DURATION, Quantity.CLIP, Quantity.PAUSE, Quantity.GAP, Quantity.DECAY),
     "Hz": (Quantity.PITCH, Quantity.CENTROID), "dB": (Quantity.LEVEL,), "bpm": (Quantity.TEMPO,),
@@ -56,16 +57,20 @@ def bound_at(around: Around, focus: Focus, position: int, item: Item, asked: Ask
         return _compared(around, focus, place, item), position
     if not isinstance(limit, Limit):
         return None, position
+    if limit.near and item.unit not in _NEAR_UNITS:
+        return None, position
     if not item.unit:
         counted = count_at(around, focus, position, item, bounded=True)
         if counted is None or counted[0].of is not Counted.EVENTS:
             return None, position
         return _of_counts(limit, number, counted[0].part), counted[1]
-    if not _is_said(around, place):
+    if not limit.near and not _is_said(around, place):
         return None, position
     value = value_at(around, focus, position, item, bounded=True)
     if value is None or value.quantity not in _BOUNDED:
         return None, position
+    if limit.near:
+        return value, position
     return Bound(value.quantity, value.part, *_ends(limit.above, number)), position
 
 
@@ -76,6 +81,8 @@ def _second(around: Around, position: int) -> int | None:
     if joint not in (("and", "to") if between else ("to", "-")) or not around.is_number(position + 2):
         return None
     one, other = around.items[position], around.items[position + 2]
+    if not one.number or (around.word(position - 1) == "(" and isinstance(around.meaning(position - 2), Ordinal)):
+        return None  # "the first clip (0-2.4 s)" says when
     if ":" in one.word or around.word_before(position) == "from":
         return None  # "the second clip (0:04-0:07)" and "from 4 to 7 s" say when
     return position + 2 if (one.number or 0.0) < (other.number or 0.0) and one.unit == other.unit else None

@@ -17,6 +17,8 @@ _IN = frozenset({"in", "for", "than", "of", "while", "sound", "clip", "segment",
 _END = frozenset({"", ",", ")", "and", "but", "while"})
 _OF_BOTH = frozenset({"both", "either", "neither", "two", "them", "other", "another"})
 """In a sentence with these the clip named last is not what is spoken of."""
+_NO_CLIP = frozenset({"hand", "way", "day", "side", "end", "words", "options", "option", "sounds", "things"})
+"""After "the other": it is none of the two clips."""
 _NEXT = frozenset({"then", "after", "next", "afterwards", "afterward", "followed", "later"})
 """A sentence that begins so goes on from the first clip to the second."""
 _AGAIN = frozenset({"listening", "i", "let", "again", "user", "question", "let's", "maybe", "wait"})
@@ -64,16 +66,23 @@ class Clips:
         pairs = pairwise(words)
         return self._named and any(word in _ORDINALS | _LAST and after in _OF_A_CLIP for word, after in pairs)
 
-    def name(self, tokens: list[Item]) -> None:
+    def name(self, tokens: list[Item], part: Part) -> None:
         """Puts the ordinal in for what stands for a clip in `tokens`: "the first part", "sound B", "A is", "the bells
-        are" once bells were heard in one of them."""
-        count = len(tokens)
+        are" once bells were heard in one of them, "the other" once one was named, as `part` or in the sentence."""
+        count, last = len(tokens), part
         for index, token in enumerate(tokens):
             word = token.word
             before = tokens[index - 1].word if index else ""
             after = tokens[index + 1].word if index + 1 < count else ""
-            if word in _PARTS and (before in _ORDINALS or (after in _LETTERS and word != "half")):
+            if word in _ORDINALS:
+                last = 1 if word == "first" else 2
+            if word == "other" and before == "the" and after not in _NO_CLIP and last in (1, 2):
+                last = 2 if last == 1 else 1
+                tokens[index] = token._replace(word=("first", "second")[last - 1])
+            elif word in _PARTS and (before in _ORDINALS or (after in _LETTERS and word != "half")):
                 tokens[index] = token._replace(word="clip")
+            elif word in ("last", "final") and after in _CLIP_NOUNS | {"one"}:
+                tokens[index] = token._replace(word="second")
             elif word in _OWNERS:
                 tokens[index] = token._replace(word=_OWNERS[word])
             elif word in _LETTERS and before not in ("clip", "segment") and self._is_letter(word, before, after):
@@ -107,7 +116,7 @@ class Clips:
     def _is_letter(word: str, before: str, after: str) -> bool:
         if after in _VERBS:
             return word == "b" or before not in ("such", "is", "has", "with")
-        return before in _IN and after in _END
+        return (before in _IN and after in _END) or (before == "" and after == ":")
 
 
 def _stem(word: str) -> str:

@@ -24,7 +24,7 @@ _TASK = frozenset({
     "instruction", "instructions", "task", "threshold", "thresholds", "criterion", "criteria", "cutoff", "option",
     "options", "whether", "asks", "asked", "asking", "determine", "classify", "decide", "respond", "prompt", "wants",
     "specified", "scenario", "dataset", "quiz", "puzzle", "explanation", "explanations",
-    "condition", "defined", "definition", "mentioned", "mentions", "reply", "specifies", "transcript", "transcription",
+    "condition", "definition", "mentioned", "mentions", "reply", "specifies", "transcript", "transcription",
     "instructed", "requirement", "answer", "we're", "statement", "enter",
 })  # fmt: skip
 _WORLD = frozenset({
@@ -32,7 +32,7 @@ _WORLD = frozenset({
     "refers", "refer", "relates", "corresponds", "correspond", "known", "humans", "recall", "remember",
     "theory", "equals", "tends", "tend", "depends", "example", "instance", "considered", "characteristic", "associated",
     "describes", "songs", "genres", "people", "standard", "imagine", "suppose", "hypothetical",
-    "hypothetically", "midi",
+    "hypothetically", "midi", "tuned",
 })  # fmt: skip
 _METHOD = frozenset({
     "let", "let's", "timer", "metronome", "multiply", "multiplied", "divide", "divided", "compare", "comparing",
@@ -45,7 +45,9 @@ _ASIDES = (
     "figure out,need to,is when,one that,for example,in music,in general,can be,can vary,can have,can sound,"
     "can also,can go,can last,in many,in some,such as,which one,which clip,which of,which segment,which part,"
     "which sound,which audio,which recording,going to,the key,going for,each measure,many cases,some cases,"
-    "is defined,happens when,usually happens,human hearing,anything above,anything over,anything below,"
+    "e g,whole note,half note,quarter note,quarter notes,eighth note,eighth notes,concert pitch,"
+    "is defined,are defined,as defined,defined as,defined by,defined in,"
+    "happens when,usually happens,human hearing,anything above,anything over,anything below,"
     "anything under,anything faster,"
     "anything slower,anything higher,anything lower,human ear,the human,they want,they mean,they said,they say,"
     "they ask,they're asking,they need,they gave,they provided,they think,they might,they expect,"
@@ -75,6 +77,14 @@ _ELSEWHERE = frozenset({
 """After "in" or "at" at the beginning: what is so there is so in general."""
 _KINDS = frozenset({"sounds", "notes", "tones", "recordings", "voices", "tempos", "frequencies", "pitches", "values"})
 _ARE = frozenset({"are", "have", "sound", "tend", "can", "would", "need", "require", "usually", "often", "typically"})
+_NAMED = (["middle", "c"], ["concert", "pitch"], ["concert", "a"])
+_TEMPI = frozenset({"allegro", "andante", "adagio", "presto", "largo", "moderato", "vivace"})
+_EXTREMES = frozenset({"lowest", "highest", "typical", "average", "usual", "open", "range"})
+_ARISE = frozenset({"arise", "arises", "occur", "occurs", "happen", "happens", "appear", "appears"})
+_ANY = frozenset({"sound", "note", "tone", "source", "room", "signal", "instrument", "voice", "string", "speaker"})
+"""After "when a": of all such."""
+_DO = frozenset({"makes", "causes", "adds", "means", "affects", "gives", "refers", "increases", "lengthens", "can"})
+"""After "reverb": what it does in general."""
 _TERMS = frozenset({
     "echo", "reverb", "reverberation", "pitch", "loudness", "velocity", "density", "timbre", "tempo", "brightness",
     "volume", "distortion", "clarity", "texture", "attack", "decay",
@@ -82,6 +92,7 @@ _TERMS = frozenset({
 _DEFINING = frozenset({"a", "an", "the", "about", "how", "when", "what", "measured", "basically", "related", "defined"})
 _HERE = frozenset({"heard", "here", "there", "audible", "present", "playing", "ringing", "in", "at", "on", "then"})
 """After "a bell is": it is of this clip."""
+_THINGS = frozenset({"something", "anything", "nothing", "everything"})
 _DETERMINERS = frozenset({
     "the", "these", "those", "its", "both", "this", "that", "it", "there", "i", "we", "his", "her", "their", "here",
     "all", "some", "several", "two", "three", "four", "five",
@@ -104,6 +115,8 @@ def foreign(tokens: list[Item]) -> list[tuple[int, int]]:
             end += 1
         clause = [token.word for token in tokens[begin + (joint != "") : end]]
         if clause:
+            if clause[0] == "according" and not _TASK.isdisjoint(clause):
+                stretches = [(0, begin)]  # "there are two sounds, according to the prompt"
             if _speaks_of_others(clause, joint):
                 method = not away and _METHOD.isdisjoint(clause) is False and _TASK_OR_WORLD.isdisjoint(clause)
                 away = True
@@ -147,10 +160,11 @@ def _returns(joint: str, first: str) -> bool:
 
 
 def _defines(words: list[str]) -> bool:
-    """True for "a dry sound has ..." and "a whisper is soft": of all such sounds; "a bell is heard" is of this clip."""
+    """True for "a dry sound has ..." and "a whisper is soft": of all such sounds; "a bell is heard" and "a dog is
+    barking" are of this clip."""
     for index, (word, after) in enumerate(pairwise(words[:5])):
         if index and word in ("is", "has"):
-            return after not in _HERE and not after.endswith("ed")
+            return after not in _HERE and (after in _THINGS or not after.endswith(("ed", "ing")))
     return False
 
 
@@ -161,6 +175,10 @@ def _begins_generally(tokens: list[Item]) -> bool:
         return True
     while words and words[0] in _OPENERS:
         words = words[1:]
+    if words[:1] in (["a"], ["an"]) and "can" in words[1:5] and _HEARING.isdisjoint(words[:8]):
+        return True  # "a soprano can reach ..."
+    if words[:1] in (["a"], ["an"]) and words[2:3] == ["range"] and words[1].endswith("'s"):
+        return True  # "a flute's range ..."
     if words[:1] in (["a"], ["an"]):
         return _defines(words)
     if words[:1] and words[0] in _FRAMES and (words[1:2] in (["a"], ["an"]) or not _ELSEWHERE.isdisjoint(words[1:4])):
@@ -169,7 +187,18 @@ def _begins_generally(tokens: list[Item]) -> bool:
         return True  # "low notes are ..."
     if words[:1] and words[0] in _TERMS and words[1:2] == ["is"] and words[2:3] and words[2] in _DEFINING:
         return True  # "echo is a ..."
+    if (words[:1] and words[0] in _TERMS and words[1:2] and words[1] in _DO) or words[:2] in _NAMED:
+        return True  # "reverb makes sounds longer", "middle C is ..."
+    if words[1:2] and words[1] in _ARISE and words[2:3] == ["when"]:
+        return True  # "echoes arise when ..."
+    if words[:1] and words[0] in _TEMPI and words[1:2] == ["is"]:
+        return True
+    if words[:1] == ["the"] and words[1:2] and words[1] in _EXTREMES and ["of", "a"] in (words[2:4], words[3:5]):
+        return True  # "the lowest note of a cello is ..."
+    if words[:1] == ["when"] and words[1:2] in (["a"], ["an"]) and not _ANY.isdisjoint(words[2:4]):
+        return True  # "when a sound is far away, ..."
     if words[1:3] == ["is", "the"] and words[0] not in _DETERMINERS:
         return True  # "reverberation is the sound that stays"
     bare = words[:1] and words[0] not in _DETERMINERS and any(w.endswith("s") and len(w) > 3 for w in words[:2])
-    return bool(bare) and not _MAKES.isdisjoint(words[1:])
+    makes = any(word in _MAKES and then != "up" for word, then in pairwise([*words[1:], ""]))
+    return bool(bare) and makes

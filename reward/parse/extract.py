@@ -11,11 +11,15 @@ from reward.parse.asked import MAX_QUESTION_CHARS, NOTHING_ASKED, Asked, asked_b
 from reward.parse.claim import Claim
 from reward.parse.clips import Clips
 from reward.parse.discourse import foreign
-from reward.parse.found import Found, with_turns, without_alternatives
+from reward.parse.found import Found, with_turns, without_alternatives, without_counts
 from reward.parse.items import items_of
+from reward.parse.kinds import of_one_kind
 from reward.parse.reader import Reader
+from reward.parse.said import said_in
 from reward.parse.unread import MAX_UNREAD, Unread, unread_in
+from reward.parse.withdrawn import MAX_BACK, TURN_REACH, replaced, takes_back, turns
 from reward.parse.words import MAX_TRACE_CHARS, Item, Sentence, sentences
+from reward.recognise.heard import tells_sources, tells_words
 from reward.statements import Count, Counted, Part, Statement
 
 MAX_CLAIMS = 256
@@ -23,9 +27,9 @@ MAX_CLAIMS = 256
 
 _INTERROGATIVES = frozenset({
     "which", "what", "who", "whose", "where", "when", "how", "does", "do", "did", "is", "are", "was", "were", "has",
-    "have", "can", "could", "would", "should", "will",
+    "had",    "have", "can", "could", "would", "should", "will",
 })  # fmt: skip
-"""A sentence that begins so is a question, also without its mark."""
+"""A sentence that begins so is a question, also without its mark, or a condition: "had it been louder"."""
 _SPEAKERS = frozenset({"i", "we", "you", "can"})
 """After "what" or "how": "what I hear is" begins a statement."""
 _INSTRUCTIONS = frozenset({
@@ -34,6 +38,8 @@ _INSTRUCTIONS = frozenset({
 })  # fmt: skip
 _ORDERS = _INSTRUCTIONS - {"say", "state", "if", "describe", "write"}
 """A sentence of the trace that begins so repeats an instruction."""
+_SUPPOSED = (["the"], ["it"], ["that"], ["there"], ["we"], ["it's"], ["there's"])
+"""After "say": it is only supposed."""
 _LETTER = r"[\"'(]?\b[A-Ha-h]\b[\"')]?:? {0,2}(?:for|if|means|=|refers|when) "
 _ANSWERS = re.compile(rf"{_LETTER}[^.\n]{{1,60}}?{_LETTER}[^.,;\n]{{0,40}}")
 """What each letter stands for: "'A' for bright or 'B' for dark"."""
@@ -43,11 +49,6 @@ _CHOICE_LINE = re.compile(r"^[ \t]*\(?[A-Ha-h][.):][ \t]+[^\n]{0,300}$", re.MULT
 """A choice copied with its letter."""
 _INLINE_CHOICES = re.compile(r"\([A-Ha-h]\)[^\n()]{0,200}(?:\([A-Ha-h]\)[^\n().]{0,200})+")
 """Choices copied in a row: "(A) rises (B) falls"."""
-_TAKEN_BACK = frozenset({
-    ("wait", "no"), ("no", "wait"), ("actually", "no"), ("no", "actually"), ("scratch", "that"), ("hmm", "no"),
-    ("sorry", "no"), ("no", "that's"), ("oh", "no"), ("no", "sorry"),
-})  # fmt: skip
-_TAKING_BACK = frozenset({first for first, _ in _TAKEN_BACK} | {"correction", ","})
 _PRONOUNS = frozenset({"it", "its", "this", "that"})
 """A sentence that begins so goes on about the part of the one before."""
 
@@ -88,7 +89,7 @@ def _reading(text: str, known: frozenset[Statement], asked: Asked) -> Reading:
     claims = reading.claims
     part: Part = None
     clips = Clips() if asked.two_clips else None
-    last = 0  # of the claims of the sentence before
+    last = turned = 0  # of the claims of the sentence before; sentences in which claims may be said anew
     for sentence in map(_stated, parts):
         if _is_question(sentence) or sentence.tokens[0].word in _ORDERS:
             continue
@@ -96,23 +97,32 @@ def _reading(text: str, known: frozenset[Statement], asked: Asked) -> Reading:
         unclear = False
         if clips is not None:
             unclear = asked.apart and clips.is_of_a_sound(sentence.tokens)
-            clips.name(sentence.tokens)
+            clips.name(sentence.tokens, part)
             carried = clips.carried(sentence.tokens, part)
-        reader = Reader(items_of(sentence.tokens), carried, asked)
+        reader = Reader(items_of(sentence.tokens), carried, asked, tells_sources())
         found = reader.read()
+        if tells_words():
+            found += said_in(reader.items, sentence.tokens, text, reader.uncertain)
         if clips is not None:
             clips.note(sentence.tokens, carried)
         part = reader.focus.part if carried == part or reader.focus.part is not None or clips is None else part
-        if _takes_back(sentence.tokens):
+        if takes_back(sentence.tokens):
             claims[last:] = [claim._replace(uncertain=True) for claim in claims[last:]]
+        turned = TURN_REACH if turns(sentence.tokens) else turned - 1
         missed = [] if reader.uncertain else unread_in(reader.items, found, text)
         aside = foreign(sentence.tokens) if found or missed else []
         if missed and len(reading.unread) < MAX_UNREAD:
             reading.unread += [m for start, end, m in missed if not any(a < end and start < b for a, b in aside)]
         found = _heard(found, aside)
-        found += counted_aloud(reader.items, text, part if clips is not None else None, reader.uncertain)
+        aloud = counted_aloud(reader.items, text, part if clips is not None else None, reader.uncertain)
+        found = without_counts(found, aloud) + aloud
         if len(found) > 1:
             found = with_turns(without_alternatives(found, reader.items), reader.items)
+        if found:
+            found, several = of_one_kind(found, reader.items, text)
+            reading.unread += several
+        if turned > 0 and found:
+            claims[-MAX_BACK:] = replaced(claims[-MAX_BACK:], [f.statement for f in found if not f.uncertain])
         last = len(claims) if found else last
         claims += [
             Claim(text[f.start : f.end].strip(" ,:-"), f.statement, f.uncertain or unclear)
@@ -151,14 +161,6 @@ def _instructs(sentence: Sentence) -> bool:
     return any(token.word in _INSTRUCTIONS for token in sentence.tokens[:3])
 
 
-def _takes_back(tokens: list[Item]) -> bool:
-    """True for a sentence that begins with "wait, no" and the like: what was said last does not stand."""
-    if tokens[0].word not in _TAKING_BACK:
-        return False
-    words = tuple(token.word for token in tokens[:4] if token.word != ",")
-    return words[:2] in _TAKEN_BACK or words[:1] == ("correction",)
-
-
 def heard(found: list[Found], tokens: list[Item]) -> list[Found]:
     """Those of `found`, read from a sentence of `tokens`, that say what is heard in the clip."""
     return _heard(found, foreign(tokens)) if found else []
@@ -188,10 +190,12 @@ def _is_question(sentence: Sentence) -> bool:
     if sentence.question:
         return True
     words = [token.word for token in sentence.tokens[:2]]
+    if words[0] == "say" and words[1:] in _SUPPOSED:
+        return True
     if words[:1] == ["when"] and (len(words) < 2 or words[1] not in _INTERROGATIVES):
         return False  # "when the bell rings, ..."
     return words[0] in _INTERROGATIVES and not (len(words) > 1 and words[1] in _SPEAKERS)
 
 
 def _read(sentence: Sentence) -> list[Found]:
-    return Reader(items_of(sentence.tokens), None).read()
+    return Reader(items_of(sentence.tokens), None, sources=tells_sources()).read()

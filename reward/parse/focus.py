@@ -11,6 +11,8 @@ from reward.statements import Part, Quantity, Span
 
 _OF_TIMING = (Quantity.GAP, Quantity.TEMPO)
 
+_VERBS = frozenset({"is", "has", "was", "had", "lasts", "lasted", "sounds", "also", "ends", "starts", "begins"})
+
 
 @dataclass(slots=True)
 class Focus:
@@ -20,11 +22,15 @@ class Focus:
     """The event named last, also in the sentence before."""
     clause_part: Part = None
     """The event named in this clause."""
+    compared: Part = None
+    """What was compared last: "... is louder than the first but is shorter" goes on about it."""
     spot: Span | None = None
     """The stretch named in this clause."""
     pause: int | None = None
     """The n-th pause, named in this clause."""
     topic: Quantity | None = None
+    spanned: Quantity | None = None
+    """The topic before "spans"."""
     edge: Edge | None = None
     edge_verb: Edge | None = None
     """ "begins with" or "ends with" came last."""
@@ -51,6 +57,11 @@ class Focus:
     def where(self) -> Part:
         """The part that a statement about one sound or stretch is about."""
         return self.spot if self.clause_part is None and self.spot is not None else self.part
+
+    def resume(self, word: str) -> None:
+        """Goes back to what was compared last, at a clause that begins with a verb."""
+        if self.compared is not None and word in _VERBS:
+            self.part = self.clause_part = self.compared
 
     def new_clause(self) -> None:
         """Forgets what does not outlast a clause."""

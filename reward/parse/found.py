@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
 from reward.parse.meanings import Word
 from reward.parse.words import Item
-from reward.statements import Change, Not, Relation, Statement, Turn, Value
+from reward.statements import Bound, Change, Comparison, Count, Not, Relation, Statement, Turn, Value
 
 NEAR = 0.2
 """Two values with "or" between them that differ by less are one, hedged."""
@@ -22,6 +23,21 @@ class Found(NamedTuple):
     start: int
     end: int
     uncertain: bool
+
+
+def denied(statement: Statement) -> Statement | None:
+    """What is said by `statement` after "not"; None if that says nothing that can be checked."""
+    match statement:
+        case Value():
+            return None
+        case Bound():
+            return statement.opposite
+        case Not(inner):
+            return inner
+        case Comparison():
+            return Not(replace(statement, amount=None))
+        case _:
+            return Not(statement)  # "no vibrato"
 
 
 def without_alternatives(found: list[Found], items: list[Item]) -> list[Found]:
@@ -42,6 +58,14 @@ def without_alternatives(found: list[Found], items: list[Item]) -> list[Found]:
         if type(a.statement) is type(b.statement) and any(a.start <= j <= b.end for j in joints):
             dropped |= {here, there}
     return [f for index, f in enumerate(found) if index not in dropped]
+
+
+def without_counts(found: list[Found], aloud: list[Found]) -> list[Found]:
+    """`found` without the counts that are part of counting `aloud`: "one knock, then another, then another"."""
+    if not aloud:
+        return found
+    start, end = aloud[0].start, aloud[-1].end
+    return [f for f in found if not (isinstance(f.statement, Count) and start <= f.start < end)]
 
 
 def _near(one: Value, other: Value) -> bool:

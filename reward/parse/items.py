@@ -5,6 +5,7 @@ from __future__ import annotations
 from reward.parse.lexicon import MEANINGS
 from reward.parse.lexicon.units import APPROXIMATIONS, UNITS
 from reward.parse.meanings import Meaning
+from reward.parse.spelt import number_at, phrase_at
 from reward.parse.words import Item
 
 _LONGEST_FROM: dict[str, int] = {}
@@ -18,6 +19,7 @@ _new = tuple.__new__
 """Half the cost of calling Item, for the words of every trace."""
 _JOINTS = frozenset({"to", "-", "and", "or", "up", "down", "through"}) | APPROXIMATIONS
 _SPELT = frozenset({"half", "a"})
+_APART = frozenset({"higher", "lower", "above", "below", "up", "down", "apart"})
 _ARTICLES = frozenset({"a", "an", "one"})
 _JOINT_TOKENS = 4
 """Most tokens between the two numbers of a range: "0.30 s down to about 0.15 s"."""
@@ -30,8 +32,10 @@ def items_of(tokens: list[Item]) -> list[Item]:
     while position < count:
         item = tokens[position]
         word, start, _, _, number, _ = item
-        if word in _SPELT and (spelt := _spelt(tokens, position)) is not None:
+        if word in _SPELT and (spelt := phrase_at(tokens, position)) is not None:
             item, position = spelt
+            if not item.unit:
+                item, position = _with_unit(tokens, item, position - 1)
             items.append(item)
             continue
         after = _AFTER.get(word)
@@ -41,9 +45,9 @@ def items_of(tokens: list[Item]) -> list[Item]:
                 meaning, length = _phrase_at(tokens, position, _LONGEST_FROM[word])
             else:
                 meaning = _ALONE.get(word)
-        if word in _ARTICLES and position + 1 < len(tokens) and tokens[position + 1].word in ("octave", "semitone"):
-            token = tokens[position]
-            tokens[position], number = token._replace(number=1.0), 1.0  # "an octave higher"
+        if word in _ARTICLES and position + 1 < count and _is_interval(tokens, position + 1):
+            item = tokens[position] = tokens[position]._replace(number=1.0)  # "an octave higher", "a fifth below"
+            meaning, number = None, 1.0
         if meaning is None and number is not None:
             item, position = _number_at(tokens, position)
             numbers += 1
@@ -57,19 +61,10 @@ def items_of(tokens: list[Item]) -> list[Item]:
     return items
 
 
-def _spelt(tokens: list[Item], position: int) -> tuple[Item, int] | None:
-    """The time of "half a second", "a second of silence", and the position after it."""
-    words = [token.word for token in tokens[position : position + 4]]
-    if words[:3] == ["half", "a", "second"]:
-        seconds, length = 0.5, 3
-    elif words[:3] == ["a", "second", "of"] and words[3:] in (["silence"], ["pause"], ["quiet"]):
-        seconds, length = 1.0, 2
-    elif words[:2] == ["a", "second"] and position and tokens[position - 1].word in ("than", "over", "under"):
-        seconds, length = 1.0, 2  # "less than a second"
-    else:
-        return None
-    item = Item(words[0], tokens[position].start, tokens[position + length - 1].end, None, seconds, "s")
-    return item, position + length
+def _is_interval(tokens: list[Item], position: int) -> bool:
+    word = tokens[position].word
+    after = tokens[position + 1].word if position + 1 < len(tokens) else ""
+    return word in ("octave", "semitone") or (word in ("fourth", "fifth") and after in _APART)
 
 
 def _phrase_at(tokens: list[Item], position: int, longest: int) -> tuple[Meaning | None, int]:
@@ -85,6 +80,16 @@ def _phrase_at(tokens: list[Item], position: int, longest: int) -> tuple[Meaning
 def _number_at(tokens: list[Item], position: int) -> tuple[Item, int]:
     """The number at `position` with its unit, and the position after it."""
     token = tokens[position]
+    if token.word[0].isalpha():
+        value, position = number_at(tokens, position)
+        token = token._replace(number=value)
+    if token.unit:  # a time as on a clock
+        return token, position + 1
+    return _with_unit(tokens, token, position)
+
+
+def _with_unit(tokens: list[Item], token: Item, position: int) -> tuple[Item, int]:
+    """The number `token`, whose last word is at `position`, with its unit, and the position after it."""
     value, unit, last = token.number or 0.0, "", position
     following = [t.word for t in tokens[position + 1 : position + 4]]
     if following[:1] == ["-"] and following[1:2] and following[1] in UNITS and not tokens[position + 2].number:
@@ -96,6 +101,8 @@ def _number_at(tokens: list[Item], position: int) -> tuple[Item, int]:
         return token, position + 1
     if following[:1] in (["syllable"], ["syllables"]) and following[1:3] in (["per", "second"], ["a", "second"]):
         unit, last = "syl", position + 3
+    elif following[:1] in (["beat"], ["beats"]) and following[1:2] == ["min"]:  # "120 beats/min"
+        unit, last = "bpm", position + 2
     elif following[per + 1 : per + 2] in (["minute"], ["second"]):  # "5 per second", "120 beats per minute"
         unit, last = "bpm", position + per + 2
         value *= 60.0 if following[per + 1] == "second" else 1.0
@@ -112,6 +119,6 @@ def _share_units(items: list[Item]) -> None:
         between = items[here + 1 : there]
         near = 0 < len(between) <= _JOINT_TOKENS and all(item.word in _JOINTS for item in between)
         if [item.word for item in between] == [","]:  # "440, 550 and 660 Hz"
-            near = items[there].unit == "Hz" and items[here].word[0].isdigit()
+            near = items[there].unit in ("Hz", "s") and items[here].word[0].isdigit()
         if near and items[there].unit and not items[here].unit:
             items[here] = items[here]._replace(unit=items[there].unit)

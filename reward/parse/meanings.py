@@ -82,6 +82,8 @@ class Limit:
 
     above: bool
     strict: bool
+    near: bool = False
+    """ "just over": a number, not a bound."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class Word(StrEnum):
     """A noun for sounds in a train; also an event."""
     NEGATION = "negation"
     UNCERTAIN = "uncertain"
+    TAKEN_BACK = "taken back"
+    """What the sentence said before it does not stand: "no, wait"."""
     BECOMES = "becomes"
     """Makes a comparative a change: "gets louder"."""
     CLAUSE = "clause"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reward.parse.lexicon.cues import NOT_SOUNDS
 from reward.parse.lexicon.units import APPROXIMATIONS, NOT_A_COUNTED_ADJECTIVE
-from reward.parse.meanings import Meaning, Ordinal, Topic, Word
+from reward.parse.meanings import Meaning, Ordinal, Recurs, Topic, Word
 from reward.parse.words import Item
 from reward.statements import Quantity
 
@@ -34,10 +34,18 @@ class Nouns:
         """Meaning of the item at `position`, None outside the sentence."""
         return self.items[position].meaning if 0 <= position < len(self.items) else None
 
+    def meanings(self, start: int, end: int) -> list[Meaning | None]:
+        """Of the items from `start` up to `end`."""
+        return [item.meaning for item in self.items[max(0, start) : end]]
+
     def topic(self, position: int) -> Quantity | None:
         """The quantity named at `position`, if any."""
         meaning = self.meaning(position)
         return meaning.quantity if isinstance(meaning, Topic) else None
+
+    def quantity_in(self, position: int) -> Quantity | None:
+        """The quantity of "in level" and "in the level" at `position`."""
+        return self.topic(position + 1 + (self.word(position + 1) == "the"))
 
     def word(self, position: int) -> str:
         """First word of the item at `position`, "" outside the sentence."""
@@ -45,10 +53,14 @@ class Nouns:
 
     def word_before(self, position: int) -> str:
         """The word before `position`, approximations ("about") skipped."""
+        return self.word(self.place_before(position))
+
+    def place_before(self, position: int) -> int:
+        """Where that word stands."""
         position -= 1
         while position >= 0 and self.items[position].word in APPROXIMATIONS:
             position -= 1
-        return self.word(position)
+        return position
 
     def event_ahead(self, position: int, through: tuple[str, ...] = ()) -> int | None:
         """Position of the event named after `position`, adjectives between: "a single, sustained note"."""
@@ -61,6 +73,10 @@ class Nouns:
             if item.number is not None or item.word in NOT_A_COUNTED_ADJECTIVE or isinstance(item.meaning, Ordinal):
                 return None
         return None
+
+    def event_named(self, article: int) -> bool:
+        """True for the "a" of "a second click"."""
+        return any(self.meaning(index) in (Word.EVENT, Word.PULSES) for index in range(article + 1, article + 4))
 
     def sounding_ahead(self, position: int) -> int | None:
         """Position of "quality" in "a low, resonant quality" after `position`."""
@@ -75,8 +91,15 @@ class Nouns:
         """True if what is counted at `position` is said to be heard: "I hear two", "there are two", "it has two"."""
         return any(item.word in _HEARD for item in self.items[max(0, position - HEARD_REACH) : position])
 
+    def is_heard_at(self, position: int) -> bool:
+        """True for the "at" of "a knock is heard at 1.5 s"."""
+        return self.word(position - 1) in ("audible", "occurs", "occur") or self.meaning(position - 1) == Recurs(False)
+
     def is_repeated(self, position: int) -> bool:
-        """True for "one note repeated", which is more than one."""
+        """True for "one note repeated" and "one note at a time", which are more than one."""
+        ahead = [item.word for item in self.items[position + 1 : position + 6]]
+        if any(ahead[index : index + 3] == ["at", "a", "time"] for index in range(3)):
+            return True
         return self.word(position + 1) in ("repeated", "repeating", "repeatedly") or self.word(position + 1) == "over"
 
     def of_each(self, position: int) -> bool:

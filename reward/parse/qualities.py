@@ -7,9 +7,11 @@ from itertools import pairwise
 from reward.parse.around import Around
 from reward.parse.focus import Focus
 from reward.parse.lexicon import cues
-from reward.parse.meanings import Compares, Evenness, Moves, Word
+from reward.parse.meanings import Compares, Edge, EdgeWord, Evenness, Moves, Word
 from reward.parse.words import Item
 from reward.statements import (
+    BEGINNING,
+    ENDING,
     Change,
     Count,
     Counted,
@@ -26,7 +28,7 @@ from reward.statements import (
 
 OPPOSITE = {"reverberant": "dry", "noisy": "clean", "noise": "clean"}
 """What there is when there is next to nothing of it: "the echo is minimal"."""
-_SCALES = {
+SCALES = {
     "bright": (Quantity.CENTROID, Relation.MORE), "dull": (Quantity.CENTROID, Relation.LESS),
     "reverberant": (Quantity.DECAY, Relation.MORE), "dry": (Quantity.DECAY, Relation.LESS),
     "noisy": (Quantity.HARMONICITY, Relation.LESS), "clean": (Quantity.HARMONICITY, Relation.MORE),
@@ -49,13 +51,17 @@ ATTACK_REACH = 4
 FEW = 6
 """Items in which "is" and "minimal" follow their noun."""
 _BE = frozenset({"is", "was", "are", "seems", "sounds", "appears", "feels"})
+_VOICED = frozenset({"tone", "note", "tones", "notes", "voice", "whistle", "melody"})
+"""High or low is what their pitch is."""
 _STRONGLY = frozenset({"very", "quite", "really", "extremely", "pretty", "so", "also", "almost", "rather", "fairly"})
 _LITTLE = frozenset({
     "minimal", "low", "little", "negligible", "absent", "limited", "weak", "faint", "barely", "hardly", "nonexistent",
-    "imperceptible",
+    "imperceptible", "none", "no",
 })  # fmt: skip
 _SLIGHT = frozenset({"slight", "subtle", "short"})
 """With "very": there is next to nothing."""
+_TUNED = frozenset({"higher", "lower", "at", "around", "near", "about", "up", "down", "high", "low"})
+_ENDS = {Edge.START: BEGINNING, Edge.END: ENDING}
 _LISTED = frozenset({",", "or", "and", "nor", "any", "/", "obvious", "noticeable"})
 """Between the members of "no echo, reverb or hiss"."""
 LESS_REACH = 5
@@ -67,9 +73,11 @@ PACE_REACH = 4
 def comparative_of(around: Around, position: int, what: str, negated: bool = False) -> Compares | None:
     """The comparison in "more muffled", "less echo", "a more pronounced echo", "not as bright as"; None without such a
     word before."""
-    scale = _SCALES.get(what)
+    scale = SCALES.get(what)
     if scale is not None and around.word(position - 1) == "as" and around.word(position + 1) == "as":
         return Compares(scale[0], scale[1].reverse if negated else Relation.SAME)
+    if scale is not None and around.word(position - 1) == "equally":
+        return Compares(scale[0], Relation.SAME)
     index = position - 1
     if around.word(index) in cues.DEGREES:
         index -= 1
@@ -93,7 +101,12 @@ def quality_at(around: Around, focus: Focus, position: int, what: str) -> Timbre
         what = OPPOSITE[what]
     if what in ("high", "bright") and _is_less_of(around, position):
         return None
+    if what == "pitched" and around.word(position + 1) in _TUNED:
+        return None  # "is pitched at 440 Hz", "is pitched higher"
     where: Part = focus.where
+    end = around.meaning(position - 1)
+    if isinstance(end, EdgeWord) and end.edge in _ENDS and not focus.clips:
+        where = _ENDS[end.edge] if where is None else where  # "starts soft and ends loud"
     if focus.clause_part is None and focus.spot is None:
         where = around.part_ahead(position) or around.spot_ahead(position) or where
     if what == "silent" and focus.topic in (Quantity.GAP, Quantity.PAUSE):
@@ -122,7 +135,13 @@ def predicate_of(around: Around, focus: Focus, position: int, what: str) -> Timb
     while around.word(index) in _STRONGLY or around.word(index) in ("to", "be"):
         index -= 1
     topic = _TOPICS.get((focus.topic, what))
-    return Timbre(topic, focus.where) if topic and around.word(index) in _BE and index >= 0 else None
+    if topic and isinstance(end := around.meaning(index), EdgeWord) and end.edge in _ENDS and not focus.clips:
+        return Timbre(topic, _ENDS[end.edge])  # "the pitch starts low and ends high"
+    if index < 0 or (around.word(index) not in _BE and around.word(index) != ":"):
+        return None
+    if around.word(index - 1) in _VOICED and around.ends_clause(position):
+        topic = topic or what  # "the tone is quite high"
+    return Timbre(topic, focus.where) if topic else None
 
 
 def is_listed(around: Around, start: int, position: int) -> bool:
@@ -196,7 +215,7 @@ def _is_little(around: Around, position: int) -> bool:
     words = [item.word for item in around.items[position + 1 : position + 1 + FEW]]
     if words[:1] == ["tail"]:
         words = words[1:]
-    if not words or words[0] not in _BE:
+    if not words or (words[0] not in _BE and words[0] != ":"):
         return False
     strongly = False
     for word in words[1:]:

@@ -6,7 +6,7 @@ from reward.parse.around import Around
 from reward.parse.focus import Focus
 from reward.parse.lexicon.cues import NOT_SOUNDS
 from reward.parse.lexicon.units import NOT_A_COUNTED_ADJECTIVE
-from reward.parse.meanings import Compares, Counts, Edge, Limit, Ordinal, Recurs, Spot, Topic, Word
+from reward.parse.meanings import Compares, Counts, Edge, Limit, Recurs, Spot, Topic, Word
 from reward.parse.words import Item
 from reward.statements import BEGINNING, ENDING, Count, Counted, Part, Quantity, Span, Value
 
@@ -17,6 +17,8 @@ CHORD_REACH = 6
 MOST_EVENTS = 600
 """Larger counts are no counts of events: one a second in the longest clip."""
 
+LOWEST_PITCH_HZ = 20.0
+"""Below it nothing is heard as a pitch: "at a rate of 2 Hz" is a tempo."""
 _TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET, Quantity.DECAY}
 _CLIP_UNITS = {"bpm": Quantity.TEMPO, "LUFS": Quantity.LOUDNESS, "syl": Quantity.SYLLABLES}
 """Units that say what a number speaks of."""
@@ -38,8 +40,10 @@ _EDGED = {
     (Quantity.GAP, Edge.LOW): Quantity.GAP_SHORTEST,
     (Quantity.GAP, Edge.HIGH): Quantity.GAP_LONGEST,
 }
+_LATER = {2: Quantity.GAP_FIRST, -1: Quantity.GAP_LAST}
 _SPOT_EDGES = {BEGINNING: Edge.START, ENDING: Edge.END}
 _GROUP_WORDS = ("groups", "group", "sets", "bursts", "runs", "pattern", "cycle")
+_SEQUENCES = ("sequence", "figure", "phrase", "motif", "riff", "series")
 _NO_COUNT = ("this", "that", "which", "each", "other", "another", "every", "no", "any", "whichever")
 _SEPARATE = ("separate", "distinct", "individual", "single", "discrete")
 _FROM = ("from", "between")
@@ -47,6 +51,9 @@ _TWICE = ("twice", "thrice")
 _MAKES = ("makes", "that's")
 _HAS = ("has", "have", "had")
 _TIMES_WORDS = ("times", "time")
+_WITHOUT_SOUND = (Quantity.PAUSE, Quantity.GAP, Quantity.DECAY)
+_LASTING = (Quantity.DURATION, Quantity.CLIP, Quantity.PAUSE, Quantity.DECAY)
+_IN_ALL = ("length", "duration", "total", "all")
 
 
 def value_at(around: Around, focus: Focus, position: int, item: Item, bounded: bool = False) -> Value | None:
@@ -64,7 +71,7 @@ def value_at(around: Around, focus: Focus, position: int, item: Item, bounded: b
             return None
     if item.unit == "st":
         return _range(around, focus, position, item)
-    if item.unit == "s" and around.word_before(position) == "by" and around.is_parted(position):
+    if item.unit == "s" and around.is_parted(position):
         return Value(Quantity.PAUSE, None, item.number or 0.0)  # "separated by 0.5 s"
     if around.is_amount(position) or around.is_added(position) or (around.is_bound(position) and not bounded):
         return None
@@ -76,6 +83,8 @@ def value_at(around: Around, focus: Focus, position: int, item: Item, bounded: b
     quantity: Quantity | None = None
     if item.unit == "Hz" and focus.topic in _HERTZ:
         quantity = focus.topic
+    elif item.unit == "Hz" and (item.number or 0.0) < LOWEST_PITCH_HZ:
+        return Value(Quantity.TEMPO, None, 60 * (item.number or 0.0)) if focus.topic is Quantity.TEMPO else None
     elif item.unit == "Hz":
         quantity = _EDGED.get((Quantity.PITCH, edge), Quantity.PITCH) if edge else Quantity.PITCH
     elif item.unit == "dB":
@@ -114,19 +123,26 @@ def count_at(
     if number != int(number) or not 0 <= number <= MOST_EVENTS:
         return None
     before, after = around.word_before(position), around.word(position + 1)
-    if (position and isinstance(around.meaning(position - 1), Ordinal)) or (around.is_bound(position) and not bounded):
+    if around.is_numbered(position) or (around.is_bound(position) and not bounded):
         return None
-    if before == "of" and around.word(position - 2) in _GROUP_WORDS and number > 1:
+    sequence = around.word(position - 2) in _SEQUENCES and around.recurs_ahead(position)
+    if before == "of" and number > 1 and (sequence or around.word(position - 2) in _GROUP_WORDS):
         return Count(int(number), Counted.GROUP), position
-    if (item.word == "one" and before in _NO_COUNT) or (before == "on" and item.word != "one"):
+    if (
+        (item.word == "one" and (before in _NO_COUNT or after == "another"))
+        or after == "more"
+        or (before == "on" and item.word != "one")
+    ):
         return None  # "this one sounds different", "a snare on 2 and 4"
     if before == "or" and around.is_number(position - 2):
         return None  # "three or four"
     of, last = Counted.EVENTS, position
-    counted = item.word != "one" and before in ("is", "of", "total") and around.says_count(position)
+    counted = item.word != "one" and before in ("is", "of", "total", ":") and around.says_count(position)
+    counted = counted and (before != ":" or after in ("", ")"))
     counted = counted or (before in _HAS and focus.counted and around.ends_clause(position))  # "the second has five"
+    counted = counted or (after == "of" and around.word(position + 2) == "them" and around.is_heard(position))
     counted = counted or (before in _MAKES and item.word != "one" and around.ends_clause(position))  # "that makes five"
-    if item.word in _TWICE and after == "as":
+    if after == "as" if item.word in _TWICE else after in _TIMES_WORDS and around.is_factor(position + 1):
         return None
     if (after in _TIMES_WORDS and item.word != "one") or item.word in _TWICE:
         counted, last = True, position if item.word in _TWICE else position + 1
@@ -135,7 +151,7 @@ def count_at(
         if around.topic(position - 1) is Quantity.PAUSE:
             of = Counted.PAUSES
     else:
-        noun = _noun(around, position)
+        noun = _noun(around, position) or _listed(around, position)
         if noun is not None:
             of, last = noun
             counted = True
@@ -149,7 +165,11 @@ def count_at(
         return None
     part = focus.where if of in (Counted.NOTES, Counted.PARTIALS) else None
     if of is Counted.EVENTS:
-        if around.of_each(position) or (number == 1 and around.is_repeated(last)):
+        if (
+            around.of_each(position)
+            or around.word(last + 1) in ("every", "per", "each")
+            or (number == 1 and around.is_repeated(last))
+        ):
             return None
         part = counted_in(focus) or (around.spot_ahead(last) if focus.clause_part is None else None)
     focus.counted = True
@@ -189,6 +209,16 @@ def _noun(around: Around, position: int) -> tuple[Counted, int] | None:
     return None
 
 
+def _listed(around: Around, position: int) -> tuple[Counted, int] | None:
+    """What is counted by the number of "pauses: two"."""
+    if around.word(position - 1) != ":" or not around.ends_clause(position):
+        return None
+    meaning = around.meaning(position - 2)
+    if meaning in (Word.EVENT, Word.PULSES):
+        return Counted.EVENTS, position
+    return (Counted.PAUSES, position) if around.topic(position - 2) is Quantity.PAUSE else None
+
+
 def _is_chord(around: Around, position: int, last: int) -> bool:
     """True for "a chord of three notes", "a three-note chord", "two tones at once"."""
     if around.word(last + 1) in ("chord", "chords") or "chord" in (
@@ -224,23 +254,46 @@ def _range(around: Around, focus: Focus, position: int, item: Item) -> Value | N
         return None
     if by and any(isinstance(around.meaning(position - back), Compares) for back in (2, 3)):
         return None
-    if not focus.moving and focus.topic is not Quantity.PITCH and focus.edge is not Edge.LOW:
+    spans = focus.spanned is Quantity.PITCH and focus.topic is Quantity.DURATION
+    if not focus.moving and not spans and focus.topic is not Quantity.PITCH and focus.edge is not Edge.LOW:
         return None
     return Value(Quantity.PITCH_RANGE, focus.where, item.number or 0.0)
 
 
 def _time(around: Around, focus: Focus, position: int, edge: Edge | None) -> Quantity | None:
     """What a number of seconds speaks of."""
+    later = around.word(position + 1) in ("later", "afterwards")
+    if later or (around.word(position + 1) == "after" and around.ordinal_ahead(position + 1) is not None):
+        return _LATER.get(focus.part) if isinstance(focus.part, int) else None  # "the second follows 0.6 s later"
+    if around.word(position - 1) in ("a", "an", "one", "single") and around.meaning(position + 1) is Word.EVENT:
+        return Quantity.DURATION  # "a 0.5-second burst"
     if focus.topic is None and focus.lasting and edge is None and around.is_said_to_be(position):
         return Quantity.CLIP if focus.clip else Quantity.DURATION  # "so it is 2.3 seconds", asked how long it is
     after = around.topic(position + 1)
+    if focus.topic is Quantity.ONSET and after is None:
+        return Quantity.ONSET  # "onset at 0.5 s"
     bounded = isinstance(around.meaning(position - 1), Limit)  # its "at" is that of "at most"
     before = "" if bounded else around.word_before(position)
-    if around.word(position + 1) in ("mark", "in") or before in ("at", "after", "before"):
+    if around.word(position - 1) == "at" or around.word(position - 2) == "at":
+        longer = any(
+            isinstance(m, Compares) and m.quantity is Quantity.DURATION for m in around.meanings(position - 6, position)
+        )
+        if longer and edge is None:
+            return Quantity.DURATION  # "the longer one, at about 1.2 seconds"
+    if focus.topic in _WITHOUT_SOUND:
+        after = None if after is Quantity.DURATION else after  # "a pause, 1.2 s long"
+    elif after is Quantity.DURATION and around.word(position + 1) == "long":
+        return Quantity.CLIP if focus.clip else Quantity.DURATION  # "I put it at 2 s long"
+    if before == "at" and (said := around.topic(around.place_before(position) - 1)) in _LASTING:
+        return said  # "I put the duration at 2 s"
+    in_all = around.word(position + 1) == "in" and around.word(position + 2) in _IN_ALL
+    if (around.word(position + 1) in ("mark", "in") and not in_all) or before in ("at", "after", "before"):
         if edge is Edge.END:
             return None if before != "at" else Quantity.CLIP if focus.clip else Quantity.OFFSET
         starts = before == "at" or (before == "after" and edge is Edge.START)
-        return Quantity.ONSET if starts and (focus.part is not None or edge is Edge.START) else None
+        heard = focus.part is not None or edge is Edge.START
+        heard = heard or (before == "at" and around.is_heard_at(around.place_before(position)))
+        return Quantity.ONSET if starts and heard else None
     if focus.edge_verb and Quantity.PAUSE in [around.topic(position + ahead) for ahead in (1, 2)]:
         return Quantity.LEAD if focus.edge_verb is Edge.START else Quantity.TRAIL
     topic = after if after in _TIMES else focus.topic
@@ -250,9 +303,11 @@ def _time(around: Around, focus: Focus, position: int, edge: Edge | None) -> Qua
         if focus.clip:
             return Quantity.CLIP
         return Quantity.DURATION if topic is Quantity.DURATION or focus.part is not None else None
+    if topic is Quantity.GAP and (between := around.pair_before(position)) is not None:
+        return {1: Quantity.GAP_FIRST, -1: Quantity.GAP_LAST}.get(between)  # "the first two are 0.3 s apart"
     if topic is Quantity.GAP:
         return _EDGED.get((Quantity.GAP, edge), Quantity.GAP) if edge else Quantity.GAP
-    return topic if topic in (Quantity.PAUSE, Quantity.DECAY) else None
+    return topic if topic in (Quantity.PAUSE, Quantity.DECAY, Quantity.ONSET) else None
 
 
 def _edge_of(around: Around, focus: Focus, position: int, item: Item) -> Edge | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from reward.parse.alone import said_alone
 from reward.parse.around import Around
 from reward.parse.asked import NOTHING_ASKED, Asked
 from reward.parse.bounds import bound_at
 from reward.parse.focus import focus_of
-from reward.parse.found import Found
+from reward.parse.found import Found, denied
 from reward.parse.lexicon import cues
+from reward.parse.lexicon.sources import SOURCE_OF
 from reward.parse.meanings import (
     Attributive,
     Compares,
@@ -38,14 +38,12 @@ from reward.parse.qualities import (
     says_of_speech,
 )
 from reward.parse.quantities import count_at, counted_in, value_at
-from reward.parse.relations import change_at, comparison_at
+from reward.parse.relations import change_at, comparison_at, interval_at
 from reward.parse.times import times_at
 from reward.parse.words import Item
 from reward.statements import (
     BEGINNING,
     ENDING,
-    Bound,
-    Comparison,
     Count,
     Counted,
     Not,
@@ -54,6 +52,7 @@ from reward.statements import (
     Relation,
     Repeats,
     Side,
+    Span,
     Statement,
     Timbre,
     Value,
@@ -65,14 +64,15 @@ RECURS_REACH = 5
 """Items after "repeats" in which it is said how often or how fast."""
 
 _TIMES = {Quantity.DURATION, Quantity.CLIP, Quantity.GAP, Quantity.PAUSE, Quantity.ONSET, Quantity.DECAY}
-_EDGES = {Edge.START: Quantity.ONSET, Edge.END: Quantity.OFFSET}
 
 
 class Reader:
-    """Reads the items of one sentence. `part` is where the sentence before left off, if it goes on about that."""
+    """Reads the items of one sentence. `part` is where the sentence before left off, if it goes on about that; with
+    `sources` also what is said to sound."""
 
-    def __init__(self, items: list[Item], part: Part, asked: Asked = NOTHING_ASKED) -> None:
+    def __init__(self, items: list[Item], part: Part, asked: Asked = NOTHING_ASKED, sources: bool = False) -> None:
         self.items = items
+        self._sources = sources
         self.focus = focus_of(items, part, asked)
         self._around, self._asked = Around(items), asked
         self._found: list[Found] = []
@@ -93,8 +93,11 @@ class Reader:
                 position = self._phrase(position, item, item.meaning)
             elif item.word in cues.BREAKS:
                 self._text_start = item.start if item.word == "and" else item.end
+                self.focus.resume(self._around.word(position + 1))
                 if item.word == ",":
                     self._negated = -NEGATION_REACH - 1
+            if self._sources and item.word in SOURCE_OF:
+                self._source(position, item)
             position += 1
         if self._found and count and (items[-1].meaning is Word.UNCERTAIN or items[-1].word in cues.UNSURE):
             self._found[-1] = self._found[-1]._replace(uncertain=True)  # "the pitch rises, perhaps"
@@ -106,23 +109,33 @@ class Reader:
         if isinstance(meaning, Word):
             self._word(position, item, meaning)
         elif isinstance(meaning, Ordinal):
+            if meaning.part == -1 and position + 1 < len(self.items) and self.items[position + 1].unit == "s":
+                if self._around.is_silent_after(position + 1):
+                    trail = Value(Quantity.TRAIL, None, self.items[position + 1].number or 0.0)
+                    self._state(trail, position, self.items[position + 1])
+                return position + 1
+            if (seconds := self._around.first_seconds(position)) is not None:
+                focus.spot, focus.clause_part = Span(0.0, seconds), None
+                return position + 1
             self._ordinal(position, meaning.part)
         elif isinstance(meaning, Topic):
+            if item.word in ("spans", "spanning"):
+                focus.spanned = focus.topic
             if meaning.quantity is not Quantity.DURATION or focus.topic is not Quantity.PAUSE:
                 focus.topic = meaning.quantity  # "the pause lasts" speaks of the pause
             focus.clip = focus.clip or meaning.quantity is Quantity.CLIP
             if item.word == "long" and self._around.event_ahead(position) is not None:
                 self._attributive(position, Attributive("long"))
-            none = self._around.word(position - 1) == "no" and self._around.no_number(position)
-            if meaning.quantity is Quantity.PAUSE and (none or self._around.follows(position)):
-                self._state(Not(Count(0, Counted.PAUSES)), position - 1, item)
+            alone = said_alone(self._around, focus, position, meaning.quantity, self._is_negated(position))
+            if alone is not None:
+                self._state(alone, position - 1, item)
         elif isinstance(meaning, Compares):
             return self._relates(position, comparison_at(self._around, focus, position, meaning))
         elif isinstance(meaning, Moves):
             if self._around.meaning(position + 1) is Word.THAN and self._around.is_limit(position + 1):
                 return position  # "faster than 120 BPM": the number says it
             return self._relates(position, change_at(self._around, focus, position, meaning))
-        elif isinstance(meaning, EdgeWord):
+        elif isinstance(meaning, EdgeWord) and not self._around.is_between_sounds(position):
             focus.edge = focus.edge_verb = meaning.edge
             if meaning.edge is Edge.START and self._around.at_once(position):
                 part = focus.part if isinstance(focus.part, int) else None
@@ -141,7 +154,7 @@ class Reader:
             self._relates(position, (evenness_at(self._around, focus, position, meaning), position))
         elif isinstance(meaning, Counts):
             focus.pattern = focus.pattern or meaning.of is Counted.REPEATS
-            if meaning.number is not None:
+            if meaning.number is not None and not (focus.pattern and meaning.of is Counted.EVENTS):
                 self._state(Count(meaning.number, meaning.of, focus.where), position, item)
         elif isinstance(meaning, PaceWord):
             self._relates(position, (pace_at(self._around, focus, position, meaning.fast), position))
@@ -176,6 +189,8 @@ class Reader:
                     found._replace(uncertain=True) if found.start >= self._text_start else found
                     for found in self._found
                 ]
+        elif word is Word.TAKEN_BACK:
+            self._found = [found._replace(uncertain=True) for found in self._found]
         elif word is Word.SINGLE:
             noun = self._around.event_ahead(position)
             if noun is not None and not self._around.of_each(position) and not self._around.is_repeated(noun):
@@ -200,8 +215,18 @@ class Reader:
             if item.word in cues.CERTAIN_AGAIN and not (self._if and item.word in ("because", "since")):
                 self.uncertain = self._if = False
             focus.new_clause()
+            focus.resume(self._around.word(position + 1))
             self._negated = -NEGATION_REACH - 1
             self._text_start = item.end
+
+    def _source(self, position: int, item: Item) -> None:
+        """Reads "a dog barks" and "church bell", once; "bell-like" names none."""
+        what, after = SOURCE_OF[item.word], self._around.word(position + 1)
+        if after == "like" or SOURCE_OF.get(after, what) != what:
+            return
+        said = quality_at(self._around, self.focus, position, what)
+        if isinstance(said, Timbre) and not (self._found and self._found[-1].statement in (said, Not(said))):
+            self._state(said, position, item)
 
     def _ordinal(self, position: int, part: int) -> None:
         focus, after = self.focus, self._around.meaning(position + 1)
@@ -294,6 +319,10 @@ class Reader:
             used = self._time(position, item)
             if used is not None:
                 return used
+        if item.unit == "st":
+            said = interval_at(self._around, self.focus, position, item)
+            if said[0] is not None:
+                return self._relates(position, said)
         value = value_at(self._around, self.focus, position, item)
         if value is not None and not self._is_negated(position):
             self._state(value, position, item)
@@ -313,18 +342,9 @@ class Reader:
 
     def _state(self, statement: Statement, position: int, last: Item) -> None:
         if position - self._negated <= NEGATION_REACH:
-            if isinstance(statement, Value):
+            if (opposite := denied(statement)) is None:
                 return
-            if isinstance(statement, Comparison):
-                statement = replace(statement, amount=None)
-            if isinstance(statement, Bound):
-                if (opposite := statement.opposite) is None:
-                    return
-                statement = opposite
-            elif isinstance(statement, Not):
-                statement = statement.statement
-            else:
-                statement = Not(statement)  # "no vibrato"
+            statement = opposite
             self._negated = -NEGATION_REACH - 1
         start = max(self._text_start, self._found[-1].end if self._found else 0)
         self._found.append(Found(statement, min(start, self.items[position].start), last.end, self.uncertain))

@@ -6,7 +6,7 @@ from reward.parse.aloud import listed_times
 from reward.parse.around import Around
 from reward.parse.focus import Focus
 from reward.parse.lexicon.units import APPROXIMATIONS
-from reward.parse.meanings import Edge, EdgeWord, Sounds, Word
+from reward.parse.meanings import Edge, EdgeWord, Ordinal, Sounds, Word
 from reward.parse.words import Item
 from reward.statements import Part, Quantity, Span, Value
 
@@ -15,9 +15,12 @@ Times = tuple[list[tuple[Value, int]], int | None]
 
 _EDGES = {Edge.START: Quantity.ONSET, Edge.END: Quantity.OFFSET}
 _THERE = frozenset({"there", "there's"})
-_BEGINS = frozenset({"at", "by", "then", "and", "so", ","})
+_BEGINS = frozenset({"at", "by", "then", "and", "so", ",", "the"})
+_WHEN = frozenset({"at", "by", "around", "about", "near"})
 EDGE_AHEAD = 6
 """Items between a time at the beginning of a sentence and the verb that says which end it is."""
+LEAST_LISTED = 3
+"""Times of a list of all sounds; two may be some of them."""
 _FROM = ("from", "between")
 _TO = ("-", "to", "until", "through", "and")
 _SPAN_WORDS = frozenset(
@@ -51,6 +54,8 @@ def times_at(around: Around, focus: Focus, position: int, item: Item) -> Times:
     then = _second(around, position)
     if then is not None:
         return _both(around, focus, part, position, then)
+    if listed := _listed(around, focus, position):
+        return listed, listed[-1][1]
     ahead = _edge_ahead(around, position)
     edge = around.edge_before(position) or ahead
     if edge is None and ":" in item.word and _of_a_sound(around, position):
@@ -68,8 +73,10 @@ def times_at(around: Around, focus: Focus, position: int, item: Item) -> Times:
         return [], position  # a time of nothing said
     if edge not in (Edge.START, Edge.END):
         return [], None
-    if focus.topic in (Quantity.GAP, Quantity.PITCH) or (focus.timing and not clock and ahead is None):
+    if focus.topic in (Quantity.GAP, Quantity.PITCH) or (focus.timing and not clock and ahead is None and part is None):
         return [], None
+    if part is None and ahead is not None:
+        part = _named_ahead(around, position)
     quantity = Quantity.CLIP if focus.clip and edge is Edge.END and part is None else _EDGES[edge]
     value = Value(quantity, None if quantity is Quantity.CLIP else part, item.number or 0.0)
     return [(value, position)], position
@@ -78,8 +85,8 @@ def times_at(around: Around, focus: Focus, position: int, item: Item) -> Times:
 def _both(around: Around, focus: Focus, part: Part, position: int, then: int) -> Times:
     """The two ends of "00:02-00:04"; of "from 0:02 to 0:04, the pitch rises" only the stretch is noted."""
     first, second = around.items[position].number or 0.0, around.items[then].number or 0.0
-    if second <= first:
-        return [], then
+    if second <= first or focus.topic is Quantity.PAUSE:
+        return [], then  # "silence lasts from 1 to 1.5 s": no sound does
     verb = around.word(position - 2) in _SPAN_WORDS
     if around.word(position - 1) in _FROM and around.word(then + 1) == "," and not verb and not _shows(around, then):
         focus.spot = Span(first, second)
@@ -102,25 +109,60 @@ def _second(around: Around, position: int) -> int | None:
         return index if ":" in item.word and ":" in items[index].word else None
     if items[index].unit != "s":
         return None
-    from_zero = item.number == 0 and items[position + 1].word == "-" and around.word_before(position) in _SPAN_WORDS
+    from_zero = item.number == 0 and items[position + 1].word == "-"
+    from_zero = from_zero and (around.word_before(position) in _SPAN_WORDS or around.word(position - 1) == "(")
     spans = around.word(position - 1) == "from" and around.word(position - 2) in _SPAN_WORDS
     spans = spans and not isinstance(around.meaning(position - 2), Sounds)  # "is silent from 1 to 2 s"
     return index if from_zero or (spans and item.unit in ("", "s")) else None
 
 
+def _listed(around: Around, focus: Focus, position: int) -> list[tuple[Value, int]]:
+    """The onsets of "the beeps come at 0.5, 1.0 and 1.5 s", numbered: all of them are named."""
+    at = around.place_before(position)
+    if around.word(at) != "at" or focus.clips:
+        return []
+    places, index = [position], position + 1
+    while index < len(around.items) and (around.word(index) in ("and", ",") or around.items[index].unit == "s"):
+        if around.items[index].unit == "s":
+            places.append(index)
+        index += 1
+    before = around.items[max(0, at - EDGE_AHEAD) : at]
+    plural = any(i.meaning in (Word.EVENT, Word.PULSES) and i.word.endswith("s") for i in before)
+    if len(places) < LEAST_LISTED or not plural or any(isinstance(i.meaning, Ordinal) for i in before):
+        return []
+    return [
+        (Value(Quantity.ONSET, number, around.items[place].number or 0.0), place)
+        for number, place in enumerate(places, start=1)
+    ]
+
+
 def _edge_ahead(around: Around, position: int) -> Edge | None:
     """Which end the time is of "at about 2.5 seconds, the sound stops" and "at 1.5 seconds there's a click"."""
+    first = position == 0 and ":" in around.word(0)
     begins = all(item.word in APPROXIMATIONS or item.word in _BEGINS for item in around.items[:position])
-    if not begins or around.word_before(position) not in ("at", "by"):
+    if not begins or not (first or any(item.word in _WHEN for item in around.items[:position])):
         return None
     for index in range(position + 1, min(position + 1 + EDGE_AHEAD, len(around.items))):
         meaning = around.meaning(index)
         if isinstance(meaning, EdgeWord) and around.items[index].word not in ("from", "until", "up", "down"):
-            return meaning.edge
+            return None if around.word(index + 1) == "to" else meaning.edge  # "starts to rise"
         if meaning is Word.CLAUSE:
             return None
     following = {around.word(position + 1), around.word(position + 2)}
-    return Edge.START if following & _THERE else None  # not "at 2 s it is still heard"
+    article = position + 1 + (around.word(position + 1) == ",")
+    sound = around.word(article) in ("a", "an", "another") and around.event_named(article)
+    return Edge.START if sound or following & _THERE else None  # not "at 2 s it is still heard"
+
+
+def _named_ahead(around: Around, position: int) -> int | None:
+    """Which sound of "at 2.3 s the second sound begins"."""
+    for index in range(position + 1, min(position + 1 + EDGE_AHEAD, len(around.items))):
+        meaning = around.meaning(index)
+        if isinstance(meaning, Ordinal):
+            return meaning.part
+        if isinstance(meaning, EdgeWord):
+            return None
+    return None
 
 
 def _of_a_sound(around: Around, position: int) -> bool:

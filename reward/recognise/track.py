@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +34,8 @@ class Track:
     threshold: Threshold
     shortest: float = 0.0
     """What is there for less, seconds, is not sure to be there."""
+    reach: float = 0.0
+    """What sounds up to so long before or after a frame, seconds, is in its score as well."""
 
     def there(self) -> NDArray[np.bool_]:
         """Frames in which it is there, `[frames]`: runs of the shortest time and more."""
@@ -52,18 +54,44 @@ class Track:
         return slice(max(0, first), max(0, int(np.ceil(end / self.step - 0.5))))
 
 
+class NotHeard(Exception):
+    """Nothing listens for what is asked about, or it does not answer; the message is the reason a person reads."""
+
+
 class Recogniser(Protocol):
     """A model that hears some things, named by `labels`."""
 
     labels: tuple[str, ...]
 
     def recognise(self, samples: Samples) -> Mapping[str, Track]:
-        """A track for each of its labels. Safe to be called from several threads."""
+        """A track for each of its labels. Safe to be called from several threads. Raises NotHeard."""
+
+
+class Transcriber(Protocol):
+    """A model that writes down what is said."""
+
+    def transcribe(self, samples: Samples) -> Sequence[str]:
+        """The words of each piece of the clip, in order; pieces overlap. As `recognise` otherwise."""
+
+
+AWAY = "the recogniser did not answer: "
+"""Begins the reason why something was not heard elsewhere."""
+
+
+class Elsewhere(Recogniser, Transcriber, Protocol):
+    """Recognisers of another process, which may be away: `recognise` gives what they know of its labels."""
+
+    def expected(self) -> None:
+        """Raises NotHeard if it did not answer a moment ago, or its time of this group is used up."""
 
 
 class Heard:
     """What recognisers make of one clip; this one: nothing."""
 
-    def track(self, label: str) -> Track | None:
-        """None if no recogniser knows the label."""
-        return None
+    def track(self, label: str) -> Track:
+        """Raises NotHeard if no recogniser knows the label."""
+        raise NotHeard(f"needs a recogniser that knows {label}")
+
+    def said(self) -> Sequence[str]:
+        """What is said, in overlapping pieces. Raises NotHeard without a speech recogniser."""
+        raise NotHeard("needs a speech recogniser")

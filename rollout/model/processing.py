@@ -26,7 +26,8 @@ from vllm.multimodal.processing.inputs import ProcessorInputs
 
 from earwitness.families.architecture import Architecture, read_architecture
 from earwitness.hearing import MAX_SEGMENTS
-from earwitness.logmel import HOP, PAD_RIGHT, log_mel
+from earwitness.hearing import mel as mel_of
+from earwitness.logmel import HOP, PAD_RIGHT
 
 MELS = "audio_mels"
 """Name under which the model receives the mels, one tensor `[n_mels, frames]` a clip."""
@@ -106,11 +107,12 @@ class Processor(BaseMultiModalProcessor[ProcessingInfo]):
         return BatchFeature({MELS: [self._mel(np.asarray(clip)) for clip in clips.get_all()]})
 
     def _mel(self, clip: np.ndarray) -> torch.Tensor:
-        mel = log_mel(clip, self.info.architecture.audio.n_mels) if clip.ndim == 1 else clip
+        architecture = self.info.architecture
+        mel = mel_of(clip, architecture.audio.n_mels, architecture.family) if clip.ndim == 1 else clip
         if mel.shape[-1] > self.info.max_frames:
             most = self.info.max_frames
             raise VLLMValidationError(f"a clip of {mel.shape[-1]} mel frames; the encoder takes at most {most}")
-        if not self.info.architecture.family.audio_tokens(mel.shape[-1]):
+        if not architecture.family.audio_tokens(mel.shape[-1]):
             raise VLLMValidationError(f"a clip of {mel.shape[-1]} mel frames is too short for an audio token")
         return torch.from_numpy(np.ascontiguousarray(mel, dtype=np.float32))
 

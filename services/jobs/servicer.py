@@ -186,6 +186,14 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
             answer.groups.append(group)
         return answer
 
+    async def GetGroup(  # noqa: N802
+        self, request: wire.GetGroupRequest, context: grpc.aio.ServicerContext
+    ) -> wire.GetGroupResponse:
+        job_id = _job_id(request.job_id)
+        ordinal = request.ordinal if request.HasField("ordinal") else None
+        record = (await self._store.get(job_id)).record
+        return wire.GetGroupResponse(group=await self._mesh.way(job_id, ordinal), submitted_at=record.submitted_at)
+
     async def GetClip(  # noqa: N802
         self, request: wire.GetClipRequest, context: grpc.aio.ServicerContext
     ) -> wire.GetClipResponse:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from earwitness.errors import InputError
+from earwitness.hearing import MAX_CLIPS
 from serving.chat.answer import Answer
 from serving.chat.request import AddressPart, AudioPart, ChatRequest, TextPart
 from serving.claims.live import verified
@@ -48,14 +49,15 @@ async def complete(request: Request, settings: Settings, talker: Talker, verifie
     if asked.model != settings.name:
         raise RefusedError(404, f"model: there is no {asked.model!r}; expected {settings.name!r}", "model_not_found",
                            "model")  # fmt: skip
-    text, clip = await read(asked, settings)
-    if asked.verify and clip is None:
+    text, clips, at = await read(asked, settings)
+    if asked.verify and not clips:
         raise InputError("verify", "is true, and there is no clip to check claims against", "a clip in the message")
     tokens = Tokens()
-    question = Question(text, clip.samples if clip else None, asked.temperature, asked.top_p, asked.seed, asked.longest)
+    heard = tuple(clip.samples for clip in clips)
+    question = Question(text, heard, asked.temperature, asked.top_p, asked.seed, asked.longest, at)
     answer = Answer(settings.name, tokens)
     pieces = counted(talker.answer(question, tokens), tokens)
-    checked = Heard(verifier, clip.data, text) if asked.verify and clip else None
+    checked = Heard(verifier, [clip.data for clip in clips], text) if asked.verify else None
     if not asked.stream:
         async with asyncio.timeout(ANSWER_SECONDS):
             return JSONResponse(await answer.whole(verified(pieces, checked) if checked else pieces))
@@ -65,19 +67,26 @@ async def complete(request: Request, settings: Settings, talker: Talker, verifie
     return EventStream(answer.stream(events, usage=bool(asked.stream_options and asked.stream_options.include_usage)))
 
 
-async def read(asked: ChatRequest, settings: Settings) -> tuple[str, Clip | None]:
-    """The words of a question, and its clip. Raises InputError, AudioError."""
+async def read(asked: ChatRequest, settings: Settings) -> tuple[str, list[Clip], tuple[int, ...]]:
+    """The words of a question, its clips in order, and, of several, the characters before each.
+
+    Raises InputError, AudioError.
+    """
     words: list[str] = []
-    clip: Clip | None = None
+    clips: list[Clip] = []
+    at: list[int] = []
     for number, part in enumerate(asked.messages[0].content):
         field = f"messages[0].content[{number}]"
         if isinstance(part, TextPart):
             words.append(part.text)
             continue
-        if clip is not None:
-            raise InputError(field, "is a second clip", "one clip: models are taught questions about one")
-        clip = await _clip(part, field, settings)
-    return "\n".join(words), clip
+        if len(clips) == MAX_CLIPS:
+            raise InputError(field, f"is clip {MAX_CLIPS + 1}", f"at most {MAX_CLIPS} clips")
+        clips.append(await _clip(part, field, settings))
+        at.append(sum(map(len, words)))
+    if len(clips) > 1:  # as in a manifest's `messages`, what stands between clips is said as it is
+        return "".join(words), clips, tuple(at)
+    return "\n".join(words), clips, ()
 
 
 async def _clip(part: AudioPart | AddressPart, field: str, settings: Settings) -> Clip:

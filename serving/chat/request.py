@@ -14,9 +14,9 @@ MAX_TOKENS = 1_000_000
 
 
 class Part(BaseModel):
-    """Anything of a request."""
+    """Anything of a request. What is of another type than it should be is refused, never read as what it might mean."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class TextPart(Part):
@@ -93,8 +93,8 @@ class ChatRequest(Part):
     max_completion_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     max_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     """Older name of `max_completion_tokens`."""
-    n: Literal[1] = 1
-    modalities: list[Literal["text"]] = ["text"]
+    n: int = Field(default=1, ge=1, le=1)
+    modalities: tuple[Literal["text"]] = ("text",)
     # These change no answer here.
     user: str | None = Field(default=None, max_length=2_000)
     metadata: dict[str, str] | None = None

@@ -19,6 +19,7 @@ from reward.extent import extent
 from reward.grounding import check_claims
 from reward.measure import Contour, Measurement, measure
 from reward.measure.stereo import measure_balance
+from reward.several import clip_meant
 from reward.surrogate import denial_phrase, surrogate_phrase
 
 MAX_CLIPS = 256
@@ -45,17 +46,18 @@ def hear(key: str, data: bytes) -> None:
         _heard.popitem(last=False)
 
 
-def check(key: str, reasoning: str, question: str) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+def check(keys: list[str], reasoning: str, question: str) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Each claim of `reasoning` with its verdict, in the order in which they are made; and what else it says of the
     sound, with why that was not read.
 
     Raises LookupError for a clip that is not (or no longer) kept.
 
     `start` and `end` are the characters of `reasoning` that it was read from, `from_seconds` and `to_seconds` the part
-    of the clip that it speaks of.
+    of the clip that it speaks of, `clip` which that is of several: their number from 1, 0 where it is not said.
     """
-    measurement = _heard[key]
-    grounding = check_claims(reasoning, trajectory_pb2.Prompt(question=question), measurement)
+    clips = [_heard[key] for key in keys]
+    placed = [trajectory_pb2.PlacedClip()] * (len(clips) if len(clips) > 1 else 0)
+    grounding = check_claims(reasoning, trajectory_pb2.Prompt(question=question, clips=placed), clips)
     found = []
     place = 0
     for index, (claim, message) in enumerate(zip(grounding.distinct, grounding.claims, strict=True)):
@@ -63,11 +65,14 @@ def check(key: str, reasoning: str, question: str) -> tuple[list[dict[str, Any]]
         if start < 0:  # several claims of one sentence may stand in any order
             start = max(0, reasoning.find(message.text))
         place = start
-        begins, ends = extent(claim.statement, measurement)
+        number = clip_meant(claim.statement, len(clips))
+        measurement = clips[max(number, 1) - 1]
+        begins, ends = extent(claim.statement, measurement) if len(clips) == 1 else (0.0, measurement.duration)
         found.append({
             "index": index, "text": message.text, "kind": message.kind, "verdict": VERDICTS[message.verdict],
             "claimed": message.claimed, "measured": message.measured, "start": start, "end": start + len(message.text),
             "from_seconds": round(begins, 3), "to_seconds": round(min(ends, measurement.duration), 3),
+            "clip": number,
         })  # fmt: skip
     return found, [{"text": unread.text, "why": unread.why} for unread in grounding.unread]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -57,23 +58,24 @@ class Verifier:
 
 
 class Heard:
-    """One clip, as the process that checks knows it."""
+    """The clips of a question, as the process that checks knows them."""
 
-    def __init__(self, verifier: Verifier, data: bytes, question: str) -> None:
-        """`question`: what it says itself is no claim."""
+    def __init__(self, verifier: Verifier, clips: Sequence[bytes], question: str) -> None:
+        """clips: files, in order; question: what it says itself is no claim."""
         self._verifier = verifier
-        self._data = data
+        self._clips = {content_hash(data): data for data in clips}
+        self._keys = [content_hash(data) for data in clips]
         self._question = question
-        self._key = content_hash(data)
 
     async def check(self, reasoning: str) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-        """As `checker.check`. The clip is measured first, if it is not known (any more)."""
+        """As `checker.check`. Clips are measured first, if they are not known (any more)."""
         while True:
             try:
-                claims, unread = await self._verifier.run("check", self._key, reasoning, self._question)
+                claims, unread = await self._verifier.run("check", self._keys, reasoning, self._question)
                 return claims, unread
             except LookupError:
-                await self._verifier.run("hear", self._key, self._data)
+                for key, data in self._clips.items():
+                    await self._verifier.run("hear", key, data)
 
     async def phrases(self, reasoning: str) -> dict[str, str]:
         """As `checker.phrases`."""

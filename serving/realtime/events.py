@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
 from serving.chat.request import MAX_TEXT, MAX_TOKENS, Part
 from serving.realtime.formats import Format, Pcm
 
+MAX_NAME = 512
+"""Characters of an event's name."""
 Modalities = tuple[Literal["text", "audio"]]
 """`audio`: the answer is spoken, and its words come as a transcript."""
 Most = Annotated[int, Field(ge=1, le=MAX_TOKENS)] | Literal["inf"]
@@ -45,7 +47,31 @@ class AudioOutput(Part):
     format: Format = Pcm(type="audio/pcm")
     voice: str | None = Field(default=None, max_length=64)
     """The server has one; None: that."""
-    speed: Literal[1] = 1
+    speed: float = Field(default=1, ge=1, le=1)
+
+
+class Listening(Part):
+    """The clip is heard in segments, each as soon as it has been spoken: little is left to compute behind the last."""
+
+    segment_ms: int = Field(default=1_000, ge=500, le=25_000)
+    """Models that were not taught to hear in segments hear best in long ones."""
+    think_tokens: int = Field(default=0, ge=0, le=256)
+    """Most tokens that are thought behind each segment, while the next one is being spoken."""
+
+
+class Thinking(Part):
+    """What is thought before the first word of an answer."""
+
+    mode: Literal["first", "while_speaking"] = "first"
+    """`while_speaking`: thoughts and words alternate in segments of `tokens`."""
+    tokens: int | None = Field(default=None, ge=0, le=MAX_TOKENS)
+    """The think block is closed behind so many; None: where the model closes it."""
+
+    @model_validator(mode="after")
+    def _has_segments(self) -> Thinking:
+        if self.mode == "while_speaking" and not self.tokens:
+            raise ValueError("while_speaking needs tokens, of which a segment has 1 or more")
+        return self
 
 
 class Audio(Part):
@@ -59,12 +85,15 @@ class SessionConfig(Part):
     """How a session is."""
 
     type: Literal["realtime"] = "realtime"
-    model: str | None = None
+    model: str | None = Field(default=None, max_length=200)
     audio: Audio = Audio()
     instructions: str = Field(default="", max_length=MAX_TEXT)
     """The question, where a turn brings no words of its own."""
     output_modalities: Modalities = ("text",)
     max_output_tokens: Most = "inf"
+    listening: Listening | None = None
+    """None: the clip is heard whole, when it has been committed."""
+    thinking: Thinking = Thinking()
     verify: bool = False
     """Check the claims of the reasoning against the clip."""
     temperature: float = Field(default=0.0, ge=0, le=2)
@@ -73,7 +102,13 @@ class SessionConfig(Part):
 class Event(Part):
     """Anything that a client says."""
 
-    event_id: str | None = Field(default=None, max_length=512)
+    event_id: str | None = Field(default=None, max_length=MAX_NAME)
+
+
+class Named(BaseModel):
+    """Of an event that is refused, its name: the error carries it."""
+
+    event_id: str | None = Field(default=None, max_length=MAX_NAME)
 
 
 class SessionUpdate(Event):
@@ -116,7 +151,7 @@ class Item(Part):
     type: Literal["message"]
     role: Literal["user"]
     content: list[Words] = Field(min_length=1, max_length=16)
-    id: str | None = Field(default=None, max_length=64)
+    id: str | None = Field(default=None, min_length=1, max_length=64)
     object: Literal["realtime.item"] | None = None
     status: Literal["completed", "incomplete", "in_progress"] | None = None
 
@@ -126,7 +161,7 @@ class CreateItem(Event):
 
     type: Literal["conversation.item.create"]
     item: Item
-    previous_item_id: str | None = None
+    previous_item_id: str | None = Field(default=None, max_length=64)
 
 
 class ResponseConfig(Part):
@@ -135,7 +170,7 @@ class ResponseConfig(Part):
     instructions: str | None = Field(default=None, max_length=MAX_TEXT)
     max_output_tokens: Most | None = None
     output_modalities: Modalities | None = None
-    metadata: dict[str, str] | None = None
+    metadata: dict[str, str] | None = Field(default=None, max_length=16)
 
 
 class Truncate(Event):
@@ -143,7 +178,7 @@ class Truncate(Event):
 
     type: Literal["conversation.item.truncate"]
     item_id: str = Field(max_length=64)
-    content_index: Literal[0]
+    content_index: int = Field(ge=0, le=0)
     audio_end_ms: int = Field(ge=0)
 
 
@@ -165,7 +200,7 @@ class Cancel(Event):
     """Answer no further."""
 
     type: Literal["response.cancel"]
-    response_id: str | None = None
+    response_id: str | None = Field(default=None, max_length=64)
 
 
 ClientEvent = Annotated[

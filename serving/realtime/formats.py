@@ -59,15 +59,20 @@ def decoded(data: bytes, of: Pcm | G711) -> NDArray[np.float32]:
             return A_LAW[np.frombuffer(data, np.uint8)]
 
 
+def as_heard(data: bytes, of: Pcm | G711) -> NDArray[np.float32]:
+    """Sound from the wire as the model hears it: `[samples]`, 16 kHz."""
+    samples = decoded(data, of)
+    if of.rate == SAMPLE_RATE:
+        return samples
+    return soxr.resample(samples, of.rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
+
+
 def clip_of_stream(data: bytes, of: Pcm | G711) -> Clip:
     """What was committed: as the model hears it, and as a file for what measures."""
     samples = decoded(data, of)
-    heard = samples
-    if of.rate != SAMPLE_RATE:
-        heard = soxr.resample(samples, of.rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
     file = io.BytesIO()
     soundfile.write(file, samples, of.rate, format="WAV", subtype="FLOAT")
-    return Clip(file.getvalue(), heard)
+    return Clip(file.getvalue(), as_heard(data, of))
 
 
 def encoded(samples: NDArray[np.float32], of: Pcm | G711) -> bytes:

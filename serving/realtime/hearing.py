@@ -6,13 +6,17 @@ import asyncio
 import binascii
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from earwitness.errors import InputError
 from serving.clips import Clip
 from serving.errors import RefusedError
-from serving.realtime.ears import Ears
+from serving.realtime.ears import Ears, load_network
 from serving.realtime.events import AudioInput
-from serving.realtime.formats import clip_of_stream, decoded, most_bytes
+from serving.realtime.formats import as_heard, clip_of_stream, decoded, most_bytes
 from serving.realtime.turns import FRAME_SECONDS, Edge
 
 LARGE_CHARS = 65_536
@@ -27,9 +31,13 @@ class Hearing:
     def __init__(self) -> None:
         self.config = AudioInput()
         self._sound = bytearray()
+        self._taken = 0
+        """Bytes of the buffer that have been given away in segments."""
         self._dropped = 0
         """Bytes that came before those in the buffer."""
         self._ears: Ears | None = None
+        self._network: Any = None
+        """Of the ears; kept where they are taken off, for to load it costs as much as to hear two seconds."""
 
     async def configure(self, config: AudioInput) -> None:
         """Another format, or another way to tell turns. Raises InputError."""
@@ -38,9 +46,11 @@ class Hearing:
                 "session.audio.input.format", "changes while there is sound in the buffer", "a clear before"
             )
         if (config.turn_detection, config.format) != (self.config.turn_detection, self.config.format):
-            vad, rate, self._ears = config.turn_detection, config.format.rate, None
+            vad, ears = config.turn_detection, None
             if vad is not None:
-                self._ears = await asyncio.to_thread(Ears, rate, vad.threshold, vad.silence_duration_ms / 1_000)
+                self._network = self._network or await asyncio.to_thread(load_network)
+                ears = Ears(self._network, config.format.rate, vad.threshold, vad.silence_duration_ms / 1_000)
+            self._ears = ears
             self._dropped = -len(self._sound)  # time begins with the ears
         self.config = config
 
@@ -95,6 +105,20 @@ class Hearing:
         del self._sound[:count]
         self._dropped += count
 
+    def segment(self, seconds: float) -> NDArray[np.float32] | None:
+        """The next segment of the clip that is being spoken, once it is whole: `[samples]`, 16 kHz."""
+        of = self.config.format
+        size = int(seconds * of.rate) * of.width
+        if (self._ears and not self._ears.turns.speaking) or len(self._sound) < self._taken + size:
+            return None
+        self._taken += size
+        return as_heard(bytes(self._sound[self._taken - size : self._taken]), of)
+
+    def rest(self) -> NDArray[np.float32]:
+        """What has not been given away in segments: `[samples]`, 16 kHz."""
+        of = self.config.format
+        return as_heard(bytes(self._sound[self._taken : len(self._sound) // of.width * of.width]), of)
+
     async def commit(self) -> Clip:
         """The sound so far is a clip. Raises RefusedError if there is none."""
         of = self.config.format
@@ -109,6 +133,7 @@ class Hearing:
     def clear(self) -> None:
         """The sound so far is forgotten."""
         self._dropped += len(self._sound)
+        self._taken = 0
         self._sound.clear()
         if self._ears:
             self._ears.turns.stop()

@@ -35,6 +35,13 @@ class History:
             self._items.popitem(last=False)
         return before
 
+    def check_new(self, item_id: str | None, behind: str | None) -> None:
+        """Raises InputError for an item whose id another has, or that would not stand behind the newest."""
+        if item_id in self._items:
+            raise InputError("item.id", f"there is an item {item_id!r} already", "another, or none")
+        if behind not in (None, self.last):
+            raise InputError("previous_item_id", f"is {behind!r}", f"the newest item, {self.last!r}, or none")
+
     def replace(self, item: dict[str, Any]) -> None:
         """The same item, as it is now."""
         if held := self._items.get(item["id"]):

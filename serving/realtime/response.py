@@ -46,6 +46,10 @@ class Response:
         """Of an answer with sound, what has gone out and what has been heard."""
         self._words = "response.output_audio_transcript" if speaker else "response.output_text"
 
+    def left(self) -> float:
+        """Seconds of sound that are there and still to be heard."""
+        return self._speaker.left() if self._speaker else 0.0
+
     async def say(self, events: AsyncGenerator[Event, None]) -> None:
         """All of it but its end. Raises what `events` raise, and what speaking does."""
         await self._emit("response.created", response=self._state("in_progress", []))
@@ -97,7 +101,9 @@ class Response:
         await self._end("cancelled", reason=self.cancelled_by)
 
     async def failed(self, error: BaseException) -> None:
-        """It ends because of what the client is told."""
+        """It ends because of what the client is told; of an answer with sound stands what has gone out."""
+        if self.spoken:
+            self._text = self.spoken.heard(self.spoken.sent)
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         await self._end("failed", error=refusal(error).body["error"])
@@ -127,6 +133,7 @@ class Response:
         said = self._tokens.reasoning + self._tokens.answer
         usage = {
             "input_tokens": self._tokens.prompt, "output_tokens": said, "total_tokens": self._tokens.prompt + said,
+            "input_token_details": {"cached_tokens": self._tokens.cached},
             "output_token_details": {"text_tokens": said, "reasoning_tokens": self._tokens.reasoning},
         }  # fmt: skip
         return {"id": self.id, "object": "realtime.response", "status": status, "output": output,

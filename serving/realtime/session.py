@@ -1,7 +1,7 @@
 """One session: what a client says, one event after another, and what it is answered.
 
-Models are taught one question about one clip, so a response is made of the clip that was committed last and of the
-words that came since the last response, or else of the instructions.
+Models are taught one question about its clips, so a response is made of the clips that were committed since the last
+one, or else of the same, and of the words that came since, or else of the instructions.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import Any
 from starlette.websockets import WebSocketDisconnect
 
 from earwitness.errors import InputError
+from earwitness.hearing import MAX_CLIPS
 from serving.chat.request import Part
 from serving.claims.live import Event, verified
 from serving.claims.verifier import Heard, Verifier
 from serving.clips import Clip
 from serving.errors import RefusedError
 from serving.figures import counted
+from serving.realtime.early import Early
 from serving.realtime.events import (
     Append,
     Cancel,
@@ -75,7 +77,11 @@ class Session:
         self._hearing = Hearing()
         self._turn: str | None = None
         """Id of the item that the speech that has begun will be."""
-        self._clip: Clip | None = None
+        self._early = Early(staff.talker)
+        self._clips: list[Clip] = []
+        """What is spoken of."""
+        self._answered = True
+        """Whether there has been a response about them: the next clip begins anew then."""
         self._words: list[str] = []
         self._response: Response | None = None
         self._newest: Response | None = None
@@ -99,8 +105,10 @@ class Session:
                 await self._commit()
             case Clear():
                 self._hearing.clear()
+                await self._early.forget()
                 await self._emit("input_audio_buffer.cleared")
-            case CreateItem(item=item):
+            case CreateItem(item=item, previous_item_id=behind):
+                self._history.check_new(item.id, behind)
                 if len(self._words) >= MAX_WORDS:
                     raise RefusedError(400, f"item: {MAX_WORDS} wait for a response already", "too_many_items", "item")
                 self._words.append("\n".join(part.text for part in item.content))
@@ -121,6 +129,11 @@ class Session:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        await self._early.forget()
+
+    async def lose_engine(self) -> None:
+        """What it had heard of the clip that is being spoken is gone: that one is heard whole."""
+        await self._early.lose()
 
     async def _update(self, changes: Config) -> None:
         if changes.model not in (None, self._staff.model):
@@ -142,7 +155,17 @@ class Session:
         answering = vad is not None and vad.interrupt_response and self._answering()
         async with aclosing(self._hearing.append(audio, answering=answering)) as edges:
             async for edge, milliseconds in edges:
+                await self._hear_early()
                 await self._turn_taken(edge, milliseconds, answering=answering)
+        await self._hear_early()
+
+    async def _hear_early(self) -> None:
+        if self._config.listening is not None and self._answered:  # else it is one of several
+            question = self._question(self._question_text(None), ResponseConfig(), spoken=False)
+            await self._early.hear(self._hearing, question)
+
+    def _question_text(self, instructions: str | None) -> str:
+        return "\n".join(self._words) or instructions or self._config.instructions
 
     async def _turn_taken(self, edge: Edge, milliseconds: int, *, answering: bool) -> None:
         if edge is Edge.STARTED:
@@ -179,7 +202,10 @@ class Session:
         self._newest = None
 
     async def _commit(self) -> None:
-        self._clip = await self._hearing.commit()
+        await self._early.end(self._hearing)
+        clip = await self._hearing.commit()
+        self._clips = [*([] if self._answered else self._clips), clip][-MAX_CLIPS:]
+        self._answered = False
         item_id, self._turn = self._turn or new_id("item"), None
         await self._emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=self._history.last)
         content = [{"type": "input_audio", "transcript": None}]
@@ -195,25 +221,39 @@ class Session:
         if self._response is not None:
             raise RefusedError(409, f"{self._response.id} is still being said; expected a cancel before, or patience",
                                "conversation_already_has_active_response")  # fmt: skip
-        text = "\n".join(self._words) or asked.instructions or self._config.instructions
-        if not text and self._clip is None:
+        text = self._question_text(asked.instructions)
+        if not text and not self._clips:
             raise InputError("response", "there is nothing to answer", "words, or sound that is committed, before")
-        most = self._config.max_output_tokens if asked.max_output_tokens is None else asked.max_output_tokens
-        samples = self._clip.samples if self._clip else None
-        question = Question(text, samples, self._config.temperature, longest=0 if most == "inf" else most)
-        tokens = Tokens()
         speaker = None
         if "audio" in (asked.output_modalities or self._config.output_modalities):
             self._voice(self._config)
             speaker = partial(Speaker, self._staff.speech, self._config.audio.output.format)
-        pieces = counted(self._staff.talker().answer(question, tokens), tokens)
+        question = self._question(text, asked, spoken=speaker is not None)
+        tokens, talker = Tokens(), self._staff.talker()
+        pieces = counted(self._early.answer(talker, question, tokens), tokens)
         self._words.clear()
+        self._answered = True
         events: AsyncGenerator[Event, None] = pieces
-        if self._config.verify and self._clip is not None:
-            events = verified(pieces, Heard(self._staff.verifier, self._clip.data, text))
+        if self._config.verify and self._clips:
+            events = verified(pieces, Heard(self._staff.verifier, [clip.data for clip in self._clips], text))
         self._response = self._newest = Response(self._emit, new_id, tokens, self._history, speaker)
         self._saying = asyncio.create_task(self._response.say(events))
         self._responding = asyncio.create_task(self._respond(self._response, self._saying))
+
+    def _question(self, text: str, asked: ResponseConfig, *, spoken: bool) -> Question:
+        config = self._config
+        most = config.max_output_tokens if asked.max_output_tokens is None else asked.max_output_tokens
+        return Question(
+            text,
+            tuple(clip.samples for clip in self._clips),
+            config.temperature,
+            longest=0 if most == "inf" else most,
+            segment_seconds=config.listening.segment_ms / 1_000 if config.listening else None,
+            between=config.listening.think_tokens if config.listening else 0,
+            think_tokens=config.thinking.tokens,
+            while_speaking=config.thinking.mode == "while_speaking",
+            left=(lambda: self._newest.left() if self._newest else 0.0) if spoken else None,
+        )
 
     async def _respond(self, response: Response, saying: asyncio.Task[None]) -> None:
         """Ends a response once, whatever becomes of it: only what is said can be cancelled, not how it ends."""

@@ -47,6 +47,10 @@ class Speaker:
             self._waiting.put_nowait(clause)
         self._waiting.put_nowait(None)
 
+    def left(self) -> float:
+        """Seconds of sound that have been made and are still to be played."""
+        return sum(lasts for _, lasts in self.spoken.clauses) - self.spoken.played(time.monotonic())
+
     async def run(self) -> None:
         """Until all of it has gone out. Raises as the voice does."""
         rate = self._format.rate
@@ -70,7 +74,8 @@ class Speaker:
         clause = await self._waiting.get()
         if clause is None:
             return None
-        sound, rate = await self._speech.say(clause), self._speech.voice.rate
+        rate = self._speech.voice.rate
+        sound = await self._speech.say(clause, time.monotonic() + self.left())
         if rate != self._format.rate:
             sound = await asyncio.to_thread(soxr.resample, sound, rate, self._format.rate)
         self.spoken.clauses.append((clause, len(sound) / self._format.rate))

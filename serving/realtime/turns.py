@@ -9,6 +9,9 @@ FRAME_SECONDS = 0.032
 """What the network looks at at once."""
 BEGIN_FRAMES = 2
 """Speech begins when it has lasted so many frames: about 100 ms, for the network is a frame behind."""
+SURE = 0.95
+"""Words from nearby that are so likely speech begin it at once: 32 ms less until somebody who interrupts is heard. Of
+150 knocks, bells, buzzes and bursts of noise one is, and four last for two frames of 0.5."""
 HUM_FRAMES = 25
 """A hum longer than this (0.8 s) interrupts after all: "mhm" takes 0.3 to 0.7 s."""
 HYSTERESIS = 0.15
@@ -70,9 +73,11 @@ class Turns:
             self.began = self.frames - 1
         self._heard += 1
         self._near += frame.near
-        self._words += frame.near and frame.bright
+        word = frame.near and frame.bright
+        self._words += word
         words = self._words > 0 or self._near > HUM_FRAMES
-        begins = self._heard >= BEGIN_FRAMES and (words or not answering)
+        sure = word and frame.speech >= SURE
+        begins = sure or (self._heard >= BEGIN_FRAMES and (words or not answering))
         self.speaking = begins
         return Edge.STARTED if begins else None
 

@@ -41,8 +41,7 @@ export async function ofFile(file) {
   }
 }
 
-export async function base64(blob) {
-  const bytes = new Uint8Array(await blob.arrayBuffer());
+export function base64(bytes) {
   let text = "";
   for (let start = 0; start < bytes.length; start += 32768) {
     text += String.fromCharCode(...bytes.subarray(start, start + 32768));
@@ -61,7 +60,7 @@ function joined(blocks, length) {
 }
 
 /** PCM, 16 bit, of channels of equal length. */
-function wav(channels, rate) {
+export function wav(channels, rate) {
   const frames = channels[0].length;
   const view = new DataView(new ArrayBuffer(44 + frames * channels.length * 2));
   const text = (place, word) => [...word].forEach((letter, n) => view.setUint8(place + n, letter.charCodeAt(0)));

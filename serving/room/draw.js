@@ -14,7 +14,6 @@ export class Plots {
 
   show(heard) {
     this.heard = heard;
-    this.claims = [];
     const pitched = heard.pitch.map(([, hz]) => hz);
     const levels = heard.level.map(([, db]) => db);
     const range = (values, unit) => (values.length ? `${Math.round(Math.min(...values))} to ${Math.round(Math.max(...values))} ${unit}` : "none");

@@ -1,21 +1,16 @@
 // The page: a clip, a question, and an answer whose claims turn green or red while it comes.
 
+import { empty, part, plots, say, show, sum } from "./answer.js";
 import { base64, ofFile, record } from "./clip.js";
-import { Plots } from "./draw.js";
 import * as server from "./server.js";
+import { Talk } from "./talk.js";
 
-const VERDICTS = { supported: "✓ supported", contradicted: "✗ contradicted", not_checkable: "? not checkable" };
-const part = (id) => document.getElementById(id);
-const plots = new Plots(part("mel"), part("pitch"), part("level"));
 const player = part("player");
 let name = "";
 let clip = null; // base64
 let recording = null;
 let asking = null; // AbortController
-
-function say(id, words) {
-  part(id).textContent = words;
-}
+let talk = null; // the conversation that is on
 
 async function connect() {
   try {
@@ -39,9 +34,10 @@ part("key").addEventListener("submit", (event) => {
 
 async function take(blob) {
   clip = null;
+  plots.claims = [];
   try {
     say("clip-status", "listening …");
-    const data = await base64(blob);
+    const data = base64(new Uint8Array(await blob.arrayBuffer()));
     const heard = await server.listen(data);
     clip = data;
     if (player.src) URL.revokeObjectURL(player.src);
@@ -114,9 +110,7 @@ part("ask").addEventListener("submit", async (event) => {
   asking = new AbortController();
   part("send").disabled = true;
   part("stop").disabled = false;
-  const answer = { reasoning: "", words: "", claims: new Map() };
-  show(answer);
-  say("share", "");
+  const answer = empty();
   say("ask-status", "thinking …");
   try {
     for await (const chunk of server.ask(name, clip, part("question").value, asking.signal)) {
@@ -142,63 +136,6 @@ part("ask").addEventListener("submit", async (event) => {
 
 part("stop").addEventListener("click", () => asking && asking.abort());
 
-function sum({ error, supported, contradicted, coverage }) {
-  if (error) return say("share", `not checked: ${error}`);
-  const decided = supported + contradicted;
-  const covers = coverage === null ? "" : `; ${Math.round(100 * coverage)} % of what is said of the sound can be checked`;
-  return say("share", decided ? `${supported} of ${decided} checkable claims supported${covers}` : "nothing to check");
-}
-
-function show({ reasoning, words, claims }) {
-  if (part("answer").textContent !== words) say("answer", words);
-  const standing = [...claims.values()].filter(({ verdict }) => verdict in VERDICTS);
-  const pieces = [];
-  let place = 0;
-  for (const claim of [...standing].sort((one, other) => one.start - other.start)) {
-    if (claim.start < place || claim.end > reasoning.length) continue; // within one that is marked already
-    pieces.push(reasoning.slice(place, claim.start), marked(claim, reasoning.slice(claim.start, claim.end)));
-    place = claim.end;
-  }
-  part("reasoning").replaceChildren(...pieces, reasoning.slice(place));
-  const shown = JSON.stringify(standing);
-  if (part("claims").dataset.shown !== shown) {
-    part("claims").dataset.shown = shown;
-    part("claims").replaceChildren(...standing.map(listed));
-    plots.claims = standing;
-    plots.draw();
-  }
-}
-
-function marked(claim, words) {
-  const mark = Object.assign(document.createElement("mark"), { className: claim.verdict, textContent: words });
-  mark.title = `${VERDICTS[claim.verdict]}, measured: ${claim.measured}`;
-  return pointed(mark, claim.index);
-}
-
-function listed(claim) {
-  const item = Object.assign(document.createElement("li"), { className: claim.verdict, tabIndex: 0 });
-  const verdict = Object.assign(document.createElement("span"), { className: "verdict", textContent: VERDICTS[claim.verdict] });
-  const time = `${claim.from_seconds.toFixed(2)} to ${claim.to_seconds.toFixed(2)} s`;
-  item.append(verdict, `: “${claim.text}”, measured: ${claim.measured} (${time})`);
-  return pointed(item, claim.index);
-}
-
-/** What is pointed at, or has the focus, is lit in the reasoning, in the list and in the plots. */
-function pointed(element, index) {
-  element.dataset.claim = index;
-  for (const kind of ["mouseenter", "focus"]) element.addEventListener(kind, () => light(index));
-  for (const kind of ["mouseleave", "blur"]) element.addEventListener(kind, () => light(null));
-  return element;
-}
-
-function light(index) {
-  for (const element of document.querySelectorAll("[data-claim]")) {
-    element.classList.toggle("near", index !== null && element.dataset.claim === String(index));
-  }
-  plots.near = index;
-  plots.draw();
-}
-
 /** By a voice of this machine, if it has one: others would send the words away. */
 function speak(words) {
   const voice = window.speechSynthesis?.getVoices().find(({ localService, lang }) => localService && lang.startsWith("en"));
@@ -209,6 +146,87 @@ function speak(words) {
   }
   speechSynthesis.cancel();
   speechSynthesis.speak(Object.assign(new SpeechSynthesisUtterance(words), { voice }));
+}
+
+// ---- the conversation
+
+part("talk").addEventListener("click", async () => {
+  if (talk) return talk.close("");
+  talk = new Talk({ on: heard, onClip: take, onEnd: endTalk });
+  const opened = talk;
+  part("talk").setAttribute("aria-pressed", "true");
+  part("talk").textContent = "End";
+  part("pauses").disabled = true;
+  try {
+    await talk.open(server.conversation, part("question").value, part("pauses").checked);
+    if (opened !== talk) return; // ended meanwhile
+    part("interrupt").disabled = false;
+    part("turn").disabled = part("pauses").checked;
+    say("talk-status", "listening");
+  } catch (error) {
+    opened.close(error.message);
+  }
+});
+
+function endTalk(why) {
+  talk = null;
+  part("talk").setAttribute("aria-pressed", "false");
+  part("talk").textContent = "Talk";
+  part("pauses").disabled = false;
+  part("turn").disabled = part("interrupt").disabled = true;
+  say("talk-status", why);
+}
+
+part("turn").addEventListener("click", () => talk.answer());
+part("interrupt").addEventListener("click", () => talk.interrupt());
+document.addEventListener("keydown", ({ key }) => key === "Escape" && talk?.socket && talk.interrupt());
+part("question").addEventListener("change", () => talk?.socket && talk.update({ instructions: part("question").value }));
+
+let spoken = empty(); // the answer that is on its way
+
+function heard(event) {
+  switch (event.type) {
+    case "input_audio_buffer.speech_started":
+      return say("talk-status", "you speak …");
+    case "turn.seconds":
+      return talk.response || say("talk-status", `listening, ${event.seconds} s`);
+    case "input_audio_buffer.committed":
+      return say("talk-status", "it thinks …");
+    case "response.created":
+      spoken = empty();
+      return;
+    case "response.reasoning_text.delta":
+      spoken.reasoning += event.delta;
+      return show(spoken);
+    case "response.output_audio.delta":
+      return say("talk-status", "it speaks: Escape interrupts");
+    case "response.output_audio_transcript.delta":
+    case "response.output_text.delta":
+      spoken.words += event.delta;
+      return show(spoken);
+    case "response.claims":
+      event.claims.forEach((claim) => spoken.claims.set(claim.index, claim));
+      return show(spoken);
+    case "response.done":
+      if (event.response.grounding) sum(event.response.grounding);
+      if (event.response.status === "failed") say("talk-status", event.response.status_details.error.message);
+      if (event.response.output_modalities[0] === "text") speak(spoken.words);
+      return event.response.output.forEach((item) => note(item));
+    case "conversation.item.retrieved":
+      return note(event.item, " (interrupted)");
+    case "error":
+      part("turn").disabled = talk?.pauses ?? true;
+      return say("talk-status", event.error.message);
+  }
+}
+
+/** What was said of an item is in the log once, as it was heard. */
+function note(item, more = "") {
+  const line = document.getElementById(item.id) || Object.assign(document.createElement("li"), { id: item.id });
+  const [said] = item.content; // nothing, while it is on its way
+  if (!said) return;
+  line.textContent = `${said.transcript ?? said.text}${more}`;
+  part("turns").append(line);
 }
 
 connect();

@@ -32,6 +32,13 @@ export async function listen(data) {
   return (await call("/v1/listen", { data })).json();
 }
 
+/** A WebSocket; browsers show a token in the name of a protocol. */
+export function conversation() {
+  const url = new URL("/v1/realtime", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  return new WebSocket(url, ["realtime", ...(token ? [`openai-insecure-api-key.${token}`] : [])]);
+}
+
 /** Chunks of the answer, as they come. */
 export async function* ask(name, data, question, signal) {
   const content = [{ type: "text", text: question }];

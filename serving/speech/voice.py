@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import io
+import itertools
 import shutil
 import subprocess
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import PriorityQueue
 from typing import Protocol
 
 import numpy as np
@@ -89,12 +91,14 @@ def installed_voice() -> Voice | None:
 
 
 class Speech:
-    """The server's voice: found once, and asked by all sessions, one clause after another."""
+    """The server's voice: found once, and asked by all sessions, one clause after another, the most urgent first."""
 
     def __init__(self, find: Callable[[], Voice | None] = installed_voice) -> None:
         self._find = find
         self._voice: Voice | None = None
         self._thread = ThreadPoolExecutor(1, "speech")
+        self._numbers = itertools.count()
+        self._waiting: PriorityQueue[tuple[float, int, str, Future[NDArray[np.float32]]]] = PriorityQueue()
 
     async def load(self) -> None:
         """Looks for a voice, and loads it."""
@@ -108,6 +112,18 @@ class Speech:
             raise InputError("output_modalities", "asks for sound, and this server has no voice", where)
         return self._voice
 
-    async def say(self, clause: str) -> NDArray[np.float32]:
-        """The clause as sound. Raises as `Voice` does."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.voice, clause)
+    async def say(self, clause: str, due: float) -> NDArray[np.float32]:
+        """The clause as sound, which is to be played from `due` on, a time of any clock that all share. Raises as
+        `Voice` does."""
+        sound = Future[NDArray[np.float32]]()
+        self._waiting.put((due, next(self._numbers), clause, sound))
+        self._thread.submit(self._say_next, self.voice)
+        return await asyncio.wrap_future(sound)
+
+    def _say_next(self, voice: Voice) -> None:
+        _, _, clause, sound = self._waiting.get_nowait()
+        if sound.set_running_or_notify_cancel():
+            try:
+                sound.set_result(voice(clause))
+            except Exception as error:  # noqa: BLE001 (who waits for the sound raises it)
+                sound.set_exception(error)

@@ -9,12 +9,16 @@ import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
+from serving.app import Server
+from serving.program import bound
 from tests.integration.process_kit import PATIENCE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -115,6 +119,18 @@ async def opened(address: str, folder: Path, microphone: Path | None = None) -> 
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+@asynccontextmanager
+async def served(made: Server) -> AsyncIterator[str]:
+    """Where a server listens, on a free port."""
+    listening = bound(replace(made.settings, port=0))
+    web = uvicorn.Server(uvicorn.Config(made.app(), lifespan="off", log_config=None))
+    serving = asyncio.create_task(web._serve([listening]))
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    web.should_exit = True
+    await serving
+    made.verifier.stop()
 
 
 async def _port(process: asyncio.subprocess.Process, profile: Path) -> int:

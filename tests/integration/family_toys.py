@@ -11,12 +11,13 @@ from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from earwitness.families.architecture import read_architecture
+from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3, CALLED
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
 from trainer.model.toy import random_weights
 
-TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]
+TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>", "<sound>"]
 LONGEST = 1_024
 """Tokens: a clip of 30 s has 749."""
 HIDDEN = 128
@@ -67,7 +68,18 @@ def qwen2_5_omni(vocab_size: int) -> dict[str, Any]:
     }
 
 
-CONFIGS = {QWEN2_AUDIO: qwen2_audio, QWEN2_5_OMNI: qwen2_5_omni}
+def audioflamingo3(vocab_size: int) -> dict[str, Any]:
+    """The same."""
+    audio = {CALLED.get(name, name): value for name, value in AUDIO.items()}
+    rope = {"rope_scaling": {"type": "yarn", "factor": 16.0, "original_max_position_embeddings": LONGEST // 16}}
+    return {
+        "audio_token_id": TOKENS.index("<sound>"),
+        "audio_config": {"model_type": "audioflamingo3_encoder", **audio},
+        "text_config": {"model_type": "qwen2", "vocab_size": vocab_size, **TEXT, **rope},
+    }
+
+
+CONFIGS = {QWEN2_AUDIO: qwen2_audio, QWEN2_5_OMNI: qwen2_5_omni, AUDIOFLAMINGO3: audioflamingo3}
 
 
 def make_toy_of(family: Family, folder: Path, texts: list[str], sharpness: float = 5.0) -> Path:

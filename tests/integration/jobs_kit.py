@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ class Mesh:
     def __init__(self, folder: Path, redis: RedisServer) -> None:
         self.folder, self.redis = folder, redis
         self.jobs_port, self.trainer_port, self.metrics_port = free_ports(3)
+        self._hold = folder / "hold"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.channel = grpc.insecure_channel(
             f"127.0.0.1:{self.jobs_port}",
@@ -45,7 +47,7 @@ class Mesh:
 
     def start(self, name: str, *command: str, **environ: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")
-        env = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1", **environ}
         self.processes[name] = subprocess.Popen([sys.executable, *command], env=env, stderr=log, stdout=log, cwd=ROOT)
 
     def start_jobs(self) -> None:
@@ -57,7 +59,20 @@ class Mesh:
 
     def start_rest(self, *options: str) -> None:
         script = str(Path(__file__).with_name("mesh_stand_in.py"))
+        options = ("--hold", str(self._hold), *options)
         self.start("rest", script, self.redis.url, f"127.0.0.1:{self.trainer_port}", *options)
+
+    def hold(self, phase: str) -> None:
+        """Phases of this name do not end before `let_go`: what a test does in the middle of one is in its middle."""
+        self._hold.write_text(phase)
+
+    def let_go(self) -> None:
+        self._hold.unlink()
+
+    def cancelled(self, job_id: str) -> None:
+        """Cancels a job and waits for its end, which a cancellation that took too long answers before."""
+        self.stub.CancelJob(wire.CancelJobRequest(job_id=job_id))
+        self.until(job_id, "the cancellation", lambda job: job.state == wire.JOB_STATE_CANCELLED)
 
     def kill(self, name: str) -> None:
         process = self.processes.pop(name)
@@ -73,7 +88,19 @@ class Mesh:
     def submit(self, recipe: dict, request_id: str = "", seconds: float = PATIENCE) -> wire.SubmitJobResponse:
         text = yaml.safe_dump(recipe).encode()
         request = wire.SubmitJobRequest(request_id=request_id or uuid.uuid4().hex, recipe_yaml=text)
-        return self.stub.SubmitJob(request, wait_for_ready=True, timeout=seconds)
+        answer = self.stub.SubmitJob.future(request, wait_for_ready=True, timeout=seconds)
+        while not answer.done():
+            assert self.processes["jobs"].poll() is None, f"the jobs service ended:\n{self.said('jobs')}"
+            time.sleep(0.02)
+        if answer.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            self.processes["jobs"].send_signal(signal.SIGABRT)  # faulthandler says where it stands
+            self.processes["jobs"].wait()
+            raise AssertionError(f"no answer to a submission in {seconds} s:\n{self.said('jobs')}")
+        return answer.result()
+
+    def said(self, name: str) -> str:
+        """The end of a process's log."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")[-5000:]
 
     def get(self, job_id: str) -> wire.Job:
         return self.stub.GetJob(wire.GetJobRequest(job_id=job_id), wait_for_ready=True).job

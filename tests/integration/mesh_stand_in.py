@@ -1,6 +1,6 @@
 """A scripted trainer and rollout+reward stand-ins in one process, for tests of the jobs service alone.
 
-    python mesh_stand_in.py QUEUE_URL host:port [--fail PHASE] [--step-seconds S]
+    python mesh_stand_in.py QUEUE_URL host:port [--fail PHASE] [--step-seconds S] [--hold FILE]
 
 The trainer keeps a JSON file per phase as its checkpoint and resumes from it, as the real one does. The workers answer
 at random but reproducibly: sample i of ordinal o of a prompt is right with the same probability in every run.
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from earwitness import artifacts
+from earwitness.errors import EarwitnessError
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
 from earwitness.queue.working import passed
 from earwitness.recipe.load import load_recipe
@@ -27,9 +28,14 @@ from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.process_kit import wait_for_redis
 from trainer.rl.told import group_metrics
 
 THINK_END_ID = 7
+"""Of the listener's tokenizer."""
+
+POSITIONS = 4_096
+"""The listener's own 256 hold no clip of a minute."""
 
 LISTENER = Path(__file__).parents[2] / "models/listener"
 
@@ -41,8 +47,8 @@ class Stopped(Exception):
 class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
     """Counts steps; in `train` it consumes groups like the real one."""
 
-    def __init__(self, queue: Queue, fail: str, step_seconds: float, stale: bool) -> None:
-        self.queue, self.fail, self.step_seconds, self.stale = queue, fail, step_seconds, stale
+    def __init__(self, queue: Queue, fail: str, step_seconds: float, stale: bool, hold: Path | None) -> None:
+        self.queue, self.fail, self.step_seconds, self.stale, self.hold = queue, fail, step_seconds, stale, hold
         self.status = wire.GetStatusResponse(state=wire.PHASE_STATE_IDLE)
         self.metrics: list[wire.StepMetrics] = []
         self.thread: threading.Thread | None = None
@@ -52,9 +58,10 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
     def PrepareModel(self, request, context):
         folder = Path(load_recipe(request.recipe_yaml).output) / "model"
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(LISTENER / "config.json", folder)
-        tokens = [{"id": THINK_END_ID, "content": "</think>"}]
-        (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": tokens}))
+        config = json.loads((LISTENER / "config.json").read_text())
+        config["text_config"] |= dict.fromkeys(("max_seq_len", "max_position_embeddings"), POSITIONS)
+        (folder / "config.json").write_text(json.dumps(config))
+        shutil.copy(LISTENER / "tokenizer.json", folder)
         return wire.PrepareModelResponse(model_uri=str(folder), parameters=1234)
 
     def StartPhase(self, request, context):
@@ -113,9 +120,20 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
             self.status.state = wire.PHASE_STATE_DONE
         except Stopped:
             self.status.state = wire.PHASE_STATE_STOPPED
-        except ValueError as error:
+        except (ValueError, EarwitnessError) as error:  # said: nobody waits for a thread that has ended
             self.status.reason = str(error)
             self.status.state = wire.PHASE_STATE_FAILED
+
+    def _wait(self):
+        """What a step takes; the last of a phase is not done while the file `hold` names the phase."""
+        if self.stopping.wait(self.step_seconds):
+            raise Stopped
+        while self.hold and self.status.step + 1 == self.status.steps and self._held():
+            if self.stopping.wait(0.02):
+                raise Stopped
+
+    def _held(self):
+        return self.hold.exists() and self.hold.read_text() == self.status.phase
 
     def _step(self, metrics):
         step = self.status.step + 1
@@ -125,8 +143,7 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
 
     def _tune(self, stage):
         while self.status.step < self.status.steps:
-            if self.stopping.wait(self.step_seconds):
-                raise Stopped
+            self._wait()
             self._step({"loss": 3.0 / (self.status.step + 1), "grad_norm": 1.0})
 
     def _train(self, stage):
@@ -150,8 +167,7 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
             told = {"seconds.wait": time.monotonic() - waited, "seconds.train": self.step_seconds}
             told |= {"publish.bytes": 2.5e6, "publish.whole": 0.0, "seconds.publish.send": 0.01}
             told |= group_metrics(groups, self.status.version, [THINK_END_ID], time.time())
-            if self.stopping.wait(self.step_seconds):
-                raise Stopped
+            self._wait()
             ordinals = [g.task.ordinal for g in groups]
             step = self.status.step + 1
             self.queue.use(run_id, step, [(t.message_id, o) for t, o in zip(taken, ordinals, strict=True)])
@@ -240,11 +256,19 @@ def main() -> None:
     parser.add_argument("--stale", action="store_true", help="every step refuses its first group")
     parser.add_argument("--learned-from", type=int, default=1000, help="stage from which on every answer is right")
     parser.add_argument("--step-seconds", type=float, default=0.02)
+    parser.add_argument("--hold", type=Path, help="file with the name of a phase whose last step has to wait")
     args = parser.parse_args()
+    # Nobody starts it again: a Redis that is silent for seconds, as on a machine that stalls, must not end its threads.
+    wait_for_redis()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    # The trainer's own groups never grow old: after a pause it would be given again what it holds.
     trainer = ScriptedTrainer(
-        Queue(connect(args.queue_url), claim_idle_ms=2000), args.fail, args.step_seconds, args.stale
+        Queue(connect(args.queue_url), claim_idle_ms=600_000),
+        args.fail,
+        args.step_seconds,
+        args.stale,
+        args.hold,
     )
     settings = Settings(listen=args.listen, name="trainer")
     server = serve_in_thread(

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import psutil
 
+from earwitness import redis_client
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 600.0
 """Longest wait (s) for what must come: a test says nothing about speed, and four vLLMs may be starting beside it. What
@@ -28,6 +30,11 @@ def wait_for(what: str, found: Callable[[], T], seconds: float = PATIENCE, poll_
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(poll_seconds)
     return value
+
+
+def wait_for_redis() -> None:
+    """From here on clients of this process outwait a Redis that is silent or away, as on a machine that stalls."""
+    redis_client._OPTIONS["socket_timeout"] = redis_client.RETRY_SECONDS = PATIENCE
 
 
 def run_ranks(count: int, program: str, *arguments: str, **environment: str) -> str:

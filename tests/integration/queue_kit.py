@@ -4,13 +4,16 @@ import asyncio
 
 import pytest
 
+from earwitness import redis_client
 from earwitness.queue import READY, ROLLOUTS, TASKS, AsyncQueue, Queue, commands
+from earwitness.queue.names import CONSUMERS
 from earwitness.redis_server import RedisServer, connect, connect_async
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.process_kit import wait_for_redis
 
 RUN = "job/0-train/1"
-CLAIM_IDLE_MS = 40
-IDLE_SECONDS = 0.06
+CLAIM_IDLE_MS = 600_000
+"""So long that nothing is claimed but what `fall_silent` has made old: no outcome depends on how fast a test runs."""
 
 
 class Blocking:
@@ -30,6 +33,14 @@ class Blocking:
         self._loop.close()
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """A server that is silent for seconds, as a machine that stalls makes it, is no outage to what is tested here."""
+    monkeypatch.setitem(redis_client._OPTIONS, "socket_timeout", redis_client.SOCKET_SECONDS)  # what is set back
+    monkeypatch.setattr(redis_client, "RETRY_SECONDS", redis_client.RETRY_SECONDS)
+    wait_for_redis()
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with RedisServer("queue", tmp_path_factory.mktemp("queue")) as running:
@@ -37,7 +48,7 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def client(server):
+def client(server, patient):
     client = connect(server.url)
     client.flushall()
     yield client
@@ -52,6 +63,12 @@ def queue(request, server, client):
     queue = Blocking(server.url)
     yield queue
     queue.close()
+
+
+def fall_silent(client, stream):
+    """As if whoever holds entries of the stream had renewed none of them for longer than `CLAIM_IDLE_MS`."""
+    for held in client.xpending_range(stream, CONSUMERS, "-", "+", 100):
+        client.xclaim(stream, CONSUMERS, held["consumer"], 0, [held["message_id"]], idle=CLAIM_IDLE_MS + 1, justid=True)
 
 
 def task(ordinal: int, run_id: str = RUN) -> trajectory_pb2.GroupTask:

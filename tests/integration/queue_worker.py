@@ -1,6 +1,6 @@
 """A station of the queue as a process of its own, which kills itself (SIGKILL) where it is told to.
 
-    python queue_worker.py URL STATION NAME [POINT | SEED]
+    python -m tests.integration.queue_worker URL STATION NAME [POINT | SEED]
 
 STATION is rollout, reward or reference. POINT: taken (before any work), worked (before the hand-off), sent (the
 hand-off is on the wire, its reply unread), handed_off (after it). A number is a seed: now and then, a random point.
@@ -20,6 +20,7 @@ import redis.connection
 from earwitness.queue import READY, ROLLOUTS, SCORED, TASKS, Queue
 from earwitness.redis_client import connect
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from tests.integration.process_kit import wait_for_redis
 
 POINTS = ("taken", "worked", "sent", "handed_off")
 STATIONS = {"rollout": (TASKS, ROLLOUTS), "reward": (ROLLOUTS, SCORED), "reference": (SCORED, READY)}
@@ -34,6 +35,8 @@ def die() -> None:
 def main(url: str, station: str, name: str, when: str = "") -> None:
     stream_from, stream_to = STATIONS[station]
     chance = random.Random(when) if when.isdigit() else None
+    # How long an outage may last is not this program's business: on a machine that stalls a restart takes its time.
+    wait_for_redis()
     queue = Queue(connect(url), claim_idle_ms=CLAIM_IDLE_MS)
     while True:
         for message_id, data in queue.take(stream_from, name, count=2, block_ms=200):

@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 
 import trainer.phase
-from rollout.parent import PR_SET_PDEATHSIG
+from earwitness.parent import PR_SET_PDEATHSIG
 
 HERE = Path(__file__).parent
 IMPORTED = trainer.phase

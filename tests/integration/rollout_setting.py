@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from earwitness.errors import InfrastructureError
 from earwitness.redis_server import RedisServer
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from rollout.contract import EngineConfig, Served
+from rollout.contract import EngineConfig, FetchError, Served
 from rollout.engine import RolloutEngine
+from tests.integration.process_kit import PATIENCE
 from tests.integration.rollout_toy import (
     LOOK_INTO_CORE,
     make_clips,
@@ -79,13 +81,23 @@ class Setting:
 
     async def check_served(self, lineage: str, version: int, model_dir: Path, before: list[Sampled]) -> list[Sampled]:
         """Loads a version of `model_dir`'s weights: what is generated changes, and is what the trainer says."""
-        await self.engine.serve(lineage, version)
+        await self.serve(lineage, version)
         assert self.engine.served == Served(lineage, version)
         after = await self.generate_all()
         assert {span.version for _, ts in after for t in ts for span in t.versions} == {version}
         assert [list(t.token_ids) for t in before[0][1]] != [list(t.token_ids) for t in after[0][1]]
         self.check_agreement(f"version {version} of {lineage}", after, model_dir)
         return after
+
+    async def serve(self, lineage: str, version: int) -> None:
+        """As the service does: shards that are silent for seconds, as on a crowded machine, are asked again."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    return await self.engine.serve(lineage, version)
+                except FetchError as error:
+                    if error.kind != InfrastructureError.__name__:
+                        raise
 
     def other_model(self) -> Path:
         """Other weights for the same tokenizer."""

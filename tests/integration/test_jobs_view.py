@@ -90,7 +90,8 @@ def test_metrics_show_work_that_lies_and_work_that_was_given_up(mesh: Mesh) -> N
 
 
 def test_metrics_show_a_job_that_stands_still(mesh: Mesh, recipe: dict) -> None:
-    mesh.start_rest("--step-seconds", "0.3")
+    mesh.hold("tune")
+    mesh.start_rest("--step-seconds", "0.1")
     job_id = mesh.submit(recipe).job.job_id
     mesh.until(job_id, "steps", lambda j: j.stage_type == "sft" and j.step >= 2)
     running = f'ew_job_state{{job_id="{job_id}",state="running"}}'
@@ -125,3 +126,40 @@ def test_the_newest_groups_of_a_job_can_be_looked_at_and_their_clips_heard(mesh:
         with pytest.raises(grpc.RpcError) as refused:
             mesh.stub.GetClip(wire.GetClipRequest(run_id=run_id, ordinal=ordinal))
         assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_the_way_of_a_group_goes_on_to_the_weights_that_were_learned_from_it(mesh: Mesh, recipe: dict) -> None:
+    submitted = mesh.submit(recipe).job
+    queue, run_id, lineage = Queue(connect(mesh.redis.url)), f"{submitted.job_id}/1-train/0", f"{submitted.job_id}/0"
+
+    def ask(ordinal: int | None = None) -> list[tuple[str, str]]:
+        found = mesh.stub.GetGroup(wire.GetGroupRequest(job_id=submitted.job_id, ordinal=ordinal), wait_for_ready=True)
+        assert found.submitted_at == submitted.submitted_at
+        return [(stay.station, stay.worker) for stay in found.group.passages]
+
+    ways = []
+    for ordinal, version in ((3, 1), (4, 2)):
+        way = trajectory_pb2.Group(task=trajectory_pb2.GroupTask(run_id=run_id, ordinal=ordinal))
+        way.passages.add(station="rollout", worker="w0", arrived=version)
+        way.passages.add(station="train", worker="t0", arrived=version, version=version, lineage=lineage)
+        ways.append(way)
+        queue.keep_learned([way])
+    for station, worker, version, of in (
+        ("load", "w1", 1, lineage), ("load", "w0", 1, lineage), ("publish", "t0", 1, lineage),
+        ("publish", "t0", 2, lineage), ("load", "w9", 1, "other/0"),
+    ):  # fmt: skip
+        ended = {"t0": 1.0, "w0": 2.0, "w1": 3.0}.get(worker, 4.0)
+        queue.keep_carried(
+            trajectory_pb2.Passage(station=station, worker=worker, version=version, lineage=of, ended=ended)
+        )
+    shown = trajectory_pb2.Group(task=trajectory_pb2.GroupTask(run_id=run_id, ordinal=5))
+    shown.passages.add(station="rollout", worker="w1")
+    queue.show(shown)
+    begin = [("rollout", "w0"), ("train", "t0"), ("publish", "t0")]
+    assert ask(3) == ask() == [*begin, ("load", "w0"), ("load", "w1")]  # the newest whose way is over
+    assert ask(4) == begin
+    assert ask(5) == [("rollout", "w1")]
+    for job_id, ordinal, said in ((submitted.job_id, 9, "they are: 4, 3, 5"), ("none-1", 3, "there is no job")):
+        with pytest.raises(grpc.RpcError) as refused:
+            mesh.stub.GetGroup(wire.GetGroupRequest(job_id=job_id, ordinal=ordinal))
+        assert refused.value.code() == grpc.StatusCode.NOT_FOUND and said in str(refused.value.details())

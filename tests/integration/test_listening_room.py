@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
-from serving.program import bound
-from tests.integration.browser_kit import CHROMIUM, Page, opened
+from tests.integration.browser_kit import CHROMIUM, Page, opened, served
 from tests.unit.serving.serving_kit import Parrot, server, wav
 
 pytestmark = [
@@ -25,13 +22,8 @@ RESPONSE = "The tone is near 440 Hz. It lasts about 3 seconds. <b>Bold</b>.\n</t
 async def address() -> AsyncIterator[str]:
     """A server without a model, on a free port."""
     made = server(Parrot(RESPONSE), token="secret")
-    listening = bound(made.settings.__class__(made.settings.model_dir, port=0))
-    web = uvicorn.Server(uvicorn.Config(made.app(), lifespan="off", log_config=None))
-    serving = asyncio.create_task(web._serve([listening]))
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    web.should_exit = True
-    await serving
-    made.verifier.stop()
+    async with served(made) as where:
+        yield where
 
 
 @pytest.fixture

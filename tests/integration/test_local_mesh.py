@@ -16,9 +16,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
 
 from earwitness.active import ACTIVE, ActiveJob, write_active
+from earwitness.errors import InputError
 from earwitness.local import control
 from earwitness.local.plan import Options
 from earwitness.local.sockets import sockets_folder
@@ -26,7 +29,11 @@ from earwitness.local.state import MeshFailed, MeshState, NoMesh, read_state
 from earwitness.local.sweep import born, tagged
 from earwitness.redis_client import connect
 from earwitness.redis_server import RedisServer
+from earwitness.settings import Settings
+from reward.recognise.track import AWAY, NotHeard
+from services.recogniser.asking import Asking, Silence
 from tests.integration.process_kit import wait_for
+from tests.unit.reward.onnx_toy import network, tuned
 
 STAND_IN = """
 import os, pathlib, signal, subprocess, sys, threading
@@ -226,8 +233,12 @@ def test_a_service_that_is_not_installed_or_configured_says_so_once_and_at_once(
     assert tagged(read_state(folder).mesh) == []
 
 
-def test_scale_adds_and_removes_workers(folder: Path) -> None:
+def test_scale_adds_and_removes_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EW_RECOGNISER", "of.another.mesh:1")
     state, _ = up(folder)
+    assert psutil.Process(pids(state)["reward-0"]).environ()["EW_RECOGNISER"] == ""
+    with pytest.raises(InputError, match="earwitness up --recogniser 2"):
+        control.scale(folder, "recogniser", 2)
     control.scale(folder, "rollout", 3)
     grown = pids(read_state(folder))
     assert {"rollout-0", "rollout-1", "rollout-2"} <= set(grown)
@@ -236,6 +247,40 @@ def test_scale_adds_and_removes_workers(folder: Path) -> None:
     wait_for("the workers to leave", lambda: not tagged(state.mesh, "rollout-2"))
     control.scale(folder, "rollout", 2)
     assert "rollout-1" in pids(read_state(folder))
+
+
+def test_recognisers_share_an_address_and_come_and_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real ones, of a mesh of stand-ins: those who ask need one address, whichever of them are there."""
+    pytest.importorskip("onnxruntime")
+    stand_ins, here = (Path(part) for part in os.environ["PYTHONPATH"].split(os.pathsep))
+    for name in ("recogniser", "entry.py"):
+        (stand_ins / "services" / name).symlink_to(here / "services" / name)
+    model = network(folder.with_name("toy.onnx"), tuned(300.0, rate=16_000))
+    model.with_suffix(".json").write_text(json.dumps({"sample_rate": 16_000, "labels": ["Dog"]}))
+    monkeypatch.setenv("EW_TAGGER", str(model))
+    state, _ = up(folder, recogniser=1)
+    address = psutil.Process(pids(state)["reward-0"]).environ()["EW_RECOGNISER"]
+    settings = Settings(recogniser=address, token=state.token)
+
+    def hears() -> bool:
+        """Whether one answers: asked anew each time, about a clip of its own."""
+        clip = np.random.default_rng().uniform(-0.1, 0.1, 8_000).astype(np.float32)
+        try:
+            return "dog" in Asking(settings, Silence(0.0)).recognise(clip)
+        except NotHeard as reason:
+            assert str(reason).startswith(AWAY)
+            return False
+
+    assert hears()
+    control.scale(folder, "recogniser", 2)
+    os.kill(pids(read_state(folder))["recogniser-0"], signal.SIGKILL)
+    wait_for("the other one to be found", hears)
+    control.scale(folder, "recogniser", 2)  # it comes back
+    control.scale(folder, "recogniser", 0)
+    wait_for("nobody to answer", lambda: not hears())
+    control.scale(folder, "recogniser", 1)
+    wait_for("one that answers", hears)
+    assert control.stop(folder) == []
 
 
 def test_the_reference_runs_only_while_a_job_needs_it(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A checkpoint of another family goes through a job of every kind of stage on a real mesh."""
+"""Checkpoints of other families go through jobs on a real mesh: whole, and with LoRA."""
 
 from __future__ import annotations
 
@@ -11,62 +11,88 @@ import numpy as np
 import pytest
 import soundfile
 from safetensors.numpy import load_file
+from safetensors.torch import load_file as torch_file
 
+from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
+from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.manifest import Example, write_manifest
+from earwitness.weights import WeightReader
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, VERSION_KIND_DELTA
 from tests.integration.family_toys import make_toy_of
 from tests.integration.mesh_kit import RealMesh
 
 REASONING = "The tone is near 440 Hz."
 QUESTION = "What do you hear?"
 ANSWER = "a tone"
-TEXTS = [f"{QUESTION}\nA. {ANSWER}\nB. noise", f"<think>\n{REASONING}\n</think>\n{ANSWER}"] * 20
+COMPARED = "The first recording is near 440 Hz and the second is near 660 Hz."
+COMPARISON = "First recording: Second recording: Which is higher?"
+HIGHER = "second"
+TEXTS = [
+    f"{QUESTION}\nA. {ANSWER}\nB. noise",
+    f"<think>\n{REASONING}\n</think>\n{ANSWER}",
+    f"{COMPARISON}\nA. first\nB. {HIGHER}",
+    f"<think>\n{COMPARED}\n</think>\n{HIGHER}",
+] * 20
 """What the tokenizer learns from."""
 CLIPS = 16
-"""Of each manifest."""
+"""Prompts of each manifest; every second one is about two clips."""
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Iterator[RealMesh]:
-    mesh = RealMesh(tmp_path)
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesh]:
+    mesh = RealMesh(tmp_path_factory.mktemp("families"))
     yield mesh
     mesh.stop()
 
 
 def manifests(folder: Path) -> dict[str, str]:
-    """A question that one sentence answers truly, whichever clip is heard: enough to be learned in a few updates."""
+    """Two questions, each of which one sentence answers truly, whichever clips are heard: enough to be learned in a few
+    updates."""
     folder.mkdir()
     numbers = np.random.default_rng(5)
+
+    def tone(name: str, hertz: float, seconds: float) -> str:
+        time = np.arange(int(16_000 * seconds)) / 16_000
+        clip = 0.2 * np.sin(2 * np.pi * hertz * time) + 0.001 * numbers.standard_normal(time.size)
+        soundfile.write(folder / f"{name}.wav", clip.astype(np.float32), 16_000)
+        return f"{folder}/{name}.wav"
+
     written = {}
     for name in ("cold_start", "train", "eval"):
         examples = []
         for index in range(CLIPS):
-            time = np.arange(int(16_000 * (0.8 + 0.13 * index))) / 16_000  # up to 2.75 s: more than a window
-            clip = 0.2 * np.sin(2 * np.pi * 440 * time) + 0.001 * numbers.standard_normal(time.size)
-            path = folder / f"{name}-{index}.wav"
-            soundfile.write(path, clip.astype(np.float32), 16_000)
-            prompt = trajectory_pb2.Prompt(
-                id=f"{name}-{index}", question=QUESTION, choices=[ANSWER, "noise"], answer=ANSWER, audio_uri=str(path),
-                verifier=trajectory_pb2.VERIFIER_CHOICE,
-            )  # fmt: skip
-            examples.append(Example(prompt, reasoning=REASONING if name == "cold_start" else None))
+            clip = tone(f"{name}-{index}", 440, 0.8 + 0.13 * index)  # up to 2.75 s: more than a window
+            prompt = trajectory_pb2.Prompt(id=f"{name}-{index}", verifier=trajectory_pb2.VERIFIER_CHOICE)
+            reasoning = REASONING
+            if index % 2:
+                reasoning = COMPARED
+                prompt.question, prompt.kind, prompt.answer = COMPARISON, "two", HIGHER
+                prompt.choices[:] = ["first", HIGHER]
+                prompt.clips.add(audio_uri=clip, at=len("First recording: "))
+                other = tone(f"{name}-{index}-second", 660, 2.75 - 0.13 * index)
+                prompt.clips.add(audio_uri=other, at=COMPARISON.index("Which"))
+            else:
+                prompt.question, prompt.kind, prompt.answer, prompt.audio_uri = QUESTION, "one", ANSWER, clip
+                prompt.choices[:] = [ANSWER, "noise"]
+            examples.append(Example(prompt, reasoning=reasoning if name == "cold_start" else None))
         written[name] = str(folder / f"{name}.jsonl")
         write_manifest(written[name], examples)
     return written
 
 
-def recipe(folder: Path, model: Path) -> dict[str, Any]:
+def recipe(name: str, folder: Path, model: Path) -> dict[str, Any]:
     optimizer = {"learning_rate": 1.0e-3}
     few = {"steps": 2, "batch_size": 8, "micro_batch_size": 8, "optimizer": {"learning_rate": 1.0e-5}}
     sampling = {"samples": 2, "max_tokens": 40, "temperature": 0.7}
     return {
-        "name": "family",
+        "name": name,
         "output": str(folder / "out"),
         "model": {"path": str(model)},
         "data": manifests(folder / "clips"),
         "stages": [
-            {"type": "sft", "tune": {**few, "steps": 60, "optimizer": optimizer}},
+            {"type": "sft", "tune": {**few, "steps": 100, "optimizer": optimizer}},
             {"type": "mgrd", "prompts": 8, "sampling": sampling, "tune": few},
             {
                 "type": "rl", "algorithm": "rloo", "steps": 2, "groups_per_step": 4, "sampling": sampling,
@@ -77,22 +103,65 @@ def recipe(folder: Path, model: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_qwen2_5_omni_goes_through_a_job(mesh: RealMesh, tmp_path: Path) -> None:
-    model = make_toy_of(QWEN2_5_OMNI, tmp_path / "toy", TEXTS, sharpness=1.0)
+@pytest.mark.parametrize(
+    "family",
+    [QWEN2_5_OMNI, pytest.param(AUDIOFLAMINGO3, marks=pytest.mark.long)],
+    ids=["qwen2_5_omni", "audioflamingo3"],
+)
+def test_a_family_goes_through_a_job(mesh: RealMesh, tmp_path: Path, family: Family) -> None:
+    model = make_toy_of(family, tmp_path / "toy", TEXTS, sharpness=1.0)
     (model / "spk_dict.pt").write_bytes(b"voices")
-    job = mesh.until_succeeded(mesh.submit_recipe(recipe(tmp_path, model)).job_id)
+    job = mesh.until_succeeded(mesh.submit_recipe(recipe(family.model_type, tmp_path, model)).job_id)
 
     told = [e for e in mesh.client.watch(job.job_id) if e.kind == "step" and e.job.stage_type == "rl"]
     gaps = [m.value for e in told for m in e.metrics if m.name == "logprob_gap.mean"]
     assert len(gaps) == 2 and max(gaps) <= 1e-3
     report = json.loads(Path(job.output_uri, "report.json").read_text())
     assert report["accuracy"]["n"] == CLIPS
-    assert report["accuracy"]["final"] > 0.5, "a constant answer was not learned"
+    right = {kind: figures["final"] for kind, figures in report["kinds"].items()}
+    assert min(right["one"], right["two"]) > 0.5, f"a constant answer was not learned: {right}"
+    share = report["supported_share"]["final"]
+    assert share > 0.8, f"not checked on the recording that is meant: {share}"
 
     (out,) = Path(job.output_uri).glob("checkpoints/2-rl/step-*/hf")
     before, after = (load_file(folder / "model.safetensors") for folder in (model, out))
     assert before.keys() == after.keys()
-    untouched = {name for name in before if np.array_equal(before[name], after[name])}
-    assert untouched == {name for name in before if QWEN2_5_OMNI.names.passes(name)}
-    assert (out / "spk_dict.pt").read_bytes() == b"voices"
+    sinusoids = {family.names.published("encoder.positional_embedding.weight")} & before.keys()  # never trained
+    assert unmoved(before, after) == sinusoids | {name for name in before if family.names.passes(name)}
+    beside = out / "spk_dict.pt"
+    assert (beside.read_bytes() == b"voices") if "spk_dict.pt" in family.beside else not beside.exists()
     assert (out / "config.json").read_bytes() == (model / "config.json").read_bytes()
+
+
+def unmoved(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    return {name for name in before if np.array_equal(before[name], after[name])}
+
+
+@pytest.mark.long
+def test_with_lora_what_is_published_is_what_moves(mesh: RealMesh, tmp_path: Path) -> None:
+    """In bf16, where a small update moves few numbers: versions of RL are deltas, of the decoder's matrices alone."""
+    model = make_toy_of(AUDIOFLAMINGO3, tmp_path / "toy", TEXTS, sharpness=1.0)
+    whole = recipe("lora", tmp_path, model)
+    sft, _, rl, _ = whole["stages"]
+    sft["tune"]["steps"] = 4
+    rl["entropy_coef"] = 0.01  # whatever the rewards are, there is something to learn
+    lora = {"path": str(model), "dtype": "bfloat16", "lora": {"rank": 8, "alpha": 16.0}}
+    job = mesh.until_succeeded(mesh.submit_recipe(whole | {"model": lora, "stages": [sft, rl]}).job_id)
+
+    # frozen weights come out as the policy has them, in bf16
+    before = {name: w.bfloat16().float() for name, w in torch_file(model / "model.safetensors").items()}
+    matrices = {name for name in before if name.endswith("_proj.weight") and "language_model.model.layers." in name}
+    assert len(matrices) == 2 * 7
+    reader = WeightReader(mesh.state.weights_urls)
+    latest = reader.latest()
+    assert latest is not None and latest[0].startswith(job.job_id)
+    first, *updates = reader.chain(*latest)
+    assert [m.kind for m in (first, *updates)] == [VERSION_KIND_ANCHOR, VERSION_KIND_DELTA, VERSION_KIND_DELTA]
+    for update in updates:
+        assert {entry.name for entry in update.tensors if entry.nbytes} == matrices
+
+    (checkpoint,) = Path(job.output_uri).glob("checkpoints/1-rl/step-*")
+    after = torch_file(checkpoint / "hf" / "model.safetensors")
+    assert {name for name in before if not before[name].equal(after[name])} == matrices
+    adapter = torch_file(checkpoint / "adapter" / "adapter_model.safetensors")
+    assert len(adapter) == 2 * len(matrices)

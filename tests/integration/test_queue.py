@@ -1,7 +1,6 @@
 """The queue's promises against a real Redis, for the blocking and the asyncio client alike."""
 
 import inspect
-import time
 from itertools import pairwise
 
 import pytest
@@ -22,19 +21,20 @@ from earwitness.queue import (
 )
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.queue_kit import (
-    IDLE_SECONDS,
     RUN,
     assert_consistent,
     bring_to_ready,
     client,
+    fall_silent,
     group,
+    patient,
     queue,
     server,
     take_one,
     task,
 )
 
-__all__ = ["client", "queue", "server"]
+__all__ = ["client", "patient", "queue", "server"]
 
 
 def test_both_clients_have_the_same_methods():
@@ -69,11 +69,11 @@ def test_an_ordinal_is_issued_once_and_only_for_the_current_run(queue):
     assert_consistent(queue)
 
 
-def test_two_results_of_one_ordinal_count_once(queue):
+def test_two_results_of_one_ordinal_count_once(queue, client):
     queue.open_run(RUN)
     queue.issue(task(0))
     slow = take_one(queue, TASKS, "slow")
-    time.sleep(IDLE_SECONDS)
+    fall_silent(client, TASKS)
     quick = take_one(queue, TASKS, "quick")
     assert quick == slow
     assert queue.hand_off(TASKS, quick.message_id, group(0), ROLLOUTS) == "ok"
@@ -172,13 +172,13 @@ def test_use_is_all_or_nothing(queue):
     assert_consistent(queue)
 
 
-def test_work_that_kills_its_workers_goes_to_the_dead_letters(queue):
+def test_work_that_kills_its_workers_goes_to_the_dead_letters(queue, client):
     queue.open_run(RUN)
     queue.issue(task(0))
     queue.issue(task(1))
     for delivery in range(commands.MAX_DELIVERIES):
         assert len(queue.take(TASKS, f"victim-{delivery}", 2, 0)) == 2
-        time.sleep(IDLE_SECONDS)
+        fall_silent(client, TASKS)
     assert queue.take(TASKS, "survivor", 2, 0) == []
     first, second = queue.dead_letters()
     assert (first.stream, first.run_id, first.ordinal, second.ordinal) == (TASKS, RUN, 0, 1)
@@ -189,15 +189,15 @@ def test_work_that_kills_its_workers_goes_to_the_dead_letters(queue):
     assert_consistent(queue)
 
 
-def test_renewed_work_is_not_stolen_and_not_counted(queue):
+def test_renewed_work_is_not_stolen_and_not_counted(queue, client):
     queue.open_run(RUN)
     queue.issue(task(0))
     taken = take_one(queue, TASKS, "busy")
     for _ in range(2 * commands.MAX_DELIVERIES):
-        time.sleep(IDLE_SECONDS / 2)
+        fall_silent(client, TASKS)
         assert queue.renew(TASKS, "busy", [taken.message_id]) == [taken.message_id]
         assert queue.take(TASKS, "thief", 1, 0) == []
-    time.sleep(IDLE_SECONDS)
+    fall_silent(client, TASKS)
     assert take_one(queue, TASKS, "thief") == taken
     assert queue.renew(TASKS, "busy", [taken.message_id]) == []
     assert queue.renew(TASKS, "thief", [taken.message_id, "1-1"]) == [taken.message_id]
@@ -216,11 +216,11 @@ def test_a_clean_leave_frees_work_at_once_and_is_no_failure(queue):
     assert_consistent(queue)
 
 
-def test_silent_work_comes_before_new_work(queue):
+def test_silent_work_comes_before_new_work(queue, client):
     queue.open_run(RUN)
     queue.issue(task(0))
     take_one(queue, TASKS, "dead")
-    time.sleep(IDLE_SECONDS)
+    fall_silent(client, TASKS)
     queue.issue(task(1))
     ordinals = [trajectory_pb2.GroupTask.FromString(taken.data).ordinal for taken in queue.take(TASKS, "w", 2, 0)]
     assert ordinals == [0, 1]

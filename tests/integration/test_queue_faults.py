@@ -8,21 +8,27 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from earwitness.admission import admit
-from earwitness.queue import READY, ROLLOUTS, SCORED, TASKS, AsyncQueue, Queue, commands
+from earwitness.queue import READY, ROLLOUTS, SCORED, TASKS, AsyncQueue, Queue, commands, scripts
 from earwitness.redis_server import RedisServer, connect, connect_async
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from tests.integration.process_kit import PATIENCE, wait_for
+from tests.integration.process_kit import PATIENCE, ROOT, wait_for
+from tests.integration.queue_kit import CLAIM_IDLE_MS as LONG_MS
+from tests.integration.queue_kit import fall_silent, patient
 from tests.integration.queue_worker import CLAIM_IDLE_MS, POINTS, STATIONS
 from tests.integration.resp_proxy import RespProxy
 
 RUN = "job/1-train/0"
-WORKER = Path(__file__).with_name("queue_worker.py")
+WORKER = (sys.executable, "-m", "tests.integration.queue_worker")
 SCRIPTS = ("open_run", "close_run", "issue", "take", "hand_off", "drop", "use")
+
+
+__all__ = ["patient"]
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def server(tmp_path):
 def queue(server):
     client = connect(server.url)
     for name in SCRIPTS:  # so that a fault hits the script itself and not the reply that it is unknown
-        client.script_load(commands.script_source(name)[0])
+        client.script_load(scripts.script_source(name)[0])
     return Queue(client, CLAIM_IDLE_MS)
 
 
@@ -55,7 +61,7 @@ def group(ordinal, run_id=RUN):
 
 def script(name):
     """Matches the calls of one script."""
-    source, digest = commands.script_source(name)
+    source, digest = scripts.script_source(name)
     return lambda command: command[1:2] in ([source.encode()], [digest.encode()])
 
 
@@ -66,7 +72,7 @@ def written(server):
 
 @contextmanager
 def process(url, *arguments):
-    running = subprocess.Popen([sys.executable, str(WORKER), url, *arguments])
+    running = subprocess.Popen([*WORKER, url, *arguments], cwd=ROOT)
     try:
         yield running
     finally:
@@ -96,7 +102,8 @@ def test_a_worker_killed_at_any_point_loses_and_repeats_nothing(server, queue, s
     with process(server.url, station, "victim", point) as victim:
         assert victim.wait() == -9
     done = commands.STATE_OF[stream_to]
-    assert queue.ledger(RUN)[1] == (done if point in ("sent", "handed_off") else commands.STATE_OF[stream_from])
+    reached = done if point in ("sent", "handed_off") else commands.STATE_OF[stream_from]
+    wait_for("what was sent to take effect", lambda: queue.ledger(RUN)[1] == reached)
     with process(server.url, station, "heir"):
         wait_for("the heir to finish the victim's work", lambda: set(queue.ledger(RUN).values()) == {done})
     taken = queue.take(stream_to, "test", 9, 0)
@@ -108,7 +115,8 @@ class Trainer:
     """Issues by the admission rule and consumes `per_step` groups a step; its checkpoint is all that survives it."""
 
     def __init__(self, queue, checkpoint, lineage, per_step=4):
-        self.queue, self.per_step, self.run = queue, per_step, f"job/1-train/{lineage}"
+        # Its own work is never old: it would be given again what it holds, after a pause between renewal and take.
+        self.queue, self.per_step, self.run = Queue(queue._client, LONG_MS), per_step, f"job/1-train/{lineage}"
         self.used = dict(checkpoint)
         self.step = len(checkpoint) // per_step
         self.held = []
@@ -149,14 +157,14 @@ def test_chaos_uses_every_ordinal_once_or_drops_it_with_a_reason(server, queue, 
                 deaths += worker is not None
                 birth = next(births)
                 arguments = [server.url, station, f"{station}-{birth}", str(1000 * seed + birth)]
-                workers[lane] = subprocess.Popen([sys.executable, str(WORKER), *arguments])
+                workers[lane] = subprocess.Popen([*WORKER, *arguments], cwd=ROOT)
 
     checkpoint = {}
     try:
         for lineage, steps in enumerate((6, 10)):
             trainer = Trainer(queue, checkpoint, lineage)
             deadline = time.monotonic() + PATIENCE
-            while trainer.step < steps:
+            while trainer.step < steps or (lineage and deaths < 3):  # who dies when is a matter of chance
                 assert time.monotonic() < deadline, f"waited {PATIENCE} s for step {steps} of lineage {lineage}"
                 keep_alive()
                 trainer.work()
@@ -168,7 +176,6 @@ def test_chaos_uses_every_ordinal_once_or_drops_it_with_a_reason(server, queue, 
             worker.kill()
             worker.wait()
     ledger = queue.ledger(trainer.run)
-    assert deaths >= 3, "the chaos was none"
     assert {ordinal: int(state[5:]) for ordinal, state in ledger.items() if state.startswith("used:")} == trainer.used
     assert set(Counter(trainer.used.values()).values()) == {trainer.per_step}
     assert sorted(ledger) == list(range(len(ledger))), "an ordinal was skipped"
@@ -267,12 +274,12 @@ def test_every_other_change_may_lose_its_reply_too(proxy, queue, name):
 
 
 def test_entries_whose_delivery_was_lost_are_claimed_later(proxy, queue):
-    behind = Queue(connect(proxy.url), CLAIM_IDLE_MS)
+    behind = Queue(connect(proxy.url), LONG_MS)
     queue.open_run(RUN)
     queue.issue(task(0))
     proxy.once(script("take"), "lose_reply")
     assert behind.take(TASKS, "w", 1, 0) == []
-    time.sleep(CLAIM_IDLE_MS / 1000 + 0.05)
+    fall_silent(queue._client, TASKS)
     assert len(behind.take(TASKS, "w", 1, 0)) == 1
 
 

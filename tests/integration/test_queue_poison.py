@@ -13,6 +13,10 @@ from earwitness.redis_server import RedisServer, connect, connect_async
 from earwitness.settings import Settings
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services import reward
+from tests.integration.process_kit import PATIENCE
+from tests.integration.queue_kit import patient
+
+__all__ = ["patient"]
 
 RUN = "job/1-train/0"
 GARBAGE = b"\xff\xfe this is no protobuf"
@@ -25,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def queue(server: RedisServer) -> Queue:
+def queue(server: RedisServer, patient: None) -> Queue:
     connect(server.url).flushall()
     queue = Queue(connect(server.url), 60_000)  # nobody is silent for so long: what is given out again was given back
     queue.open_run(RUN)
@@ -113,7 +117,7 @@ def test_a_reward_worker_goes_on_beside_groups_that_break_it_and_groups_nobody_c
         working = AsyncQueue(await connect_async(server.url), 60_000)
         settings = Settings(listen="", name="reward", claim_idle_ms=60_000)
         worker = asyncio.create_task(reward.work(working, Scoring(), settings, get_logger("test")))  # type: ignore[arg-type]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not await settled():
                 assert not worker.done(), worker.result()
                 await asyncio.sleep(0.02)

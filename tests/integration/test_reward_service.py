@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -149,7 +150,10 @@ def test_a_killed_worker_loses_nothing(queue, clip, worker):
     for ordinal in range(40):
         roll_out(queue, ordinal, clip, [RIGHT, WRONG] * 4)
     wait_for("the first group", lambda: queue.counts(RUN).ready > 0)
+    below = psutil.Process(first.pid).children(recursive=True)
+    assert below
     first.kill()
+    wait_for("its scorer to end with it", lambda: not any(process.is_running() for process in below))
     worker("r2")
     wait_for("the rest", lambda: queue.counts(RUN).ready == 40)
     assert len(queue.take(READY, "test", count=100, block_ms=0)) == 40

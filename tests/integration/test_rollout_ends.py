@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,9 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.rollout import EXIT_CANNOT_KEEP_UP
 from tests.integration.process_kit import PATIENCE, ROOT, below, wait_for
 from tests.integration.rollout_toy import make_model, prompt, sampling, weight_tensors
+
+ENGINE = ("spawn_main", "EngineCore")
+"""What vLLM's process is called: before it has imported vLLM, and after."""
 
 
 @dataclass
@@ -69,16 +71,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
                 worker.wait()
 
 
-def spawned(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """vLLM's processes, as soon as they are there."""
-    return below(worker.pid, "spawn_main", "EngineCore")
-
-
-@pytest.mark.parametrize("later_seconds", [0.0, 4.0], ids=["at once", "in the middle"])
-def test_killed_while_its_engine_starts_it_leaves_no_process(place: Place, later_seconds: float) -> None:
+@pytest.mark.parametrize("names", [ENGINE, ENGINE[1:]], ids=["at once", "in the middle"])
+def test_killed_while_its_engine_starts_it_leaves_no_process(place: Place, names: tuple[str, ...]) -> None:
     worker = place.start("killed")
-    wait_for("the engine's process", lambda: spawned(worker))
-    time.sleep(later_seconds)
+    wait_for("the engine's process", lambda: below(worker.pid, *names))
     children = psutil.Process(worker.pid).children(recursive=True)
     assert not place.events("killed", "engine started"), "too late: the engine had started"
     worker.send_signal(signal.SIGKILL)
@@ -91,7 +87,7 @@ def test_killed_while_its_engine_starts_it_leaves_no_process(place: Place, later
 
 def test_told_to_stop_while_its_engine_starts_it_ends_at_once_and_leaves_no_process(place: Place) -> None:
     worker = place.start("stopped")
-    wait_for("the engine's process", lambda: spawned(worker))
+    wait_for("the engine's process", lambda: below(worker.pid, *ENGINE))
     children = psutil.Process(worker.pid).children(recursive=True)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait() == 0

@@ -113,6 +113,18 @@ class Workers:
             with suppress(psutil.NoSuchProcess):  # killed
                 vllm.resume()
 
+    def leave(self, name: str) -> int:
+        """The worker leaves in the middle of a group; how many tokens it has handed back."""
+        with self.frozen_at_work(name) as leaver:
+            leaver.send_signal(signal.SIGTERM)
+            time.sleep(FROZEN_SECONDS)  # it asks vLLM for what it has, and waits
+        assert leaver.wait() == 0
+        return sum(self.handed_back(name).values())
+
+    def handed_back(self, name: str) -> dict[int, int]:
+        """Tokens by ordinal."""
+        return {e["ordinal"]: e["tokens"] for e in self.events(name, "group handed back") if e["kept"]}
+
     def _claims(self, name: str) -> bool:
         """True if the queue has given it tasks that it has not brought back."""
         return bool(self._mesh.redis.xpending_range(TASKS, CONSUMERS, "-", "+", 1, consumername=name))
@@ -225,10 +237,10 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
         with workers.frozen_at_work("extra-1") as killed:
             killed.kill()
             killed.wait()
-        with workers.frozen_at_work("extra-2") as leaver:
-            leaver.send_signal(signal.SIGTERM)
-            time.sleep(FROZEN_SECONDS)  # it asks vLLM for what it has, and waits
-        assert leaver.wait() == 0
+        leavers = ["extra-2"]
+        while not workers.leave(leavers[-1]):  # vLLM had worked on new weights, and not on the group: another leaves
+            leavers.append(f"extra-2-{len(leavers)}")
+            workers.join([leavers[-1]], [mesh.pid("rollout-0"), workers.processes["extra-3"].pid])
         two = mesh.client.get(job.job_id).step
         mesh.until_step(job.job_id, two + 2)
 
@@ -242,7 +254,7 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
 
     used = check_ledger(mesh.queue, run_id)
     check_groups(watch, used, workers, versions)
-    check_hand_over(watch, mesh.queue.ledger(run_id), workers)
+    check_hand_over(watch, mesh.queue.ledger(run_id), workers, leavers)
 
 
 def check_ledger(queue: Queue, run_id: str) -> dict[int, int]:
@@ -281,10 +293,10 @@ def check_groups(watch: Watch, used: dict[int, int], workers: Workers, versions:
     print(f"groups by worker {by_worker}; {mixed} trajectories with tokens of two versions")
 
 
-def check_hand_over(watch: Watch, ledger: dict[int, str], workers: Workers) -> None:
-    """Every token that the leaver had generated is in what others made of it."""
-    handed_back = workers.events("extra-2", "group handed back")
-    told = {e["ordinal"]: e["tokens"] for e in handed_back if e["kept"]}
+def check_hand_over(watch: Watch, ledger: dict[int, str], workers: Workers, leavers: list[str]) -> None:
+    """Every token that a leaver had generated is in what others made of it; the last who had a group counts."""
+    leaver_of = {ordinal: name for name in leavers for ordinal in workers.handed_back(name)}
+    told = {ordinal: workers.handed_back(name)[ordinal] for ordinal, name in leaver_of.items()}
     print(f"handed back: tokens by ordinal {told}")
     assert sum(told.values()) > 0, "the worker had nothing to hand back"
     assert set(told) == set(watch.begun)
@@ -294,7 +306,7 @@ def check_hand_over(watch: Watch, ledger: dict[int, str], workers: Workers) -> N
         if group is None:  # the trainer did not keep it for long enough to be seen
             assert ledger[ordinal].startswith("dropped:"), ledger[ordinal]
             continue
-        assert group.worker != "extra-2" and not group.task.begun
+        assert group.worker != leaver_of[ordinal] and not group.task.begun
         for before, after in zip(begun, group.trajectories, strict=True):
             count = len(before.token_ids)
             assert list(after.token_ids[:count]) == list(before.token_ids)

@@ -85,7 +85,7 @@ def test_what_a_crash_of_the_queue_lost_is_issued_again(
 
     async def main() -> None:
         queue = AsyncQueue(await connect_async(server.url))
-        record = SimpleNamespace(job_id="job", lineage=0, version=3, step=0)
+        record = SimpleNamespace(job_id="job", lineage=0, version=3, step=0, submitted_at=0.0, started_at=0.0)
         job: Any = SimpleNamespace(store=results, queue=queue, record=record, consumer="jobs", tell=tell)
         collecting = asyncio.create_task(_collect(job, PASS, TOTAL))
         async with asyncio.timeout(60):

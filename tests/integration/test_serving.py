@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,9 @@ def test_the_command_asks_in_the_terminal(served: Served, asked: trajectory_pb2.
     reasoning, answer, claims = done.stdout.strip().split("\n\n")
     assert answer == asked.answer and "checkable claims supported" in claims.splitlines()[-1]
     assert "Hz" in reasoning
+    two = [*command[:4], asked.audio_uri, asked.audio_uri, "Which of the two recordings is higher?", *command[-2:]]
+    both = subprocess.run(two, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert both.returncode == 0 and both.stdout.strip(), both.stderr
     wrong = subprocess.run(
         command, cwd=ROOT, env=env | {"EW_TOKEN": "wrong"}, capture_output=True, text=True, check=False
     )
@@ -167,46 +171,133 @@ def test_claims_come_with_their_verdicts(served: Served, asked: trajectory_pb2.P
     assert events[-1].grounding["share"] == 1.0 and events[-1].choices[0].finish_reason == "stop"
 
 
-async def test_openais_client_talks_and_an_engine_that_is_killed_is_told_and_comes_back(
-    served: Served, asked: trajectory_pb2.Prompt
-) -> None:
-    """The session, with the clip that was committed before, outlives the engine."""
-    sound, rate = soundfile.read(asked.audio_uri, dtype="int16")
+@contextlib.asynccontextmanager
+async def conversation(served: Served) -> AsyncIterator[Any]:
+    """A realtime session of OpenAI's client."""
     client = openai.AsyncOpenAI(
         base_url=f"{served.address}/v1", api_key=TOKEN, http_client=httpx.AsyncClient(trust_env=False)
     )
-    async with (
-        client.realtime.connect(model="listener", websocket_connection_options={"proxy": None}) as connection,
-        asyncio.timeout(PATIENCE),
-    ):
+    async with client.realtime.connect(model="listener", websocket_connection_options={"proxy": None}) as connection:
+        yield connection
+
+
+async def until_done(connection: Any) -> tuple[Any, list[str]]:
+    """How a response ended, or the error that there was none, and the kinds of events before."""
+    kinds: list[str] = []
+    async for event in connection:
+        kinds.append(event.type)
+        if event.type == "error":
+            return event.error, kinds
+        if event.type == "response.done":
+            return event.response, kinds
+    raise AssertionError("the server closed the session")
+
+
+async def test_openais_client_talks_and_an_engine_that_is_killed_in_mid_speech_is_told_and_comes_back(
+    served: Served, asked: trajectory_pb2.Prompt
+) -> None:
+    """Every session is told, also one that waits for nothing; history and clip outlive the engine."""
+    sound, rate = soundfile.read(asked.audio_uri, dtype="int16")
+    async with conversation(served) as connection, conversation(served) as other, asyncio.timeout(PATIENCE):
         kind = {"type": "audio/pcm", "rate": rate}
         session = {"type": "realtime", "instructions": question_text(asked), "verify": True}
         await connection.session.update(session=session | {"audio": {"input": {"format": kind}}})
         await connection.input_audio_buffer.append(audio=base64.b64encode(sound.tobytes()).decode())
         await connection.input_audio_buffer.commit()
-
-        async def response() -> tuple[Any, list[str]]:
-            await connection.response.create()
-            kinds: list[str] = []
-            async for event in connection:
-                kinds.append(event.type)
-                if event.type == "error":
-                    return event.error, kinds
-                if event.type == "response.done":
-                    return event.response, kinds
-            raise AssertionError("the server closed the session")
-
-        said, kinds = await response()
+        await connection.response.create()
+        said, kinds = await until_done(connection)
         assert said.status == "completed" and said.output[0].content[0].text == asked.answer
         assert kinds.index("response.reasoning_text.delta") < kinds.index("response.output_text.delta")
         assert said.grounding["share"] == 1.0
-        (engine,) = below(served.process.pid, "EngineCore")
-        engine.kill()
-        failed, _ = await response()
-        told = failed.status_details.error if hasattr(failed, "status") else failed  # it may be loading already
-        assert told.type == "server_error" and ("died" in told.message or "waited" in told.message)
+        failed, told = await killed_in_mid_speech(served, connection)
+        assert failed.status == "failed" and "died" in failed.status_details.error.message
+        assert (told.type, told.code) == ("server_error", "engine_unavailable") and "goes on" in told.message
+        waiting, _ = await until_done(other)
+        assert (waiting.code, waiting.message) == (told.code, told.message)
+        await connection.conversation.item.retrieve(item_id=said.output[0].id)
+        async for event in connection:
+            if event.type == "conversation.item.retrieved":
+                break
+        assert event.item.content[0].text == asked.answer
         said = failed
         while getattr(said, "status", "") != "completed":
             await asyncio.sleep(0.5)
-            said, _ = await response()
+            await connection.response.create()
+            said, _ = await until_done(connection)
         assert said.output[0].content[0].text == asked.answer
+
+
+async def killed_in_mid_speech(served: Served, connection: Any) -> tuple[Any, Any]:
+    """Kills the engine while it draws tokens: how the response ends, and the error event."""
+    (engine,) = below(served.process.pid, "EngineCore")
+    await connection.response.create()
+    failed = told = None
+    async for event in connection:
+        match event.type:
+            case "response.reasoning_text.delta" if engine.status() != psutil.STATUS_STOPPED:
+                engine.suspend()
+                await connection.conversation.item.retrieve(item_id=event.item_id)
+            case "conversation.item.retrieved" if event.item.status == "in_progress":
+                engine.kill()
+            case "response.done" if event.response.status == "completed":  # it had drawn all before: once more
+                engine.resume()
+                await connection.response.create()
+            case "response.done":
+                failed = event.response
+            case "error":
+                told = event.error
+        if failed and told:
+            return failed, told
+    raise AssertionError("the server closed the session")
+
+
+async def test_it_listens_while_somebody_speaks_and_thinks_while_it_answers(
+    served: Served, asked: trajectory_pb2.Prompt
+) -> None:
+    sound, rate = soundfile.read(asked.audio_uri, dtype="int16")
+    async with conversation(served) as connection, asyncio.timeout(PATIENCE):
+
+        async def response(**session: Any) -> tuple[Any, str, str]:
+            """How a response ended, its reasoning, and what came in turn: reasoning (r) or answer (a)."""
+            await connection.session.update(session={"type": "realtime", **session})
+            await connection.response.create()
+            reasoning = turns = ""
+            async for event in connection:
+                turns += {"response.reasoning_text.delta": "r", "response.output_text.delta": "a"}.get(event.type, "")
+                if event.type == "response.reasoning_text.done":
+                    reasoning = event.text
+                if event.type == "response.done":
+                    assert event.response.status == "completed", event.response
+                    return event.response, reasoning, turns
+            raise AssertionError("the server closed the session")
+
+        kind = {"input": {"format": {"type": "audio/pcm", "rate": rate}}}
+        session = {"type": "realtime", "instructions": question_text(asked), "audio": kind}
+
+        async def listens(**more: int) -> None:
+            listening = {"segment_ms": 500} | more
+            await connection.session.update(session=session | {"listening": listening})  # type: ignore[typeddict-item]
+            for start in range(0, len(sound), rate // 50):
+                await connection.input_audio_buffer.append(
+                    audio=base64.b64encode(sound[start : start + rate // 50].tobytes()).decode()
+                )
+            await connection.input_audio_buffer.commit()
+
+        await listens(think_tokens=6)
+        between, thoughts, _ = await response()
+        assert between.usage.output_token_details.reasoning_tokens > 0 and thoughts
+        await listens(think_tokens=0)
+        early, thoughts, _ = await response()
+        assert between.usage.input_tokens == early.usage.input_tokens
+        assert between.usage.input_token_details.cached_tokens == early.usage.input_token_details.cached_tokens
+        late, again, _ = await response()  # the clip once more, which is there whole
+        assert early.output[0].content[0].text == late.output[0].content[0].text and thoughts == again
+        assert early.usage.input_tokens == late.usage.input_tokens
+        assert early.usage.input_token_details.cached_tokens > early.usage.input_tokens // 2
+        assert late.usage.input_token_details.cached_tokens == 0
+        whole, thoughts, turns = await response(listening=None)
+        assert re.fullmatch("r+a+", turns) and whole.output[0].content[0].text == asked.answer
+        _, some, turns = await response(thinking={"mode": "while_speaking", "tokens": 4})
+        assert re.match("r+a+", turns) and thoughts.startswith(some) and some
+        none, nothing, _ = await response(thinking={"mode": "first", "tokens": 0})
+        assert nothing == "" and none.output[0].content[0].text

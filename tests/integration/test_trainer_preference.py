@@ -59,11 +59,7 @@ def test_killed_and_resumed_it_learns_what_it_would_have_learned(tmp_path):
         assert expected[STEPS] < 0.5
         assert losses(done, "accuracy")[STEPS] == 1.0
 
-        trainer.call("StartPhase", **{**fields, "job_id": "k"}, checkpoint_uri=str(tmp_path / "cut"))
-        trainer.wait(step=3)
-        trainer.kill()
-        trainer.start()
-        trainer.call("StartPhase", **{**fields, "job_id": "k"}, checkpoint_uri=str(tmp_path / "cut"))
+        trainer.call("StartPhase", **trainer.cut_short({**fields, "checkpoint_uri": str(tmp_path / "cut")}))
         resumed = trainer.wait(state=wire.PHASE_STATE_DONE)
         assert resumed.lineage == 1
         after = losses(resumed)

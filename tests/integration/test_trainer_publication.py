@@ -16,6 +16,7 @@ from earwitness.log import Logger
 from earwitness.recipe.schema import ToyModel
 from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, MissingVersion, WeightPart, WeightPublisher, WeightReader
+from earwitness.wire.trajectory.v1.trajectory_pb2 import Passage
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
 from tests.integration.process_kit import run_ranks
 from trainer.model.build import build_policy
@@ -108,7 +109,8 @@ def test_one_that_fails_for_good_is_told_at_the_next_step_and_not_before(
     module = build_policy(tmp_path / "toy")
     with RedisServer("weights", tmp_path / "shard") as server:
         part, publisher = WeightPart([server.url], "alone/0"), WeightPublisher([server.url], "alone/0")
-        publication = Publication(part, publisher, Logger("publication-test"))
+        carried: list[Passage] = []
+        publication = Publication(part, publisher, Logger("publication-test"), carried.append)
         publication.publish(0, module)
         publication.finish()
         assert publication.figures["publish.whole"] == 1.0
@@ -123,6 +125,10 @@ def test_one_that_fails_for_good_is_told_at_the_next_step_and_not_before(
         publication.publish(3, module)
         publication.finish()
         publication.close()
+        assert [(stay.station, stay.lineage, stay.version) for stay in carried] == [
+            ("publish", "alone/0", 0), ("publish", "alone/0", 3),
+        ]  # fmt: skip
+        assert all(stay.begun <= stay.ended for stay in carried)
         reader, copy = WeightReader([server.url]), HostCopy()
         copy.catch_up(reader, "alone/0", 3)
         expected = {name: t.detach().contiguous().numpy().tobytes() for name, t in export_tensors(module)}

@@ -13,8 +13,8 @@ from earwitness.log import Logger
 from earwitness.queue import READY, TASKS, Queue, StaleRunError
 from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from trainer.board import PhaseWish
 from trainer.checkpoint import Progress
-from trainer.control import Wish
 from trainer.ranks import parallel
 from trainer.rl.ready import ReadyGroups
 
@@ -43,7 +43,7 @@ def source(queue: Queue, progress: Progress, max_staleness: int = 0, count: int 
         "trainer",
         count,
         progress,
-        lambda: Wish.NONE,
+        lambda: PhaseWish.NONE,
         Logger("trainer"),
         **limits,
     )
@@ -95,6 +95,29 @@ def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisSe
     assert progress.used == {0: 1, 1: 1, 2: 2, 3: 2}
     assert queue.counts(RUN).used == 4
     assert all(lag.waiting + lag.pending == 0 for lag in queue.lag())
+
+
+def test_the_way_of_a_group_is_kept_without_its_texts_and_costs_no_step(server: RedisServer) -> None:
+    queue, progress = Queue(connect(server.url)), Progress(version=10)
+    ready = source(queue, progress)
+    ready.open()
+    for ordinal in (0, 1):
+        feed(queue, ordinal, 10)
+    assert learn(progress, ready.take(10)) == [0, 1]
+    ways = ready.learned
+    ready.keep(ways)
+    ready.carried(trajectory_pb2.Passage(station="publish", version=11, lineage="job/0"))
+    kept = queue.ways()
+    assert sorted(kept.groups, key=lambda way: way.task.ordinal) == ways
+    assert [(stay.worker, stay.version) for stay in kept.carried] == [("trainer", 11)]
+    for way in ways:
+        (stay,) = way.passages
+        assert (stay.station, stay.lineage) == ("train", "job/0") and 0 < stay.arrived <= stay.begun + 1
+        (trajectory,) = way.trajectories
+        assert [span.version for span in trajectory.versions] == [10] and not trajectory.token_ids
+    server.kill()
+    ready.keep(ways)  # nobody waits, nothing is raised
+    server.start()
 
 
 def test_groups_older_than_the_bound_are_dropped_and_others_issued(

@@ -51,11 +51,7 @@ def test_killed_and_resumed_is_never_stopped(job, tmp_path):
         assert trainer.call("StartPhase", **whole).step == 5
 
         # another phase: killed after its checkpoint at step 2 or later, wherever it is then
-        cut = {**phase(job, "cut", model), "stage_index": 0, "job_id": "k"}
-        trainer.call("StartPhase", **cut)
-        trainer.wait(step=3)
-        trainer.kill()
-        trainer.start()
+        cut = trainer.cut_short({**phase(job, "cut", model), "stage_index": 0})
         assert trainer.call("GetStatus").state == wire.PHASE_STATE_IDLE
         trainer.call("StartPhase", **cut)
         resumed = trainer.wait(state=wire.PHASE_STATE_DONE)

@@ -42,6 +42,8 @@ class Feeder:
     def __init__(self, url: str, model: str, manifest: str) -> None:
         self._queue = Queue(connect(url))
         self._tokenizer, self._manifest = load_tokenizer(model), manifest
+        self.steps = STEPS
+        """For which there are groups."""
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(1)
 
@@ -58,7 +60,7 @@ class Feeder:
         while not self._stop.wait(0.05):
             run_id = self._queue.current_run()
             counts = self._queue.counts(run_id) if run_id else None
-            if counts is None or counts.ready >= GROUPS or counts.accepted >= GROUPS * STEPS:
+            if counts is None or counts.ready >= GROUPS or counts.accepted >= GROUPS * self.steps:
                 continue
             known = self._queue.ledger(run_id)
             version = BASE_VERSION + counts.used // GROUPS
@@ -99,11 +101,14 @@ def test_killed_in_the_middle_every_ordinal_is_used_once_or_dropped(tmp_path, me
     with TrainerService(tmp_path, *mesh) as trainer:
         model = trainer.call("PrepareModel", job_id="job", recipe_yaml=recipe).model_uri
         fields = start_fields(tmp_path, manifest, recipe, model)
-        with Feeder(mesh[0], model, manifest):
+        with Feeder(mesh[0], model, manifest) as feeder:
+            feeder.steps = STEPS - 1  # it is not over before it is killed
             trainer.call("StartPhase", **fields)
             first = trainer.wait(step=3)
             assert first.run_id == "job/1-train/0" and first.version >= BASE_VERSION + 3
+            trainer.wait(saved=True)
             trainer.kill()
+            feeder.steps = STEPS
             trainer.start()
             trainer.call("StartPhase", **fields)
             done = trainer.wait(state=wire.PHASE_STATE_DONE)

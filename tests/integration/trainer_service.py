@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -78,12 +79,27 @@ class TrainerService:
         request = getattr(wire, f"{method}Request")(**fields)
         return getattr(self._stub, method)(request)
 
-    def wait(self, *, step: int = 0, state: int = 0) -> wire.GetStatusResponse:
-        """The status once `step` is done or `state` is reached."""
+    def cut_short(self, phase: dict[str, object]) -> dict[str, object]:
+        """Starts a phase, kills the process behind its first checkpoint and starts it again; the phase as it was asked.
+
+        If it was over by then, as on a machine that stalls, this begins again as another job in another folder.
+        """
+        for attempt in itertools.count():
+            cut = {**phase, "job_id": f"cut-{attempt}", "checkpoint_uri": f"{phase['checkpoint_uri']}-{attempt}"}
+            self.call("StartPhase", **cut)
+            steps = self.wait(saved=True).steps
+            self.kill()
+            self.start()
+            if not Path(str(cut["checkpoint_uri"]), f"step-{steps:08d}").exists():
+                break
+        return cut
+
+    def wait(self, *, step: int = 0, state: int = 0, saved: bool = False) -> wire.GetStatusResponse:
+        """The status once `step` is done, `state` is reached or, with `saved`, there is a whole checkpoint."""
         deadline = time.monotonic() + PATIENCE
         while True:
             status = self.call("GetStatus")
-            if (step and status.step >= step) or (state and status.state == state):
+            if (step and status.step >= step) or (state and status.state == state) or (saved and status.checkpoint_uri):
                 return status
             failed = status.state == wire.PHASE_STATE_FAILED
             assert not failed, f"{status.reason}\n{self.log.read_text()[-4000:]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -13,9 +12,11 @@ from tokenizers import Tokenizer
 from earwitness.chat import THINK_END, render_prompt, render_response, think_end_ids
 from earwitness.errors import InputError
 from earwitness.families.architecture import Architecture, read_architecture
+from earwitness.json_text import parsed
 from earwitness.logmel import SAMPLE_RATE, frames
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.model.stored import check_weights
+from trainer.model.template import of_template
 from trainer.model.weight_files import ITEM_BYTES, Directory
 
 CLIP_SECONDS = (1, 10, 30)
@@ -43,6 +44,8 @@ class Checkup:
     """Ids that begin the end of the think block."""
     clips: dict[int, int]
     """Audio tokens of a clip of so many seconds."""
+    template: tuple[str, str] | None
+    """What its own chat template makes of a prompt, and what we write; None: it has none."""
 
 
 def check_up(model_dir: Path) -> Checkup:
@@ -69,6 +72,7 @@ def check_up(model_dir: Path) -> Checkup:
         special=special,
         think_end=think_end_ids(content),
         clips={s: architecture.family.audio_tokens(frames(s * SAMPLE_RATE)) for s in CLIP_SECONDS},
+        template=of_template(model_dir, PROMPT, architecture.family.layout),
     )
 
 
@@ -83,7 +87,7 @@ def _tokenizer(model_dir: Path) -> tuple[Tokenizer, dict[str, object]]:
     path = model_dir / "tokenizer.json"
     try:
         text = path.read_text(encoding="utf-8")
-        return Tokenizer.from_str(text), json.loads(text)
+        return Tokenizer.from_str(text), parsed(text)
     except FileNotFoundError:
         raise InputError(str(path), "no such file", "the tokenizer of the model's family") from None
     except Exception as error:  # tokenizers raises Exception itself

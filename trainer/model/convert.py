@@ -16,6 +16,7 @@ from typing import Any
 
 from earwitness.errors import InputError
 from earwitness.families.architecture import Architecture, read_architecture
+from earwitness.json_text import parsed
 from trainer.disk import flush
 from trainer.model.huggingface import copy_beside
 from trainer.model.stored import check_weights
@@ -156,5 +157,5 @@ def _name_type(config: Path, dtype: str) -> None:
             return value
         return {k: dtype if k in ("dtype", "torch_dtype") and v is not None else renamed(v) for k, v in value.items()}
 
-    content = json.loads(config.read_text(encoding="utf-8"))
+    content = parsed(config.read_text(encoding="utf-8"))
     config.write_text(json.dumps(renamed(content), indent=2) + "\n", encoding="utf-8")

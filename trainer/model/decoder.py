@@ -25,6 +25,7 @@ from trainer.model.attention import CausalAttention, is_fused
 from trainer.model.norm import RMSNorm
 from trainer.model.packing import Packing
 from trainer.model.replicated import average_replicated
+from trainer.model.rotary import scale_attention, yarn_frequencies
 from trainer.ranks.parallel import device
 
 
@@ -56,6 +57,8 @@ def build_decoder(
         rotary_base=dims.rope_theta,
         scatter_embedding_sequence_parallel=False,  # the clips' embeddings are placed first, see policy.py
     )
+    if dims.yarn is not None:
+        decoder.rotary_pos_emb.inv_freq.copy_(yarn_frequencies(dims, dims.yarn))
     decoder.to(device=device(), dtype=dtype)  # norms of our own are made on the CPU, whatever Megatron makes
     if value_head and post_process:
         decoder.output_layer = ValueHead(dims.hidden_size).to(device())
@@ -118,11 +121,13 @@ def transformer_config(
         bias_activation_fusion=on_gpu,
         bias_dropout_fusion=on_gpu,
         # CUDA kernels of Transformer Engine, or of APEX, which is not used.
-        apply_rope_fusion=fused,
+        apply_rope_fusion=fused and dims.yarn is None,  # its kernel multiplies with nothing
         masked_softmax_fusion=False,
         gradient_accumulation_fusion=False,
         persist_layer_norm=False,
     )
+    if dims.yarn is not None:
+        scale_attention(config, dims.yarn)
     config.finalize_model_grads_func = _finalize
     return config
 

@@ -17,6 +17,7 @@ from megatron.core import parallel_state
 from torch import Tensor, nn
 
 from earwitness.families.registry import family_of
+from earwitness.json_text import parsed
 from trainer.disk import flush
 from trainer.model.names import Slot, slots, written
 from trainer.model.policy import PolicyModel, unwrap
@@ -151,7 +152,7 @@ def _write(policy: PolicyModel, tensors: Iterator[tuple[str, Tensor]], source_di
 
 def _write_index(source: Path, out: Path, places: dict[str, str]) -> None:
     """The source's index, or one like it where another set of names was written."""
-    content = json.loads(source.read_text(encoding="utf-8"))
+    content = parsed(source.read_text(encoding="utf-8"))
     if content["weight_map"] == places:
         shutil.copyfile(source, out)
     else:

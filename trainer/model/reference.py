@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ SECONDS = 2.613
 """Of the clip: noise, of an odd number of frames."""
 COPIES = 2.5
 """Ours, theirs, and what is read of a file meanwhile; each in float32."""
+
+MASKS = ("feature_attention_mask", "input_features_mask")
+"""What classes call the mask of the features."""
 
 
 def why_not(architecture: Architecture) -> str | None:
@@ -55,11 +59,13 @@ def largest_difference(model_dir: Path) -> float:
     ours = response_logprobs(policy(tokens, audio, torch.tensor([0])), tokens)[:, 1:]
     extract = transformers.WhisperFeatureExtractor(feature_size=architecture.audio.n_mels)
     features = extract(clip, sampling_rate=SAMPLE_RATE, return_attention_mask=True, return_tensors="pt")
+    takes = inspect.signature(theirs.forward).parameters
+    heard_of = {name: features["attention_mask"] for name in MASKS if name in takes}
     logits = theirs.eval()(
         input_ids=tokens,
         input_features=features["input_features"],
-        feature_attention_mask=features["attention_mask"],
         attention_mask=torch.ones_like(tokens),
+        **heard_of,
     ).logits
     expected = logits.log_softmax(-1)[:, :-1].gather(-1, tokens[:, 1:, None]).squeeze(-1)
     return float((ours - expected).abs().max())

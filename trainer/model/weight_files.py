@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from earwitness.json_text import parsed
+
 INDEX = "model.safetensors.index.json"
 """Says which file holds which tensor, where there are several."""
 SINGLE = "model.safetensors"
@@ -95,9 +97,7 @@ class Directory:
         places: dict[str, str] = {}
         if found.indexed:
             try:
-                places = {
-                    str(k): str(v) for k, v in json.loads(index.read_text(encoding="utf-8"))["weight_map"].items()
-                }
+                places = {str(k): str(v) for k, v in parsed(index.read_text(encoding="utf-8"))["weight_map"].items()}
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 found.damaged.append(f"{INDEX} (cannot be read: {error!r})")
         names = sorted(set(places.values())) if found.indexed else [SINGLE]
@@ -109,8 +109,10 @@ class Directory:
                     f"the index names {name}, which is not there" if found.indexed else f"neither {SINGLE} nor {INDEX}"
                 )
                 found.damaged.append(why)
+            except OSError as error:  # a name that is no file's, a folder, one that nobody may read
+                found.damaged.append(f"{name[:100]} ({error.strerror})")
             except ValueError as error:
-                found.damaged.append(f"{name} ({error})")
+                found.damaged.append(f"{name[:100]} ({error})")
             else:
                 continue
             found.unreadable |= {tensor for tensor, place in places.items() if place == name}
@@ -125,7 +127,7 @@ def read_header(path: Path) -> WeightFile:
         if size < 8 or length > min(MAX_HEADER_BYTES, size - 8):
             raise ValueError(f"truncated or no safetensors file: {size} bytes, a header of {length}")
         try:
-            header: dict[str, Any] = json.loads(file.read(length))
+            header: dict[str, Any] = parsed(file.read(length))
             metadata = header.pop("__metadata__", None)
             tensors = {name: _stored(entry, 8 + length) for name, entry in header.items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:

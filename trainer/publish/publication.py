@@ -7,7 +7,7 @@ copy while the next step waits for groups and computes log-probs.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
@@ -23,6 +23,7 @@ from earwitness.log import Logger
 from earwitness.weights import Tensor as Published
 from earwitness.weights import WeightPart, WeightPublisher
 from earwitness.weights.assembly import Answer, Order, Verb
+from earwitness.wire.trajectory.v1.trajectory_pb2 import Passage
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, Manifest
 from trainer.model.huggingface import stored_tensors
 from trainer.model.policy import PolicyModel
@@ -45,11 +46,18 @@ the anchor of a large model."""
 class Publication:
     """The versions of one lineage. Every rank has one and calls the same methods in the same order."""
 
-    def __init__(self, part: WeightPart, publisher: WeightPublisher | None, log: Logger) -> None:
-        """`part`: this rank's; `publisher`: rank 0's."""
+    def __init__(
+        self,
+        part: WeightPart,
+        publisher: WeightPublisher | None,
+        log: Logger,
+        carried: Callable[[Passage], None] = lambda _: None,
+    ) -> None:
+        """`part`: this rank's; `publisher`: rank 0's; `carried` is told of each version that is there, on a thread."""
         self._part = part
         self._publisher = publisher
         self._log = log
+        self._carried = carried
         self._snapshot = Snapshot()
         self._exchange = Exchange(timedelta(seconds=FINISH_SECONDS))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="publication")
@@ -162,8 +170,12 @@ class Publication:
         kind = "anchor" if anchor else "delta"
         self._log.info("weights published", version=manifest.version, kind=kind, bytes=nbytes)
         self._sizes = {"publish.bytes": float(nbytes), "publish.whole": float(anchor)}
+        ended = time.time()
         for parent in manifest.traceparents:
-            tracing.child(parent, "publish", begun, time.time(), version=manifest.version, kind=kind, bytes=nbytes)
+            tracing.child(parent, "publish", begun, ended, version=manifest.version, kind=kind, bytes=nbytes)
+        stay = Passage(station="publish", arrived=begun, able=begun, begun=begun, ended=ended)
+        stay.lineage, stay.version = manifest.lineage, manifest.version
+        self._carried(stay)
 
 
 def publish_directory(publisher: WeightPublisher, version: int, model_dir: Path, dtype: torch.dtype) -> int:

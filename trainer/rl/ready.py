@@ -9,12 +9,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from google.protobuf.message import DecodeError
 
+from earwitness.artifacts import outline
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import Logger
-from earwitness.queue import READY, AlreadyUsedError, Queue, StaleRunError
+from earwitness.queue import READY, AlreadyUsedError, Queue, StaleRunError, arrival
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from trainer.board import PhaseWish
 from trainer.checkpoint import Progress
-from trainer.control import Wish
 from trainer.errors import NonFiniteError
 from trainer.ranks.agreement import agree
 from trainer.ranks.parallel import broadcast_bytes, is_rank_zero
@@ -55,7 +56,7 @@ class ReadyGroups:
         consumer: str,
         count: int,
         progress: Progress,
-        wished: Callable[[], Wish],
+        wished: Callable[[], PhaseWish],
         log: Logger,
         *,
         max_staleness: int,
@@ -82,10 +83,8 @@ class ReadyGroups:
         self._max_staleness = max_staleness
         self._limits = {"vocab_size": vocab_size, "max_positions": max_positions}
         self._think_end = think_end
-        self.traceparents: list[str] = []
-        """Contexts of the traces of the groups that the step learns from; rank 0's, until somebody clears them."""
-        self.taken_at = 0.0
-        """When the step's groups were all there, seconds since the Unix epoch."""
+        self.learned: list[trajectory_pb2.Group] = []
+        """Ways of the groups that the step learns from, the last stay under way; rank 0's, until somebody clears it."""
         self._held: dict[int, tuple[str, trajectory_pb2.Group]] = {}
         self._renewed = 0.0
 
@@ -105,7 +104,7 @@ class ReadyGroups:
         """
         give_up = time.monotonic() + QUIET_SECONDS
         while True:
-            if self._wished() is not Wish.NONE:
+            if self._wished() is not PhaseWish.NONE:
                 return None
             agree(self._collect, version)
             agree(self._reserve)
@@ -115,15 +114,40 @@ class ReadyGroups:
             if content:
                 groups = [trajectory_pb2.Group.FromString(data) for data in _unpack(content)]
                 samples = [samples_of(group, **self._limits) for group in groups]
-                self.traceparents = [t for _, group in self._held.values() if (t := group.task.traceparent)]
+                now = time.time()
+                self.learned = [self._way(message_id, group, now) for message_id, group in self._held.values()]
                 self._held.clear()
-                self.taken_at = time.time()
-                return samples, group_metrics(groups, version, self._think_end, self.taken_at)
+                return samples, group_metrics(groups, version, self._think_end, now)
 
     def dropped(self) -> dict[int, str]:
         """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""
         ledger = agree(self._patiently, Queue.ledger, self._run_id) or {}
         return {o: state.removeprefix("dropped:") for o, state in ledger.items() if state.startswith("dropped:")}
+
+    def keep(self, ways: Sequence[trajectory_pb2.Group]) -> None:
+        """Keeps ways for people to look at; a queue that does not answer is not waited for."""
+        if ways:
+            self._beside(Queue.keep_learned, ways)
+
+    def carried(self, stay: trajectory_pb2.Passage) -> None:
+        """Keeps when a version was published, likewise."""
+        stay.worker = self._consumer
+        self._beside(Queue.keep_carried, stay)
+
+    def _beside(self, keep: Callable[Concatenate[Queue, P], None], *args: P.args, **kwargs: P.kwargs) -> None:
+        if self._queue is None:
+            return
+        try:
+            keep(self._queue, *args, **kwargs)
+        except InfrastructureError as error:
+            self._log.warning("the way of a group is not kept", error=str(error))
+
+    def _way(self, message_id: str, group: trajectory_pb2.Group, now: float) -> trajectory_pb2.Group:
+        way, arrived = outline(group), arrival(message_id)
+        way.passages.add(
+            station="train", worker=self._consumer, arrived=arrived, able=now, begun=now, lineage=self._lineage
+        )
+        return way
 
     def _open(self) -> None:
         self._patiently(Queue.open_run, self._run_id, self._progress.used, self._progress.dropped)

@@ -33,10 +33,21 @@ class Workers:
 
     def publish(self, version: int) -> None:
         """Hands over the policy as it is, which is `version`, beside what follows."""
-        learned_from, self._groups.traceparents = self._groups.traceparents, []
-        for parent in learned_from:
-            tracing.child(parent, "train", self._groups.taken_at, time.time(), version=version)
-        self._publication.publish(version, self._policy, learned_from)
+        ways, self._groups.learned = self._groups.learned, []
+        for way in ways:
+            stay = way.passages[-1]
+            stay.version, stay.ended = version, time.time()
+            tracing.child(
+                way.task.traceparent,
+                stay.station,
+                stay.begun,
+                stay.ended,
+                worker=stay.worker,
+                ordinal=way.task.ordinal,
+                version=version,
+            )
+        self._publication.publish(version, self._policy, [t for way in ways if (t := way.task.traceparent)])
+        self._groups.keep(ways)
 
     def finish(self) -> None:
         """Waits until what was handed over is there."""

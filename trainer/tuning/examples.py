@@ -10,19 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from earwitness.chat import question_text, render_prompt, render_response
+from earwitness.chat import around, neutralise, question_text, render_prompt, render_response
 from earwitness.errors import InputError
-from earwitness.families.family import Family, clip_tokens
+from earwitness.families.family import THINK_END, Family, clip_tokens
 from earwitness.families.registry import MADE
 from earwitness.hearing import clip_uris
 from earwitness.manifest import Example
 from earwitness.recipe.schema import Curriculum
 from trainer.batches import Mels, Row
 from trainer.tuning.curriculum import Lessons
+from trainer.tuning.listening import Interleaved, interleaved
 
 WINDOW_BATCHES = 8
 """Examples are sorted by length within this many batches of the shuffled order: rows of a batch need little padding,
 and which examples meet in a batch still changes from epoch to epoch."""
+CUTS, PACES = 1, 2
+"""Tell the draws of cuts, and of paces, from those of a curriculum."""
 READ_AT_ONCE = 1_000
 """Examples in memory while lengths are counted: enough for the tokenizer to work on several cores."""
 
@@ -38,23 +41,57 @@ def load_tokenizer(model_dir: str | Path) -> Tokenizer:
 class Rendering:
     """Makes rows of examples: the tokens that a model of one family reads and is to write."""
 
-    def __init__(self, tokenizer: Tokenizer, mels: Mels, *, family: Family = MADE, max_positions: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        mels: Mels,
+        *,
+        family: Family = MADE,
+        max_positions: int,
+        between: int | None = None,
+    ) -> None:
+        """`between`: most tokens of a trace between the segments of a clip; None: all of it stands behind the clip."""
+        self._between = between
         self._tokenizer = tokenizer
         self._mels = mels
         self._family = family
         self._max_positions = max_positions
 
-    def row(self, example: Example) -> Row:
-        """One example. Raises InputError if it is longer than the model can read."""
+    def row(self, example: Example, cut: float | None = None, pace: float = 1.0) -> Row:
+        """One example; with `cut`, from 0 to 1, its reasoning ends that far into it, and only the answer is learned.
+        `pace`, from 0 to 1, says how much of what may stand between segments does.
+
+        Raises InputError if it is longer than the model can read.
+        """
         clips = clip_uris(example.prompt)
         heard = [[clip_tokens(self._family, mel.shape[1], clip) for mel in self._mels[clip]] for clip in clips]
-        prompt = self._encode(render_prompt(example.prompt, heard, self._family.layout))
         answer = example.prompt.answer if example.response is None else example.response
         response = self._encode(render_response(example.reasoning or "", answer, self._family.layout))
+        prompt, first, given, said = self._prompt(example, heard, pace)
+        response = response[said:]
+        if cut is not None:
+            # As a budget of thinking ends it: where it ends, and that it does, is not the policy's to say.
+            thought = self._encode(neutralise(example.reasoning or ""))[said:]
+            prompt += [*thought[: int(cut * (len(thought) + 1))], *self._encode(f"\n{THINK_END}\n")]
+            response = self._encode(f"{neutralise(answer)}{self._family.layout.end_of_turn}")
+            first, given = len(prompt), ()
         if len(prompt) + len(response) > self._max_positions:
             problem = f"{len(prompt)} prompt and {len(response)} response tokens"
             raise InputError(f"example {example.prompt.id}", problem, f"at most {self._max_positions} together")
-        return Row(np.array(prompt + response, dtype=np.int64), len(prompt), clips, f"example {example.prompt.id}")
+        tokens = np.array(prompt + response, dtype=np.int64)
+        return Row(tokens, first, clips, f"example {example.prompt.id}", given)
+
+    def _prompt(self, example: Example, heard: Sequence[Sequence[int]], pace: float) -> Interleaved:
+        """All that stands before the end of the human's turn, with what is thought in it."""
+        layout = self._family.layout
+        if self._between is None or example.prompt.clips or not heard:
+            tokens = self._encode(render_prompt(example.prompt, heard, layout))
+            return Interleaved(tokens, len(tokens), (), 0)
+        head, mark, tail = around(question_text(example.prompt), layout)
+        cut = [self._encode(mark.replace(layout.audio_patch, layout.audio_patch * count)) for count in heard[0]]
+        thoughts = self._encode(neutralise(example.reasoning or ""))
+        most = int(pace * (self._between + 1))
+        return interleaved(self._encode(head), cut, self._encode(tail), thoughts, most)
 
     def text_lengths(self, examples: Sequence[Example]) -> list[int]:
         """Tokens of question and reasoning: what tells long rows from short ones without a look at the clip."""
@@ -76,8 +113,10 @@ class Examples:
         batch_size: int,
         seed: int,
         curriculum: Curriculum | None = None,
+        think_incomplete: float = 0.0,
     ) -> None:
         """`examples` are read once here, and again one by one as their turn comes."""
+        self._think_incomplete = think_incomplete
         self._examples = examples
         self._rendering = rendering
         self._batch_size = min(batch_size, len(examples))
@@ -96,15 +135,23 @@ class Examples:
         """The rows of update `step` (from 1), over all ranks: the same however often and in whatever order asked."""
         lessons = self._lessons.steps if self._lessons else 0
         if self._lessons and step <= lessons:
-            return self._rows(self._lessons.batch(step))
+            return self._rows(self._lessons.batch(step), step)
         per_epoch = len(self._examples) // self._batch_size
         epoch, position = divmod(step - lessons - 1, per_epoch)
         if self._epoch[0] != epoch:
             self._epoch = (epoch, self._order(epoch))
-        return self._rows(self._epoch[1][position])
+        return self._rows(self._epoch[1][position], step)
 
-    def _rows(self, indices: Iterable[int]) -> list[Row]:
-        return [self._rendering.row(self._examples[int(index)]) for index in indices]
+    def _rows(self, indices: Iterable[int], step: int) -> list[Row]:
+        """Which of them are cut, and where, and how fast is thought, depends on the seed and the step."""
+        random = np.random.default_rng([self._seed, step, CUTS])
+        paces = np.random.default_rng([self._seed, step, PACES])
+        rows = []
+        for index in indices:
+            drawn, place = random.random(2)
+            cut = place if drawn < self._think_incomplete else None
+            rows.append(self._rendering.row(self._examples[int(index)], cut, paces.random()))
+        return rows
 
     def _order(self, epoch: int) -> list[NDArray[np.int64]]:
         """Batches of indices; the examples that do not fill the last batch wait for another epoch's shuffle."""

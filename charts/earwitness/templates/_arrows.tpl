@@ -4,6 +4,9 @@
 jobs: {7070: [client]}
 # The ranks of a gang talk to each other on ports that NCCL, Gloo and torchrun choose.
 trainer: {7070: [jobs], 0: [trainer]}
+{{- if .Values.recogniser.replicas }}
+recogniser: {7070: [reward]}
+{{- end }}
 {{- if .Values.serve.replicas }}
 serve: {8000: [client]}
 {{- end }}
@@ -22,6 +25,9 @@ weights: {6379: [trainer, rollout, serve]}
 - rollout
 - reward
 - reference
+{{- if .Values.recogniser.replicas }}
+- recogniser
+{{- end }}
 {{- if .Values.serve.replicas }}
 - serve
 {{- end }}

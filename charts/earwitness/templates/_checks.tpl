@@ -32,12 +32,6 @@
 {{- fail (printf "%s.probes.startup gives up after %d s (periodSeconds * failureThreshold), before a program has begun; expected 30 or more" $name (int $seconds)) -}}
 {{- end -}}
 {{- end -}}
-{{- range $resource, $amount := $requests -}}
-{{- if hasKey $limits $resource -}}
-{{- $limit := get $limits $resource -}}
-{{- include "ew.below" (dict "a" $amount "b" $limit "equal" true "say" (printf "%s.resources.requests.%s (%s) is above limits.%s (%s)" $name $resource (include "ew.string" $amount) $resource (include "ew.string" $limit))) -}}
-{{- end -}}
-{{- end -}}
 {{- range $kind, $amounts := dict "limits" $limits "requests" $requests -}}
 {{- with get $amounts "memory" -}}
 {{- include "ew.below" (dict "a" "16Mi" "b" . "equal" true "say" (printf "%s.resources.%s.memory: %s without a unit are bytes, too few for any program; expected 512Mi or the like" $name $kind (include "ew.string" .))) -}}
@@ -59,37 +53,30 @@
 {{- if and $values.gpu.count $values.gpu.claims -}}
 {{- fail (printf "%s.gpu has both count and claims; expected one of the two" $name) -}}
 {{- end -}}
-{{- $containers := list $name -}}
-{{- range concat $values.initContainers $values.sidecars -}}
-{{- if has .name $containers }}{{ fail (printf "%s: two containers are called %q" $name .name) }}{{ end -}}
-{{- $containers = append $containers .name -}}
-{{- end -}}
-{{- $volumes := list "scratch" "data" "tls" "shm" "config" "queue" -}}
-{{- range $values.volumes -}}
-{{- if has .name $volumes }}{{ fail (printf "%s.volumes: %q is there already; expected another name" $name .name) }}{{ end -}}
-{{- $volumes = append $volumes .name -}}
-{{- end -}}
-{{- $paths := list "/tmp" .root.Values.storage.mountPath "/etc/earwitness/tls" -}}
-{{- if $values.shmSize }}{{- $paths = append $paths "/dev/shm" -}}{{ end -}}
-{{- range $values.volumeMounts -}}
-{{- if not (has .name $volumes) }}{{ fail (printf "%s.volumeMounts: there is no volume %q; expected one of %s.volumes" $name .name $name) }}{{ end -}}
-{{- if has .mountPath $paths }}{{ fail (printf "%s.volumeMounts: something is mounted at %s already" $name .mountPath) }}{{ end -}}
-{{- $paths = append $paths .mountPath -}}
-{{- end -}}
 {{- end -}}
 
 {{/* Values that belong together. Takes the root. */}}
 {{- define "ew.checkValues" -}}
 {{- $root := . -}}
+{{- $accounts := list -}}
 {{- range $name := without (include "ew.components" . | fromYamlArray) "client" -}}
 {{- $values := include "ew.values" (dict "root" $root "component" $name) | fromYaml -}}
 {{- include "ew.checkComponent" (dict "root" $root "component" $name "values" $values) -}}
+{{- include "ew.checkPod" (dict "root" $root "component" $name "values" $values) -}}
+{{- if $values.serviceAccount.create -}}
+{{- $account := include "ew.serviceAccountName" (dict "root" $root "component" $name "values" $values) -}}
+{{- if has $account $accounts }}{{ fail (printf "%s.serviceAccount: %q would be made twice; expected a name of its own, or create: false for one that is there" $name $account) }}{{ end -}}
+{{- $accounts = append $accounts $account -}}
+{{- end -}}
 {{- $gpus := int $values.gpu.count -}}
 {{- if and (gt $gpus 1) (contains "/mig-" $values.gpu.resource) -}}
 {{- fail (printf "%s.gpu: slices of GPUs cannot work together; expected a count of 1 with %s" $name $values.gpu.resource) -}}
 {{- end -}}
 {{- if and (eq $name "trainer") $gpus (ne $gpus (int $values.ranksPerNode)) -}}
 {{- fail (printf "trainer.gpu.count (%d) and trainer.ranksPerNode (%d) differ; expected one process for each GPU" $gpus (int $values.ranksPerNode)) -}}
+{{- end -}}
+{{- if and (eq $name "recogniser") (not (or $values.tagger $values.transcriber)) -}}
+{{- fail (printf "recogniser.replicas is %d, and no model is named; expected recogniser.tagger or recogniser.transcriber" (int $values.replicas)) -}}
 {{- end -}}
 {{- if eq $name "rollout" -}}
 {{- if and $gpus (ne $gpus (int $values.tensorParallel)) -}}
@@ -107,6 +94,13 @@
 {{- end -}}
 {{- if and (eq .provider "hpa") (eq (int .minReplicas) 0) -}}
 {{- fail "rollout.autoscaling.minReplicas is 0, which only keda can do; expected 1 or more with hpa" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.networkPolicy.extraEgress -}}
+{{- range .ports -}}
+{{- if and .endPort (kindIs "float64" .port) (lt (int .endPort) (int .port)) -}}
+{{- fail (printf "networkPolicy.extraEgress: endPort (%d) is below port (%d)" (int .endPort) (int .port)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

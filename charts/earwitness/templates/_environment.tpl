@@ -5,7 +5,13 @@
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
 - name: EW_TOKEN
   valueFrom: {secretKeyRef: {name: {{ include "ew.authSecret" .root | quote }}, key: token}}
+{{- if ne .component "recogniser" }}
 {{ include "ew.queueUrl" .root }}
+{{- end }}
+{{- if and (eq .component "reward") .root.Values.recogniser.replicas }}
+- name: EW_RECOGNISER
+  value: {{ printf "%s-recogniser.%s.svc:7070" (include "ew.fullname" .root) .root.Release.Namespace | quote }}
+{{- end }}
 {{- if has .component (list "trainer" "rollout" "serve") }}
 {{ include "ew.weightsUrls" .root }}
 {{- end }}
@@ -106,6 +112,17 @@ VLLM_CACHE_ROOT: /tmp/vllm
 {{- $names = append $names .name -}}
 {{- $out = append $out (get $given .name | default .) -}}
 {{- end -}}
+{{- end -}}
+{{- toYaml $out -}}
+{{- end -}}
+
+{{/* YAML of containers beside a component's own, with their variables as strings. Takes a list. */}}
+{{- define "ew.containers" -}}
+{{- $out := list -}}
+{{- range . -}}
+{{- $container := deepCopy . -}}
+{{- with .env }}{{- $_ := set $container "env" (include "ew.variables" (dict "own" "[]" "more" .) | fromYamlArray) -}}{{ end -}}
+{{- $out = append $out $container -}}
 {{- end -}}
 {{- toYaml $out -}}
 {{- end -}}

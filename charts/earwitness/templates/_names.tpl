@@ -16,8 +16,9 @@
 {{- $name -}}
 {{- end -}}
 
-{{/* A number or a boolean as the string that a person wrote; numbers of values are floats. */}}
+{{/* A number or a boolean as the string that a person wrote; numbers of values are floats, which keep 15 digits. */}}
 {{- define "ew.string" -}}
+{{- if and (kindIs "float64" .) (gt . 1e15) }}{{ fail (printf "%.0f has more digits than a number keeps; expected it in quotes" .) }}{{ end -}}
 {{- if kindIs "float64" . -}}{{- if eq . (floor .) }}{{ printf "%.0f" . }}{{ else }}{{ . }}{{ end -}}{{- else -}}{{ . }}{{- end -}}
 {{- end -}}
 

@@ -53,7 +53,7 @@ spec:
   {{- end }}
   {{- with $values.initContainers }}
   initContainers:
-    {{- toYaml . | nindent 4 }}
+    {{- include "ew.containers" . | nindent 4 }}
   {{- end }}
   containers:
     - name: {{ .component }}
@@ -110,7 +110,7 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
     {{- with concat (default list .beside) $values.sidecars }}
-    {{- toYaml . | nindent 4 }}
+    {{- include "ew.containers" . | nindent 4 }}
     {{- end }}
   volumes:
     - name: scratch

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.ipc
 
-from earwitness.data.formats.columns import check_schema, is_sound, records, typed, without_sound
+from earwitness.data.formats.columns import check_schema, class_labels, is_sound, records, typed, without_sound
 
 
 def rows(path: Path, *, with_sound: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -18,11 +18,11 @@ def rows(path: Path, *, with_sound: bool) -> Iterator[tuple[str, Mapping[str, An
         check_schema(reader.schema, path)
         sounds = {field.name: False for field in reader.schema if is_sound(field.type)}
         paths = [field.name for field in reader.schema if field.name in sounds and pa.types.is_struct(field.type)]
-        number = 0
+        labels, number = class_labels(reader.schema), 0
         for batch in _batches(reader):
             batch.validate(full=True)  # else offsets that lead out of their buffers are followed
             shown = batch if with_sound else _paths_only(batch, paths, sounds)
-            for record in records(shown):
+            for record in records(shown, labels):
                 number += 1
                 yield f"row {number}", record if with_sound else without_sound(record, dict.fromkeys(sounds, True))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from earwitness.data.question import SourceError
+from earwitness.json_text import parsed
 
 ROWS_AT_ONCE = 16
 """Rows of audio that are held at a time: at 30 s of 48 kHz wav they are 46 MB."""
@@ -40,10 +41,27 @@ def check_schema(schema: pa.Schema, path: Path, file_metadata: Mapping[bytes, by
                 raise _pickled(path, key.decode(errors="replace"))
 
 
-def records(batch: pa.RecordBatch) -> Iterator[Mapping[str, Any]]:
-    """The rows of a batch, a few at a time."""
+def records(batch: pa.RecordBatch, labels: Mapping[str, Sequence[str]]) -> Iterator[Mapping[str, Any]]:
+    """The rows of a batch, a few at a time, with the names of what `class_labels` found in place of their numbers."""
     for start in range(0, batch.num_rows, ROWS_AT_ONCE):
-        yield from batch.slice(start, ROWS_AT_ONCE).to_pylist()
+        for record in batch.slice(start, ROWS_AT_ONCE).to_pylist():
+            for name, names in labels.items():
+                if isinstance(number := record.get(name), int):
+                    record[name] = names[number] if 0 <= number < len(names) else None
+            yield record
+
+
+def class_labels(schema: pa.Schema) -> Mapping[str, Sequence[str]]:
+    """Columns that hold numbers of names (`ClassLabel` of `datasets`), and the names."""
+    try:
+        features = parsed((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        return {
+            name: feature["names"]
+            for name, feature in features.items()
+            if feature.get("_type") == "ClassLabel" and all(isinstance(said, str) for said in feature["names"])
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def is_sound(kind: pa.DataType) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from earwitness import storage
 from earwitness.data.question import SourceError
+from earwitness.json_text import parsed
+from earwitness.manifest import unique_keys
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Longest line of JSON lines: a question with a long trace is some kilobytes."""
@@ -47,8 +48,8 @@ def _of_lines(path: Path | str, file: Any) -> Found:
 
 def _parsed(data: bytes, where: str) -> Any:
     try:
-        return json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        return parsed(data.decode("utf-8-sig"), object_pairs_hook=unique_keys)
+    except ValueError as error:
         raise SourceError(where, f"not JSON ({error})", "a JSON list, or one object a line, in UTF-8") from error
 
 

@@ -9,7 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from earwitness.data.formats.columns import ROWS_AT_ONCE, check_schema, is_sound, records, typed, without_sound
+from earwitness.data.formats.columns import (
+    ROWS_AT_ONCE,
+    check_schema,
+    class_labels,
+    is_sound,
+    records,
+    typed,
+    without_sound,
+)
 from earwitness.data.question import SourceError
 
 MAX_GROUP_BYTES = 4 * 1024**3
@@ -34,9 +42,10 @@ def rows(path: Path, *, with_sound: bool) -> Iterator[tuple[str, Mapping[str, An
         check_schema(schema, path, metadata.metadata)
         _check_sizes(metadata, path)
         columns, sounds = _columns(schema, with_sound=with_sound)
+        labels = class_labels(schema)
         number = 0
         for batch in found.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False):
-            for record in records(batch):
+            for record in records(batch, labels):
                 number += 1
                 yield f"row {number}", record if with_sound else without_sound(record, sounds)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from earwitness.data.fields import needed, sound, text
+from earwitness.data.fields import needed, needed_sound, text
 from earwitness.data.importers.base import Columns, Importer
 from earwitness.data.question import LeftOut, Question, Row
 from earwitness.errors import shown
@@ -28,7 +28,7 @@ def question(row: Row, _columns: Columns) -> Question:
         asked,
         needed(fields, "official_answer").lower(),
         verifier,
-        sound=sound(fields, "file_name", "audio"),
+        sound=needed_sound(fields, "file_name", "audio"),
         kind=category,
     )
 

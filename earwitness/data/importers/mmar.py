@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from earwitness.data.choices import listed, settled
-from earwitness.data.fields import kept, needed, sound, text
+from earwitness.data.fields import kept, needed, needed_sound, text
 from earwitness.data.importers.base import Columns, Importer
 from earwitness.data.question import Question, Row
 
@@ -19,7 +19,7 @@ def question(row: Row, _columns: Columns) -> Question:
         right,
         "choice",
         choices,
-        sound(fields, "audio_path", "audio"),
+        needed_sound(fields, "audio_path", "audio"),
         text(fields, "category"),
         extra=kept(fields, keys),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from earwitness.data.choices import listed, settled
-from earwitness.data.fields import kept, needed, sound, text
+from earwitness.data.fields import kept, needed, needed_sound, text
 from earwitness.data.importers.base import Columns, Importer
 from earwitness.data.question import LeftOut, Question, Row
 
@@ -21,7 +21,7 @@ def question(row: Row, _columns: Columns) -> Question:
         right,
         "choice",
         choices,
-        sound(fields, "audio_id", "audio"),
+        needed_sound(fields, "audio_id", "audio"),
         text(fields, "task"),
         extra=kept(fields, ("dataset", "split", "category", "sub-category", "difficulty")),
     )

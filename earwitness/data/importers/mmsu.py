@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from earwitness.data.choices import settled
-from earwitness.data.fields import kept, needed, sound, text
+from earwitness.data.fields import kept, needed, needed_sound, text
 from earwitness.data.importers.base import Columns, Importer
 from earwitness.data.question import Question, Row
 
@@ -12,7 +12,7 @@ def question(row: Row, _columns: Columns) -> Question:
     """`answer_gt` is the text of a choice."""
     fields = row.fields
     given = [text(fields, f"choice_{letter}") for letter in "abcd"]
-    choices, right = settled([choice for choice in given if choice], text(fields, "answer_gt"))
+    choices, right = settled(given, text(fields, "answer_gt"))
     keys = ("task_name", "sub-category", "sub-sub-category", "linguistics_sub_discipline")
     return Question(
         needed(fields, "id"),
@@ -20,7 +20,7 @@ def question(row: Row, _columns: Columns) -> Question:
         right,
         "choice",
         choices,
-        sound(fields, "audio", "audio_path"),
+        needed_sound(fields, "audio", "audio_path"),
         text(fields, "category"),
         extra=kept(fields, keys),
     )

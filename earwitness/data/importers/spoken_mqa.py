@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import re
 
-from earwitness.data.fields import kept, needed, sound, text
+from earwitness.data.fields import kept, needed, needed_sound, text
 from earwitness.data.importers.base import Columns, Importer
 from earwitness.data.question import LeftOut, Question, Row
 
-_TRIGGER = re.compile("The answer is:|[Tt]he answer is|####")
+SUBSETS = ("short_digit", "long_digit", "single_step_reasoning", "multi_step_reasoning")
+"""Files or folders, by where the data set was taken from."""
+TRIGGERS = ("The answer is:", "The answer is", "the answer is", "####")
+"""What an answer stands behind, by the published rule."""
+TRIGGER = re.compile("|".join(TRIGGERS))
+
+
+def reference(answer: str) -> str:
+    """The number behind its solution, without commas and full stop."""
+    return TRIGGER.split(answer)[-1].strip().replace(",", "").removesuffix(".")
 
 
 def question(row: Row, _columns: Columns) -> Question:
     """The recording is `context`; the answer may stand behind its solution and "####"."""
     fields = row.fields
-    answer = _TRIGGER.split(needed(fields, "answer"))[-1].strip().replace(",", "").removesuffix(".")
+    answer = reference(needed(fields, "answer"))
     if not answer:
         raise LeftOut("no answer")
-    subset = text(fields, "subset") or row.split
-    number = row.where.rpartition(" ")[2]
+    subset = text(fields, "subset") or (row.folder.name if row.folder.name in SUBSETS else row.split)
     return Question(
-        text(fields, "id") or f"{subset}-{number}",
+        text(fields, "id") or f"{subset}-{row.number}",
         text(fields, "instruction") or "Answer the question in the recording.",
         answer,
         "number",
-        sound=sound(fields, "context", "audio"),
+        sound=needed_sound(fields, "context", "audio"),
         kind=subset,
         extra=kept(fields, ("context_transcript",)),
     )

@@ -9,6 +9,11 @@ from earwitness.data.importers.base import Columns, Importer
 from earwitness.data.question import LeftOut, Question, Row
 
 
+def marked_by(checklist: object) -> str:
+    """What a judge marks by, as text."""
+    return checklist.strip() if isinstance(checklist, str) else json.dumps(checklist, ensure_ascii=False)
+
+
 def question(row: Row, _columns: Columns) -> Question:
     """The checklist is the reference; the query's text stays in `extra`, for it is to be heard."""
     fields = row.fields
@@ -20,9 +25,9 @@ def question(row: Row, _columns: Columns) -> Question:
     if found is None and not query:
         raise LeftOut("neither a recording nor a query")
     return Question(
-        text(fields, "id") or row.where.rpartition(" ")[2],
+        text(fields, "id") or f"{row.split}-{row.number}",
         "Respond to the speaker." if found else query,
-        checklist.strip() if isinstance(checklist, str) else json.dumps(checklist, ensure_ascii=False),
+        marked_by(checklist),
         "judge",
         sound=found,
         kind=text(fields, "taskType"),

@@ -10,6 +10,7 @@ from typing import Any
 from earwitness import artifacts, storage
 from earwitness.errors import InputError
 from earwitness.jobs.report.stats import paired_gain
+from earwitness.json_text import parsed
 from earwitness.series import StepsByPhase
 
 REPORT, STEPS = "report.json", "steps.jsonl"
@@ -65,14 +66,18 @@ def read_run(folder: str) -> Run:
     if not outcomes:
         raise InputError(folder, "no evaluation", "a job whose recipe has a stage `eval`")
     steps = storage.join(folder, STEPS)
-    return Run(folder, report, steps_from(artifacts.read_text(steps)) if artifacts.exists(steps) else {})
+    try:
+        told = steps_from(artifacts.read_text(steps)) if artifacts.exists(steps) else {}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputError(folder, f"{STEPS} cannot be read ({error!r})", "the file as the job wrote it") from error
+    return Run(folder, report, told)
 
 
 def steps_from(text: str) -> StepsByPhase:
     """The steps of a `steps.jsonl`."""
     found: dict[tuple[int, str, str], dict[int, dict[str, float]]] = {}
     for line in text.splitlines():
-        told = json.loads(line)
+        told = parsed(line)
         found.setdefault((told["stage"], told["type"], told["phase"]), {})[told["step"]] = told["figures"]
     return found
 

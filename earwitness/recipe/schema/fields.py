@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from itertools import pairwise
 from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -64,9 +67,32 @@ Uri = Annotated[str, Field(min_length=1), AfterValidator(_plain_uri)]
 class Strict(BaseModel):
     """Unknown keys are mistakes: a typo must not silently mean the default."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def described(model: type[BaseModel]) -> dict[str, str]:
+    """What the docstrings under a model's fields say, inherited ones too. Read where it is asked for, which only
+    mistakes do: pydantic's `use_attribute_docstrings` parses every model's source whenever a recipe is read."""
+    found: dict[str, str] = {}
+    for origin in reversed(model.__mro__):
+        if issubclass(origin, BaseModel) and origin is not BaseModel:
+            (source,) = ast.parse(inspect.getsource(origin)).body
+            assert isinstance(source, ast.ClassDef)
+            found |= docstrings(source)
+    return found
+
+
+def docstrings(model: ast.ClassDef) -> dict[str, str]:
+    """Field name -> the docstring under it, of the fields that the class itself has."""
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairwise(model.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 def models_in(annotation: Any) -> dict[str, type[BaseModel]]:

@@ -19,6 +19,8 @@ COMPOUND_KINDS = (
 """Kinds over several sounds."""
 REASONING_KINDS = ("more_than_after", "weighted_sum", "odd_one_out", "pitch_order")
 """Kinds whose answer is worked out from several sounds."""
+RECORDING_KINDS = ("recording_higher", "recording_longer", "recording_louder")
+"""Kinds that compare two clips."""
 
 
 class ProbeData(Strict):
@@ -43,9 +45,13 @@ class ProbeData(Strict):
     stepwise_share: Share = 1.0
     """Of the cold-start traces that listen: those that go event by event before they conclude. The others are the
     conclusion alone."""
+    invented_share: Share = 0.0
+    """Of the cold-start traces that listen: those whose answer is right and whose values are of another clip, which the
+    reward term `grounded` unteaches."""
     kinds: Annotated[list[str], Field(min_length=1, max_length=64)] = [*SIMPLE_KINDS, *COMPOUND_KINDS]  # noqa: RUF012
     """Kinds of question, in turns. Beside these there are `more_than_after`, `weighted_sum`, `odd_one_out` and
-    `pitch_order`, whose answer is worked out from several sounds."""
+    `pitch_order`, whose answer is worked out from several sounds, and `recording_higher`, `recording_longer` and
+    `recording_louder`, which compare two clips."""
     new_combinations: bool = False
     """Held-out clips put sounds together as no other clip does. Only with kinds over several sounds."""
     seed: Seed = 1
@@ -53,7 +59,7 @@ class ProbeData(Strict):
 
     @model_validator(mode="after")
     def _kinds_that_there_are(self) -> ProbeData:
-        known = [*SIMPLE_KINDS, *COMPOUND_KINDS, *REASONING_KINDS]
+        known = [*SIMPLE_KINDS, *COMPOUND_KINDS, *REASONING_KINDS, *RECORDING_KINDS]
         rules = []
         for place, kind in enumerate(self.kinds):
             where = f"kinds[{place}]"

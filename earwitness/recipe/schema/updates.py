@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from earwitness.recipe.schema.fields import Batch, Bound, Count, Positive, Rate, Share, Strict, Tokens
+from earwitness.recipe.schema.fields import Batch, Bound, Count, Positive, Rate, Share, Strict, ThinkTokens, Tokens
 
 
 class Optimizer(Strict):
@@ -103,11 +103,26 @@ class Updates(Training):
         return Load(sequences=self.batch_size)
 
 
+class Listening(Strict):
+    """Clips are heard as a server hears who speaks: in segments, with thoughts between them."""
+
+    segment_seconds: Annotated[float, Field(ge=0.5, le=25.0)]
+    """Length of a segment; the last is what is left."""
+    think_tokens: ThinkTokens = 0
+    """Most tokens of a trace that stand behind each segment but the last, each time as many as are drawn. They go no
+    further into the trace than the clip had gone one segment before: what has not been heard cannot be said."""
+
+
 class Tune(Updates):
     """Supervised updates: -log p over the response tokens, mean over the tokens of the global batch."""
 
     curriculum: Curriculum | None = None
     """Order of the first updates; none: shuffled epochs from the start."""
+    think_incomplete: Share = 0.0
+    """Share of the examples that keep only the first tokens of their reasoning, each time as many as are drawn; of
+    these the answer alone is learned. So a policy answers well when its thinking is cut short."""
+    listening: Listening | None = None
+    """How clips are heard; none: as the model's family hears them."""
 
 
 class PreferenceTune(Updates):

@@ -62,29 +62,23 @@ class StageJob(Protocol):
     @property
     def index(self) -> int:
         """Of this stage in the recipe."""
-        ...
 
     @property
     def earlier(self) -> Sequence[Stage]:
         """The stages before this one."""
-        ...
 
     def path(self, *parts: str) -> str:
         """URI of an artifact in the job's folder."""
-        ...
 
     async def examples(self) -> str:
         """URI of a manifest with the examples of the stage's own, mixed by weight where there are several."""
-        ...
 
     async def prompts(self, places: Sequence[int] | None = None) -> Sequence[wire.Prompt]:
         """The prompts of the stage's manifests one behind the other, or those at `places` of them, each read when it is
         asked for."""
-        ...
 
     def place(self, ordinal: int) -> int:
         """Where the prompt of an ordinal of the last `sample` stands in the manifest."""
-        ...
 
     async def sample(self, places: Sequence[int] | None = None) -> list[wire.Group]:
         """Sample what the stage asks for in this phase with the policy as it is, of the prompts of its manifest or of
@@ -92,23 +86,18 @@ class StageJob(Protocol):
 
         Raises JobFailed if none did.
         """
-        ...
 
     async def tune(self, manifest_uri: str) -> Learned:
         """Let the trainer learn from a manifest. Raises JobFailed."""
-        ...
 
     async def train(self, prompts: Sequence[wire.Prompt]) -> Learned:
         """Let the trainer learn from what is sampled of `prompts` meanwhile. Raises JobFailed."""
-        ...
 
     async def score_benchmark(self, benchmark: str) -> None:
         """Score what this phase sampled as the benchmark does, for the report. Raises JobFailed."""
-        ...
 
     async def tell(self, kind: str, message: str, metrics: dict[str, float] | None = None) -> None:
         """An event of the job."""
-        ...
 
 
 class Stage(Strict):

@@ -64,9 +64,11 @@ def shuffled(prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
 
 
 def undecided(prompts: Sequence[wire.Prompt]) -> Sequence[wire.Prompt]:
-    """Each question with the clip from which what decides it was taken, where the manifest names one."""
+    """Each question with the clips from which what decides it was taken, where the manifest names them."""
 
     def change(prompt: wire.Prompt, place: int) -> None:
         prompt.audio_uri = prompt.control_uri or prompt.audio_uri
+        for clip in prompt.clips:
+            clip.audio_uri = clip.control_uri or clip.audio_uri
 
     return Changed(prompts, change)

@@ -139,6 +139,7 @@ class EvalStage(Stage):
 
     def check(self, example: Example) -> None:
         prompt = example.prompt
-        if self.decisive_removed and clip_uris(prompt) and not prompt.control_uri:
+        controls = [clip.control_uri for clip in prompt.clips] or [prompt.control_uri]
+        if self.decisive_removed and clip_uris(prompt) and not all(controls):
             what = "has a clip and no control_audio, which decisive_removed asks for"
             raise InputError(prompt.id, what, "control_audio: the clip without what decides the answer")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from reward.parse.lexicon.sources import VERBS, plural
+from reward.recognise.sources import a
+
 _NOUNS = (
     "dog,cat,bird,crow,cow,pig,horse,duck,goose,hen,rooster,sheep,goat,frog,owl,lion,wolf,cricket,bee,fly,mosquito,"
     "insect,snake,monkey,elephant,whale,dolphin,seagull,animal,"
@@ -15,21 +18,6 @@ _NOUNS = (
     "applause,laugh,laughter,cough,sneeze,sigh,whistle,snore,cry,scream,baby,crowd,audience,choir,singer,"
     "microphone,radio,television,vinyl,turntable"
 )
-_VERBS = {
-    "barks": "dog", "barking": "dog", "meow": "cat", "meows": "cat", "meowing": "cat", "quack": "duck",
-    "quacks": "duck", "quacking": "duck", "moo": "cow", "moos": "cow", "chirping": "bird", "tweets": "bird",
-    "caws": "crow", "cawing": "crow", "oink": "pig", "oinks": "pig", "neighs": "horse", "growls": "dog",
-    "growling": "dog", "howls": "wolf", "crows": "crow", "laughs": "laugh", "laughing": "laugh", "coughs": "cough",
-    "coughing": "cough", "clapping": "applause", "knocking": "door", "ringing": "bell", "footsteps": "footstep",
-    "singing": "singer", "sings": "singer", "dripping": "water", "raining": "rain",
-}  # fmt: skip
-_PLURALS = {"leaf": "leaves", "goose": "geese", "sheep": "sheep", "glass": "glasses", "bus": "buses"}
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
-
-
 _WORDS = frozenset({"says", "said", "saying", "word", "words", "sentence", "sentences", "lyrics", "language", "spoken"})
 _VOICES = frozenset({
     "male", "female", "man", "woman", "man's", "woman's", "child", "boy", "girl", "accent", "accented", "angry",
@@ -47,7 +35,7 @@ _UNSCALED = frozenset({
 BEYOND: dict[str, str] = {word: f"no measure for {word}" for word in _UNSCALED}
 """Why a statement with a word has no verdict."""
 for _noun in _NOUNS.split(","):
-    BEYOND[_noun] = BEYOND[_PLURALS.get(_noun, f"{_noun}s")] = f"needs to know what {_a(_noun)} sounds like"
-BEYOND |= {verb: BEYOND[noun] for verb, noun in _VERBS.items()}
+    BEYOND[_noun] = BEYOND[plural(_noun)] = f"needs to know what {a(_noun)} sounds like"
+BEYOND |= {verb: BEYOND[noun] for verb, noun in VERBS.items()}
 BEYOND |= dict.fromkeys(_WORDS, "needs to know what is said")
 BEYOND |= dict.fromkeys(_VOICES, "needs to know whose voice it is")

@@ -35,6 +35,17 @@ add(
     f"{_BE} steady|constant|stable|unchanged|unchanging,{_BE} the same throughout,does not change,"
     "do not change,doesn't change,don't change,no change",
 )
+add(Moves(Quantity.LEVEL, LESS), "tapers|trails|tails|dies off,dwindles,dwindling,ebbs")
+add(Moves(Quantity.TEMPO, MORE), "pace|tempo|rhythm picks|pick up,gains|gain|gathers|gather speed|pace")
+_MOVE = "change|vary|waver|fluctuate|move|budge"
+add(
+    Moves(None, SAME),
+    f"stays|stay|remains put,never changes|varies|wavers|fluctuates|moves,doesn't|don't|didn't {_MOVE},"
+    f"does|do|did not {_MOVE}",
+)
+add(Moves(Quantity.PITCH, LESS), "comes|come|coming back|right down,back down")
+add(Moves(Quantity.CENTROID, MORE), "brightens,brightening")
+add(Moves(Quantity.CENTROID, LESS), "darkens,darkening")
 add(Moves(None, MORE), "increases,increase,increasing,increased,grows,grow,growing,grew")
 add(Moves(None, LESS), "decreases,decrease,decreasing,decreased,diminishes,diminishing")
 add(Moves(Quantity.LEVEL, MORE), "swells,swell,swelling,crescendo,fades|fading|fade in")
@@ -45,7 +56,7 @@ add(
 add(
     Moves(Quantity.TEMPO, MORE),
     "speeds|speed|speeding|sped up,accelerates,accelerate,accelerating,quickens,quicken,quickening,"
-    "faster and faster,faster,picks|pick up speed,accelerando,rushes",
+    "faster and faster,faster,picks|pick|picking up speed,accelerando,rushes",
 )
 add(
     Moves(Quantity.TEMPO, LESS),
@@ -91,8 +102,11 @@ add(Compares(Quantity.LEVEL, LESS, True), "quietest,softest,weakest,faintest")
 add(Compares(Quantity.DURATION, MORE, True), "longest")
 add(Compares(Quantity.DURATION, LESS, True), "shortest,briefest")
 _SAME = "same|equal|identical|similar"
-add(Compares(Quantity.PITCH, SAME), f"{_SAME} pitch|frequency|pitches|frequencies")
-add(Compares(Quantity.LEVEL, SAME), f"equally loud,{_SAME} level|levels|loudness|volume|volumes,as loud as")
+add(Compares(Quantity.PITCH, SAME), f"{_SAME} pitch|frequency|pitches|frequencies,{_SAME} in pitch")
+add(
+    Compares(Quantity.LEVEL, SAME),
+    f"equally loud,{_SAME} in loudness|volume|level,{_SAME} level|levels|loudness|volume|volumes,as loud as",
+)
 add(Compares(Quantity.LEVEL, MORE), "twice as loud,greater,larger,bigger")
 add(Compares(Quantity.LEVEL, LESS), "half as loud,smaller")
 add(Compares(Quantity.DURATION, MORE), "twice as long,more time,longer in duration|length")
@@ -115,7 +129,10 @@ add(
     Compares(Quantity.TEMPO, SAME),
     "similar tempo|tempos|pace|speed,the same tempo|pace|speed,same tempo|pace|speed,equally fast|slow",
 )
-add(Compares(Quantity.DURATION, SAME), f"equally long,{_SAME} length|lengths|duration|durations,as long as")
+add(
+    Compares(Quantity.DURATION, SAME),
+    f"equally long,{_SAME} in length|duration,{_SAME} length|lengths|duration|durations,as long as",
+)
 
 add(Compares(Quantity.NUMBER, MORE), "a higher|greater number,higher count")
 add(Compares(Quantity.NUMBER, LESS), "a lower|smaller number,lower count")
@@ -137,5 +154,9 @@ add(
     Recurs(True),
     "repeats,repeat,repeated,repeating,recurs,recur,recurring,"
     "pattern|phrase|melody|rhythm|beat|sequence|it loops,looping,repetitive,repeats|repeat itself,is|are repeated",
+)
+add(
+    Recurs(True),
+    "pattern|figure|motif|phrase|riff|sequence|theme comes back|again,pattern|figure|motif|phrase|riff|theme returns",
 )
 add(Recurs(False), "is|are played|heard|sounded,is to be heard,comes back|again,plays,occurs,comes")

@@ -19,21 +19,25 @@ for _number, _words in enumerate(
 ):
     add(Ordinal(_number), _words)
 add(Ordinal(-1), "last,final")
-add(Ordinal(1), "tone|beep|burst|note|sound one|1")
-add(Ordinal(2), "tone|beep|burst|note|sound two|2")
+for _number, _figures in enumerate(("one|1", "two|2", "three|3", "four|4"), start=1):
+    add(Ordinal(_number), f"tone|beep|burst|note|sound|knock|hit|click|bark|chirp|event {_figures}")
 _CLIP = "clip|segment|recording|excerpt|sample"
 add(Ordinal(1), f"{_CLIP}|audio a|1|one,first|1st {_CLIP}|one|audio,first audio|sound {_CLIP}")
 add(Ordinal(2), f"{_CLIP}|audio b|2|two,second|2nd {_CLIP}|one|audio,second audio|sound {_CLIP}")
 add(Ordinal(3), f"{_CLIP}|audio c|3|three,third|3rd {_CLIP}|one|audio")
 add(Ordinal(4), f"{_CLIP}|audio d|4|four,fourth|4th {_CLIP}|one|audio")
-add(EdgeWord(Edge.START), "kicks|comes|sets in,enters,enter,appears,arrives,occurs at")
+add(
+    EdgeWord(Edge.START),
+    "kicks|comes|sets in,enters,enter,appears,arrives,occurs|happens|lands|triggers|struck|tapped|rung at",
+)
 add(
     EdgeWord(Edge.START),
     "from,starts,start,starting,started,begins,begin,beginning,began,initially,at first,opens",
 )
 add(
     EdgeWord(Edge.END),
-    "stops,stop,stopping,stopped,ends,end,ending,ended,"
+    "cuts|cut off|out,stops,stop,stopping,stopped,ends,end,ending,ended,"
+    "dies|die|died after|at|by,is|was over|done|finished by|at|after,is|was gone,"
     "finishes,finish,finishing,reaches,reach,reaching,up to,down to,until,finally",
 )
 add(EdgeWord(Edge.LOW), "between,ranges,ranging,range from,ranges from,ranging from,vary from,varies from,varying from")
@@ -42,7 +46,13 @@ add(Spot(BEGINNING), "at|in|near|towards|toward the beginning|start|opening|outs
 add(Spot(ENDING), "at|near|towards|toward|by the end|close,the end|ending|close")
 add(Spot(BEGINNING), "first|opening|initial third|part|section,the first|opening|initial third|part|section")
 add(Spot(ENDING), "last|final|closing third|part|section,the last|final|closing third|part|section")
+_ONE = "one|note|tone|beep|sound"
+add(Ordinal(1), f"the opening|initial {_ONE}")
+add(Ordinal(-1), f"the closing {_ONE}")
+add(Spot(ENDING), "last|final second|moments of the clip|recording|audio,the last|final moment|moments")
 add(Spot(Span(0.0, 0.5, True)), "first half")
+add(Spot(Span(0.0, 0.5)), "first half second,first half a second")
+add(Spot(Span(0.0, 1.0)), "first second of the clip|recording|audio")
 add(Spot(Span(0.5, 1.0, True)), "second|last|latter half")
 _SIDE = "side|channel|speaker|ear"
 for _where in ("left", "right"):

@@ -15,6 +15,7 @@ add(
     Sounds("reverberant"),
     "long|longer|lingering|noticeable|audible|reverberant tail,tail after,room sound|ambience|reflections,"
     f"reflections,spacious,{_ROOM} like,"
+    "long|lengthy|noticeable|audible reverb|reverberation|echo tail,"
     "reverb,reverberation,reverberations,reverberant,reverberates,echo,echoes,echoing,echoey,echoed,reverby,"
     f"large|big|huge|vast|spacious|larger|bigger {_ROOM},sense of space|spaciousness,bounce|bounces|bouncing around,"
     "bouncing off,bounces off,bounce off,reverberating,sound|it|voice|note|tone lingers,lingering sound|sounds,"
@@ -28,7 +29,8 @@ add(
     f"little|hardly|barely {_WET},very|too little {_WET},little|no to no {_WET},free of|from {_WET},lacks|lack {_WET},"
     f"lacks|lack any {_WET},lack of {_WET},no|without {_SPACE} effects|effect|ambience|reflections,"
     f"without any {_SPACE} effects|effect|ambience|reflections,"
-    "dead room,small|smaller room|space,without|not much of an echo,close miked,acoustically dead,"
+    "dead room,room sounds|is|feels dead,"
+    "small|smaller room|space,without|not much of an echo,close miked,acoustically dead,"
     f"without|not much {_WET}",
 )
 add(

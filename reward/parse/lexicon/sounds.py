@@ -50,7 +50,7 @@ add(
     Sounds("short"),
     "is|are|was|were|very|quite|relatively short|brief|abrupt,staccato,clipped",
 )
-add(Sounds("long"), "is|are|was|were|very|quite|relatively long")
+add(Sounds("long"), "sustained|held for a|several,is|are|was|were|very|quite|relatively long")
 add(Attributive("rich"), "rich")
 add(Attributive("dull"), "warm")
 add(Attributive("low"), "low")
@@ -77,10 +77,17 @@ add(
     "no|without a clear|definite|distinct pitch,no|without pitch,no|without any pitch,"
     "no|without any clear pitch,unpitched,aperiodic,no|without tonal|harmonic structure",
 )
-add(Sounds("pitched"), "clear|definite|distinct|strong pitch,tonal,periodic")
+add(
+    Sounds("pitched"),
+    "clear|definite|distinct|strong|audible|recognizable|identifiable pitch,well defined pitch,tonal,periodic,"
+    "clearly|definitely|distinctly|strongly|plainly pitched,is|are pitched,pitched sound|sounds|tone|tones|note|notes,"
+    "pitch is well|clearly defined,pitch is clear|distinct|definite|audible",
+)
 add(
     Sounds("odd"),
-    f"only|just|mainly|mostly odd {_PARTIALS},odd {_PARTIALS} only|alone,only|just the odd {_PARTIALS},"
+    f"only|just|mainly|mostly odd {_PARTIALS},odd {_PARTIALS} only|alone,{_PARTIALS} are odd,"
+    f"{_PARTIALS} are all odd,{_PARTIALS} are odd only,"
+    f"{_PARTIALS} are only odd,only|just the odd {_PARTIALS},"
     f"no|missing|without even {_PARTIALS},even {_PARTIALS} missing|absent,"
     f"even {_PARTIALS} are missing|absent,only odd numbered {_PARTIALS}",
 )
@@ -97,7 +104,7 @@ add(
     "equally spaced,uniformly spaced,metronomic",
 )
 add(Evenness(False, False), "irregular,irregularly,uneven,unevenly,erratic,erratically,unevenly spaced,unsteady")
-add(Evenness(True, True), "even,uniform,equal,consistent,constant,steady")
+add(Evenness(True, True), "even,uniform,equal,consistent,constant,steady,all the same,all equal|alike|identical")
 add(Evenness(True, False), "rhythmic,rhythmically,clockwork")
 _WAVERS = "wobble|wobbles|wobbling|wavers|wavering|warbles|warbling|warbly|wobbly|vibrato|tremulous"
 add(Evenness(False, True, Quantity.PITCH), f"{_WAVERS},pitch|frequency modulation|wobble|wobbling,modulates in pitch")
@@ -137,16 +144,20 @@ for _noise in (_NOISES, f"background {_NOISES}"):
     )
     add(
         Sounds("clean"),
-        f"minimal|little|no|without {_noise},very little {_noise},no|without any {_noise},free of|from {_noise},"
+        f"minimal|little|no|without {_noise},hardly|barely|scarcely any {_noise},"
+        f"very little {_noise},no|without any {_noise},free of|from {_noise},"
         f"no|without noticeable|audible|obvious|significant|discernible {_noise}",
     )
 add(Sounds("broad"), "broadband,wideband,wide band,broad band")
 add(Sounds("narrow"), "narrowband,narrow band")
-_AT_ONCE = "at once|together|simultaneously"
-add(
-    Sounds("chord"),
-    f"chord,chords,polyphonic,several|multiple|many notes|tones|pitches {_AT_ONCE},harmony of several notes",
-)
+add(Sounds("chord"), "chord,chords,polyphonic,simultaneous|concurrent notes|tones|pitches,harmony of several notes")
+for _at_once in ("at once", "together", "simultaneously", "at the same time"):
+    add(
+        Sounds("chord"),
+        f"several|multiple|many notes|tones|pitches {_at_once},"
+        f"several|multiple|many pitches are|sound|sounding {_at_once},"
+        f"several|multiple|many pitches are heard|present|sounding {_at_once}",
+    )
 add(Counts(Counted.NOTES, 3), "triad")
 add(Counts(Counted.NOTES, 2), "dyad")
 _SILENT = "silent"

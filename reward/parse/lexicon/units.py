@@ -9,7 +9,7 @@ UNITS: dict[str, tuple[str, float]] = {
     "ms": ("s", 0.001), "msec": ("s", 0.001), "millisecond": ("s", 0.001), "milliseconds": ("s", 0.001),
     "lufs": ("LUFS", 1.0), "lkfs": ("LUFS", 1.0),
     "bpm": ("bpm", 1.0), "semitone": ("st", 1.0), "semitones": ("st", 1.0), "octave": ("st", 12.0),
-    "octaves": ("st", 12.0), "percent": ("%", 1.0),
+    "octaves": ("st", 12.0), "fourth": ("st", 5.0), "fifth": ("st", 7.0), "percent": ("%", 1.0),
 }  # fmt: skip
 """Unit and factor by word."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ Object = dict[str, Any]
 Render = Callable[[Object], list[Object]]
 
 
-@lru_cache(maxsize=64)
+@cache
 def _render(values: str, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
     """JSON list of all objects. JSON in and out, so that no test sees what another one changed."""
     with helm.Chart.load(CHART) as chart:
@@ -49,10 +49,19 @@ def render_as() -> Callable[[Object, str, str], list[Object]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def read_each_schema_once() -> Iterator[None]:
-    """The library parses megabytes of JSON for every object."""
+def read_each_schema_and_look_at_each_object_once() -> Iterator[None]:
+    """The library parses megabytes of JSON for every object, and most objects are the same under most values."""
+    validate, found_valid = kubernetes_validate.validate, set()
+
+    def validate_once(o: Object, version: str, strict: bool = False) -> None:
+        key = (json.dumps(o), version, strict)
+        if key not in found_valid:
+            validate(o, version, strict=strict)
+            found_valid.add(key)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
+        patch.setattr(kubernetes_validate, "validate", validate_once)
         yield
 
 

@@ -24,7 +24,7 @@ from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.registry import Collector
 
 import earwitness.metrics, earwitness.rpc.interceptors
-import earwitness.jobs.runner, reward.scoring, services.trainer.__main__, rollout.figures
+import earwitness.jobs.runner, reward.scoring, reward.recognise.hearing, services.trainer.__main__, rollout.figures
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from earwitness.jobs.mesh_metrics import MeshMetrics
 
@@ -220,6 +220,7 @@ FIRED: list[tuple[str, int, dict[str, str]]] = [
     ("EarwitnessQueueDown", 6, {f"ew_queue_up{{{HERE}}}": "0x10"}),
     ("EarwitnessCallsFail", 15, {f'ew_rpc_calls_total{{method="m", code="INTERNAL", {HERE}}}': "0+1x20"}),
     ("EarwitnessWorkDropped", 15, {f"ew_reward_dropped_total{{{HERE}}}": "0+1x20"}),
+    ("EarwitnessRecogniserAway", 15, {f"ew_reward_recogniser_away_total{{{HERE}}}": "0+1x20"}),
 ]
 """Rule, the minute at which it must fire, and the series that make it, with their values of each minute."""
 

@@ -79,7 +79,7 @@ GOOD: dict[str, Object] = {
     "a spread over racks": {
         "trainer": {
             "topologySpreadConstraints": [
-                {"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 2}
+                {"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule", "minDomains": 2}
             ]
         }
     },
@@ -103,6 +103,7 @@ GOOD: dict[str, Object] = {
     "sidecar": {"jobs": {"sidecars": [SIDECAR]}},
     "init container": {"trainer": {"initContainers": [SIDECAR], "volumes": [VOLUME], "volumeMounts": [MOUNT]}},
     "sidecar of a Redis": {"queue": {"sidecars": [SIDECAR]}},
+    "recogniser": {"recogniser": {"replicas": 2, "tagger": "models/tagger.onnx", "modelsClaim": "models"}},
     "name servers": {"defaults": {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.10"]}}},
     "options of resolving": {"defaults": {"dnsConfig": {"options": [{"name": "ndots", "value": "2"}]}}},
     "host network": {"trainer": {"hostNetwork": True}},
@@ -135,7 +136,7 @@ BAD: dict[str, tuple[Object, str]] = {
     "more GPUs than share a layer": (gpu("rollout", 2), r"rollout\.gpu\.count \(2\) and rollout\.tensorParallel \(1\)"),
     "fewer GPUs than share a layer": (gpu("rollout", 1, tensorParallel=2), r"rollout\.tensorParallel"),
     "GPUs in two ways": (
-        {"trainer": {"gpu": {"count": 1, "claims": [{"name": "g"}]}}},
+        {"trainer": {"gpu": {"count": 1, "claims": [{"name": "g", "resourceClaimName": "one"}]}}},
         r"trainer\.gpu has both count and claims",
     ),
     "minimum above maximum": (scaling(provider="keda", minReplicas=9, maxReplicas=3), r"minReplicas \(9\) is above"),

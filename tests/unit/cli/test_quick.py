@@ -74,7 +74,7 @@ def test_listen_speaks_before_it_loads_what_measures(tmp_path: Path) -> None:
         "    def flush(self): pass\n"
         "from rich.console import Console\n"
         "from reward.listen import main\n"
-        f"main({str(tmp_path / 'clip.wav')!r}, console=Console(file=First(), width=200))\n"
+        f"main([{str(tmp_path / 'clip.wav')!r}], console=Console(file=First(), width=200))\n"
     )
     spoken = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
     assert spoken.startswith("False ") and "1.00 s, peak -6.0 dBFS" in spoken

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
 from earwitness.audio import SAMPLE_RATE, AudioError
 from earwitness.errors import InputError
+from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
 from earwitness.families.registry import FAMILIES
 from earwitness.families.step_audio import STEP_AUDIO
-from earwitness.hearing import MAX_SEGMENTS, check_segments, clip_uris, pieces, read_segments, segments
+from earwitness.hearing import MAX_SEGMENTS, check_segments, clip_uris, mel, pieces, read_segments, segments
 from earwitness.logmel import frames
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+
+
+def test_the_page_on_audio_tells_the_longest_clip_of_every_family() -> None:
+    page = (Path(__file__).parents[3] / "docs/audio.md").read_text()
+    told = re.findall(r"^\| [\w.\- ]+ \| ([\d.]+) s \|", page, re.MULTILINE)
+    assert sorted(map(float, told)) == sorted(family.longest_seconds for family in FAMILIES)
 
 
 @pytest.mark.parametrize("seconds", [0.01, 24.99, 25.0, 25.001, 60.2, 600.0])
@@ -26,6 +36,18 @@ def test_step_audio_hears_pieces_of_25_s(seconds: float) -> None:
         cut[-1]
     ) <= 25 * SAMPLE_RATE
     assert all(STEP_AUDIO.audio_tokens(frames(len(part))) > 0 for part in cut)
+
+
+@pytest.mark.parametrize(
+    ("samples", "parts"),
+    [(480_000, [480_000]), (480_001, [480_000]), (480_320, [480_000]), (480_321, [480_000, 321]), (8_000, [8_000])],
+)
+def test_audio_flamingo_hears_windows_of_30_s(samples: int, parts: list[int]) -> None:
+    """A rest that makes no token, which its processor counts as none, is left out; a short clip is still there."""
+    cut = segments(np.zeros(samples, dtype=np.float32), AUDIOFLAMINGO3)
+    assert [len(part) for part in cut] == parts
+    assert [mel(part, 4, AUDIOFLAMINGO3).shape[1] for part in cut] == [frames(n) for n in parts]
+    assert len(segments(np.zeros(100, dtype=np.float32), AUDIOFLAMINGO3)) == 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -123,6 +123,8 @@ def test_json_is_a_recipe_too() -> None:
     ("document", "problem"),
     [
         (recipe(nmae="x"), "nmae: unknown key; expected name (known: name, output, seed,"),
+        (recipe(**{"~": 1}), "['~']: unknown key; expected one of name, output,"),
+        (recipe(**{"~name": 1}), "['~name']: unknown key; expected name"),
         (recipe(RL | {"optmizer": {}}), "stages[1].optmizer: unknown key; expected optimizer (known: type, data,"),
         (
             recipe(RL | {"optimizer": {"lr": 1e-4}}),
@@ -201,6 +203,10 @@ def test_json_is_a_recipe_too() -> None:
         (
             recipe(output="htp://x"),
             "output: 'htp://x': this kind of URI is not supported; expected a path, or one of file",
+        ),
+        *(
+            (recipe(output=uri), f"output: {uri!r}: names no place; expected a path")
+            for uri in (" ", "s3://", "file:// ")
         ),
         (recipe(model={}), "model: neither given; expected exactly one of path"),
         (recipe(model={"toy": {}, "path": "/m"}), "model: path and toy given; expected exactly one of path"),

@@ -1,6 +1,7 @@
 """Sources that were made to do harm: a typed error that says what, and nothing written."""
 
 import base64
+import gzip
 import io
 import json
 import os
@@ -131,6 +132,21 @@ HOSTILE = {
     "an Arrow file whose offsets lead out of it": (offsets_that_lead_out, "cannot be read"),
     "a line without end": (lambda folder: write(folder / "t.jsonl", b'{"a": "' + b"x" * 17_000_000), "longer than 16"),
     "nested without end": (lambda folder: write(folder / "t.json", b"[" * 100_000), "not JSON"),
+    "a key twice": (lambda folder: write(folder / "t.jsonl", '{"id": 1, "question": "q", "id": 2}'), "same key twice"),
+    "a clip of a conversation outside": (
+        lambda folder: lines(folder / "t.jsonl", {**ROW, "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "q"}, {"type": "audio", "audio": "../../x.wav"}]}]}), "leads out of",
+    ),
+    "a clip beside a conversation outside": (
+        lambda folder: lines(
+            folder / "t.jsonl",
+            {"id": 1, "prompt": [{"role": "user", "content": "<audio>?"}], "audios": ["/etc/passwd"], "answer": "x"},
+        ), "leads out of",
+    ),
+    "a compressed tar": (
+        lambda folder: write(folder / "x.tar", gzip.compress(tar(lambda info: None)(folder).read_bytes())),
+        "is damaged",
+    ),
     "a list of no objects": (lambda folder: write(folder / "t.json", b"[1]"), "a JSON int"),
     "a field without end": (lambda folder: write(folder / "t.csv", b"id,question\n1," + b"x" * 2_000_000), "not CSV"),
     "a quote without end": (lambda folder: write(folder / "t.csv", b'id,question\n1,"x'), "not CSV"),

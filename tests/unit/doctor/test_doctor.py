@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from earwitness.cli.commands import app
 from earwitness.doctor import Finding, all_checks, look, machine, place, programs, quick_checks
 from earwitness.doctor.gpus import gpus
+from tests.unit.reward.onnx_toy import network, tuned
 
 ROOT = Path(__file__).parents[3]
 OURS = ("earwitness", "rollout", "trainer")
@@ -164,3 +165,18 @@ def test_the_command_prints_json_and_its_status_says_whether_all_is_well(tmp_pat
         assert done.exit_code == 1
         assert "state folder" in done.output and "Not a directory" in done.output
         assert "Traceback" not in done.output
+
+
+def test_models_that_are_named_are_loaded_and_their_labels_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.delenv("EW_TRANSCRIBER", raising=False)
+    monkeypatch.delenv("EW_TAGGER", raising=False)
+    assert programs.recognisers() == []
+    model = network(tmp_path / "toy.onnx", tuned(300.0, 900.0, rate=16_000))
+    monkeypatch.setenv("EW_TAGGER", str(model))
+    (check,) = programs.recognisers()
+    assert "there are no labels beside it" in check().found and "docs/reward.md" in check().mend
+    model.with_suffix(".json").write_text(json.dumps({"sample_rate": 16_000, "labels": ["Dog", "Siren"]}))
+    assert check().ok and "dog" in check().found and "siren" in check().found

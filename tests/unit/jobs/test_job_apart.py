@@ -62,6 +62,15 @@ def test_a_reference_that_its_verifier_refuses_is_a_mistake_of_its_line(tmp_path
         check(RECIPE % path)
 
 
+def test_a_row_that_is_too_long_for_the_model_is_a_mistake_of_its_line(tmp_path: Path) -> None:
+    path = data(tmp_path, 3)
+    path.write_text(path.read_text() + LINE.format("z").replace("?", "How many? " * 200))
+    model = str(Path(__file__).parents[3] / "models/listener")
+    given = {"recipe": RECIPE % path, "manifests": {"cold_start": str(path)}, "model": model}
+    with pytest.raises(DocumentError, match=r"data\.jsonl:4 \(qz\): [0-9]+ prompt tokens, 0 of them heard"):
+        asyncio.run(apart("lengths", given, 60.0))
+
+
 def test_what_says_nothing_is_killed_and_named(tmp_path: Path) -> None:
     """A store that hangs looks like this one, which is only slow: nothing is heard in time."""
     given = {"recipe": RECIPE % "/x", "manifests": {"cold_start": str(data(tmp_path, 200_000))}, "folder": "/nowhere"}

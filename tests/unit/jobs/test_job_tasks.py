@@ -101,6 +101,7 @@ def test_evaluations_differ_by_the_policy_alone() -> None:
 def test_controls_ask_the_same_of_sounds_that_cannot_tell() -> None:
     asked = [wire.Prompt(id=f"p{i}", kind="ab"[i % 2], audio_uri=f"{i}.wav", control_uri=f"c{i}.wav") for i in range(6)]
     asked.insert(2, wire.Prompt(id="text"))
+    asked.append(wire.Prompt(id="two", clips=[wire.PlacedClip(audio_uri=n, control_uri=f"c{n}") for n in "xy"]))
     asked[3].audio_uri = asked[0].audio_uri  # two questions about one clip
     after, other, none = (passed(slug, asked)[0] for slug in ("4-score", "4-score-shuffled", "4-score-removed"))
     assert after.seed == other.seed == none.seed
@@ -111,6 +112,7 @@ def test_controls_ask_the_same_of_sounds_that_cannot_tell() -> None:
             (kind,) = {p.kind for p in asked if p.audio_uri == one.audio_uri and p.kind == prompt.kind}
             assert one.audio_uri != prompt.audio_uri and kind == prompt.kind
         assert two.audio_uri == prompt.control_uri
+        assert [clip.audio_uri for clip in two.clips] == [clip.control_uri for clip in prompt.clips]
     alone = passed("4-score-shuffled", asked[:1])[0].prompt_of(0)
     assert alone == asked[0]
 
@@ -121,6 +123,10 @@ def test_an_evaluation_without_what_decides_wants_such_a_clip_of_every_prompt() 
         stage.check(Example(prompt))
     with pytest.raises(InputError, match="p: has a clip and no control_audio"):
         stage.check(Example(wire.Prompt(id="p", audio_uri="a")))
+    whole, half = wire.PlacedClip(audio_uri="a", control_uri="b"), wire.PlacedClip(audio_uri="a")
+    stage.check(Example(wire.Prompt(id="p", clips=[whole, whole])))
+    with pytest.raises(InputError, match="p: has a clip and no control_audio"):
+        stage.check(Example(wire.Prompt(id="p", clips=[whole, half])))
 
 
 def test_thinking_is_bounded_in_phases_of_its_own_smallest_first() -> None:

@@ -8,19 +8,47 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.paper import THINK_BUDGETS, VARIANTS, recipe_of
+from benchmarks.paper import THINK_BUDGETS, VARIANTS, recipe_of, with_origins
 from benchmarks.paper_claims import CLAIMS, judged
 from benchmarks.paper_page import page, spread
 from earwitness.recipe import load_recipe
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_is_a_recipe_that_differs_from_the_whole_in_what_it_names(name: str, tmp_path: Path) -> None:
-    recipe, whole = (load_recipe(yaml.safe_dump(recipe_of(tmp_path, of, 17))) for of in (name, "whole"))
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A folder where the jobs that others go on from have left their checkpoints."""
+    for job, stages in (("whole-17/whole-1", ("0-sft", "2-mgrd")), ("inventing-17/inventing-1", ("0-sft",))):
+        for stage in stages:
+            (tmp_path / job / "checkpoints" / stage / "step-00000008/hf").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "whole"])
+def test_every_variant_is_a_recipe_that_differs_from_the_whole(name: str, out: Path) -> None:
+    recipe, whole = (load_recipe(yaml.safe_dump(recipe_of(out, of, 17))) for of in (name, "whole"))
     assert recipe.seed == 17 and recipe.output.endswith(f"{name}-17")
-    assert (
-        recipe.model_copy(update={"name": "", "output": ""}) == whole.model_copy(update={"name": "", "output": ""})
-    ) == (name == "whole")
+    same = {"name": "", "output": ""}
+    assert recipe.model_copy(update=same) != whole.model_copy(update=same)
+
+
+def test_a_variant_goes_on_behind_the_evaluation_of_the_stage_that_it_shares(out: Path) -> None:
+    job = out / "whole-17/whole-1"
+    for name, after, kinds in (("window", "2-mgrd", ["rl", "eval"]), ("without_mgrd", "0-sft", ["rl", "eval"]),
+                               ("mgrd_incoherent", "0-sft", ["mgrd", "eval", "rl", "eval"])):  # fmt: skip
+        recipe = recipe_of(out, name, 17)
+        assert recipe["model"]["path"] == str(job / "checkpoints" / after / "step-00000008/hf")
+        assert recipe["data"] == {split: str(job / f"data/{split}.jsonl") for split in ("train", "eval")}
+        assert [stage["type"] for stage in recipe["stages"]] == kinds and "probe" not in recipe
+    with pytest.raises(FileNotFoundError, match=r"no .*-sft/step"):
+        recipe_of(out, "without_mgrd", 18)
+
+
+def test_a_job_that_others_go_on_from_is_run_before_them() -> None:
+    assert with_origins(["window"]) == ["whole", "window"]
+    assert with_origins(["inventing_presence", "self_cognition"]) == [
+        "inventing", "inventing_presence", "self_cognition"
+    ]  # fmt: skip
+    assert with_origins(VARIANTS) == list(VARIANTS)
 
 
 def test_every_claim_is_told_from_jobs_that_are_run() -> None:
@@ -34,6 +62,7 @@ def report(final: float, distilled: float, think: float) -> dict[str, Any]:
     return {
         "accuracy": {"cold_start": 0.6, "distilled": distilled, "final": final, "chance": 0.37}
         | dict.fromkeys(("final_without_audio", "final_shuffled_audio", "final_decisive_removed"), 0.35),
+        "evaluations": {"cold_start": 0.6, "distilled": distilled, "final": final},
         "supported_share": {"cold_start": 0.5, "final": 0.9}, "surrogate_share": shares,
         "think_tokens": {"final": think}, "provenance": {"commit": "abc"},
         "extended": [{"evaluation": "final", "budget": None, "accuracy": final}],

@@ -2,12 +2,14 @@
 
 import asyncio
 import io
+import json
+import struct
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -27,6 +29,8 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 STEPS = 30
 FIGURES = {"loss.policy": 0.5, "reward.mean": 0.25, "kind.pitch change": 0.75, "seconds.wait": 1.5}
 CONFIG = {"name": "n", "seed": 3, "model": {"path": None, "dtype": "float32"}, "stages": [{"type": "rl"}]}
+BLOCK, HEAD, FULL, LAST = 32768, struct.Struct("<IHB"), 1, 4
+"""Of the log format of a W&B run: checksum, length and kind of a piece."""
 
 
 def event(sequence: int, kind: str, figures: Mapping[str, float], step: int = 0) -> jobs_pb2.Event:
@@ -228,6 +232,23 @@ def test_tensorboard_reads_every_figure_sample_and_setting(tmp_path: Path) -> No
     assert settings.session_start_info.hparams["model.dtype"].string_value == "float32"
 
 
+def wandb_records(file: Path) -> Iterator[Any]:
+    """What an offline run holds: W&B's records, in LevelDB's log format (blocks of 32 KiB, records in pieces)."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    content, at, whole = file.read_bytes(), 7, b""  # after the file's own head
+    while at < len(content):
+        if (left := BLOCK - at % BLOCK) < HEAD.size:  # no head fits into what is left of a block
+            at += left
+            continue
+        _, length, piece = HEAD.unpack_from(content, at)
+        at += HEAD.size + length
+        whole += content[at - length : at]
+        if piece in (FULL, LAST):
+            yield Record.FromString(whole)
+            whole = b""
+
+
 def test_wandb_keeps_an_offline_run(tmp_path: Path, monkeypatch) -> None:
     pytest.importorskip("wandb")
     for variable in ("WANDB_MODE", "WANDB_API_KEY"):
@@ -237,8 +258,15 @@ def test_wandb_keeps_an_offline_run(tmp_path: Path, monkeypatch) -> None:
     track(job)
     assert job.words == []
     (file,) = (tmp_path / "wandb").glob("offline-run-*/run-j-1.wandb")
-    content = file.read_bytes()
-    assert all(f"3-rl/{tag_of(name)}".encode() in content for name in FIGURES)
+    curves, summary = defaultdict[str, list[float]](list), dict[str, float]()
+    for record in wandb_records(file):
+        for item in record.history.item:
+            curves["/".join(item.nested_key) or item.key].append(json.loads(item.value_json))
+        summary |= {i.key: json.loads(i.value_json) for i in record.summary.update if not i.nested_key}
+    assert curves["3-rl/step"] == list(range(1, STEPS + 1))
+    for name, value in FIGURES.items():
+        assert curves[f"3-rl/{tag_of(name)}"] == [value + i for i in range(1, STEPS + 1)]
+    assert summary["accuracy/final"] == 0.875
 
 
 def test_mlflow_keeps_a_file_store(tmp_path: Path, monkeypatch) -> None:

@@ -200,7 +200,8 @@ def test_more_workers_than_gpu_memory_was_shared_out_for_are_refused(
 
 
 def test_the_supervisor_gets_every_option_of_up(tmp_path: Path) -> None:
-    options = Options(tmp_path, rollout=3, reward=2, trainer_ranks=2, rollout_gpus=2, port=7, fresh=True)
+    options = Options(tmp_path, rollout=3, reward=2, trainer_ranks=2, rollout_gpus=2, port=7, fresh=True, recogniser=4)
     arguments = control._arguments(options)
-    for name, value in [("--rollout", "3"), ("--reward", "2"), ("--trainer-ranks", "2"), ("--rollout-gpus", "2")]:
+    for name, value in [("--rollout", "3"), ("--reward", "2"), ("--trainer-ranks", "2"), ("--rollout-gpus", "2"),
+                        ("--recogniser", "4")]:  # fmt: skip
         assert arguments[arguments.index(name) + 1] == value

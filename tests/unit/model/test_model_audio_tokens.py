@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from earwitness.families.architecture import Architecture
+from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import Family, clip_tokens
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI, WINDOW
@@ -42,6 +43,7 @@ FAMILIES = {
     STEP_AUDIO: DIMS,
     QWEN2_AUDIO: replace(DIMS, adapter_size=None, trailing_frames=2),
     QWEN2_5_OMNI: replace(DIMS, adapter_size=None, trailing_frames=2, learned_positions=False),
+    AUDIOFLAMINGO3: replace(DIMS, adapter_size=None, trailing_frames=2, learned_positions=False),
 }
 
 
@@ -123,8 +125,24 @@ def counted_by_qwen2_5_omni(counted: Tensor) -> tuple[list[int], list[int]]:
     return processed["placeholders"], encoder._get_feat_extract_output_lengths(counted)[1].tolist()
 
 
+def counted_by_audioflamingo3(counted: Tensor) -> tuple[list[int], list[int]]:
+    """The same; clips of one window."""
+    from transformers import AudioFlamingo3EncoderConfig, AudioFlamingo3Processor
+    from transformers.models.audioflamingo3.modeling_audioflamingo3 import AudioFlamingo3Encoder
+
+    lengths = AudioFlamingo3Processor._get_audio_token_length(object.__new__(AudioFlamingo3Processor), counted)
+    small = AudioFlamingo3EncoderConfig(hidden_size=2, num_hidden_layers=1, num_attention_heads=1, intermediate_size=2)
+    encoder = AudioFlamingo3Encoder(small)
+    return lengths.tolist(), encoder._get_feat_extract_output_lengths(counted)[1].tolist()
+
+
 @pytest.mark.parametrize(
-    ("family", "count"), [(QWEN2_AUDIO, counted_by_qwen2_audio), (QWEN2_5_OMNI, counted_by_qwen2_5_omni)]
+    ("family", "count"),
+    [
+        (QWEN2_AUDIO, counted_by_qwen2_audio),
+        (QWEN2_5_OMNI, counted_by_qwen2_5_omni),
+        (AUDIOFLAMINGO3, counted_by_audioflamingo3),
+    ],
 )
 def test_transformers_processor_and_encoder_count_the_same(
     family: Family, count: Callable[[Tensor], tuple[list[int], list[int]]]

@@ -13,8 +13,10 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from earwitness.cli.commands import app
+from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from tests.integration.family_toys import HIDDEN, LONGEST, TOKENS, make_toy_of
+from trainer.model.weight_files import Directory
 
 ROOT = Path(__file__).parents[3]
 TEXTS = ["<think>\nThe first tone is near 440 Hz.\n</think>\nthe first"] * 20
@@ -47,6 +49,51 @@ def test_what_a_checkpoint_is_and_that_transformers_agrees(model: Path) -> None:
     assert 0 < told["largest_difference"] < 1e-4
 
 
+TEMPLATE = (
+    "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}<|im_start|>system\nSYSTEM<|im_end|>\n"
+    "{% endif %}<|im_start|>{{ m['role'] }}\n{% for c in m['content'] %}{% if c['type'] == 'audio' %}"
+    "<|audio_bos|><|AUDIO|><|audio_eos|>{% else %}{{ c['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""In the manner of the published one."""
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        (None, {"found": False}),
+        (TEMPLATE.replace("SYSTEM", "You are a helpful assistant."), {"found": True, "same": True}),
+        (TEMPLATE.replace("SYSTEM", "You are Qwen."), "system\nYou are Qwen."),
+        ("{{ messages[0].content + 'x' }}", "cannot be rendered: "),
+        ("{{ raise_exception('no clips') }}", "cannot be rendered: no clips"),
+        ("{{ ''.__class__.__mro__ }}", "cannot be rendered: "),
+    ],
+)
+def test_turns_are_compared_with_the_checkpoints_template(
+    model: Path, tmp_path: Path, template: str | None, told: str | dict[str, bool]
+) -> None:
+    shutil.copytree(model, tmp_path / "one")
+    if template is not None:
+        (tmp_path / "one/chat_template.json").write_text(json.dumps({"chat_template": template}))
+    status, output = checked(tmp_path / "one")
+    found = json.loads(output)["chat_template"]
+    assert status == 0
+    if isinstance(told, dict):
+        assert found == told
+    else:
+        assert not found["same"] and told in found["theirs"] and "You are a helpful assistant." in found["ours"]
+
+
+def test_what_a_decoder_is(model: Path, tmp_path: Path) -> None:
+    status, output = checked(model)
+    told = json.loads(output)
+    assert (told["tied_embeddings"], told["normed_queries"], told["yarn_factor"]) == (True, False, None)
+    flamingo = make_toy_of(AUDIOFLAMINGO3, tmp_path / "toy", TEXTS)
+    shown = CliRunner().invoke(app, ["model", "check", str(flamingo), "--no-compare"])
+    assert status == shown.exit_code == 0
+    assert "Qwen2; YaRN, factor 16" in shown.output and "none to compare turns with" in shown.output
+
+
 def test_the_shipped_listener_has_nothing_to_be_compared_with() -> None:
     done = CliRunner().invoke(app, ["model", "check", str(ROOT / "models" / "listener"), "--json"])
     assert done.exit_code == 0, done.output
@@ -65,6 +112,21 @@ def test_weights_that_do_not_fit_are_named(model: Path, tmp_path: Path) -> None:
     status, output = checked(tmp_path / "bad")
     assert status == 1
     assert "missing: thinker.audio_tower.proj.bias; unexpected: thinker.model.norm.bias" in output
+
+
+@pytest.mark.parametrize("depth", [150, 985, 100_000])
+def test_files_that_nest_or_name_what_cannot_be_are_damaged(tmp_path: Path, depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    header = f'{{"a": {nested}}}'.encode()
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    (damaged,) = Directory.read(tmp_path).damaged
+    assert damaged.startswith("model.safetensors (its header cannot be read")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(f'{{"weight_map": {nested}}}')
+    (damaged,) = Directory.read(tmp_path).damaged
+    assert "index.json (cannot be read" in damaged
+    index.write_text(json.dumps({"weight_map": {"a": "x" * depth, "b": "."}}))
+    assert len(Directory.read(tmp_path).damaged) == 2 and max(map(len, Directory.read(tmp_path).damaged)) < 800
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
-from earwitness.families.architecture import read_architecture
+from tests.unit.model.described import qwen2
 from trainer.model.audio import AudioBatch
 from trainer.model.build import build_policy
 from trainer.model.logprobs import States, response_logprobs
@@ -20,30 +19,6 @@ pytestmark = pytest.mark.smoke
 @pytest.fixture(scope="module")
 def policy(toy_dir: Path) -> PolicyModel:
     return build_policy(toy_dir)
-
-
-def qwen2(toy_dir: Path) -> torch.nn.Module:
-    """transformers' model with the toy's decoder weights."""
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    dims = read_architecture(toy_dir).decoder
-    model = Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=dims.vocab_size,
-            hidden_size=dims.hidden_size,
-            intermediate_size=dims.intermediate_size,
-            num_hidden_layers=dims.layers,
-            num_attention_heads=dims.heads,
-            num_key_value_heads=dims.kv_heads,
-            max_position_embeddings=dims.max_positions,
-            rms_norm_eps=dims.norm_eps,
-            rope_parameters={"rope_type": "default", "rope_theta": dims.rope_theta},
-            tie_word_embeddings=False,
-        )
-    )
-    weights = load_file(toy_dir / "model.safetensors")
-    model.load_state_dict({name: w for name, w in weights.items() if name.startswith(("model.", "lm_head."))})
-    return model.eval()
 
 
 def logits(states: States) -> torch.Tensor:

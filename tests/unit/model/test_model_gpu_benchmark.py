@@ -68,6 +68,7 @@ def test_the_published_size_needs_a_gpu(benchmark: ModuleType, monkeypatch: pyte
         ("step-audio-r1", 33.487e9, 32.018e9),
         ("step-audio-2-mini", 8.315e9, 7.094e9),
         ("qwen2-audio-7b", 8.397e9, 7.115e9),
+        ("audio-flamingo-3", 8.267e9, 7.069e9),
     ],
 )
 def test_the_published_models_have_their_size(

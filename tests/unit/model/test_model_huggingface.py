@@ -171,13 +171,23 @@ def test_one_error_names_all_that_is_wrong(toy_dir: Path, tmp_path: Path) -> Non
         assert part in str(caught.value)
 
 
+YARN = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"architectures": ["LlamaForCausalLM"]}, "architectures"),
         ({"text_config": None}, "text_config"),
         ({"text_config": {"hidden_size": "x"}}, "hidden_size"),
-        ({"text_config": {"rope_scaling": {"type": "yarn"}}}, "rope_scaling"),
+        ({"text_config": {"rope_scaling": {"type": "yarn"}}}, "rope_scaling: factor"),
+        ({"text_config": {"rope_scaling": {**YARN, "factor": 0}}}, "rope_scaling: factor"),
+        ({"text_config": {"rope_scaling": {**YARN, "beta_fast": "x"}}}, "rope_scaling: beta_fast"),
+        ({"text_config": {"rope_scaling": {**YARN, "rope_type": "linear"}}}, "rope_scaling: rope_type"),
+        ({"text_config": {"rope_scaling": {**YARN, "alpha": 2}}}, "rope_scaling: alpha"),
+        ({"text_config": {"rope_scaling": {**YARN, "factor": 1.5}}}, "max_position_embeddings"),
+        ({"text_config": {"rope_scaling": YARN, "rope_parameters": {"rope_theta": 1e6}}}, "rope_scaling"),
+        ({"rope_scaling": YARN}, "rope_scaling"),
         ({"text_config": {"rope_scaling": {"type": "mrope", "mrope_section": [1], "factor": 2}}}, "rope_scaling"),
         ({"text_config": {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4}}}, "rope_parameters"),
         ({"tie_word_embeddings": True}, "tie_word_embeddings"),
@@ -212,6 +222,15 @@ def test_a_config_that_does_not_fit_is_named(toy_dir: Path, tmp_path: Path, chan
     with pytest.raises(InputError) as caught:
         read_architecture(tmp_path)
     assert field in caught.value.field
+
+
+def test_a_mixture_of_experts_is_refused_as_one(tmp_path: Path) -> None:
+    config = {"architectures": ["Qwen3OmniMoeForConditionalGeneration"], "model_type": "qwen3_omni_moe"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        InputError, match="a mixture of experts, which is not trained; expected StepAudio2ForCausalLM or"
+    ):
+        read_architecture(tmp_path)
 
 
 @pytest.mark.parametrize(

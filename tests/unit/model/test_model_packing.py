@@ -165,3 +165,27 @@ def test_a_response_sees_neither_its_siblings_nor_another_prompt(
             after = logprobs(policy(changed, shared.audio, shared.audio_index, shared.segments), shared)
             moved = [row for row in range(len(before)) if not torch.equal(before[row], after[row])]
             assert moved == [row for row in rows_seen if shared.mask[row].any()]
+
+
+def test_what_is_thought_between_segments_is_as_likely_as_when_it_was_drawn(policy: PolicyModel) -> None:
+    """A row that hears on behind its thoughts says of them what one says that ends there, as a server does."""
+    random, patch = np.random.default_rng(6), policy.audio_patch_id
+    heard = [[patch] * PATCHES[clip] for clip in ("long", "short")]
+    before, thought, answer = (random.integers(20, 300, count).tolist() for count in (4, 3, 5))
+    tokens = np.array([*before, *heard[0], *thought, *heard[1], *answer])
+    first = len(before) + len(heard[0])
+    given = ((first + len(thought), len(tokens) - len(answer)),)
+    mels = {clip: [random.standard_normal((16, frames)).astype(np.float32)] for clip, frames in FRAMES.items()}
+    mels["both"] = [*mels["long"], *mels["short"]]
+    whole, then = Row(tokens, first, ("both",), given=given), Row(tokens[: given[0][0]], first, ("long",))
+    plain, other = Row(tokens, given[0][1], ("both",)), rows(patch)[2][1]
+    found = []
+    for packed in (False, True):
+        batch = collate(list(enumerate([whole, then, plain, other])), mels, CPU, packed=packed)
+        with torch.no_grad():
+            found.append(logprobs(run(policy, batch), batch))
+    padded, packed_rows = found
+    torch.testing.assert_close(packed_rows, padded, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(padded[0, :3], padded[1, :3], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(padded[0, 3:8], padded[2, :5], atol=1e-5, rtol=1e-5)
+    assert float(padded[0].abs().sum()) > 1

@@ -16,14 +16,14 @@ from earwitness.probe.reasoning import REASONING_KINDS
 from earwitness.probe.write import BY_NAME, Asked, is_held_out, make_example
 from earwitness.recipe import RecipeError, load_recipe
 from earwitness.recipe.schema import ProbeData
-from earwitness.recipe.schema.sampling import COMPOUND_KINDS, SIMPLE_KINDS
+from earwitness.recipe.schema.sampling import COMPOUND_KINDS, RECORDING_KINDS, SIMPLE_KINDS
 from earwitness.recipe.schema.sampling import REASONING_KINDS as REASONING_NAMES
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.measure import measure
 from reward.parse import extract_claims
 from reward.verify import as_message, check
 
-COMBINED = (*COMPOUND_KINDS, *REASONING_NAMES)
+COMBINED = (*COMPOUND_KINDS, *REASONING_NAMES, *RECORDING_KINDS)
 
 
 def test_a_recipe_names_the_kinds_that_there_are() -> None:
@@ -120,3 +120,17 @@ def test_the_asked_share_of_honest_traces_goes_step_by_step(tmp_path: Path) -> N
         steps = [bool(re.search(r"Hz|I hear", trace)) for trace in traces]
         assert least <= sum(steps) <= most
         assert all(trace[0].isupper() and trace.endswith(".") for trace in traces)
+
+
+def test_invented_values_come_to_the_right_answer_of_the_same_clip(tmp_path: Path) -> None:
+    def traces(invented: float) -> list[tuple[str, str | None]]:
+        share = Traces(invented=invented)
+        made = [make_example(str(tmp_path), 3, "cold_start", share, i, Asked(("which_higher",))) for i in range(24)]
+        return [(str(extra["facts"]), trace) for _, trace, _, extra in made]
+
+    honest, some, none = traces(0.0), traces(0.5), traces(1.0)
+    assert [facts for facts, _ in honest] == [facts for facts, _ in none]
+    conclusions = [[(trace or "").split(", so ")[1] for _, trace in of] for of in (honest, some, none)]
+    assert conclusions[0] == conclusions[1] == conclusions[2]
+    differ = [sum(a != b for a, b in zip(honest, of, strict=True)) for of in (some, none)]
+    assert 4 <= differ[0] <= 20 and differ[1] >= 20

@@ -177,3 +177,36 @@ def test_not_surrogate(text):
 )
 def test_coherence(prompt, trace, answer, coherent):
     assert is_coherent(prompt, trace, answer) is coherent
+
+
+@pytest.mark.parametrize(
+    ("expected", "given", "right"),
+    [
+        ("440 Hz", "440 kHz", False),
+        ("440 Hz", "It is 440 Hz, an A4.", True),
+        ("440 Hz", "C#5 (554.37 Hz)", False),
+        ("440 Hz", "440 Hz (A4) or 880 Hz (A5)", False),
+        ("4", "A4, at 440 Hz", False),
+        ("440 Hz", "440-kHz", False),
+        ("440 Hz", "It is at 440 ms.", False),
+        ("5 s", "5 ms", False),
+        ("five seconds", "5 min", False),
+        ("5 seconds", "five minutes", False),
+        ("120 BPM", "120 Hz", False),
+        ("50 Hz", "50 %", False),
+        ("440 Hz", "440", True),
+        ("440 Hz", "a 440-hertz tone", True),
+        ("120 BPM", "120 beats per minute", True),
+        ("-5 dBFS", "-5 dB", True),
+        ("5 s", "five secs", True),
+    ],
+)
+def test_a_number_in_another_unit_is_another_answer(expected: str, given: str, right: bool) -> None:
+    number = trajectory_pb2.Prompt(id="n", answer=expected, verifier=trajectory_pb2.VERIFIER_NUMBER, question="?")
+    assert verify_answer(number, given).correct == right
+    assert verify_answer(choice(expected, expected, "7 Hz"), given).correct == right
+
+
+def test_a_unit_that_nobody_stated_is_no_other_one() -> None:
+    number = trajectory_pb2.Prompt(id="n", answer="5", verifier=trajectory_pb2.VERIFIER_NUMBER, question="How long?")
+    assert verify_answer(number, "5 s").correct and verify_answer(number, "5").correct

@@ -11,7 +11,7 @@ from earwitness.audio import SAMPLE_RATE
 from reward.measure import measure
 from reward.measure.facts import Samples
 from reward.measure.flux import find_onsets, measure_flux
-from reward.statements import Change, Count, Counted, Quantity, Regular, Relation, Value
+from reward.statements import Change, Count, Counted, Not, Quantity, Regular, Relation, Value
 from reward.verify import check
 
 
@@ -107,3 +107,16 @@ def test_a_tone_above_the_tracker_has_a_pitch_and_vibrato_has_no_direction() -> 
     event = measure(voice.astype(np.float32)).events[0]
     assert event.pitch_start == pytest.approx(330, rel=0.02)
     assert event.pitch_end == pytest.approx(330, rel=0.02)
+
+
+@pytest.mark.parametrize(("semitones", "wavers", "level"),
+                         [(0.0, False, True), (0.25, None, True), (0.7, True, None)])  # fmt: skip
+def test_a_pitch_that_goes_to_and_fro_wavers_wherever_it_ends(semitones, wavers, level) -> None:
+    times = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    octaves = semitones / 12 * np.sin(2 * np.pi * 5 * times)
+    tone = 0.2 * np.sin(2 * np.pi * np.cumsum(440 * 2**octaves) / SAMPLE_RATE)
+    measurement = measure(np.where((times > 0.3) & (times < 1.7), tone, 0).astype(np.float32))
+    same = Change(Quantity.PITCH, None, Relation.SAME)
+    assert check(Not(same), measurement).holds is wavers
+    assert check(same, measurement).holds is level
+    assert check(replace(same, relation=Relation.MORE), measurement).holds is False

@@ -122,5 +122,5 @@ def test_long_clips_are_measured(tmp_path, capsys):
     path = tmp_path / "long.flac"
     soundfile.write(path, 0.1 * np.sin(2 * np.pi * 300 * times) * (times % 10 < 1), 8_000)
     assert verdicts(str(path), "There are four tones.", "The clip lasts 40 s.") == [YES, YES]
-    listen(str(path), "There are four tones.")
+    listen([str(path)], "There are four tones.")
     assert "1 of 1 checkable claims supported" in capsys.readouterr().out

@@ -132,7 +132,7 @@ def test_a_recogniser_is_asked_once_for_a_clip_and_only_if_a_claim_needs_it(tmp_
 def test_without_a_recogniser_it_is_not_checkable_and_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(heard, "recognisers", lambda: ())
     finding = check(Timbre("speech", None), listened(np.zeros(SAMPLE_RATE, dtype=np.float32)))
-    assert finding.holds is None and "voice" in finding.measured
+    assert finding.holds is None and "speech" in finding.measured
 
 
 @pytest.mark.parametrize(

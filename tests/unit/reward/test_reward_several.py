@@ -67,6 +67,14 @@ def test_the_same_number_of_two_clips_is_two_claims() -> None:
     assert check_claims("Clip A is near 300 Hz. Clip B is near 300 Hz.", PROMPT, twins).supported == 2
 
 
+def test_a_pitch_above_the_range_of_f0_is_compared(clips: Sequence[Measurement]) -> None:
+    alarm = measure(tones(3_100.0, 3))
+    assert alarm.events[0].pitch == pytest.approx(3_100, rel=0.01) and not np.isfinite(alarm.pitch.values).any()
+    lower, higher = (Comparison(Quantity.PITCH, part, other, Relation.LESS) for part, other in ((2, 1), (1, 2)))
+    assert check_among(lower, [alarm, clips[0]]).holds is True
+    assert check_among(higher, [alarm, clips[0]]).holds is False
+
+
 def test_one_of_three_is_compared_with_each_other(clips: Sequence[Measurement]) -> None:
     highest = Comparison(Quantity.PITCH, 2, None, Relation.MORE)
     assert check_among(highest, clips).holds is True

@@ -57,7 +57,7 @@ def test_coverage_counts_claims_and_what_was_not_read():
 
 def test_listen_shows_what_was_not_read_and_the_coverage(two_tones):
     console = Console(file=io.StringIO(), width=200)
-    main(two_tones, "The second is higher. A dog barks.", console=console)
+    main([two_tones], "The second is higher. A dog barks.", console=console)
     shown = console.file.getvalue()
     assert "needs to know what a dog sounds like" in shown
     assert "50% of what is said of the sound has a verdict" in shown

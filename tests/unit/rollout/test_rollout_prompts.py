@@ -68,6 +68,21 @@ def test_end_tokens_of_a_config_inside_another_count_too(model_dir: Path) -> Non
     assert PromptCodec(str(model_dir)).stop_ids == sorted({7, 8, tokenizer.token_to_id("<|im_end|>")})
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ('{"eos_token_id": "seven"}', "a token's number"),
+        ('{"eos_token_id": [7, [8]]}', "a token's number"),
+        ('{"a": ' + "[" * 5000 + "]" * 5000 + "}", "nested deeper"),
+        ("[", "is not JSON"),
+    ],
+)
+def test_a_config_that_names_no_tokens_is_an_error(model_dir: Path, config: str, said: str) -> None:
+    (model_dir / "generation_config.json").write_text(config)
+    with pytest.raises(InputError, match=said):
+        PromptCodec(str(model_dir))
+
+
 def test_strings_of_one_token_end_a_response_too(model_dir: Path) -> None:
     codec = PromptCodec(str(model_dir))
     think_end = SPECIAL_TOKENS.index(THINK_END)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from earwitness.active import ActiveJob
+from earwitness.errors import InfrastructureError
 from earwitness.log import get_logger
+from earwitness.wire.trajectory.v1.trajectory_pb2 import Passage
 from rollout import serving as serving_module
 from rollout.contract import EngineConfig, FetchError, Served
 from rollout.pace import CannotKeepUpError, Pace
@@ -54,6 +56,8 @@ class FakeMesh:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, max_staleness: int, pace: Pace, job: str = "") -> None:
         self.engine, self.weights = FakeEngine(), FakeWeights()
+        self.carried: list[Passage] = []
+        self.queue_is_away = False
 
         async def start(config: EngineConfig) -> Any:
             return self.engine
@@ -64,8 +68,14 @@ class FakeMesh:
         monkeypatch.setattr(serving_module, "read_active_async", active)
         monkeypatch.setattr(serving_module, "WeightReader", lambda urls: self.weights)
         monkeypatch.setattr(serving_module, "NOT_READY_SECONDS", 0.0)
+        monkeypatch.setattr(serving_module, "AsyncQueue", lambda client: self)
         urls, log = ("redis://weights",), get_logger("test")
         self.serving = Serving("w", None, urls, start, log, pace=pace, job=job)  # type: ignore[arg-type]
+
+    async def keep_carried(self, stay: Passage) -> None:
+        if self.queue_is_away:
+            raise InfrastructureError("Redis", 1.0, "gone")
+        self.carried.append(stay)
 
     async def look(self, version: int | None = None, lineage: str = "job/0") -> None:
         if version is not None:
@@ -117,6 +127,17 @@ async def test_it_knows_since_when_a_version_was_there(mesh: FakeMesh, monkeypat
     await mesh.look(4, "job/1")
     await mesh.step()
     assert [mesh.serving.able_at(version) for version in (3, 4, 5)] == [30.0, 30.0, 0.0]
+
+
+async def test_it_notes_what_it_has_loaded_and_waits_for_no_queue(mesh: FakeMesh) -> None:
+    for version in (5, 6, 7):
+        mesh.queue_is_away = version == 6
+        await mesh.look(version)
+        assert await mesh.step() and mesh.serving.ready
+    assert [(stay.station, stay.worker, stay.lineage, stay.version) for stay in mesh.carried] == [
+        ("load", "w", "job/0", 5), ("load", "w", "job/0", 7),
+    ]  # fmt: skip
+    assert all(stay.arrived == stay.begun <= stay.ended for stay in mesh.carried)
 
 
 async def test_a_restored_trainers_lineage_counts_anew(mesh: FakeMesh) -> None:

@@ -23,6 +23,7 @@ from earwitness.rpc.interceptors import AsyncGuard
 from earwitness.rpc.server import RunningServer, Settings, serve_in_thread
 from earwitness.rpc.status import code_of
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+from earwitness.wire.recogniser.v1 import recogniser_pb2
 from earwitness.wire.reference.v1 import reference_pb2
 from earwitness.wire.reward.v1 import reward_pb2
 from earwitness.wire.rollout.v1 import rollout_pb2
@@ -222,7 +223,7 @@ def test_what_a_caller_sends_is_measured_by_method_and_named(server: RunningServ
 
 def test_no_method_takes_more_than_the_server() -> None:
     assert max(limits.MESSAGE_LIMITS.values()) == limits.MESSAGE_LIMIT
-    names = {m.name for proto in (jobs_pb2, wire, rollout_pb2, reward_pb2, reference_pb2)
+    names = {m.name for proto in (jobs_pb2, wire, rollout_pb2, reward_pb2, reference_pb2, recogniser_pb2)
              for service in proto.DESCRIPTOR.services_by_name.values() for m in service.methods}  # fmt: skip
     assert set(limits.MESSAGE_LIMITS) <= names
 

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from earwitness.probe.sound import tone
 from serving.app import Server
-from serving.program import bound
+from serving.program import MAX_FRAME_BYTES, bound
 from serving.settings import Settings
 from tests.unit.serving.serving_kit import LISTENER, server
 
@@ -89,7 +89,7 @@ async def place(talker: Any = None, **settings: Any) -> AsyncIterator[Place]:
     made = server(talker, **settings)
     await made.speech.load()
     listening = bound(Settings(LISTENER, port=0))
-    web = uvicorn.Server(uvicorn.Config(made.app(), lifespan="off", log_config=None))
+    web = uvicorn.Server(uvicorn.Config(made.app(), lifespan="off", log_config=None, ws_max_size=MAX_FRAME_BYTES))
     serving = asyncio.create_task(web._serve([listening]))
     try:
         yield Place(made, f"127.0.0.1:{listening.getsockname()[1]}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +32,12 @@ CHAT = "/v1/chat/completions"
 class Parrot:
     """A talker without a model."""
 
+    room = 64
+
     def __init__(self, response: str | Exception = RESPONSE) -> None:
         self.response = response
         self.asked: list[Question] = []
+        self.perches: list[Perch] = []
         self.closed = 0
         """Answers that have ended, however."""
 
@@ -54,11 +59,63 @@ class Parrot:
             raise self.response
         return self.response
 
+    async def listen(self, question: Question) -> Perch:
+        """To the clip of a question."""
+        self.perches.append(Perch(self, question.text, question.between))
+        return self.perches[-1]
+
     def check(self) -> None:
         """It lives."""
 
     def stop(self) -> None:
         """Nothing to end."""
+
+
+class Slow(Parrot):
+    """Says one word, and the rest when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    async def answer(self, question: Question, tokens: Tokens) -> AsyncGenerator[Said, None]:
+        """As `Parrot`'s."""
+        first = True
+        try:
+            async for said in super().answer(question, tokens):
+                if not first:
+                    await self.go_on.wait()
+                first = False
+                yield said
+        finally:
+            self.closed += 1
+
+
+@dataclass
+class Perch:
+    """Where a parrot listens."""
+
+    parrot: Parrot
+    text: str
+    between: int
+    heard: list[np.ndarray] = field(default_factory=list)
+    closed: bool = False
+
+    def hear(self, segment: np.ndarray) -> None:
+        """One more."""
+        assert not self.closed
+        self.heard.append(segment)
+
+    def answer(self, question: Question, tokens: Tokens, rest: Sequence[np.ndarray]) -> AsyncGenerator[Said, None]:
+        """What the parrot says."""
+        assert question.text == self.text
+        self.heard += rest
+        tokens.cached = len(self.heard)
+        return self.parrot.answer(question, tokens)
+
+    async def close(self) -> None:
+        """It hears no more."""
+        self.closed = True
 
 
 class Hum:

@@ -48,7 +48,7 @@ async def test_a_benchmark_is_asked_aloud_and_its_transcripts_are_scored(tmp_pat
     answers = [json.loads(line) for line in (out / "answers-1.jsonl").read_text().splitlines()]
     assert [answer["response"] for answer in answers] == ["No"] * 3
     assert {answer["thinking_prediction"] for answer in answers} == {"I heard it."}
-    heard = [asked.samples for asked in parrot.asked if asked.samples is not None]
+    heard = [clip for asked in parrot.asked for clip in asked.clips]
     assert [round(float(np.abs(np.fft.rfft(sound)).argmax() / 0.4)) for sound in heard] == [300, 350, 400]
 
 

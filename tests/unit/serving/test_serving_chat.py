@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness.errors import InputError
+from earwitness.probe.sound import tone
 from rollout.contract import BrokenEngineError
 from serving import guard
 from tests.unit.serving.serving_kit import CHAT, Parrot, client, heard, question, server, wav
@@ -45,7 +46,17 @@ async def test_the_clip_reaches_the_talker_at_16_khz_and_the_words_beside_it() -
         assert (await caller.post(CHAT, json=question(heard(wav(rate=8_000)), TEXT, seed=3))).status_code == 200
     (asked,) = parrot.asked
     assert asked.text == "How high?" and asked.seed == 3
-    assert asked.samples is not None and asked.samples.shape == (32_000,)
+    assert [clip.shape for clip in asked.clips] == [(32_000,)] and asked.at == ()
+
+
+async def test_several_clips_keep_their_order_and_their_places_among_the_words() -> None:
+    parrot = Parrot()
+    parts = [{"type": "text", "text": text} for text in ("A: ", "B: ", "Which?")]
+    asked = question(parts[0], heard(), parts[1], heard(wav(tone(0.5, 300.0))), parts[2])
+    async with client(server(parrot)) as caller:
+        assert (await caller.post(CHAT, json=asked)).status_code == 200
+    assert parrot.asked[0].text == "A: B: Which?" and parrot.asked[0].at == (3, 6)
+    assert [len(clip) for clip in parrot.asked[0].clips] == [16_000, 8_000]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +65,8 @@ async def test_the_clip_reaches_the_talker_at_16_khz_and_the_words_beside_it() -
         (question(tools=[]), "tools", "not supported"),
         (question(temperature=3), "temperature", "less than or equal to 2"),
         (question({"type": "text"}), "messages[0].content[0].text", "required"),
-        (question(heard(), heard()), "messages[0].content[1]", "one clip"),
-        (question(heard(b"RIFFnothing")), "messages[0].content[0].input_audio.data", "decode"),
+        (question(*[heard()] * 17, TEXT), "messages[0].content[16]", "at most 16 clips"),
+        (question(heard(b"RIFFnothing")), "messages[0].content[0].input_audio.data", "damaged"),
         (question({"type": "input_audio", "input_audio": {"data": "!", "format": "wav"}}),
          "messages[0].content[0].input_audio.data", "base64"),
         (question({"type": "audio_url", "audio_url": {"url": "http://127.0.0.1/a.wav"}}),
@@ -91,7 +102,7 @@ async def test_a_data_url_is_a_clip_that_came_along() -> None:
     parrot = Parrot()
     async with client(server(parrot)) as caller:
         assert (await caller.post(CHAT, json=question(part, TEXT))).status_code == 200
-    assert parrot.asked[0].samples is not None
+    assert len(parrot.asked[0].clips) == 1
 
 
 @pytest.mark.parametrize("url", [

@@ -5,48 +5,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import random
 import socket
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import numpy as np
 import pytest
 import soxr
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from earwitness.probe.sound import tone
 from rollout.contract import BrokenEngineError
 from serving.program import bound
 from serving.realtime.formats import A_LAW, G711, MU_LAW, Pcm, clip_of_stream
 from serving.settings import Settings
-from serving.talk import Question, Tokens
-from serving.thinking import Said
 from tests.unit.serving.realtime_kit import PATIENCE, pcm, place, until_done
-from tests.unit.serving.serving_kit import LISTENER, Parrot
+from tests.unit.serving.serving_kit import LISTENER, Parrot, Slow
 
 pytest.importorskip("openai")
-
-
-class Slow(Parrot):
-    """Says one word, and the rest when it is let."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go_on = asyncio.Event()
-
-    async def answer(self, question: Question, tokens: Tokens) -> AsyncGenerator[Said, None]:
-        """As `Parrot`'s."""
-        first = True
-        try:
-            async for said in super().answer(question, tokens):
-                if not first:
-                    await self.go_on.wait()
-                first = False
-                yield said
-        finally:
-            self.closed += 1
 
 
 async def test_openais_client_holds_a_conversation() -> None:
@@ -70,9 +46,9 @@ async def test_openais_client_holds_a_conversation() -> None:
     assert done.status == "completed" and done.output[0].content[0].text == "440 Hz"
     assert done.usage.total_tokens == done.usage.input_tokens + done.usage.output_tokens > 0
     (asked,) = parrot.asked
-    assert asked.text == "How high is the tone?" and asked.samples is not None
-    assert len(asked.samples) == 16_000
-    spectrum = np.abs(np.fft.rfft(asked.samples))
+    assert asked.text == "How high is the tone?" and len(asked.clips) == 1
+    assert len(asked.clips[0]) == 16_000
+    spectrum = np.abs(np.fft.rfft(asked.clips[0]))
     assert spectrum.argmax() == 440
 
 
@@ -130,58 +106,6 @@ async def test_an_engine_that_dies_is_told_and_the_session_goes_on() -> None:
         assert (await caller.until("response.done"))[-1]["response"]["output"][0]["content"][0]["text"] == "high"
 
 
-def hostile(numbers: random.Random) -> str | bytes:
-    """A frame that nobody should send."""
-    kinds = ["session.update", "input_audio_buffer.append", "input_audio_buffer.commit", "response.create",
-             "response.cancel", "conversation.item.create", "input_audio_buffer.clear", "nonsense", ""]  # fmt: skip
-    values: list[Any] = [None, True, -1, 1e308, "", "ünïcode \u0000", "A" * 70_000, [], {}, [[]] * 40,
-                         {"type": "x"}, "====", "AAA",
-                         {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 7}}}},
-                         {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}},
-                         {"output_modalities": ["audio"]}, {"max_output_tokens": 0}, {"model": "other"}]  # fmt: skip
-    fields = ["audio", "session", "item", "response", "response_id", "event_id", "more"]
-    match numbers.randrange(6):
-        case 0:
-            return numbers.randbytes(numbers.randrange(50))
-        case 1:
-            return "[" * numbers.randrange(1, 5_000)
-        case 2:
-            return json.dumps(numbers.choice(values))
-        case 3:
-            return json.dumps({"type": numbers.choice(kinds), "event_id": "e" * 513})
-    event = {name: numbers.choice(values) for name in numbers.sample(fields, 2)}
-    return json.dumps({"type": numbers.choice(kinds), "nothing": 1} | event)
-
-
-async def test_a_thousand_malformed_frames_are_answered_and_end_no_session() -> None:
-    """Each has an error event of its own, and another's session, which is being answered meanwhile, hears all of it."""
-    slow, numbers = Slow(), random.Random(15)
-    async with place(slow) as there, there.session() as other, there.session() as caller:
-        await other.ask("How high?")
-        await other.until("response.reasoning_text.delta")
-        for _ in range(1_000):
-            await caller.socket.send(hostile(numbers))
-            answer = await caller.hear()
-            assert answer["type"] == "error", answer
-            error = answer["error"]
-            assert error["type"] == "invalid_request_error" and error["code"] and error["message"]
-        slow.go_on.set()
-        for one in (other, caller):
-            if one is caller:
-                await one.ask("And you?")
-            done = (await one.until("response.done"))[-1]["response"]
-            assert done["output"][0]["content"][0]["text"] == "440 Hz"
-
-
-async def test_a_frame_that_is_too_long_ends_the_session_that_sent_it_alone() -> None:
-    async with place() as there, there.session() as other, there.session() as caller:
-        await caller.append(bytes(15_000_000))
-        with pytest.raises(Exception, match=r"1009|too big|no close frame"):
-            await caller.hear()
-        await other.ask("How high?")
-        assert (await other.until("response.done"))[-1]["response"]["status"] == "completed"
-
-
 async def test_no_more_sound_is_held_than_a_model_hears() -> None:
     async with place() as there, there.session() as caller:
         await caller.append(bytes(1_400_000))
@@ -199,6 +123,41 @@ def test_small_events_do_not_wait_for_one_another() -> None:
         connection, _ = listening.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_a_session_in_which_nothing_is_said_is_told_and_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.realtime.endpoint.IDLE_SECONDS", 0.01)
+    async with place() as there, connect(f"ws://{there.address}/v1/realtime", proxy=None) as socket:
+        async with asyncio.timeout(PATIENCE):
+            assert json.loads(await socket.recv())["type"] == "session.created"
+            assert json.loads(await socket.recv())["error"]["code"] == "session_expired"
+            await socket.wait_closed()
+
+
+async def test_no_more_sessions_than_have_room() -> None:
+    parrot = Parrot()
+    parrot.room = 1
+    async with place(parrot) as there:
+        async with there.session() as first, connect(f"ws://{there.address}/v1/realtime", proxy=None) as second:
+            told = json.loads(await second.recv())
+            assert (told["type"], told["error"]["code"], told["error"]["type"]) == (
+                "error",
+                "no_room",
+                "rate_limit_error",
+            )
+            with pytest.raises(ConnectionClosed) as closed:
+                await second.recv()
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1013
+            await first.ask("How high?")
+            assert (await first.until("response.done"))[-1]["response"]["status"] == "completed"
+
+        async def admitted() -> bool:
+            async with connect(f"ws://{there.address}/v1/realtime", proxy=None) as third:
+                return bool(json.loads(await third.recv())["type"] == "session.created")
+
+        async with asyncio.timeout(PATIENCE):
+            while not await admitted():
+                pass
 
 
 async def test_sessions_have_a_limit_and_a_door() -> None:

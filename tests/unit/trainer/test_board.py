@@ -7,8 +7,7 @@ import pytest
 from earwitness.errors import ConflictError
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
-from trainer.board import Board
-from trainer.control import Wish
+from trainer.board import Board, PhaseWish
 
 
 def start(board: Board, job: str = "a", stage: int = 0) -> int:
@@ -65,10 +64,10 @@ def test_stop_waits_until_the_phase_is_over():
     board = Board(ranks=1)
     start(board)
     board.step_done(3, 0, {})
-    assert board.stop("other", 5) == 0 and board.wish() is Wish.NONE
+    assert board.stop("other", 5) == 0 and board.wish() is PhaseWish.NONE
     threading.Timer(0.1, lambda: board.ended(wire.PHASE_STATE_STOPPED)).start()
     assert board.stop("a", 5) == 3
-    assert board.wish() is Wish.STOP
+    assert board.wish() is PhaseWish.STOP
     assert board.stop("a", 5) == 3
 
 
@@ -81,11 +80,11 @@ def test_save_waits_for_a_checkpoint_of_what_was_done_and_a_stop_is_not_forgotte
     threading.Timer(0.05, lambda: board.saved(Path("begun before"), 2)).start()
     threading.Timer(0.1, lambda: board.saved(Path("there"), 3)).start()
     assert board.save("a", 5) == "there"
-    assert board.wish() is Wish.NONE
-    assert board.save("a", 0) == "there" and board.wish() is Wish.NONE  # nothing was learned since
+    assert board.wish() is PhaseWish.NONE
+    assert board.save("a", 0) == "there" and board.wish() is PhaseWish.NONE  # nothing was learned since
     board.stop_any()
     board.saved(Path("again"), 4)
-    assert board.wish() is Wish.STOP
+    assert board.wish() is PhaseWish.STOP
 
 
 def test_a_checkpoint_on_its_way_and_damaged_ones_are_in_the_status():

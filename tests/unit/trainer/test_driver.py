@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from earwitness.recipe.schema import Optimizer, Reinforcement, Tune
+from earwitness.wire.trajectory.v1.trajectory_pb2 import Group
+from trainer.board import PhaseWish
 from trainer.checkpoint import Progress
-from trainer.control import Wish
 from trainer.driver import Driver
 from trainer.ranks import parallel
 from trainer.rl.workers import Workers
@@ -28,7 +30,7 @@ def alone() -> None:
 class World:
     """Checkpoints, board, weight plane and queue: what happens to them, in order."""
 
-    def __init__(self, *wishes: Wish) -> None:
+    def __init__(self, *wishes: PhaseWish) -> None:
         self.happened: list[str] = []
         self.saved: list[Progress] = []
         self.figures: list[dict[str, float]] = []
@@ -37,17 +39,18 @@ class World:
             check=lambda: None, saving=None, save=self._save, figures=lambda: {"checkpoint.bytes": 7.0}
         )
         self.board: Any = SimpleNamespace(
-            wish=lambda: self._wishes.pop(0) if self._wishes else Wish.NONE,
+            wish=lambda: self._wishes.pop(0) if self._wishes else PhaseWish.NONE,
             saving=lambda _: None,
             step_done=self._step_done,
         )
+        self.kept: list[Any] = []
         publication: Any = SimpleNamespace(
             publish=self._publish,
             finish=lambda: self.happened.append("published"),
             figures={"publish.bytes": 5.0},
         )
         self.groups: Any = SimpleNamespace(
-            open=lambda: self.happened.append("open"), dropped=lambda: {99: "stale"}, traceparents=[], taken_at=0.0
+            open=lambda: self.happened.append("open"), dropped=lambda: {99: "stale"}, learned=[], keep=self.kept.extend
         )
         self.workers = Workers(publication, self.groups, None)  # type: ignore[arg-type]
 
@@ -75,6 +78,14 @@ def steps_of(done: int, last: int, closed: list[int] | None = None) -> Any:
     finally:
         if closed is not None:
             closed.append(done)
+
+
+def way(ordinal: int, traceparent: str) -> Group:
+    """As the trainer takes a group, to be learned from."""
+    made = Group()
+    made.task.ordinal, made.task.traceparent = ordinal, traceparent
+    made.passages.add(station="train", begun=time.time())
+    return made
 
 
 def tune(steps: int, every: int = 2) -> Tune:
@@ -110,15 +121,17 @@ def test_a_version_carries_the_traces_of_the_groups_it_was_learned_from_and_no_o
     world, stage = World(), Reinforcement(steps=2, checkpoint_every=9, optimizer=OPTIMIZER)
 
     def learn() -> Any:
-        world.groups.traceparents = ["00-a", "00-b"]
+        world.groups.learned = [way(1, "00-a"), way(2, ""), way(3, "00-b")]
         yield Step(1, {}, {1, 2})
         yield None
-        world.groups.traceparents = ["00-c"]
+        world.groups.learned = [way(4, "00-c")]
         yield Step(2, {}, {3})
 
     assert world.drive(Progress(), learn(), stage, world.workers)
     published = [said for said in world.happened if said.startswith("publish ")]
     assert published == ["publish 0", "publish 1 of 00-a of 00-b", "publish 1", "publish 2 of 00-c"]
+    assert [(kept.task.ordinal, kept.passages[-1].version) for kept in world.kept] == [(1, 1), (2, 1), (3, 1), (4, 2)]
+    assert all(kept.passages[-1].ended >= kept.passages[-1].begun for kept in world.kept)
 
 
 def test_while_groups_take_long_it_looks_whether_weights_and_run_are_still_there() -> None:
@@ -141,7 +154,7 @@ def test_updates_on_fixed_data_publish_nothing() -> None:
 
 
 def test_a_stop_saves_what_is_done_and_ends_the_loop() -> None:
-    world, closed = World(Wish.NONE, Wish.STOP), []
+    world, closed = World(PhaseWish.NONE, PhaseWish.STOP), []
     progress = Progress()
     assert not world.drive(progress, steps_of(0, 9, closed), tune(9, every=100))
     assert world.happened == ["report 1 of version 0", "save 1"]
@@ -154,17 +167,17 @@ def test_a_step_is_saved_once_however_often_it_is_wished() -> None:
         yield from (None, None)
         yield from steps_of(0, 1)
 
-    world = World(Wish.SAVE, Wish.SAVE, Wish.SAVE)
+    world = World(PhaseWish.SAVE, PhaseWish.SAVE, PhaseWish.SAVE)
     stage = Reinforcement(steps=1, optimizer=OPTIMIZER)
     assert world.drive(Progress(), waits(), stage, world.workers)
     assert [h for h in world.happened if h.startswith("save")] == ["save 1 and export"]  # step 0 is where it began
-    world = World(Wish.NONE, Wish.SAVE, Wish.SAVE, Wish.SAVE)
+    world = World(PhaseWish.NONE, PhaseWish.SAVE, PhaseWish.SAVE, PhaseWish.SAVE)
     assert world.drive(Progress(), steps_of(0, 4), tune(4, every=3))
     assert [h for h in world.happened if h.startswith("save")] == ["save 1", "save 2", "save 3", "save 4 and export"]
 
 
 def test_it_wishes_no_second_checkpoint_while_one_is_written() -> None:
-    world = World(Wish.NONE, Wish.SAVE, Wish.SAVE)
+    world = World(PhaseWish.NONE, PhaseWish.SAVE, PhaseWish.SAVE)
     world.checkpoints.saving = object()
     assert world.drive(Progress(), steps_of(0, 3), tune(3, every=100))
     assert [h for h in world.happened if h.startswith("save")] == ["save 3 and export"]

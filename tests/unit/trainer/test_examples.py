@@ -50,6 +50,36 @@ def test_a_row_is_the_rendered_prompt_and_response(tokenizer):
     assert row.response_tokens == len(tokenizer.encode(render_response(heard.reasoning, "two")).ids)
 
 
+def test_of_a_trace_that_is_cut_the_answer_alone_is_learned(tokenizer):
+    rendering = Rendering(tokenizer, {}, max_positions=512)
+    whole, plain = rendering.row(example(4)), render_prompt(example(4).prompt, [])
+    thought = tokenizer.encode(example(4).reasoning).ids
+    for cut in (0.0, 0.5, 1 - 1e-9):
+        row = rendering.row(example(4), cut)
+        kept = thought[: int(cut * (len(thought) + 1))]
+        text = plain + tokenizer.decode(kept) + "\n</think>\n"
+        learned = row.tokens[len(row.tokens) - row.response_tokens :].tolist()
+        assert tokenizer.decode(row.tokens.tolist(), skip_special_tokens=False).startswith(text)
+        assert learned == tokenizer.encode(render_response("", "two")).ids[-len(learned) :]
+        assert tokenizer.decode(learned) == "two"
+    assert row.tokens.tolist() == whole.tokens.tolist()  # nothing is cut off, and still only the answer learned
+
+
+def test_a_share_of_the_traces_is_cut_anew_each_time_and_alike_after_a_resume(tokenizer):
+    def drawn(share):
+        rendering = Rendering(tokenizer, {}, max_positions=512)
+        return Examples([example(i) for i in range(COUNT)], rendering, batch_size=8, seed=1, think_incomplete=share)
+
+    steps = range(1, 61)
+    assert texts(drawn(0.5), steps) == list(reversed(texts(drawn(0.5), reversed(steps))))
+    assert texts(drawn(0.0), steps) == texts(make(tokenizer), steps)
+    answer, shares = Rendering(tokenizer, {}, max_positions=512).row(example(0), 0.0).response_tokens, []
+    for share in (0.25, 1.0):
+        rows = [row for step in steps for row in drawn(share).batch(step)]
+        shares.append(np.mean([row.response_tokens == answer for row in rows]))
+    assert shares[0] == pytest.approx(0.25, abs=0.07) and shares[1] == 1.0
+
+
 def test_the_order_depends_only_on_seed_and_step(tokenizer):
     steps = [1, 2, 6, 7, 13, 100]
     assert texts(make(tokenizer), steps) == list(reversed(texts(make(tokenizer), reversed(steps))))

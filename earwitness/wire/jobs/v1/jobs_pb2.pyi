@@ -192,6 +192,22 @@ class ListGroupsResponse(_message.Message):
     groups: _containers.RepeatedCompositeFieldContainer[_trajectory_pb2.Group]
     def __init__(self, groups: _Optional[_Iterable[_Union[_trajectory_pb2.Group, _Mapping]]] = ...) -> None: ...
 
+class GetGroupRequest(_message.Message):
+    __slots__ = ("job_id", "ordinal")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    ordinal: int
+    def __init__(self, job_id: _Optional[str] = ..., ordinal: _Optional[int] = ...) -> None: ...
+
+class GetGroupResponse(_message.Message):
+    __slots__ = ("group", "submitted_at")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    group: _trajectory_pb2.Group
+    submitted_at: float
+    def __init__(self, group: _Optional[_Union[_trajectory_pb2.Group, _Mapping]] = ..., submitted_at: _Optional[float] = ...) -> None: ...
+
 class GetClipRequest(_message.Message):
     __slots__ = ("run_id", "ordinal")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]

@@ -75,6 +75,11 @@ class JobServiceStub:
                 request_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsRequest.SerializeToString,
                 response_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsResponse.FromString,
                 _registered_method=True)
+        self.GetGroup = channel.unary_unary(
+                '/earwitness.jobs.v1.JobService/GetGroup',
+                request_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetGroupRequest.SerializeToString,
+                response_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetGroupResponse.FromString,
+                _registered_method=True)
         self.GetClip = channel.unary_unary(
                 '/earwitness.jobs.v1.JobService/GetClip',
                 request_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetClipRequest.SerializeToString,
@@ -152,6 +157,13 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetGroup(self, request, context):
+        """Returns one of the newest groups, with all stations of its way, to the weights that were learned from it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetClip(self, request, context):
         """Returns the begin of the clip that one of them is about.
         """
@@ -215,6 +227,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ListGroups,
                     request_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsRequest.FromString,
                     response_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsResponse.SerializeToString,
+            ),
+            'GetGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGroup,
+                    request_deserializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetGroupRequest.FromString,
+                    response_serializer=earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetGroupResponse.SerializeToString,
             ),
             'GetClip': grpc.unary_unary_rpc_method_handler(
                     servicer.GetClip,
@@ -449,6 +466,33 @@ class JobService:
             '/earwitness.jobs.v1.JobService/ListGroups',
             earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsRequest.SerializeToString,
             earwitness_dot_jobs_dot_v1_dot_jobs__pb2.ListGroupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/earwitness.jobs.v1.JobService/GetGroup',
+            earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetGroupRequest.SerializeToString,
+            earwitness_dot_jobs_dot_v1_dot_jobs__pb2.GetGroupResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)earwitness/trajectory/v1/trajectory.proto\x12\x18\x65\x61rwitness.trajectory.v1\"+\n\nPlacedClip\x12\x11\n\taudio_uri\x18\x01 \x01(\t\x12\n\n\x02\x61t\x18\x02 \x01(\r\"\xe8\x01\n\x06Prompt\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12\x0f\n\x07\x63hoices\x18\x03 \x03(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\x12\x34\n\x08verifier\x18\x05 \x01(\x0e\x32\".earwitness.trajectory.v1.Verifier\x12\x11\n\taudio_uri\x18\x06 \x01(\t\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x13\n\x0b\x63ontrol_uri\x18\x08 \x01(\t\x12\x33\n\x05\x63lips\x18\t \x03(\x0b\x32$.earwitness.trajectory.v1.PlacedClip\"\xab\x01\n\x08Sampling\x12\x0f\n\x07samples\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x02\x12\r\n\x05top_p\x18\x03 \x01(\x02\x12\x12\n\nmax_tokens\x18\x04 \x01(\r\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x19\n\x0cthink_tokens\x18\x07 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x65xtend\x18\x08 \x01(\tB\x0f\n\r_think_tokens\"\x80\x03\n\nRewardRule\x12\x16\n\x0e\x63orrect_weight\x18\x01 \x01(\x02\x12\x18\n\x10reasoning_weight\x18\x02 \x01(\x02\x12?\n\x0ereasoning_term\x18\x03 \x01(\x0e\x32\'.earwitness.trajectory.v1.ReasoningTerm\x12\x17\n\x0fmin_think_chars\x18\x04 \x01(\r\x12\x42\n\x07weights\x18\x05 \x03(\x0b\x32\x31.earwitness.trajectory.v1.RewardRule.WeightsEntry\x12\x42\n\x07options\x18\x06 \x03(\x0b\x32\x31.earwitness.trajectory.v1.RewardRule.OptionsEntry\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\x1a.\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"\xa0\x03\n\tGroupTask\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07ordinal\x18\x02 \x01(\x04\x12\x30\n\x06prompt\x18\x03 \x01(\x0b\x32 .earwitness.trajectory.v1.Prompt\x12\x34\n\x08sampling\x18\x04 \x01(\x0b\x32\".earwitness.trajectory.v1.Sampling\x12\x34\n\x06reward\x18\x05 \x01(\x0b\x32$.earwitness.trajectory.v1.RewardRule\x12\x13\n\x0bmin_version\x18\x07 \x01(\x04\x12\x17\n\x0fneeds_reference\x18\x08 \x01(\x08\x12\x14\n\x0cneeds_spread\x18\t \x01(\x08\x12\x15\n\rwithout_audio\x18\n \x01(\x08\x12\x33\n\x05\x62\x65gun\x18\x0c \x03(\x0b\x32$.earwitness.trajectory.v1.Trajectory\x12\x0f\n\x07lineage\x18\r \x01(\t\x12\x13\n\x0btraceparent\x18\x0e \x01(\tJ\x04\x08\x06\x10\x07J\x04\x08\x0b\x10\x0cR\x07purposeR\tissued_at\"\x8a\x01\n\x05\x43laim\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x32\n\x07verdict\x18\x03 \x01(\x0e\x32!.earwitness.trajectory.v1.Verdict\x12\x0f\n\x07\x63laimed\x18\x04 \x01(\t\x12\x10\n\x08measured\x18\x05 \x01(\t\x12\x0e\n\x06\x63hance\x18\x06 \x01(\x02\"#\n\x06Unread\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\"\xf5\x03\n\x06Reward\x12\r\n\x05total\x18\x01 \x01(\x02\x12\x0f\n\x07\x63orrect\x18\x02 \x01(\x08\x12\x13\n\x0bwell_formed\x18\x03 \x01(\x08\x12\x11\n\ttruncated\x18\x04 \x01(\x08\x12\x11\n\treasoning\x18\x05 \x01(\x02\x12\x11\n\tsupported\x18\x06 \x01(\r\x12\x14\n\x0c\x63ontradicted\x18\x07 \x01(\r\x12\x11\n\tsurrogate\x18\x08 \x01(\x08\x12\x18\n\x10surrogate_phrase\x18\t \x01(\t\x12\x10\n\x08\x63oherent\x18\n \x01(\x08\x12/\n\x06\x63laims\x18\x0b \x03(\x0b\x32\x1f.earwitness.trajectory.v1.Claim\x12\x0e\n\x06\x61nswer\x18\x0c \x01(\t\x12\x13\n\x0b\x64rop_reason\x18\r \x01(\t\x12\x0e\n\x06\x64\x65nial\x18\x0e \x01(\x08\x12\x15\n\rdenial_phrase\x18\x0f \x01(\t\x12:\n\x05parts\x18\x10 \x03(\x0b\x32+.earwitness.trajectory.v1.Reward.PartsEntry\x12\x30\n\x06unread\x18\x11 \x03(\x0b\x32 .earwitness.trajectory.v1.Unread\x12\x0f\n\x07read_by\x18\x12 \x01(\t\x1a,\n\nPartsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"?\n\x0bVersionSpan\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0e\n\x06tokens\x18\x02 \x01(\r\x12\x0f\n\x07lineage\x18\x03 \x01(\t\"\x94\x02\n\nTrajectory\x12\r\n\x05index\x18\x01 \x01(\r\x12\x11\n\ttoken_ids\x18\x02 \x03(\r\x12\x10\n\x08logprobs\x18\x03 \x03(\x02\x12\x37\n\x08versions\x18\x04 \x03(\x0b\x32%.earwitness.trajectory.v1.VersionSpan\x12=\n\rfinish_reason\x18\x05 \x01(\x0e\x32&.earwitness.trajectory.v1.FinishReason\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x30\n\x06reward\x18\x07 \x01(\x0b\x32 .earwitness.trajectory.v1.Reward\x12\x1a\n\x12reference_logprobs\x18\x08 \x03(\x02\"\x9b\x02\n\x05Group\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32#.earwitness.trajectory.v1.GroupTask\x12\x18\n\x10prompt_token_ids\x18\x02 \x03(\r\x12:\n\x0ctrajectories\x18\x03 \x03(\x0b\x32$.earwitness.trajectory.v1.Trajectory\x12\x0e\n\x06worker\x18\x04 \x01(\t\x12\x33\n\x08passages\x18\x08 \x03(\x0b\x32!.earwitness.trajectory.v1.PassageJ\x04\x08\x05\x10\x06J\x04\x08\x06\x10\x07J\x04\x08\x07\x10\x08R\x10generate_secondsR\rscore_secondsR\x11reference_seconds\"g\n\x07Passage\x12\x0f\n\x07station\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0f\n\x07\x61rrived\x18\x03 \x01(\x01\x12\x0c\n\x04\x61\x62le\x18\x04 \x01(\x01\x12\r\n\x05\x62\x65gun\x18\x05 \x01(\x01\x12\r\n\x05\x65nded\x18\x06 \x01(\x01*\x9c\x01\n\x08Verifier\x12\x18\n\x14VERIFIER_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERIFIER_CHOICE\x10\x01\x12\x13\n\x0fVERIFIER_NUMBER\x10\x02\x12\x11\n\rVERIFIER_TEXT\x10\x03\x12\x12\n\x0eVERIFIER_POLAR\x10\x04\x12\x11\n\rVERIFIER_MATH\x10\x05\x12\x12\n\x0eVERIFIER_JUDGE\x10\x06*i\n\rReasoningTerm\x12\x1e\n\x1aREASONING_TERM_UNSPECIFIED\x10\x00\x12\x1b\n\x17REASONING_TERM_PRESENCE\x10\x01\x12\x1b\n\x17REASONING_TERM_GROUNDED\x10\x02*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02*n\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11VERDICT_SUPPORTED\x10\x01\x12\x18\n\x14VERDICT_CONTRADICTED\x10\x02\x12\x19\n\x15VERDICT_NOT_CHECKABLE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)earwitness/trajectory/v1/trajectory.proto\x12\x18\x65\x61rwitness.trajectory.v1\"@\n\nPlacedClip\x12\x11\n\taudio_uri\x18\x01 \x01(\t\x12\n\n\x02\x61t\x18\x02 \x01(\r\x12\x13\n\x0b\x63ontrol_uri\x18\x03 \x01(\t\"\xe8\x01\n\x06Prompt\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12\x0f\n\x07\x63hoices\x18\x03 \x03(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\x12\x34\n\x08verifier\x18\x05 \x01(\x0e\x32\".earwitness.trajectory.v1.Verifier\x12\x11\n\taudio_uri\x18\x06 \x01(\t\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x13\n\x0b\x63ontrol_uri\x18\x08 \x01(\t\x12\x33\n\x05\x63lips\x18\t \x03(\x0b\x32$.earwitness.trajectory.v1.PlacedClip\"\xab\x01\n\x08Sampling\x12\x0f\n\x07samples\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x02\x12\r\n\x05top_p\x18\x03 \x01(\x02\x12\x12\n\nmax_tokens\x18\x04 \x01(\r\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x19\n\x0cthink_tokens\x18\x07 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x65xtend\x18\x08 \x01(\tB\x0f\n\r_think_tokens\"\x80\x03\n\nRewardRule\x12\x16\n\x0e\x63orrect_weight\x18\x01 \x01(\x02\x12\x18\n\x10reasoning_weight\x18\x02 \x01(\x02\x12?\n\x0ereasoning_term\x18\x03 \x01(\x0e\x32\'.earwitness.trajectory.v1.ReasoningTerm\x12\x17\n\x0fmin_think_chars\x18\x04 \x01(\r\x12\x42\n\x07weights\x18\x05 \x03(\x0b\x32\x31.earwitness.trajectory.v1.RewardRule.WeightsEntry\x12\x42\n\x07options\x18\x06 \x03(\x0b\x32\x31.earwitness.trajectory.v1.RewardRule.OptionsEntry\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\x1a.\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"\xa0\x03\n\tGroupTask\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07ordinal\x18\x02 \x01(\x04\x12\x30\n\x06prompt\x18\x03 \x01(\x0b\x32 .earwitness.trajectory.v1.Prompt\x12\x34\n\x08sampling\x18\x04 \x01(\x0b\x32\".earwitness.trajectory.v1.Sampling\x12\x34\n\x06reward\x18\x05 \x01(\x0b\x32$.earwitness.trajectory.v1.RewardRule\x12\x13\n\x0bmin_version\x18\x07 \x01(\x04\x12\x17\n\x0fneeds_reference\x18\x08 \x01(\x08\x12\x14\n\x0cneeds_spread\x18\t \x01(\x08\x12\x15\n\rwithout_audio\x18\n \x01(\x08\x12\x33\n\x05\x62\x65gun\x18\x0c \x03(\x0b\x32$.earwitness.trajectory.v1.Trajectory\x12\x0f\n\x07lineage\x18\r \x01(\t\x12\x13\n\x0btraceparent\x18\x0e \x01(\tJ\x04\x08\x06\x10\x07J\x04\x08\x0b\x10\x0cR\x07purposeR\tissued_at\"\x8a\x01\n\x05\x43laim\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x32\n\x07verdict\x18\x03 \x01(\x0e\x32!.earwitness.trajectory.v1.Verdict\x12\x0f\n\x07\x63laimed\x18\x04 \x01(\t\x12\x10\n\x08measured\x18\x05 \x01(\t\x12\x0e\n\x06\x63hance\x18\x06 \x01(\x02\"#\n\x06Unread\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\"\xf5\x03\n\x06Reward\x12\r\n\x05total\x18\x01 \x01(\x02\x12\x0f\n\x07\x63orrect\x18\x02 \x01(\x08\x12\x13\n\x0bwell_formed\x18\x03 \x01(\x08\x12\x11\n\ttruncated\x18\x04 \x01(\x08\x12\x11\n\treasoning\x18\x05 \x01(\x02\x12\x11\n\tsupported\x18\x06 \x01(\r\x12\x14\n\x0c\x63ontradicted\x18\x07 \x01(\r\x12\x11\n\tsurrogate\x18\x08 \x01(\x08\x12\x18\n\x10surrogate_phrase\x18\t \x01(\t\x12\x10\n\x08\x63oherent\x18\n \x01(\x08\x12/\n\x06\x63laims\x18\x0b \x03(\x0b\x32\x1f.earwitness.trajectory.v1.Claim\x12\x0e\n\x06\x61nswer\x18\x0c \x01(\t\x12\x13\n\x0b\x64rop_reason\x18\r \x01(\t\x12\x0e\n\x06\x64\x65nial\x18\x0e \x01(\x08\x12\x15\n\rdenial_phrase\x18\x0f \x01(\t\x12:\n\x05parts\x18\x10 \x03(\x0b\x32+.earwitness.trajectory.v1.Reward.PartsEntry\x12\x30\n\x06unread\x18\x11 \x03(\x0b\x32 .earwitness.trajectory.v1.Unread\x12\x0f\n\x07read_by\x18\x12 \x01(\t\x1a,\n\nPartsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"?\n\x0bVersionSpan\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0e\n\x06tokens\x18\x02 \x01(\r\x12\x0f\n\x07lineage\x18\x03 \x01(\t\"\x94\x02\n\nTrajectory\x12\r\n\x05index\x18\x01 \x01(\r\x12\x11\n\ttoken_ids\x18\x02 \x03(\r\x12\x10\n\x08logprobs\x18\x03 \x03(\x02\x12\x37\n\x08versions\x18\x04 \x03(\x0b\x32%.earwitness.trajectory.v1.VersionSpan\x12=\n\rfinish_reason\x18\x05 \x01(\x0e\x32&.earwitness.trajectory.v1.FinishReason\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x30\n\x06reward\x18\x07 \x01(\x0b\x32 .earwitness.trajectory.v1.Reward\x12\x1a\n\x12reference_logprobs\x18\x08 \x03(\x02\"\x9b\x02\n\x05Group\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32#.earwitness.trajectory.v1.GroupTask\x12\x18\n\x10prompt_token_ids\x18\x02 \x03(\r\x12:\n\x0ctrajectories\x18\x03 \x03(\x0b\x32$.earwitness.trajectory.v1.Trajectory\x12\x0e\n\x06worker\x18\x04 \x01(\t\x12\x33\n\x08passages\x18\x08 \x03(\x0b\x32!.earwitness.trajectory.v1.PassageJ\x04\x08\x05\x10\x06J\x04\x08\x06\x10\x07J\x04\x08\x07\x10\x08R\x10generate_secondsR\rscore_secondsR\x11reference_seconds\"\x89\x01\n\x07Passage\x12\x0f\n\x07station\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0f\n\x07\x61rrived\x18\x03 \x01(\x01\x12\x0c\n\x04\x61\x62le\x18\x04 \x01(\x01\x12\r\n\x05\x62\x65gun\x18\x05 \x01(\x01\x12\r\n\x05\x65nded\x18\x06 \x01(\x01\x12\x0f\n\x07version\x18\x07 \x01(\x04\x12\x0f\n\x07lineage\x18\x08 \x01(\t*\x9c\x01\n\x08Verifier\x12\x18\n\x14VERIFIER_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERIFIER_CHOICE\x10\x01\x12\x13\n\x0fVERIFIER_NUMBER\x10\x02\x12\x11\n\rVERIFIER_TEXT\x10\x03\x12\x12\n\x0eVERIFIER_POLAR\x10\x04\x12\x11\n\rVERIFIER_MATH\x10\x05\x12\x12\n\x0eVERIFIER_JUDGE\x10\x06*i\n\rReasoningTerm\x12\x1e\n\x1aREASONING_TERM_UNSPECIFIED\x10\x00\x12\x1b\n\x17REASONING_TERM_PRESENCE\x10\x01\x12\x1b\n\x17REASONING_TERM_GROUNDED\x10\x02*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02*n\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11VERDICT_SUPPORTED\x10\x01\x12\x18\n\x14VERDICT_CONTRADICTED\x10\x02\x12\x19\n\x15VERDICT_NOT_CHECKABLE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,42 +37,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REWARDRULE_OPTIONSENTRY']._serialized_options = b'8\001'
   _globals['_REWARD_PARTSENTRY']._loaded_options = None
   _globals['_REWARD_PARTSENTRY']._serialized_options = b'8\001'
-  _globals['_VERIFIER']._serialized_start=2749
-  _globals['_VERIFIER']._serialized_end=2905
-  _globals['_REASONINGTERM']._serialized_start=2907
-  _globals['_REASONINGTERM']._serialized_end=3012
-  _globals['_FINISHREASON']._serialized_start=3014
-  _globals['_FINISHREASON']._serialized_end=3109
-  _globals['_VERDICT']._serialized_start=3111
-  _globals['_VERDICT']._serialized_end=3221
+  _globals['_VERIFIER']._serialized_start=2805
+  _globals['_VERIFIER']._serialized_end=2961
+  _globals['_REASONINGTERM']._serialized_start=2963
+  _globals['_REASONINGTERM']._serialized_end=3068
+  _globals['_FINISHREASON']._serialized_start=3070
+  _globals['_FINISHREASON']._serialized_end=3165
+  _globals['_VERDICT']._serialized_start=3167
+  _globals['_VERDICT']._serialized_end=3277
   _globals['_PLACEDCLIP']._serialized_start=71
-  _globals['_PLACEDCLIP']._serialized_end=114
-  _globals['_PROMPT']._serialized_start=117
-  _globals['_PROMPT']._serialized_end=349
-  _globals['_SAMPLING']._serialized_start=352
-  _globals['_SAMPLING']._serialized_end=523
-  _globals['_REWARDRULE']._serialized_start=526
-  _globals['_REWARDRULE']._serialized_end=910
-  _globals['_REWARDRULE_WEIGHTSENTRY']._serialized_start=816
-  _globals['_REWARDRULE_WEIGHTSENTRY']._serialized_end=862
-  _globals['_REWARDRULE_OPTIONSENTRY']._serialized_start=864
-  _globals['_REWARDRULE_OPTIONSENTRY']._serialized_end=910
-  _globals['_GROUPTASK']._serialized_start=913
-  _globals['_GROUPTASK']._serialized_end=1329
-  _globals['_CLAIM']._serialized_start=1332
-  _globals['_CLAIM']._serialized_end=1470
-  _globals['_UNREAD']._serialized_start=1472
-  _globals['_UNREAD']._serialized_end=1507
-  _globals['_REWARD']._serialized_start=1510
-  _globals['_REWARD']._serialized_end=2011
-  _globals['_REWARD_PARTSENTRY']._serialized_start=1967
-  _globals['_REWARD_PARTSENTRY']._serialized_end=2011
-  _globals['_VERSIONSPAN']._serialized_start=2013
-  _globals['_VERSIONSPAN']._serialized_end=2076
-  _globals['_TRAJECTORY']._serialized_start=2079
-  _globals['_TRAJECTORY']._serialized_end=2355
-  _globals['_GROUP']._serialized_start=2358
-  _globals['_GROUP']._serialized_end=2641
-  _globals['_PASSAGE']._serialized_start=2643
-  _globals['_PASSAGE']._serialized_end=2746
+  _globals['_PLACEDCLIP']._serialized_end=135
+  _globals['_PROMPT']._serialized_start=138
+  _globals['_PROMPT']._serialized_end=370
+  _globals['_SAMPLING']._serialized_start=373
+  _globals['_SAMPLING']._serialized_end=544
+  _globals['_REWARDRULE']._serialized_start=547
+  _globals['_REWARDRULE']._serialized_end=931
+  _globals['_REWARDRULE_WEIGHTSENTRY']._serialized_start=837
+  _globals['_REWARDRULE_WEIGHTSENTRY']._serialized_end=883
+  _globals['_REWARDRULE_OPTIONSENTRY']._serialized_start=885
+  _globals['_REWARDRULE_OPTIONSENTRY']._serialized_end=931
+  _globals['_GROUPTASK']._serialized_start=934
+  _globals['_GROUPTASK']._serialized_end=1350
+  _globals['_CLAIM']._serialized_start=1353
+  _globals['_CLAIM']._serialized_end=1491
+  _globals['_UNREAD']._serialized_start=1493
+  _globals['_UNREAD']._serialized_end=1528
+  _globals['_REWARD']._serialized_start=1531
+  _globals['_REWARD']._serialized_end=2032
+  _globals['_REWARD_PARTSENTRY']._serialized_start=1988
+  _globals['_REWARD_PARTSENTRY']._serialized_end=2032
+  _globals['_VERSIONSPAN']._serialized_start=2034
+  _globals['_VERSIONSPAN']._serialized_end=2097
+  _globals['_TRAJECTORY']._serialized_start=2100
+  _globals['_TRAJECTORY']._serialized_end=2376
+  _globals['_GROUP']._serialized_start=2379
+  _globals['_GROUP']._serialized_end=2662
+  _globals['_PASSAGE']._serialized_start=2665
+  _globals['_PASSAGE']._serialized_end=2802
 # @@protoc_insertion_point(module_scope)

@@ -54,12 +54,14 @@ VERDICT_CONTRADICTED: Verdict
 VERDICT_NOT_CHECKABLE: Verdict
 
 class PlacedClip(_message.Message):
-    __slots__ = ("audio_uri", "at")
+    __slots__ = ("audio_uri", "at", "control_uri")
     AUDIO_URI_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_URI_FIELD_NUMBER: _ClassVar[int]
     audio_uri: str
     at: int
-    def __init__(self, audio_uri: _Optional[str] = ..., at: _Optional[int] = ...) -> None: ...
+    control_uri: str
+    def __init__(self, audio_uri: _Optional[str] = ..., at: _Optional[int] = ..., control_uri: _Optional[str] = ...) -> None: ...
 
 class Prompt(_message.Message):
     __slots__ = ("id", "question", "choices", "answer", "verifier", "audio_uri", "kind", "control_uri", "clips")
@@ -277,17 +279,21 @@ class Group(_message.Message):
     def __init__(self, task: _Optional[_Union[GroupTask, _Mapping]] = ..., prompt_token_ids: _Optional[_Iterable[int]] = ..., trajectories: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., worker: _Optional[str] = ..., passages: _Optional[_Iterable[_Union[Passage, _Mapping]]] = ...) -> None: ...
 
 class Passage(_message.Message):
-    __slots__ = ("station", "worker", "arrived", "able", "begun", "ended")
+    __slots__ = ("station", "worker", "arrived", "able", "begun", "ended", "version", "lineage")
     STATION_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
     ARRIVED_FIELD_NUMBER: _ClassVar[int]
     ABLE_FIELD_NUMBER: _ClassVar[int]
     BEGUN_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
     station: str
     worker: str
     arrived: float
     able: float
     begun: float
     ended: float
-    def __init__(self, station: _Optional[str] = ..., worker: _Optional[str] = ..., arrived: _Optional[float] = ..., able: _Optional[float] = ..., begun: _Optional[float] = ..., ended: _Optional[float] = ...) -> None: ...
+    version: int
+    lineage: str
+    def __init__(self, station: _Optional[str] = ..., worker: _Optional[str] = ..., arrived: _Optional[float] = ..., able: _Optional[float] = ..., begun: _Optional[float] = ..., ended: _Optional[float] = ..., version: _Optional[int] = ..., lineage: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,104 @@
+"""Audio Flamingo 3: audio-flamingo-3-hf (https://arxiv.org/abs/2507.08128). Its weights are for research alone: their
+licence allows no commercial use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from earwitness.families.decoder import QWEN2_DEFAULTS, TIED, read_decoder
+from earwitness.families.dims import AudioDims, DecoderDims
+from earwitness.families.family import THINK, Family, Layout
+from earwitness.families.names import Names
+from earwitness.families.reading import TEXT, Section
+from earwitness.families.whisper import ENCODER_DEFAULTS, block_names, encoded, encoder_shapes, read_encoder
+
+LAYOUT = Layout(
+    opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+    audio_start="",
+    audio_patch="<sound>",
+    audio_end="",
+    audio_first=True,
+    end_of_turn="<|im_end|>",
+    assistant=f"\n<|im_start|>assistant\n{THINK}\n",
+)
+"""The chat template of its processor. Its tokenizer has no think tokens: the tags are plain text, several ids each."""
+
+SPECIAL_TOKENS = ("<|im_start|>", LAYOUT.end_of_turn, LAYOUT.audio_patch)
+
+TRAILING_FRAMES = 2
+"""`logmel` pads clips so that they have two frames more than their length asks for. They are not counted, but the
+convolutions see them at a segment's end, as they would in one padded with silence to 30 s."""
+SEGMENT_SECONDS = 30.0
+"""Its processor cuts clips into windows of so much, one behind the other without a mark between."""
+LONGEST_SECONDS = 600.0
+"""Its processor cuts off what is behind 20 windows."""
+LONGEST_FRAMES = 100 * int(SEGMENT_SECONDS) + TRAILING_FRAMES
+CALLED = {
+    "d_model": "hidden_size",
+    "encoder_layers": "num_hidden_layers",
+    "encoder_attention_heads": "num_attention_heads",
+    "encoder_ffn_dim": "intermediate_size",
+}
+"""What its config calls the encoder's dimensions."""
+
+NAMES = Names(
+    beginnings=(
+        ("encoder.positional_embedding.", "audio_tower.embed_positions."),
+        ("encoder.after_norm.", "audio_tower.layer_norm."),
+        *block_names("audio_tower."),
+        ("encoder.", "audio_tower."),
+        ("adapter.linear1.", "multi_modal_projector.linear_1."),
+        ("adapter.linear2.", "multi_modal_projector.linear_2."),
+        ("model.", "language_model.model."),
+        ("lm_head.", "language_model.lm_head."),
+    ),
+    # transformers 5 saves the decoder one `model.` deeper than it is published
+    saved=("language_model.model.model.", "language_model.model."),
+)
+
+
+def audio_tokens(frames: int) -> int:
+    """Audio tokens that the encoder makes of `frames` mel frames, the trailing ones among them: 25 a second.
+
+    This is the `_get_audio_token_length` of transformers' processor of the frames that count.
+    """
+    return encoded(max(frames - TRAILING_FRAMES, 0))
+
+
+def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of encoder and projector, whose two linear layers are as wide as the decoder."""
+    return {
+        **encoder_shapes(dims),
+        "adapter.linear1.weight": (hidden, dims.size),
+        "adapter.linear1.bias": (hidden,),
+        "adapter.linear2.weight": (hidden, hidden),
+        "adapter.linear2.bias": (hidden,),
+    }
+
+
+def read(config: Section) -> tuple[DecoderDims, AudioDims]:
+    """As `Family.read`."""
+    for key, only in (("projector_hidden_act", "gelu"), ("projector_bias", True)):
+        config.only(key, only)
+    text = config.section(TEXT, QWEN2_DEFAULTS)
+    text.only(TIED, False)  # transformers' class ties nothing, whatever a config says
+    decoder = read_decoder(text, tied=False)
+    defaults = {CALLED.get(name, name): value for name, value in ENCODER_DEFAULTS.items()}
+    audio = read_encoder(config.section("audio_config", defaults), TRAILING_FRAMES, CALLED)
+    return decoder, replace(audio, longest_frames=LONGEST_FRAMES)
+
+
+AUDIOFLAMINGO3 = Family(
+    model_type="audioflamingo3",
+    architecture="AudioFlamingo3ForConditionalGeneration",
+    layout=LAYOUT,
+    special_tokens=SPECIAL_TOKENS,
+    audio_tokens=audio_tokens,
+    read=read,
+    listener_shapes=listener_shapes,
+    longest_seconds=LONGEST_SECONDS,
+    segment_seconds=SEGMENT_SECONDS,
+    full_seconds=SEGMENT_SECONDS,
+    names=NAMES,
+    reference="AudioFlamingo3ForConditionalGeneration",
+)

@@ -1,0 +1,1 @@
+"""The recogniser: what models hear in a clip, for the reward workers of the mesh."""
