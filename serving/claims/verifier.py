@@ -18,7 +18,7 @@ from rollout.parent import end_with_worker
 CHECK_SECONDS = 30.0
 """Longest wait for one check: a queue of them may stand before it."""
 START_SECONDS = 300.0
-"""Longest wait for the process to have imported what it needs."""
+"""Longest wait for the first: the process imports what it needs, which takes a minute where cores are scarce."""
 NICENESS = 10
 """Of the process that checks, over the server's: a tenth of a core where tokens want all of it."""
 
@@ -28,6 +28,7 @@ class Verifier:
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
+        self._warm = False
 
     def stop(self) -> None:
         """Ends the process."""
@@ -36,9 +37,9 @@ class Verifier:
 
     async def warm(self) -> None:
         """Starts the process and imports what measures, before anybody waits for it."""
-        await self.run("phrases", "", seconds=START_SECONDS)
+        await self.run("phrases", "")
 
-    async def run(self, name: str, *given: Any, seconds: float = CHECK_SECONDS) -> Any:
+    async def run(self, name: str, *given: Any) -> Any:
         """What the function `name` of `checker` says, or raises.
 
         Raises InfrastructureError if the process ends twice or takes too long.
@@ -46,12 +47,15 @@ class Verifier:
         for _ in range(2):  # a process that has ended is started again once
             self._pool = self._pool or ProcessPoolExecutor(1, get_context("spawn"), _begin)
             pool = self._pool
+            seconds = CHECK_SECONDS if self._warm else START_SECONDS
             try:
                 async with asyncio.timeout(seconds):
-                    return await asyncio.get_running_loop().run_in_executor(pool, _call, name, *given)
+                    found = await asyncio.get_running_loop().run_in_executor(pool, _call, name, *given)
+                self._warm = True
+                return found
             except BrokenProcessPool:
                 if self._pool is pool:
-                    self._pool = None
+                    self._pool, self._warm = None, False
             except TimeoutError as error:
                 raise InfrastructureError("a check of claims", seconds, "others stand before it") from error
         raise InfrastructureError("the process that checks claims", 0.0, "it ended twice")

@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from serving.claims import verifier
 from tests.integration.browser_kit import CHROMIUM, Page, opened, served
+from tests.integration.process_kit import PATIENCE
 from tests.unit.serving.serving_kit import Hum, Parrot, server, wav
 from tests.unit.serving.test_serving_turns import Network, words
 
@@ -19,8 +21,8 @@ pytestmark = [
 ]
 
 RATE = 48_000
-ANSWER = " ".join(["A. falls, and so it has been since the first of all tones,"] * 4)
-"""Spoken by Hum, 11 s: the next words come before it has ended."""
+ANSWER = " ".join(["A. falls, and so it has been since the first of all tones,"] * 20)
+"""Spoken by Hum, a minute: the next words, and what a test looks at, come before it has ended."""
 RESPONSE = f"The tone is near 200 Hz. It lasts about 40 seconds.\n</think>\n{ANSWER}"
 INTERRUPTED = "document.querySelector('#turns li')?.textContent.match(/^(.*) \\(interrupted/)?.[1]"
 
@@ -32,7 +34,9 @@ async def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     spoken = np.concatenate([words(1.5), np.zeros(72_000)])
     (tmp_path / "speaker.wav").write_bytes(wav(np.repeat(spoken, RATE // 16_000), RATE))
     made = server(Parrot(RESPONSE), voice=Hum(), token="secret")
+    monkeypatch.setattr(verifier, "CHECK_SECONDS", PATIENCE)  # it is the least of all that wants a core
     await made.speech.load()
+    await made.verifier.warm()
     async with served(made) as address, opened(address, tmp_path, tmp_path / "speaker.wav") as one:
         await one.until("document.getElementById('key') && !document.getElementById('key').hidden")
         await one.run("document.getElementById('token').value = 'secret'")
