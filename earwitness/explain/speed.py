@@ -1,9 +1,11 @@
 """Where the time of an RL step goes, and what bounds it.
 
-A step of the trainer is: wait for groups, log-probs, updates, publish, save. Its groups spent their lives waiting for
-weights, for a rollout worker, being generated, waiting for a reward worker, and so on. What the trainer waits is booked
-on these stations in proportion to the groups' seconds there; a publication that waits for the one before is booked on
-the weight link. **The bound is the station with the most seconds of a step.**
+A step of the trainer is: wait for groups, log-probs, updates, publish, save. A wait ends with the group that is ready
+last, so it is booked on the stations where that group was meanwhile: waiting for weights, for a rollout worker, being
+generated, waiting for a reward worker, and so on. Where it was ready and only the trainer was missing, or the trainer
+had not told of its step yet, the trainer waited for itself (`seconds.wait.<station>`, made by `trainer.rl.told`). A
+publication that waits for the one before is booked on the weight link. **The bound is the station with the most seconds
+of a step.**
 
 One more worker of n makes the station's seconds n / (n + 1) of what they are, at best: a single long generation is not
 cut by a second worker.
@@ -27,7 +29,7 @@ LIFE = {
     "reward": ("seconds.queue.reward", "seconds.score"),
     "reference": ("seconds.queue.reference", "seconds.reference"),
 }
-"""What a group's seconds until the trainer may take it are booked on."""
+"""A group's seconds at each station, until the trainer may take it."""
 
 LONG_TAIL = 3.0
 """The longest generation of a step is a tail if it takes so many times the mean."""
@@ -99,10 +101,11 @@ def speed_of(steps: Steps) -> Speed | None:
         return None
     life = {station: sum(average(name) for name in names) for station, names in LIFE.items()}
     blocked = max(0.0, seconds["publish"] - average("seconds.publish.snapshot"))
-    share = {station: of / (sum(life.values()) or 1.0) for station, of in life.items()}
-    costs = {station: seconds["wait"] * share[station] for station in life}
+    waits = {station: average(f"seconds.wait.{station}") for station in LIFE}
+    known = sum(waits.values()) + average(f"seconds.wait.{TRAINER}")
+    costs = {station: seconds["wait"] * of / known if known else 0.0 for station, of in waits.items()}
     costs[WEIGHTS] += blocked
-    costs[TRAINER] = step - blocked - (seconds["wait"] if any(life.values()) else 0.0)
+    costs[TRAINER] = step - sum(costs.values())
     bound = max(costs, key=lambda station: costs[station])
     workers = {s: round(average(f"workers.{s}")) for s in LIFE if average(f"workers.{s}")}
     saved = costs[bound] / (workers.get(bound, 1) + 1)
@@ -114,7 +117,7 @@ def speed_of(steps: Steps) -> Speed | None:
         parts={part: of / step for part, of in seconds.items()},
         stations={station: of for station, of in costs.items() if of},
         bound=bound,
-        idle={TRAINER: (seconds["wait"] + blocked) / step, **idle},
+        idle={TRAINER: 1 - costs[TRAINER] / step, **idle},
         workers=workers,
         gain=step / (step - saved),
         life={**{s: of for s, of in life.items() if of}, TRAINER: average("seconds.queue.trainer")},

@@ -152,7 +152,7 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
         self.status.run_id = run_id
         while self.status.step < self.status.steps:
             taken, groups, stale = [], [], self.stale
-            waited = time.monotonic()
+            waited = time.time()
             while len(taken) < stage.groups_per_step:
                 if self.stopping.is_set():
                     raise Stopped
@@ -164,9 +164,10 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
                         continue
                     taken.append(entry)
                     groups.append(group)
-            told = {"seconds.wait": time.monotonic() - waited, "seconds.train": self.step_seconds}
+            now = time.time()
+            told = {"seconds.wait": now - waited, "seconds.train": self.step_seconds}
             told |= {"publish.bytes": 2.5e6, "publish.whole": 0.0, "seconds.publish.send": 0.01}
-            told |= group_metrics(groups, self.status.version, [THINK_END_ID], time.time())
+            told |= group_metrics(groups, self.status.version, [THINK_END_ID], waited, now)
             self._wait()
             ordinals = [g.task.ordinal for g in groups]
             step = self.status.step + 1

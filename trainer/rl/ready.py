@@ -87,6 +87,8 @@ class ReadyGroups:
         """Ways of the groups that the step learns from, the last stay under way; rank 0's, until somebody clears it."""
         self._held: dict[int, tuple[str, trajectory_pb2.Group]] = {}
         self._renewed = 0.0
+        self._since = 0.0
+        """When the step's groups were first asked for, in seconds since the Unix epoch; 0 between steps."""
 
     def open(self) -> None:
         """Begins the run: from now on its tasks are issued. Its ledger starts with what the policy has learned from.
@@ -103,6 +105,7 @@ class ReadyGroups:
         is for the same version.
         """
         give_up = time.monotonic() + QUIET_SECONDS
+        self._since = self._since or time.time()
         while True:
             if self._wished() is not PhaseWish.NONE:
                 return None
@@ -117,7 +120,8 @@ class ReadyGroups:
                 now = time.time()
                 self.learned = [self._way(message_id, group, now) for message_id, group in self._held.values()]
                 self._held.clear()
-                return samples, group_metrics(groups, version, self._think_end, now)
+                since, self._since = self._since, 0.0
+                return samples, group_metrics(groups, version, self._think_end, since, now)
 
     def dropped(self) -> dict[int, str]:
         """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""

@@ -8,7 +8,7 @@ import pytest
 from earwitness.explain.speed import speed_of
 from earwitness.series import Steps
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from trainer.rl.told import covered, stations
+from trainer.rl.told import covered, stations, waited
 
 GROUPS = 8
 STEPS = 30
@@ -22,6 +22,8 @@ class Pace:
     generate: float = 1.0
     score: float = 0.05
     train: float = 1.0
+    take: float = 0.0
+    """What the trainer takes to see that its groups are there, and to read them."""
     send: float = 0.2
     staleness: int = 0
 
@@ -48,7 +50,7 @@ def simulated(pace: Pace) -> Steps:
             begun = max(scorer, arrived)
             scorer = begun + pace.score
             group.passages.add(station="reward", worker="r", arrived=arrived, able=arrived, begun=begun, ended=scorer)
-        taken = max(trainer, *(group.passages[-1].ended for group in groups))
+        taken = max(trainer, *(group.passages[-1].ended for group in groups)) + pace.take
         done = taken + pace.train
         blocked = max(0.0, sent - done)
         sent = done + blocked + pace.send
@@ -58,6 +60,7 @@ def simulated(pace: Pace) -> Steps:
             "seconds.publish": blocked,
             "seconds.publish.send": pace.send,
             **stations(groups, taken),
+            **waited(groups, trainer, taken),
         }
         trainer = stepped[step] = done + blocked
         served[step] = sent
@@ -71,6 +74,7 @@ def simulated(pace: Pace) -> Steps:
         ({"workers": 1}, "rollout"),
         ({"score": 1.0}, "reward"),
         ({"train": 8.0}, "trainer"),
+        ({"train": 2.0, "take": 2.0}, "trainer"),  # much of what is slow in it lies in its wait
         ({"send": 8.0}, "weights"),
     ],
 )
@@ -81,6 +85,20 @@ def test_what_is_slow_is_named(slow: dict, bound: str, staleness: int) -> None:
     assert sum(speed.parts.values()) == pytest.approx(1)
     assert sum(speed.stations.values()) == pytest.approx(speed.step_seconds)
     assert all(0 <= share <= 1 for share in speed.idle.values())
+
+
+@pytest.mark.parametrize(
+    ("slow", "bound"),
+    [
+        ({"workers": 1, "score": 0.9, "train": 4.0, "send": 3.0}, "rollout"),
+        ({"workers": 1, "generate": 0.4, "score": 0.8, "train": 3.0, "send": 2.0}, "reward"),
+        ({"workers": 2, "generate": 0.5, "score": 0.2, "train": 4.0, "take": 1.0, "send": 1.0}, "trainer"),
+        ({"workers": 2, "generate": 0.5, "train": 2.0, "send": 5.0}, "weights"),
+    ],
+)
+def test_of_several_slow_parts_the_slowest_is_named(slow: dict, bound: str) -> None:
+    speed = speed_of(simulated(Pace(**slow)))
+    assert speed is not None and speed.bound == bound
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
