@@ -85,9 +85,12 @@ def connect_once(url: str, seconds: float) -> redis.Redis:
     return redis.Redis(connection_pool=_pool(parse(url), limits))
 
 
-async def connect_async(url: str, patience: Patience | None = None) -> redis.asyncio.Redis:
-    """As `connect`, for asyncio. Close it with `await client.aclose()`. `patience` holds for every command."""
-    client = _AsyncClient(url, patience)
+async def connect_async(
+    url: str, patience: Patience | None = None, at_first: Patience | None = None
+) -> redis.asyncio.Redis:
+    """As `connect`, for asyncio. Close it with `await client.aclose()`. `patience` holds for every command, `at_first`
+    until the server is reached."""
+    client = _AsyncClient(url, patience or at_first)
     try:
         try:
             require_keeping((await client.info("memory")).get("maxmemory_policy"), client.where)
@@ -98,6 +101,7 @@ async def connect_async(url: str, patience: Patience | None = None) -> redis.asy
     except BaseException:
         await client.aclose()
         raise
+    client.patience = patience
     return client
 
 
@@ -237,10 +241,10 @@ class _AsyncClient(redis.asyncio.Redis):
         super().__init__(connection_pool=_async_pool(address))
         self.auto_close_connection_pool = True  # the pool is this client's own
         self.where = str(address)
-        self._patience = patience
+        self.patience = patience
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        repetition = _Repetition(self.where, self._patience)
+        repetition = _Repetition(self.where, self.patience)
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
         while True:

@@ -28,6 +28,7 @@ from trainer.driver import Driver
 from trainer.learner import Learner, Learners
 from trainer.mels import MelCache
 from trainer.model.build import build_policy
+from trainer.patience import patiently
 from trainer.publish.publication import Publication
 from trainer.ranks import parallel
 from trainer.ranks.agreement import agree
@@ -193,11 +194,12 @@ class PhaseRun:
         if not self._settings.queue_url or not self._settings.weights_urls:
             raise InputError("EW_QUEUE_URL, EW_WEIGHTS_URLS", "are not set", "the Redis servers of the mesh")
         shards, anchors = self._settings.weights_urls, self._settings.weights_anchors
-        part = WeightPart(shards, lineage, dist.get_rank(), anchors)
+        part = patiently(lambda: WeightPart(shards, lineage, dist.get_rank(), anchors), self._log)
         if self._board is None:
             return None, part, None
-        queue = Queue(connect(self._settings.queue_url), self._settings.claim_idle_ms)
-        return queue, part, WeightPublisher(shards, lineage, anchors_uri=anchors)
+        queue = Queue(patiently(lambda: connect(self._settings.queue_url), self._log), self._settings.claim_idle_ms)
+        publisher = patiently(lambda: WeightPublisher(shards, lineage, anchors_uri=anchors), self._log)
+        return queue, part, publisher
 
     def _run_id(self, progress: Progress) -> str:
         """Of the groups that the phase learns from; empty if it learns from none."""

@@ -17,7 +17,7 @@ from earwitness.jobs.trainer_client import TrainerClient
 from earwitness.jobs.uploads import Uploads
 from earwitness.log import get_logger
 from earwitness.queue import AsyncQueue
-from earwitness.redis_client import connect_async
+from earwitness.redis_client import Patience, connect_async
 from earwitness.rpc.server import Settings, open_channel, serve
 from earwitness.wire.jobs.v1 import jobs_pb2_grpc
 from services.entry import process
@@ -30,7 +30,7 @@ async def run(settings: Settings) -> None:
         if not value:
             raise InputError(variable, "is not set", "the address of the queue Redis and of the trainer")
     log = get_logger("jobs").bind(name=settings.name)
-    redis = await connect_async(settings.queue_url)
+    redis = await connect_async(settings.queue_url, at_first=Patience(log))
     queue, store = AsyncQueue(redis, settings.claim_idle_ms), JobStore(redis)
     async with open_channel(settings.trainer, settings) as channel:
         runner = Runner(store, queue, redis, TrainerClient(channel, log), settings.name, log)

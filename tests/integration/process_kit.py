@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+import pytest
 
 from earwitness import redis_client
 
@@ -32,9 +33,12 @@ def wait_for(what: str, found: Callable[[], T], seconds: float = PATIENCE, poll_
     return value
 
 
-def wait_for_redis() -> None:
+def wait_for_redis(patch: pytest.MonkeyPatch | None = None) -> None:
     """From here on clients of this process outwait a Redis that is silent or away, as on a machine that stalls."""
-    redis_client._OPTIONS["socket_timeout"] = redis_client.RETRY_SECONDS = PATIENCE
+    patch = patch or pytest.MonkeyPatch()
+    for silence in ("socket_timeout", "socket_connect_timeout"):
+        patch.setitem(redis_client._OPTIONS, silence, PATIENCE)
+    patch.setattr(redis_client, "RETRY_SECONDS", PATIENCE)
 
 
 def run_ranks(count: int, program: str, *arguments: str, **environment: str) -> str:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from earwitness.errors import InfrastructureError
 from earwitness.log import Logger
 from earwitness.weights import WeightPart, WeightPublisher
-from tests.integration.process_kit import wait_for
+from tests.integration.process_kit import wait_for, wait_for_redis
 from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors
 from trainer.model.policy import PolicyModel
@@ -51,6 +51,7 @@ def main() -> None:
     torch.set_num_threads(1)
     model_dir, out, urls = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(",")
     module_under_test.RETRY_SECONDS = 0.1
+    wait_for_redis()  # a silent one would be another version that is not published
     for layout in sys.argv[4:]:
         name, tensor, pipeline = layout.split(":")
         initialize(int(tensor), int(pipeline))

@@ -4,12 +4,10 @@ import asyncio
 
 import pytest
 
-from earwitness import redis_client
 from earwitness.queue import READY, ROLLOUTS, TASKS, AsyncQueue, Queue, commands
 from earwitness.queue.names import CONSUMERS
 from earwitness.redis_server import RedisServer, connect, connect_async
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from tests.integration.process_kit import wait_for_redis
 
 RUN = "job/0-train/1"
 CLAIM_IDLE_MS = 600_000
@@ -33,14 +31,6 @@ class Blocking:
         self._loop.close()
 
 
-@pytest.fixture
-def patient(monkeypatch):
-    """A server that is silent for seconds, as a machine that stalls makes it, is no outage to what is tested here."""
-    monkeypatch.setitem(redis_client._OPTIONS, "socket_timeout", redis_client.SOCKET_SECONDS)  # what is set back
-    monkeypatch.setattr(redis_client, "RETRY_SECONDS", redis_client.RETRY_SECONDS)
-    wait_for_redis()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with RedisServer("queue", tmp_path_factory.mktemp("queue")) as running:
@@ -48,7 +38,7 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def client(server, patient):
+def client(server):
     client = connect(server.url)
     client.flushall()
     yield client

@@ -27,14 +27,13 @@ from tests.integration.queue_kit import (
     client,
     fall_silent,
     group,
-    patient,
     queue,
     server,
     take_one,
     task,
 )
 
-__all__ = ["client", "patient", "queue", "server"]
+__all__ = ["client", "queue", "server"]
 
 
 def test_both_clients_have_the_same_methods():

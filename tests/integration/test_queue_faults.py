@@ -17,18 +17,13 @@ from earwitness.redis_server import RedisServer, connect, connect_async
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.process_kit import PATIENCE, ROOT, wait_for
 from tests.integration.queue_kit import CLAIM_IDLE_MS as LONG_MS
-from tests.integration.queue_kit import fall_silent, patient
+from tests.integration.queue_kit import fall_silent
 from tests.integration.queue_worker import CLAIM_IDLE_MS, POINTS, STATIONS
 from tests.integration.resp_proxy import RespProxy
 
 RUN = "job/1-train/0"
 WORKER = (sys.executable, "-m", "tests.integration.queue_worker")
 SCRIPTS = ("open_run", "close_run", "issue", "take", "hand_off", "drop", "use")
-
-
-__all__ = ["patient"]
-
-pytestmark = pytest.mark.usefixtures("patient")
 
 
 @pytest.fixture

@@ -10,9 +10,6 @@ from earwitness.queue.values import Counts
 from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.process_kit import wait_for
-from tests.integration.queue_kit import patient
-
-__all__ = ["patient"]
 
 RUN = "job/1-train/0"
 CLAIM_IDLE_MS = 60_000
@@ -26,7 +23,7 @@ def server(tmp_path):
 
 
 @pytest.fixture
-def client(server, patient):
+def client(server):
     return connect(server.url)
 
 

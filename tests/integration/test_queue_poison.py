@@ -14,9 +14,6 @@ from earwitness.settings import Settings
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services import reward
 from tests.integration.process_kit import PATIENCE
-from tests.integration.queue_kit import patient
-
-__all__ = ["patient"]
 
 RUN = "job/1-train/0"
 GARBAGE = b"\xff\xfe this is no protobuf"
@@ -29,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def queue(server: RedisServer, patient: None) -> Queue:
+def queue(server: RedisServer) -> Queue:
     connect(server.url).flushall()
     queue = Queue(connect(server.url), 60_000)  # nobody is silent for so long: what is given out again was given back
     queue.open_run(RUN)

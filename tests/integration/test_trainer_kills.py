@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from trainer_kit import lineage_of, recipe_of, recorded_group, write_data, write_recipe
 
-from earwitness.errors import InfrastructureError
 from earwitness.local.ports import free_ports
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
 from earwitness.redis_server import RedisServer, connect
@@ -86,11 +85,10 @@ class Replay:
         fed = ""
         try:
             while not self._stop.wait(0.02):
-                with suppress(InfrastructureError):  # a slow Redis: workers wait, too, and what came twice counts once
-                    run_id = self._queue.current_run()
-                    if run_id and run_id != fed:
-                        self._feed(run_id)
-                        fed = run_id
+                run_id = self._queue.current_run()
+                if run_id and run_id != fed:
+                    self._feed(run_id)
+                    fed = run_id
         except BaseException as error:  # noqa: BLE001  (shown by the test's own thread)
             self.error = error
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
-import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +20,7 @@ from earwitness.redis_server import RedisServer
 from earwitness.weights import HostCopy, MissingVersion, WeightPart, WeightPublisher, WeightReader
 from earwitness.wire.trajectory.v1.trajectory_pb2 import Passage
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR
-from tests.integration.process_kit import run_ranks
+from tests.integration.process_kit import PATIENCE, run_ranks
 from trainer.model.build import build_policy
 from trainer.model.huggingface import export_tensors
 from trainer.model.toy import make_toy
@@ -99,7 +101,7 @@ def test_what_is_read_is_the_model_that_was_published(followed: tuple[Follower, 
 
 
 def test_one_that_fails_for_good_is_told_at_the_next_step_and_not_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gives_up_on_redis: None
 ) -> None:
     """Training waits for the copy only; the error comes when the next version is due."""
     monkeypatch.setattr(under_test, "ATTEMPTS", 2)
@@ -110,17 +112,26 @@ def test_one_that_fails_for_good_is_told_at_the_next_step_and_not_before(
     with RedisServer("weights", tmp_path / "shard") as server:
         part, publisher = WeightPart([server.url], "alone/0"), WeightPublisher([server.url], "alone/0")
         carried: list[Passage] = []
-        publication = Publication(part, publisher, Logger("publication-test"), carried.append)
+        said, tries = io.StringIO(), threading.Event()
+        publication = Publication(part, publisher, Logger("publication-test", stream=said), carried.append)
         publication.publish(0, module)
         publication.finish()
         assert publication.figures["publish.whole"] == 1.0
         server.kill()
-        started = time.monotonic()
+        attempt = publication._attempt
+
+        def attempt_later(*arguments: Any) -> str:
+            assert tries.wait(PATIENCE)
+            return attempt(*arguments)
+
+        monkeypatch.setattr(publication, "_attempt", attempt_later)
         publication.publish(1, module)
         assert publication._running is not None and not publication._running.done()  # training goes on
+        tries.set()
         with pytest.raises(InfrastructureError, match="weight plane"):
             publication.publish(2, module)
-        assert time.monotonic() - started < 2 * 5 + 10  # two attempts of 5 s, and a busy machine
+        failed = [line for line in map(json.loads, said.getvalue().splitlines()) if "attempt" in line]
+        assert [(line["version"], line["attempt"]) for line in failed] == [(1, 1), (1, 2)]
         server.start()
         publication.publish(3, module)
         publication.finish()

@@ -97,7 +97,9 @@ def test_a_group_that_a_crash_made_ready_again_is_not_used_twice(server: RedisSe
     assert all(lag.waiting + lag.pending == 0 for lag in queue.lag())
 
 
-def test_the_way_of_a_group_is_kept_without_its_texts_and_costs_no_step(server: RedisServer) -> None:
+def test_the_way_of_a_group_is_kept_without_its_texts_and_costs_no_step(
+    server: RedisServer, gives_up_on_redis: None
+) -> None:
     queue, progress = Queue(connect(server.url)), Progress(version=10)
     ready = source(queue, progress)
     ready.open()

@@ -17,6 +17,7 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.board import PhaseWish
 from trainer.checkpoint import Progress
 from trainer.errors import NonFiniteError
+from trainer.patience import patiently
 from trainer.ranks.agreement import agree
 from trainer.ranks.parallel import broadcast_bytes, is_rank_zero
 from trainer.rl.groups import Sample, samples_of, spans_of
@@ -34,15 +35,8 @@ QUIET_SECONDS = 10.0
 RENEW_SECONDS = 2.0
 """How often rank 0 says that it still holds the groups it has taken; silent ones are given out again after 10 s."""
 
-PATIENCE_SECONDS = 120.0
-"""How long a queue that does not answer is asked again before the phase fails: time for it to be restarted."""
-
-
 QUIET = b"quiet"
 """Rank 0 tells the others to return: clocks differ, so it alone looks at its own. Shorter than any group's length."""
-
-RETRY_SECONDS = 1.0
-"""Pause between two attempts."""
 
 
 class ReadyGroups:
@@ -233,16 +227,8 @@ class ReadyGroups:
 
     def _patiently(self, ask: Callable[Concatenate[Queue, P], T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Asks again while the queue does not answer; everything asked here may be repeated. None without a queue."""
-        give_up = time.monotonic() + PATIENCE_SECONDS
-        while self._queue is not None:
-            try:
-                return ask(self._queue, *args, **kwargs)
-            except InfrastructureError as error:
-                if time.monotonic() > give_up:
-                    raise
-                self._log.warning("queue does not answer", error=str(error))
-                time.sleep(RETRY_SECONDS)
-        return None
+        queue = self._queue
+        return None if queue is None else patiently(lambda: ask(queue, *args, **kwargs), self._log)
 
 
 def _unpack(content: bytes) -> Iterator[bytes]:
