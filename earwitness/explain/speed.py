@@ -1,18 +1,19 @@
 """Where the time of an RL step goes, and what bounds it.
 
-A step of the trainer is: wait for groups, log-probs, updates, publish, save. A wait ends with the group that is ready
-last, so it is booked on the stations where that group was meanwhile: waiting for weights, for a rollout worker, being
-generated, waiting for a reward worker, and so on. Where it was ready and only the trainer was missing, or the trainer
-had not told of its step yet, the trainer waited for itself (`seconds.wait.<station>`, made by `trainer.rl.told`). A
-publication that waits for the one before is booked on the weight link. **The bound is the station with the most seconds
-of a step.**
+A step of the trainer is: wait for groups, log-probs, updates, publish, save. What sets its pace is a way from one step
+of the trainer to another. If it had to wait, that is the way of the group that was ready last: waiting for weights, for
+a rollout worker, being generated, waiting for a reward worker, and so on (`seconds.way.<station>`, made by
+`trainer.rl.told`), and then the trainer's own work. If all groups were there already, it is that work alone. A
+publication that waits for the one before is the weight link's. A step's seconds are booked on the stations in
+proportion to theirs on that way. **The bound is the station with the most seconds of a step.**
 
 One more worker of n makes the station's seconds n / (n + 1) of what they are, at best: a single long generation is not
-cut by a second worker.
+cut by a second worker. The trainer's own work stays, whatever else is faster.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from earwitness.explain.window import RECENT_STEPS, Window
@@ -72,7 +73,7 @@ class Speed:
         if self.bound == TRAINER:
             half = f"half of that would make it {self.gain:.1f} times as fast"
             return f"the trainer itself takes {share:.0%} of a step; {half}"
-        wait = f"the trainer waits for {NAMES[self.bound]} {share:.0%} of the time"
+        wait = f"steps wait for {NAMES[self.bound]} {share:.0%} of the time"
         if self.bound == WEIGHTS:
             return f"{wait}; a link twice as fast gives at most {self.gain:.1f} times the speed"
         return f"{wait}; one more, beside {self.workers[self.bound]}, gives at most {self.gain:.1f} times the speed"
@@ -100,15 +101,14 @@ def speed_of(steps: Steps) -> Speed | None:
     if step <= 0:
         return None
     life = {station: sum(average(name) for name in names) for station, names in LIFE.items()}
-    blocked = max(0.0, seconds["publish"] - average("seconds.publish.snapshot"))
-    waits = {station: average(f"seconds.wait.{station}") for station in LIFE}
-    known = sum(waits.values()) + average(f"seconds.wait.{TRAINER}")
-    costs = {station: seconds["wait"] * of / known if known else 0.0 for station, of in waits.items()}
-    costs[WEIGHTS] += blocked
-    costs[TRAINER] = step - sum(costs.values())
+    idle_trainer = seconds["wait"] + sum(_blocked(steps[number]) for number in newest) / len(newest)
+    each = [_costs(steps[number]) for number in newest]
+    costs = {station: sum(of[station] for of in each) / len(each) for station in each[0]}
     bound = max(costs, key=lambda station: costs[station])
     workers = {s: round(average(f"workers.{s}")) for s in LIFE if average(f"workers.{s}")}
     saved = costs[bound] / (workers.get(bound, 1) + 1)
+    if bound != TRAINER:
+        saved = min(saved, idle_trainer)
     idle = {s: 1 - min(1.0, average(f"work.{s}") / (n * step)) for s, n in workers.items()}
     mean_generation = average("seconds.generate")
     return Speed(
@@ -117,7 +117,7 @@ def speed_of(steps: Steps) -> Speed | None:
         parts={part: of / step for part, of in seconds.items()},
         stations={station: of for station, of in costs.items() if of},
         bound=bound,
-        idle={TRAINER: 1 - costs[TRAINER] / step, **idle},
+        idle={TRAINER: idle_trainer / step, **idle},
         workers=workers,
         gain=step / (step - saved),
         life={**{s: of for s, of in life.items() if of}, TRAINER: average("seconds.queue.trainer")},
@@ -129,3 +129,21 @@ def speed_of(steps: Steps) -> Speed | None:
             "whole": average("publish.whole"),
         },
     )
+
+
+def _blocked(figures: Mapping[str, float]) -> float:
+    """Seconds in which the step's publication waited for the one before."""
+    return max(0.0, figures.get("seconds.publish", 0.0) - figures.get("seconds.publish.snapshot", 0.0))
+
+
+def _costs(figures: Mapping[str, float]) -> dict[str, float]:
+    """A step's seconds by station, as on the way that set its pace; a wait for nobody known is the trainer's."""
+    parts = {part: figures.get(f"seconds.{part}", 0.0) for part in PARTS}
+    step, blocked = sum(parts.values()), _blocked(figures)
+    way = {station: figures.get(f"seconds.way.{station}", 0.0) for station in (*LIFE, TRAINER)}
+    if not any(way.values()):
+        way[TRAINER] = parts["wait"]
+    way[TRAINER] += step - parts["wait"] - blocked
+    way[WEIGHTS] += blocked
+    length = sum(way.values()) or 1.0
+    return {station: step * seconds / length for station, seconds in way.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -81,8 +82,8 @@ class ReadyGroups:
         """Ways of the groups that the step learns from, the last stay under way; rank 0's, until somebody clears it."""
         self._held: dict[int, tuple[str, trajectory_pb2.Group]] = {}
         self._renewed = 0.0
-        self._since = 0.0
-        """When the step's groups were first asked for, in seconds since the Unix epoch; 0 between steps."""
+        self._asked: deque[tuple[int, float]] = deque(maxlen=max_staleness + 1)
+        """The newest versions for which groups were asked for, and when first, in seconds since the Unix epoch."""
 
     def open(self) -> None:
         """Begins the run: from now on its tasks are issued. Its ledger starts with what the policy has learned from.
@@ -99,7 +100,8 @@ class ReadyGroups:
         is for the same version.
         """
         give_up = time.monotonic() + QUIET_SECONDS
-        self._since = self._since or time.time()
+        if not self._asked or self._asked[-1][0] != version:
+            self._asked.append((version, time.time()))
         while True:
             if self._wished() is not PhaseWish.NONE:
                 return None
@@ -114,8 +116,8 @@ class ReadyGroups:
                 now = time.time()
                 self.learned = [self._way(message_id, group, now) for message_id, group in self._held.values()]
                 self._held.clear()
-                since, self._since = self._since, 0.0
-                return samples, group_metrics(groups, version, self._think_end, since, now)
+                asked = [when for _, when in self._asked]
+                return samples, group_metrics(groups, version, self._think_end, asked, now)
 
     def dropped(self) -> dict[int, str]:
         """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""

@@ -14,20 +14,20 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 WORK = {"rollout": "generate", "reward": "score", "reference": "reference"}
 """What each station does with a group."""
 
-WAIT = "seconds.wait."
-"""Begins the names of the parts of the trainer's wait, each of which ends with whom it waited for."""
+WAY = "seconds.way."
+"""Begins the names of the parts of the way that set a step's pace, each of which ends with the station."""
 
 MOST_KINDS = 24
 """Kinds of question with figures of their own in a step: those with the most groups."""
 
 
 def group_metrics(
-    groups: Sequence[wire.Group], version: int, think_end: Sequence[int], since: float, now: float
+    groups: Sequence[wire.Group], version: int, think_end: Sequence[int], asked: Sequence[float], now: float
 ) -> dict[str, float]:
     """The figures of a step's groups; shares of nothing (no checkable claim) are 0.
 
-    `version`: of the policy that will learn from them; `think_end`: ids of what closes the think block; `since`, `now`:
-    when the trainer began to wait for the groups, and had them all, in seconds since the Unix epoch.
+    `version`: of the policy that will learn from them; `think_end`: ids of what closes the think block; `asked`: as
+    `way` has it; `now`: when the trainer had all groups, in seconds since the Unix epoch.
     """
     trajectories = [t for group in groups for t in _kept(group)]
     rewards = [t.reward for t in trajectories]
@@ -51,7 +51,7 @@ def group_metrics(
         **_by_kind(groups),
         **_claims(rewards),
         **stations(groups, now),
-        **waited(groups, since, now),
+        **way(groups, asked, now),
     }
 
 
@@ -82,32 +82,35 @@ def stations(groups: Sequence[wire.Group], now: float) -> dict[str, float]:
     return found
 
 
-def waited(groups: Sequence[wire.Group], since: float, now: float) -> dict[str, float]:
-    """Seconds from `since` until `now` by whom the trainer waited for; nothing of groups without passages.
+def way(groups: Sequence[wire.Group], asked: Sequence[float], now: float) -> dict[str, float]:
+    """Seconds at each station of the way that set the pace of the step; nothing of groups without passages.
 
-    A wait ends with the group that is ready last, so it was for that group's way, as far as it lies in the wait: for
-    weights, in the queue and in work of each station, and ready, when only the trainer was missing. A group that had to
-    wait for weights was issued as soon as the step before was told of, so until then the trainer was missing as well.
-    What else lies before the last group's issue, when those passed in whose place it came, is shared as its own way is.
+    `asked`: when the trainer asked for the groups of each step, from that after which these were issued, at the
+    earliest, to this one. If all were there when it asked, only the trainer was missing. Else the step was held up by
+    the group that was ready last, all its way long, although the trainer had other steps to do meanwhile: they would
+    have come no earlier. What is left is the trainer's: it took what was ready, and before that told of its step, for
+    a group that had to wait for weights was issued as soon as it had. What else lies before the last group's issue,
+    when those passed in whose place it came, is shared as its own way is.
     """
     last = max((g for g in groups if g.passages), key=lambda group: group.passages[-1].ended, default=None)
     if last is None:
         return {}
+    if last.passages[-1].ended <= asked[-1]:
+        return {f"{WAY}trainer": now - asked[-1]}
     stays = [stay for group in groups for stay in group.passages]
-    told = max(since, min((stay.arrived for stay in stays if stay.able > stay.arrived), default=since))
+    told = max(asked[0], min((stay.arrived for stay in stays if stay.able > stay.arrived), default=asked[0]))
     ends = [("weights", stay.able) for stay in last.passages if stay.station == "rollout"]
     ends += [(stay.station, stay.ended) for stay in last.passages]
     begun = reached = min(now, max(told, last.passages[0].arrived))
-    way: dict[str, float] = {}
+    found: dict[str, float] = {}
     for station, end in ends:
         until = max(reached, min(end, now))  # clocks differ a little
-        way[station] = until - reached
+        found[station] = until - reached
         reached = until
-    length = sum(way.values())
-    if length:
-        way = {station: seconds * (1 + (begun - told) / length) for station, seconds in way.items()}
-    trainer = now - since - sum(way.values())
-    return {f"{WAIT}{station}": seconds for station, seconds in way.items()} | {f"{WAIT}trainer": max(0.0, trainer)}
+    if length := sum(found.values()):
+        found = {station: seconds * (1 + (begun - told) / length) for station, seconds in found.items()}
+    trainer = max(0.0, now - asked[0] - sum(found.values()))
+    return {f"{WAY}{station}": seconds for station, seconds in found.items()} | {f"{WAY}trainer": trainer}
 
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:

@@ -8,7 +8,7 @@ import pytest
 from earwitness.explain.speed import speed_of
 from earwitness.series import Steps
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from trainer.rl.told import covered, stations, waited
+from trainer.rl.told import covered, stations, way
 
 GROUPS = 8
 STEPS = 30
@@ -60,7 +60,7 @@ def simulated(pace: Pace) -> Steps:
             "seconds.publish": blocked,
             "seconds.publish.send": pace.send,
             **stations(groups, taken),
-            **waited(groups, trainer, taken),
+            **way(groups, [stepped[v] for v in range(version, step)], taken),
         }
         trainer = stepped[step] = done + blocked
         served[step] = sent
@@ -96,8 +96,9 @@ def test_what_is_slow_is_named(slow: dict, bound: str, staleness: int) -> None:
         ({"workers": 2, "generate": 0.5, "train": 2.0, "send": 5.0}, "weights"),
     ],
 )
-def test_of_several_slow_parts_the_slowest_is_named(slow: dict, bound: str) -> None:
-    speed = speed_of(simulated(Pace(**slow)))
+@pytest.mark.parametrize("staleness", [0, 2])
+def test_of_several_slow_parts_the_slowest_is_named(slow: dict, bound: str, staleness: int) -> None:
+    speed = speed_of(simulated(Pace(staleness=staleness, **slow)))
     assert speed is not None and speed.bound == bound
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from earwitness.metrics import metric_of
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from trainer.rl.told import MOST_KINDS, WAIT, group_metrics, waited
+from trainer.rl.told import MOST_KINDS, WAY, group_metrics, way
 
 NOW = 1000.0
 
@@ -25,7 +25,7 @@ def group(kind: str, right: list[bool], claims: list[tuple[str, int]] = ()) -> w
 
 
 def told(*groups: wire.Group) -> dict[str, float]:
-    figures = group_metrics(groups, 6, [99], 982.0, NOW)
+    figures = group_metrics(groups, 6, [99], [982.0], NOW)
     assert all(metric_of(name) for name in figures)
     return figures
 
@@ -106,7 +106,7 @@ def test_groups_without_passages_have_no_seconds() -> None:
     assert not [name for name in told(bare) if name.startswith(("seconds.", "work."))]
 
 
-def way(arrived: float, able: float, begun: float, ended: float, scored: float) -> wire.Group:
+def passed(arrived: float, able: float, begun: float, ended: float, scored: float) -> wire.Group:
     made = wire.Group()
     made.passages.add(station="rollout", worker="a", arrived=arrived, able=able, begun=begun, ended=ended)
     made.passages.add(station="reward", worker="b", arrived=ended, able=ended, begun=ended, ended=scored)
@@ -117,27 +117,35 @@ def way(arrived: float, able: float, begun: float, ended: float, scored: float) 
     ("groups", "waits"),
     [
         # Of the way that ends last, what lies in the wait; the trainer took four seconds to take what was there.
-        ([way(90, 102, 103, 110, 116), way(90, 102, 103, 112, 114)], {"weights": 2, "rollout": 8, "reward": 6}),
+        ([passed(90, 102, 103, 110, 116), passed(90, 102, 103, 112, 114)], {"weights": 2, "rollout": 8, "reward": 6}),
         # All was ready before the trainer asked.
-        ([way(80, 80, 81, 85, 90)], {"weights": 0, "rollout": 0, "reward": 0}),
+        ([passed(80, 80, 81, 85, 90)], {}),
         # Until a group came that waited for its weights, the trainer had not told of its step.
-        ([way(105, 108, 109, 113, 115)], {"weights": 3, "rollout": 5, "reward": 2}),
+        ([passed(105, 108, 109, 113, 115)], {"weights": 3, "rollout": 5, "reward": 2}),
         # This one came in place of others: their way was as long as its own is, part by part.
-        ([way(110, 110, 112, 114, 116), way(100, 101, 102, 103, 104)],
+        ([passed(110, 110, 112, 114, 116), passed(100, 101, 102, 103, 104)],
          {"weights": 0, "rollout": 32 / 3, "reward": 16 / 3}),
         # Clocks that are a little off: nothing is negative.
-        ([way(99, 98, 97, 121, 122)], {"weights": 0, "rollout": 20, "reward": 0}),
+        ([passed(99, 98, 97, 121, 122)], {"weights": 0, "rollout": 20, "reward": 0}),
     ],
 )  # fmt: skip
-def test_a_wait_is_for_the_way_of_the_last_group(groups: list[wire.Group], waits: dict[str, float]) -> None:
-    figures = {name.removeprefix(WAIT): seconds for name, seconds in waited(groups, 100.0, 120.0).items()}
+def test_the_last_group_sets_the_pace(groups: list[wire.Group], waits: dict[str, float]) -> None:
+    figures = {name.removeprefix(WAY): seconds for name, seconds in way(groups, [100.0], 120.0).items()}
     assert figures == pytest.approx(waits | {"trainer": 20 - sum(waits.values())})
 
 
-def test_groups_that_passed_nowhere_say_nothing_of_a_wait() -> None:
-    assert waited([wire.Group()], 100.0, 120.0) == {}
+def test_groups_that_passed_nowhere_set_no_pace() -> None:
+    assert way([wire.Group()], [100.0], 120.0) == {}
 
 
-def test_a_step_tells_of_its_wait_with_figures_that_have_names() -> None:
+def test_a_step_tells_of_its_pace_with_figures_that_have_names() -> None:
     figures = told(group("pitch", [True]))
-    assert [figures[f"{WAIT}{who}"] for who in ("weights", "rollout", "reward", "trainer")] == [1, 7, 3, 7]
+    assert [figures[f"{WAY}{who}"] for who in ("weights", "rollout", "reward", "trainer")] == [1, 7, 3, 7]
+
+
+def test_where_steps_overlap_a_group_s_whole_way_counts() -> None:
+    """It was issued while the trainer had two other steps to do, which would not have come earlier without it."""
+    late, early = passed(91, 93, 99, 108, 112), passed(92, 92, 93, 95, 96)
+    figures = way([late, early], [90.0, 100.0, 110.0], 113.0)
+    assert figures == {f"{WAY}weights": 2, f"{WAY}rollout": 15, f"{WAY}reward": 4, f"{WAY}trainer": 2}
+    assert way([early], [90.0, 100.0, 110.0], 113.0) == {f"{WAY}trainer": 3}
