@@ -17,6 +17,7 @@ from rollout import serving as serving_module
 from rollout.contract import EngineConfig, FetchError, Served
 from rollout.pace import CannotKeepUpError, Pace
 from rollout.serving import Serving
+from tests.integration.process_kit import PATIENCE
 
 
 class FakeEngine:
@@ -189,7 +190,7 @@ async def test_a_task_waits_for_the_lineage_it_needs(mesh: FakeMesh) -> None:
     assert mesh.serving.ready and not entered.is_set()
     await mesh.look(12, "job/1")
     await mesh.step()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await working
     assert entered.is_set()
 
@@ -214,18 +215,18 @@ async def test_a_task_waits_for_the_version_it_needs(mesh: FakeMesh) -> None:
     assert not entered.is_set()
     await mesh.look(2)
     await mesh.step()
-    await asyncio.wait_for(working, 5)
+    await asyncio.wait_for(working, PATIENCE)
 
 
 async def test_ready_is_waited_for_without_polling(mesh: FakeMesh) -> None:
     await mesh.look(1)
-    waiting = asyncio.create_task(mesh.serving.until_ready(30.0))
+    waiting = asyncio.create_task(mesh.serving.until_ready(PATIENCE))
     await asyncio.sleep(0.02)
     assert not waiting.done()
     await mesh.step()
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, PATIENCE)
     await mesh.look(2)
-    await asyncio.wait_for(mesh.serving.until_ready(0.02), 1)
+    await asyncio.wait_for(mesh.serving.until_ready(0.02), PATIENCE)
     assert not mesh.serving.ready
 
 

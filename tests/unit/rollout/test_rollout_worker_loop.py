@@ -17,9 +17,20 @@ from earwitness.queue import Taken
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import BrokenEngineError
 from rollout.worker import Rate, RolloutWorker
+from tests.integration.process_kit import PATIENCE
 from tests.integration.trace_collector import collector
 
 RUN = "job/0-eval/0"
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stalls takes longer to leave than a pod has."""
+    monkeypatch.setattr("rollout.worker.HAND_BACK_SECONDS", PATIENCE)
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
 
 
 class FakeEngine:
@@ -151,7 +162,7 @@ def make(tasks: int, *, max_groups: int = 4, grace: float = 1.0) -> tuple[Rollou
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - the fakes have no events
             await asyncio.sleep(0.005)
 
@@ -218,7 +229,7 @@ async def test_a_crash_is_no_leave() -> None:
         raise BrokenEngineError("died")
 
     serving.engine.answer = fail
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(BrokenEngineError):
             await worker.run()
     assert not queue.done and not queue.left and not queue.handed_back
@@ -254,14 +265,14 @@ async def test_a_queue_that_is_away_for_too_long_ends_the_worker() -> None:
     running = asyncio.create_task(worker.run())
     await until(lambda: len(queue.done) == 6)
     queue.away = True
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(InfrastructureError, match="connection refused"):
             await running
 
 
 async def test_groups_of_another_run_and_groups_that_were_claimed_are_aborted() -> None:
     worker, queue, serving = make(2)
-    serving.engine.answer = lambda: asyncio.sleep(60)
+    serving.engine.answer = for_ever
     running = asyncio.create_task(worker.run())
     await until(lambda: len(worker.flights) == 2)
     queue.held.discard("0")
@@ -272,13 +283,18 @@ async def test_groups_of_another_run_and_groups_that_were_claimed_are_aborted() 
     assert not queue.done
 
 
-@pytest.mark.parametrize(("grace", "finished"), [(5.0, True), (0.01, False)])
+@pytest.mark.parametrize(("grace", "finished"), [(PATIENCE, True), (0.01, False)])
 async def test_on_leaving_groups_in_flight_get_the_grace(grace: float, finished: bool) -> None:
     worker, queue, serving = make(6, max_groups=2, grace=grace)
-    serving.engine.answer = lambda: asyncio.sleep(0.2)
+    answers = asyncio.Event()
+    serving.engine.answer = answers.wait
     running = asyncio.create_task(worker.run())
     await until(lambda: serving.engine.started == 2)
-    await end(running)
+    running.cancel()
+    await until(lambda: worker.state == "leaving")
+    if finished:
+        answers.set()
+    await asyncio.gather(running, return_exceptions=True)
     assert (len(queue.done) == 2) is finished
     assert queue.handed_back == ({} if finished else {0: [5, 6, 7], 1: [5, 6, 7]})
     assert worker.handed_back == (0 if finished else 6)
@@ -302,7 +318,7 @@ async def test_a_group_that_is_handed_over_stays_in_its_trace(monkeypatch: pytes
         context = tracing.root("issue", 1.0, 2.0, ordinal=0)
         leaving, queue, serving = make(1, grace=0.01)
         queue.waiting[0].traceparent = context
-        serving.engine.answer = lambda: asyncio.sleep(0.2)
+        serving.engine.answer = for_ever
         running = asyncio.create_task(leaving.run())
         await until(lambda: serving.engine.started == 1)
         await end(running)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from earwitness.errors import InputError
+from tests.integration.process_kit import wait_for
 from tests.unit.trainer.checkpoint_kit import SHARD, log, ranks, tensors, write
 from trainer.checkpoint import MANIFEST, Checkpoints, Progress, verify, weights_of
 from trainer.checkpoint.folder import STATE, begin, commit
@@ -74,10 +75,7 @@ def hold_writes(monkeypatch) -> list[bool]:
     released: list[bool] = []
 
     def slowly(path, pieces, wrote):
-        deadline = time.monotonic() + 20
-        while not released:
-            assert time.monotonic() < deadline, "waited 20 s for the test to let the write go on"
-            time.sleep(0.005)
+        wait_for("the test to let the write go on", lambda: released, poll_seconds=0.005)
         return write_pieces(path, pieces, wrote)
 
     monkeypatch.setattr("trainer.checkpoint.writer.write_pieces", slowly)
@@ -93,9 +91,7 @@ def test_a_write_that_fails_in_the_background_ends_the_next_step_by_name(tmp_pat
     monkeypatch.setattr("trainer.checkpoint.writer.write_pieces", full)
     checkpoints.save(Progress(step=2), lambda: tensors(2))
     with pytest.raises(CheckpointError, match=r"step-00000002.*rank 0 cannot write it.*No space left on device"):
-        for _ in range(1000):
-            checkpoints.check()
-            time.sleep(0.005)
+        wait_for("the error", checkpoints.check, poll_seconds=0.005)
     monkeypatch.undo()
     assert checkpoints.newest().progress.step == 1
     write(checkpoints, 2)
