@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+from reward.denials import denial
 
 MAX_TRACE_CHARS = 20_000
 """A phrase that shows guessing comes early and often; reading further only costs time."""
@@ -59,97 +62,7 @@ _PATTERNS = (
     rf"\bthe (?:user|prompt) (?:just |only )?(?:gave|gives|provided|provides|wrote|included)"
     rf" (?:(?:me|us|a|the|some|this|only) ){{0,2}}(?:{_GIVEN}|words)\b",
 )
-_CANNOT = (
-    r"\b(?:can(?:not|'t| not)|could(?: not|n't)|unable to|not (?:being |been )?able to|incapable of"
-    r"|not (?:equipped|built|designed|made|set up|trained) to|not capable of|never"
-    r"|(?:no|lack the|lacks? any|without the|not have the|n't have the) (?:ability|capability|capacity) (?:to|of)"
-    r"|(?:not possible|impossible|no way|no means) (?:for me )?(?:to|of))"
-)
-_HEAR = (
-    r"[\"'“]?(?:hear(?:d|ing)?|listen(?:ed|ing)?|perceiv(?:e|ed|ing)|process(?:ing)?|play(?:ing)?|access(?:ing)?|open(?:ing)?"
-    r"|analy[sz](?:e|ing)|received?)[\"'”]?"
-)
-_WHICH = r"(?:(?:the|this|that|these|any|your|actual|real|raw|two|both) ){0,3}"
-_FILE = r"(?:audio|recordings?|clips?|sound files?|audio files?|of the (?:clips|recordings))"
-_SOUND = r"(?:audio|recordings?|clips?|waveforms?|sound files?|sounds?|playback|signal)"
-_FEW = r"(?:\w{1,12} ){0,3}"
-_NOT = r"(?:\b(?:not|never|no|zero|without)|n't)"
-_PLACES = "after|before|between|in|of which|at|but|other|from|where|with|past|until"
-"""After "no recording": then it is said where there is none."""
-_DENIALS = (
-    # Of the clip as such. "I cannot hear a second tone" and "no sound after 1 s" are statements about the clip.
-    rf"{_CANNOT} (?:\w{{4,10}}ly )?(?:\w{{4,10}} or )?{_HEAR}"
-    rf"(?: to)?(?: (?:it|this|them|anything|directly|myself|for myself|what (?:was|is|has been))\b(?! (?:clearly|well))"
-    rf"| {_WHICH}(?:{_CLIP} )?{_CLIP}\b"
-    r"(?! (?:after|before|between|in|of|at|but|other))"
-    r"|(?= ?(?:$|[,;:)])))",
-    r"\bwithout (?:actually |really |ever )?(?:listening|hearing (?:it|them|this|the|any|anything)|any audio|the audio"
-    r"|access to (?:the )?audio|ears)\b",
-    r"\b(?:do not have|don't have|have no|lack|without|no) (?:direct )?"
-    r"(?:access to|way to (?:hear|access)|way of hearing)"
-    rf" (?:(?:the|this|any|actual) ){{0,2}}(?:{_CLIP}|it)\b",
-    rf"\b(?:have not|haven't|was not|wasn't) (?:been )?(?:given|sent|shown) {_WHICH}{_CLIP}\b",
-    rf"\b(?:I|we) (?:do not|don't|never) (?:actually |really )?(?:have|got|received?) {_WHICH}{_CLIP}\b",
-    r"\b(?:I am|I'm|as|being) (?:just |only |merely )?an? (?:AI )?(?:text|text-only|text-based|large language|language)"
-    r"(?: based| only)? (?:model|ai|assistant)\b",
-    r"\btext-based (?:system|interface|scenario|setting|environment|conversation|format|chat|query)\b"
-    r"|\binput is (?:only )?text\b",
-    r"\b(?:I|we) (?:can |could )?(?:only |just )(?:read|see|have|process|receive|get|work with|handle) (?:the )?text\b",
-    r"\b(?:no|not any) (?:actual )?(?:audio|recording|sound file|audio file)(?: clip| file)?"
-    r" (?:(?:was|is|has been|seems to be) )?"
-    r"(?:provided|given|attached|available|included|uploaded|shared|sent|loaded|played|came|in this|here|for me)\b",
-    r"\b(?:audio|recordings?|clips?|sound file|sounds?)(?: clip| file)?(?: itself)?"
-    r" (?:(?:was|were|is|are|has|have) ?(?:not|n't|never)) (?:actually |really )?(?:been )?"
-    r"(?:provided|given|attached|available|included|there|here|shared|sent|accessible|uploaded|something I)\b"
-    r"(?! (?:in|at|for|only|any|an?|the)\b)",
-    r"\b(?:not|never) (?:the|this) (?:actual )?(?:clips?|audio|recordings?)(?= ?(?:$|[,;:)]))",
-    r"\ball (?:that )?(?:I|we) have (?:here )?(?:is|are) (?:the |some )?(?:text|words|question|transcript)\b",
-    r"\bno (?:audio|recording|sound file)(?= ?(?:$|[,;:)]))",
-    # The sense, the clip, or the means of hearing it, is not there.
-    rf"\b(?:have|has|got|there is|there's|with) no (?:actual |real )?{_FILE}\b"
-    r"(?= ?(?:$|[,;:)])| (?:here|to|that I|for me|which I|so|and|at hand|available|provided|attached)\b)",
-    rf"{_NOT} {_FEW}(?:given|provided|supplied|sent|shown|access|presented)"
-    rf" {_FEW}{_SOUND}\b(?! (?:{_PLACES})\b)",
-    rf"\b{_SOUND}(?: files?| itself| data)? (?:is|was|are|were|did|does|do|has|have|could|can)(?: not|n't|not| never)"
-    rf" {_FEW}(?:available|load|loaded|reach|reached|accessible|arrive|arrived|exist|come|came) {_FEW}"
-    r"(?:to me|for me|on my|here|with me|to us|me)\b",
-    rf"\b(?:hearing|listening|playback) {_FEW}(?:is|are|was) "
-    r"(?:not (?:an option|possible|something)|impossible|out of reach|unavailable|off the table)\b",
-    rf"{_NOT} {_FEW}(?:faculty|sense|power|organs?|means|way|ability|capacity) (?:of |to |for )(?:hear|listen)\w*\b",
-    r"\b(?:process|read|handle|see|get|receive|know|understand|work with|deal with) text (?:only|alone|exclusively)\b",
-    r"\b(?:AI|model|assistant|system|program|software)(?: that| which)? (?:only )?"
-    r"(?:works? with|working with|reads?|reading|processes|handles|trained on) (?:only |just )?text\b",
-    r"\breading,? (?:and )?not (?:listening|hearing)\b",
-    rf"\b(?:never|did not|didn't) (?:\w{{2,8}} )?(?:get|got|had (?:a|the) chance|have (?:a|the) chance) to "
-    rf"(?:hear|listen to) (?:it|them|{_WHICH}{_SOUND})\b",
-    rf"\bno {_SOUND} (?:for me|that I|I can|I could|to (?:analy[sz]e|listen to|process|work with|go (?:on|by)))\b",
-    rf"\bwithout (?:the |an |any )?(?:actual |real )(?:{_FILE}|sounds?)\b",
-    rf"\b(?:have|has|had)(?: not|n't| never) (?:actually |really )?(?:been able to )?(?:heard|hear|listened to"
-    rf"|listen to|received) (?:it|them|either|any|both|{_WHICH}{_FILE})\b(?! (?:{_PLACES})\b)",
-    rf"\bnot having (?:heard|listened to) (?:it|them|{_WHICH}{_FILE})\b",
-    r"\b(?:cannot|can't|can not|could not|couldn't) be (?:played|heard|accessed|opened|processed) by me\b",
-    r"\b(?:listening|hearing|audio|sounds?) (?:is|are|lies) (?:far )?(?:outside|beyond|not (?:within|among|part of)) "
-    r"(?:of )?(?:my|what I)\b",
-    r"\bmy (?:ears|hearing|sense of hearing) (?:do|does)(?: not|n't) exist\b",
-    r"\b(?:I am|I'm|as|being|am) (?:just |only |purely )?(?:limited|restricted|confined) to (?:written )?text\b",
-    r"\b(?:I am|I'm|as|being|a) (?:just |only |merely |purely )?(?:a )?text-(?:only|based)\b",
-    r"\bnothing (?:here )?(?:that )?(?:I can|for me to|to) (?:actually )?(?:listen to|hear)\b"
-    r"(?! (?:after|before|in|at))",
-    r"\b(?:do not|don't|without) (?:have )?(?:any|a) (?:way|means) (?:of|to) "
-    r"(?:hear|hearing|listen|listening|process|processing|access|accessing|play|playing)\b",
-    r"\b(?:cannot|can't|can not|could not|couldn't) (?:\w{2,8} ){1,2}by ear\b",
-    r"\b(?:do not|don't) (?:have|possess) (?:ears|hearing|the ability to hear|(?:any )?auditory)\b"
-    r"|\bno auditory (?:perception|input|sense)\b"
-    r"|\b(?:do not|don't) (?:experience|perceive) sounds?\b",
-    rf"\bimagine (?:what )?(?:the|this) {_CLIP}\b",
-)
-_DENYING = (
-    "no", "n't", "never", "without", "unable", "incap", "lack", "zero", "text", "model", "imagine", "outside", "beyond",
-    "out of reach", "unavailable", "off the table", "all i have", "all we have", "all that", "assistant", " ai",
-)  # fmt: skip
-"""Every denial has one of these."""
 _SURROGATE = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
-_DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS), re.IGNORECASE)
 _HABIT = re.compile(r"\b(?:usually|typically|commonly|generally|normally|often|mostly|tends? to)\b", re.IGNORECASE)
 _ABOUT_ANSWERS = re.compile(r"\b(?:questions?|answers?|options?|choices?|asked|asks?|means?|correct)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]+")
@@ -169,38 +82,27 @@ _NEEDED = (
 def surrogate_phrase(reasoning: str) -> str:
     """The first phrase of `reasoning` that guesses from words or denies hearing; empty if there is none."""
     sentences = _sentences(reasoning)
-    phrase = _first(_SURROGATE, sentences) or _first(_DENIAL, _denying(sentences))
-    if phrase:
-        return phrase
-    for sentence in sentences:
-        # A habit of questions ("the second is usually right"), not of sounds ("drums usually decay fast").
-        if _HABIT.search(sentence) and _ABOUT_ANSWERS.search(sentence):
-            return sentence.strip()
-    return ""
+    return _first(_guess, sentences) or _first(denial, sentences)
 
 
 def denial_phrase(text: str) -> str:
     """The first phrase of `text`, a trace or an answer, that denies hearing the clip; empty if there is none."""
-    return _first(_DENIAL, _denying(_sentences(text)))
+    return _first(denial, _sentences(text))
+
+
+def _guess(sentence: str) -> str:
+    lowered = sentence.lower()
+    if not any(part in lowered for part in _NEEDED):
+        return ""
+    if found := _SURROGATE.search(sentence):
+        return found.group(0).strip()
+    # A habit of questions ("the second is usually right"), not of sounds ("drums usually decay fast").
+    return sentence.strip() if _HABIT.search(sentence) and _ABOUT_ANSWERS.search(sentence) else ""
 
 
 def _sentences(text: str) -> list[str]:
-    """Those sentences of `text` in which a pattern can match at all."""
-    return [s for s in _SENTENCE.findall(text[:MAX_TRACE_CHARS].replace("’", "'")) if _may_match(s.lower())]
+    return _SENTENCE.findall(text[:MAX_TRACE_CHARS].replace("’", "'"))
 
 
-def _denying(sentences: list[str]) -> list[str]:
-    """Those of `sentences` in which a denial can stand."""
-    return [s for s in sentences if any(part in s.lower() for part in _DENYING)]
-
-
-def _first(pattern: re.Pattern[str], sentences: list[str]) -> str:
-    for sentence in sentences:
-        found = pattern.search(sentence)
-        if found:
-            return found.group(0).strip()
-    return ""
-
-
-def _may_match(lowered: str) -> bool:
-    return any(part in lowered for part in _NEEDED)
+def _first(find: Callable[[str], str], sentences: list[str]) -> str:
+    return next(filter(None, map(find, sentences)), "")

@@ -64,21 +64,29 @@ def test_a_denial_in_the_answer_counts(make_group):
     )
     score_group(group)
     denied, honest = (trajectory.reward for trajectory in group.trajectories)
-    assert (denied.denial, denied.denial_phrase) == (True, "cannot hear audio")
+    assert (denied.denial, denied.denial_phrase) == (True, "I cannot hear audio")
     assert (honest.denial, honest.denial_phrase) == (False, "")
 
 
-LABELLED = [line.split("\t") for line in (Path(__file__).parent / "hearing.tsv").read_text("utf-8").splitlines()]
-"""(mended or unseen, denial, surrogate or neither, sentence): the patterns were mended on the first kind only."""
+def _labelled(name: str) -> list[list[str]]:
+    return [line.split("\t") for line in (Path(__file__).parent / name).read_text("utf-8").splitlines()]
+
+
+LABELLED = [*_labelled("hearing.tsv"), *([of, what, text] for of, what, _, text in _labelled("hearing_kinds.tsv"))]
+"""(set, denial, surrogate or neither, sentence): the rules were mended on the sets mended and developed only. Developed
+and held are halves of one set, each kind of wording (third column of its file) split in two; developed has the kind
+"near" beside these: sentences written against the rules."""
 
 
 @pytest.mark.parametrize(
     ("seen", "kind", "precision", "recall"),
     [
-        ("mended", "denial", 0.97, 0.97),
+        ("mended", "denial", 0.99, 0.98),
         ("mended", "surrogate", 0.97, 0.97),
-        ("unseen", "denial", 0.8, 0.33),
-        ("unseen", "surrogate", 0.92, 0.5),
+        ("unseen", "denial", 1.0, 0.66),
+        ("developed", "denial", 0.98, 0.86),
+        ("held", "denial", 0.98, 0.77),
+        ("unseen", "surrogate", 0.99, 0.62),
     ],
 )
 def test_labelled_sentences_are_told_apart(seen, kind, precision, recall):
