@@ -18,8 +18,8 @@ from earwitness.families.qwen2_audio import QWEN2_AUDIO
 from trainer.model.toy import random_weights
 
 TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>", "<sound>"]
-LONGEST = 1_024
-"""Tokens: a clip of 30 s has 749."""
+LONGEST = 2_048
+"""Tokens: a clip of 60 s has 1,499."""
 HIDDEN = 128
 TEXT: dict[str, Any] = {
     "hidden_size": HIDDEN, "intermediate_size": 192, "num_hidden_layers": 2, "num_attention_heads": 4,

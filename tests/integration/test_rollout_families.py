@@ -80,20 +80,20 @@ async def test_logprobs_are_the_trainers_and_clips_have_their_tokens(setting: Se
 
 
 async def test_several_clips_and_long_ones_are_the_trainers(setting: Setting, tmp_path: Path) -> None:
-    """Qwen2-Audio hears 30 s of a clip; the longer one is refused with what would be right."""
+    """Qwen2-Audio hears 30 s of a clip; one of a minute is refused with what would be right."""
     long = str(tmp_path / "long.flac")
-    soundfile.write(long, 0.1 * np.random.default_rng(3).standard_normal(33 * 16_000).clip(-3, 3), 16_000)
+    soundfile.write(long, 0.1 * np.random.default_rng(3).standard_normal(60 * 16_000).clip(-3, 3), 16_000)
     asked = [comparison(setting.clips[3], setting.clips[1]), comparison(setting.clips[1], setting.clips[1])]
     heard = [[setting.clips[3], setting.clips[1]], [setting.clips[1]] * 2]
-    if setting.family.longest_seconds > 33:
+    if setting.family.longest_seconds >= 60:
         asked, heard = [*asked, prompt(0, long)], [*heard, [long]]
     else:
-        with pytest.raises(InputError, match=r"lasts 33\.00 s or more; expected at most 29\.98 s"):
+        with pytest.raises(InputError, match=r"lasts 60\.00 s or more; expected at most 29\.98 s"):
             await setting.engine.generate(prompt(0, long), sampling(), ordinal=0)
     groups = await asyncio.gather(*[setting.engine.generate(p, sampling(), ordinal=i) for i, p in enumerate(asked)])
     rows, found = [], []
     for clips, (prompt_ids, trajectories) in zip(heard, groups, strict=True):
-        samples = [read_audio(clip, max_seconds=60) for clip in clips]
+        samples = [read_audio(clip, max_seconds=61) for clip in clips]
         expected = sum(setting.family.audio_tokens(frames(len(clip))) for clip in samples)
         assert prompt_ids.count(TOKENS.index(setting.family.layout.audio_patch)) == expected
         for t in trajectories:
@@ -101,7 +101,9 @@ async def test_several_clips_and_long_ones_are_the_trainers(setting: Setting, tm
             rows.append({"tokens": tokens, "prompt_tokens": len(prompt_ids), "audio": clips, "temperature": 0.7})
             found.extend(t.logprobs)
     wanted = [p for row in trainer_logprobs(setting.model_dir, rows) for p in row]
-    assert np.abs(np.array(wanted) - np.array(found)).mean() <= GAP_BOUND
+    gaps = np.abs(np.array(wanted) - np.array(found))
+    print(f"log-prob gap of several and long clips: mean {gaps.mean():.2e}, largest {gaps.max():.2e}")
+    assert gaps.mean() <= GAP_BOUND
 
 
 async def test_a_clip_without_a_single_token_is_refused(setting: Setting) -> None:
