@@ -26,14 +26,23 @@ def _render(values: str, release: str = RELEASE, namespace: str = NAMESPACE) -> 
     """JSON list of all objects. JSON in and out, so that no test sees what another one changed."""
     with helm.Chart.load(CHART) as chart:
         files = chart.render(json.loads(values), name=release, namespace=namespace)
-    objects = [
+    return json.dumps(_objects(files))
+
+
+def _objects(files: dict[str, str]) -> list[Object]:
+    return [
         content
         for name, text in sorted(files.items())
         if name.endswith(".yaml")
         for content in yaml.load_all(text, Loader=yaml.CSafeLoader)
         if content
     ]
-    return json.dumps(objects)
+
+
+@pytest.fixture(scope="session")
+def objects_of() -> Callable[[dict[str, str]], list[Object]]:
+    """Objects of what Helm's engine rendered, text by file."""
+    return _objects
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +59,7 @@ def render_as() -> Callable[[Object, str, str], list[Object]]:
 
 @pytest.fixture(scope="session", autouse=True)
 def read_each_schema_and_look_at_each_object_once() -> Iterator[None]:
-    """The library parses megabytes of JSON for every object, and most objects are the same under most values."""
+    """For every object the library lists a folder and parses megabytes of JSON; most are the same under most values."""
     validate, found_valid = kubernetes_validate.validate, set()
 
     def validate_once(o: Object, version: str, strict: bool = False) -> None:
@@ -60,7 +69,8 @@ def read_each_schema_and_look_at_each_object_once() -> Iterator[None]:
             found_valid.add(key)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
+        for name in ("schema_contents", "all_versions"):
+            patch.setattr(kubernetes_validate.utils, name, cache(getattr(kubernetes_validate.utils, name)))
         patch.setattr(kubernetes_validate, "validate", validate_once)
         yield
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import helm_python as helm
 import pytest
-import yaml
 
 Object = dict[str, Any]
 Pods = Callable[[list[Object]], dict[str, Object]]
@@ -46,7 +45,9 @@ def test_a_change_replaces_exactly_the_pods_that_read_it(
     assert {name for name in before if before[name] != after[name]} - HOOKS == replaced
 
 
-def test_a_version_of_the_chart_alone_replaces_no_pod(chart_path: Path, tmp_path: Path, pods: Pods) -> None:
+def test_a_version_of_the_chart_alone_replaces_no_pod(
+    chart_path: Path, tmp_path: Path, pods: Pods, objects_of: Callable[..., list[Object]]
+) -> None:
     shutil.copytree(chart_path, tmp_path / "chart")
     about = tmp_path / "chart" / "Chart.yaml"
     about.write_text(re.sub(r"(?m)^version: .*", "version: 9.9.9", about.read_text()))
@@ -54,7 +55,7 @@ def test_a_version_of_the_chart_alone_replaces_no_pod(chart_path: Path, tmp_path
     def rendered(path: Path) -> dict[str, Object]:
         with helm.Chart.load(path) as chart:
             files = chart.render({}, name="ew", namespace="mesh")
-        return pods([o for n, t in files.items() if n.endswith(".yaml") for o in yaml.safe_load_all(t) if o])
+        return pods(objects_of(files))
 
     before, after = rendered(chart_path), rendered(tmp_path / "chart")
     assert {name for name in before if before[name] != after[name]} == HOOKS

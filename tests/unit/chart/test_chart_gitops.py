@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import helm_python as helm
 import pytest
-import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cluster"))
 
 from fake_kubernetes import FakeKubernetes
 
 Object = dict[str, Any]
+ObjectsOf = Callable[[dict[str, str]], list[Object]]
 
 BEFORE = Path(__file__).parents[2] / "charts" / "earwitness-0.1.0.tgz"
 """The chart of the version before, as `helm package` made it."""
@@ -35,10 +35,10 @@ IMMUTABLE = {
 """Parts of a spec that an upgrade cannot change."""
 
 
-def rendered(chart: Path, values: Object) -> list[Object]:
+def rendered(chart: Path, values: Object) -> dict[str, str]:
+    """Text by file."""
     with helm.Chart.load(chart) as loaded:
-        files = loaded.render(values, name="ew", namespace="mesh")
-    return [o for n, text in files.items() if n.endswith(".yaml") for o in yaml.safe_load_all(text) if o]
+        return loaded.render(values, name="ew", namespace="mesh")
 
 
 def by_name(objects: list[Object]) -> dict[tuple[str, str], Object]:
@@ -46,10 +46,10 @@ def by_name(objects: list[Object]) -> dict[tuple[str, str], Object]:
 
 
 @pytest.mark.parametrize("profile", ["default", "gpu", "cpu", "autoscaling"], indirect=True)
-def test_with_own_secrets_two_renderings_are_the_same(values: Object, chart_path: Path) -> None:
+def test_with_own_secrets_two_renderings_are_the_same(values: Object, chart_path: Path, objects_of: ObjectsOf) -> None:
     first, second = (rendered(chart_path, {**values, **OWN_SECRETS}) for _ in range(2))
     assert first == second
-    assert not any(o["kind"] == "Secret" for o in first)
+    assert not any(o["kind"] == "Secret" for o in objects_of(first))
 
 
 def test_only_the_test_is_a_hook(objects: list[Object]) -> None:
@@ -84,9 +84,9 @@ def test_nothing_that_a_person_or_an_autoscaler_sets_is_rendered(objects: list[O
 
 @pytest.mark.parametrize("profile", ["default", "gpu", "cpu", "autoscaling", "external-redis"], indirect=True)
 def test_an_upgrade_from_the_version_before_changes_nothing_immutable(
-    values: Object, chart_path: Path, tmp_path: Path
+    values: Object, chart_path: Path, tmp_path: Path, objects_of: ObjectsOf
 ) -> None:
-    old = by_name(rendered(BEFORE, values))
+    old = by_name(objects_of(rendered(BEFORE, values)))
     cluster = FakeKubernetes()
     cluster.anonymous = True
     for (kind, _), o in old.items():
@@ -98,7 +98,7 @@ def test_an_upgrade_from_the_version_before_changes_nothing_immutable(
     with helm.Config(kubeconfig_path=kubeconfig, namespace="mesh") as config, helm.Chart.load(chart_path) as chart:
         files = config.render(chart, values, name="ew", namespace="mesh", is_install=False, is_upgrade=True)
     cluster.close()
-    new = by_name([o for n, text in files.items() if n.endswith(".yaml") for o in yaml.safe_load_all(text) if o])
+    new = by_name(objects_of(files))
     compared = 0
     for key in old.keys() & new.keys():
         for part in IMMUTABLE.get(key[0], []):

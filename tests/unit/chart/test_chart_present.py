@@ -9,7 +9,6 @@ from typing import Any
 
 import helm_python as helm
 import pytest
-import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cluster"))
 
@@ -28,14 +27,16 @@ def cluster() -> Iterator[FakeKubernetes]:
 
 
 @pytest.fixture
-def upgrade(cluster: FakeKubernetes, chart_path: Path, tmp_path: Path) -> Upgrade:
+def upgrade(
+    cluster: FakeKubernetes, chart_path: Path, tmp_path: Path, objects_of: Callable[..., list[Object]]
+) -> Upgrade:
     """Objects of the chart as they are rendered in sight of the cluster; `release` as named."""
     kubeconfig = cluster.kubeconfig(tmp_path / "kubeconfig", namespace="mesh")
 
     def render(values: Object, release: str = "ew", *, first: bool = False) -> list[Object]:
         with helm.Config(kubeconfig_path=kubeconfig, namespace="mesh") as config, helm.Chart.load(chart_path) as chart:
             files = config.render(chart, values, name=release, namespace="mesh", is_install=first, is_upgrade=not first)
-        return [o for n, text in files.items() if n.endswith(".yaml") for o in yaml.safe_load_all(text) if o]
+        return objects_of(files)
 
     return render
 

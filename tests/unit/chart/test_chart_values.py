@@ -75,36 +75,75 @@ def test_a_namespace_that_is_none_is_refused(render_as: RenderAs, namespace: str
         render_as({}, "ew", namespace)
 
 
-def places(value: Any) -> dict[str, Object]:
-    """Values with `value` at every place that takes a string, each by its own."""
-    return {
-        "priorityClassName": {"defaults": {"priorityClassName": value}},
-        "runtimeClassName": {"defaults": {"runtimeClassName": value}},
-        "schedulerName": {"defaults": {"schedulerName": value}},
-        "serviceAccount": {"defaults": {"serviceAccount": {"create": False, "name": value}}},
-        "auth": {"auth": {"existingSecret": value}},
-        "tls": {"tls": {"enabled": True, "existingSecret": value}},
-        "claim": {"storage": {"existingClaim": value}},
-        "class": {"storage": {"storageClassName": value}, "queue": {"persistence": {"storageClassName": value}}},
-        "external": {"queue": {"enabled": False}, "externalRedis": {"queue": {"existingSecret": value, "key": value}}},
-    }
+NAMES = [
+    "/defaults/priorityClassName", "/defaults/runtimeClassName", "/defaults/schedulerName",
+    "/defaults/serviceAccount/name", "/auth/existingSecret", "/tls/existingSecret", "/storage/existingClaim",
+    "/queue/persistence/storageClassName",
+]  # fmt: skip
+"""Values that are names of objects, all of which one release may say."""
+
+OTHER_NAMES = ["/storage/storageClassName", "/externalRedis/queue/existingSecret"]
+"""Those that have no place beside a claim and a Redis of its own."""
+
+KEY = "/externalRedis/queue/key"
+
+
+def laid(said: Object, values: dict[str, Any]) -> Object:
+    """`said`, changed: with `values` by path."""
+    for path, value in values.items():
+        *above, last = path.strip("/").split("/")
+        block = said
+        for key in above:
+            block = block.setdefault(key, {})
+        block[last] = value
+    return said
+
+
+def with_names(render_as: RenderAs, names: dict[str, Any]) -> list[Object]:
+    """Objects of two releases that together say all the names."""
+    one = {"defaults": {"serviceAccount": {"create": False}}, "tls": {"enabled": True}}
+    other = {"queue": {"enabled": False}}
+    return [
+        *render_as(laid(one, {path: names[path] for path in NAMES}), "ew", "mesh"),
+        *render_as(laid(other, {path: names[path] for path in (*OTHER_NAMES, KEY)}), "ew", "mesh"),
+    ]
+
+
+def where(node: Any, value: str, path: str = "") -> Iterator[str]:
+    """Places of the objects that hold `value`, as a string."""
+    if isinstance(node, dict | list):
+        for key, part in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from where(part, value, f"{path}/{key}")
+    elif isinstance(node, str) and node == value:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def holders(render_as: RenderAs) -> dict[str, set[str]]:
+    """By path of a name, the places of the objects that it comes to, found with a word of its own at each."""
+    words = {path: f"word{i}" for i, path in enumerate((*NAMES, *OTHER_NAMES, KEY))}
+    objects = with_names(render_as, words)
+    return {path: set(where(objects, word)) for path, word in words.items()}
 
 
 @pytest.mark.parametrize("value", ["1000", "007", "on", "null", "1e3", "2026-01-01"])
-@pytest.mark.parametrize("place", places(""))
-def test_a_value_that_looks_like_something_else_is_a_string(render_as: RenderAs, place: str, value: str) -> None:
-    objects = render_as(places(value)[place], "ew", "mesh")
+def test_a_value_that_looks_like_something_else_is_a_string(
+    render_as: RenderAs, holders: dict[str, set[str]], value: str
+) -> None:
+    objects = with_names(render_as, dict.fromkeys(holders, value))
     check(objects, "mesh")
-    assert f"'{value}'" in repr(objects)
+    found = set(where(objects, value))
+    for path, places in holders.items():
+        assert places and places <= found, path
 
 
 @pytest.mark.parametrize("value", ["My", "a:b", "a b", "-a", 7, True])
-@pytest.mark.parametrize("place", places(""))
-def test_a_name_that_kubernetes_would_refuse_is_refused_by_the_schema(
-    render_as: RenderAs, place: str, value: Any
-) -> None:
-    with pytest.raises(helm_python.errors.HelmError):
-        render_as(places(value)[place], "ew", "mesh")
+def test_a_name_that_kubernetes_would_refuse_is_refused_by_the_schema(render_as: RenderAs, value: Any) -> None:
+    paths = [*NAMES, *OTHER_NAMES]
+    with pytest.raises(helm_python.errors.HelmError) as refused:
+        render_as(laid({}, dict.fromkeys(paths, value)), "ew", "mesh")
+    for path in paths:
+        assert f"- at '{path}': " in str(refused.value)
 
 
 def test_numbers_and_booleans_in_maps_of_strings_become_strings(render_as: RenderAs) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +71,21 @@ def serve() -> Iterator[Callable[..., tuple[grpc.Server, int]]]:
         server.stop(None)
 
 
+@cache
+def _rendered(name: str, namespace: str, values: str) -> str:
+    """JSON list of the chart's objects. JSON in and out, so that no test sees what another one changed."""
+    with helm.Chart.load(CHART) as chart:
+        files = chart.render(json.loads(values), name=name, namespace=namespace)
+    texts = [text for file, text in files.items() if file.endswith(".yaml")]
+    return json.dumps([o for text in texts for o in yaml.load_all(text, Loader=yaml.CSafeLoader) if o])
+
+
 @pytest.fixture
 def install() -> Callable[..., list[dict[str, Any]]]:
     """Objects of the chart, as `helm install` would make them."""
 
     def render(name: str, namespace: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        with helm.Chart.load(CHART) as chart:
-            files = chart.render(values or {}, name=name, namespace=namespace)
-        return [o for n, text in files.items() if n.endswith(".yaml") for o in yaml.safe_load_all(text) if o]
+        return json.loads(_rendered(name, namespace, json.dumps(values or {})))
 
     return render
 
