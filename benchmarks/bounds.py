@@ -1,16 +1,18 @@
 """Whether `earwitness explain` names what bounds a real mesh, with each bottleneck provoked in turn.
 
-    python benchmarks/bounds.py [--steps 8] [rollout reward trainer weights]
+    python -m benchmarks.bounds [--steps 8] [--staleness 0] [--record FILE] [rollout reward trainer weights]
 
 One mesh of this machine (vLLM, Megatron-core, Redis) with the toy model; an RL job for each case, in which one kind of
 process is held up by SIGSTOP and SIGCONT: the rollout worker and the trainer run a tenth of the time, finely cut, as on
 too few or too slow processors; the reward worker answers every three seconds, as one that waits for a judge; the
-weights' Redis every two, as over a slow link. Exit status 1 if another bound is named in any case.
+weights' Redis every two, as over a slow link. Exit status 1 if another bound is named in any case. FILE gets the
+figures that explain reads, by bound and step (`tests/unit/explain/bounds-<staleness>.json` are such).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -18,7 +20,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ from earwitness.local.state import read_state
 from earwitness.local.sweep import tagged
 from earwitness.probe.write import write_probe
 from earwitness.recipe.schema import ProbeData
+from earwitness.series import Steps, steps_of
+from earwitness.wire.jobs.v1 import jobs_pb2
 
 CASES = {
     "rollout": ("rollout-0", 0.18, 0.02),
@@ -42,6 +46,9 @@ CASES = {
 }
 """Bound that is provoked: whose processes are held up, for how many seconds at a time, and how long they then run."""
 
+READ = ("seconds.", "work.", "workers.", "publish.", "staleness.")
+"""Beginnings of the figures that speed is explained by."""
+
 TOY = {
     "hidden_size": 64, "layers": 1, "heads": 2, "kv_heads": 2, "intermediate_size": 128, "vocab_size": 512,
     "max_positions": 256, "encoder_size": 64, "encoder_layers": 1, "encoder_heads": 2, "adapter_size": 64,
@@ -50,11 +57,11 @@ OPTIMIZER = {"learning_rate": 1.0e-3}
 TUNE = {"type": "sft", "tune": {"steps": 5, "batch_size": 8, "micro_batch_size": 8, "optimizer": OPTIMIZER}}
 
 
-def rl(steps: int) -> dict[str, Any]:
+def rl(steps: int, staleness: int = 0) -> dict[str, Any]:
     """A stage of short steps."""
     return {
         "type": "rl", "steps": steps, "groups_per_step": 4, "sampling": {"samples": 4, "max_tokens": 24},
-        "optimizer": OPTIMIZER, "dynamic_filter": False, "checkpoint_every": 1000,
+        "optimizer": OPTIMIZER, "dynamic_filter": False, "checkpoint_every": 1000, "max_staleness": staleness,
     }  # fmt: skip
 
 
@@ -86,12 +93,18 @@ def held_up(folder: Path, name: str, stopped: float, running: float) -> Iterator
         beating.join()
 
 
-def done(client: Mesh, folder: Path, name: str, stages: list[dict[str, Any]], model: dict[str, Any]) -> Any:
-    """A job of these stages at its good end."""
-    data = write_probe(str(folder / "data"), ProbeData(lessons=1, cold_start=32, train=24, eval=8, seed=3))
+def probe(folder: Path) -> dict[str, str]:
+    """A few clips: manifests by split, written once."""
+    return write_probe(str(folder / "data"), ProbeData(lessons=1, cold_start=32, train=24, eval=8, seed=3))
+
+
+def done(
+    client: Mesh, folder: Path, name: str, stages: list[dict[str, Any]], model: dict[str, Any], **given: Any
+) -> Any:
+    """A job of these stages at its good end, on the probe unless `given`, the rest of its recipe, has other data."""
     path = folder / f"{name}.yaml"
-    output = str(folder / "out")
-    path.write_text(yaml.safe_dump({"name": name, "output": output, "model": model, "data": data, "stages": stages}))
+    recipe = {"name": name, "output": str(folder / "out"), "model": model, "data": probe(folder), "stages": stages}
+    path.write_text(yaml.safe_dump(recipe | given))
     job = client.submit(path, request_id=uuid.uuid4().hex)
     while job.state not in TERMINAL:
         time.sleep(0.5)
@@ -101,14 +114,25 @@ def done(client: Mesh, folder: Path, name: str, stages: list[dict[str, Any]], mo
     return job
 
 
+def figures(events: Sequence[jobs_pb2.Event]) -> Steps:
+    """What explain reads of the speed of the job's RL steps, to the millisecond."""
+    (steps,) = [steps for (_, stage, _), steps in steps_of(events).items() if stage == "rl"]
+    return {
+        step: {name: round(value, 3) for name, value in told.items() if name.startswith(READ)}
+        for step, told in steps.items()
+    }
+
+
 def main() -> int:
     """Print a line a case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=8, help="RL steps of a case")
+    parser.add_argument("--staleness", type=int, default=0, help="versions that a group may be behind")
+    parser.add_argument("--record", type=Path, help="JSON file for the figures of the steps")
     parser.add_argument("cases", nargs="*", help="bounds to provoke; without any, all")
     given = parser.parse_args()
     steps, cases = given.steps, given.cases or list(CASES)
-    wrong = 0
+    wrong, recorded = 0, {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         state = control.start_detached(Options(folder / "mesh"), lambda line: None)
@@ -119,15 +143,19 @@ def main() -> int:
                 model = {"path": f"{first.output_uri}/model"}
                 for bound in cases:
                     with held_up(folder / "mesh", *CASES[bound]):
-                        job = done(client, folder, bound, [rl(steps)], model)
-                    (phase,) = [p for p in explain(client.events(job.job_id)).phases if p.speed]
+                        job = done(client, folder, bound, [rl(steps, given.staleness)], model)
+                    events = list(client.events(job.job_id))
+                    recorded[bound] = figures(events)
+                    (phase,) = [p for p in explain(events).phases if p.speed]
                     assert phase.speed is not None
                     wrong += phase.speed.bound != bound
                     verdict = "right" if phase.speed.bound == bound else "WRONG"
                     print(f"{bound:8} {verdict}: {phase.speed.words} ({phase.speed.step_seconds:.1f} s)", flush=True)
         finally:
             control.stop(folder / "mesh")
-    return wrong
+    if given.record:
+        given.record.write_text(json.dumps(recorded, indent=1) + "\n")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":

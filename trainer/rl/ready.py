@@ -117,7 +117,8 @@ class ReadyGroups:
                 self.learned = [self._way(message_id, group, now) for message_id, group in self._held.values()]
                 self._held.clear()
                 asked = [when for _, when in self._asked]
-                return samples, group_metrics(groups, version, self._think_end, asked, now)
+                before = max(self._progress.used, default=-1)
+                return samples, group_metrics(groups, version, self._think_end, asked, now, before)
 
     def dropped(self) -> dict[int, str]:
         """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""

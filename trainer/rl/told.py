@@ -22,12 +22,17 @@ MOST_KINDS = 24
 
 
 def group_metrics(
-    groups: Sequence[wire.Group], version: int, think_end: Sequence[int], asked: Sequence[float], now: float
+    groups: Sequence[wire.Group],
+    version: int,
+    think_end: Sequence[int],
+    asked: Sequence[float],
+    now: float,
+    before: int = -1,
 ) -> dict[str, float]:
     """The figures of a step's groups; shares of nothing (no checkable claim) are 0.
 
-    `version`: of the policy that will learn from them; `think_end`: ids of what closes the think block; `asked`: as
-    `way` has it; `now`: when the trainer had all groups, in seconds since the Unix epoch.
+    `version`: of the policy that will learn from them; `think_end`: ids of what closes the think block; `asked`,
+    `before`: as `way` has them; `now`: when the trainer had all groups, in seconds since the Unix epoch.
     """
     trajectories = [t for group in groups for t in _kept(group)]
     rewards = [t.reward for t in trajectories]
@@ -51,7 +56,7 @@ def group_metrics(
         **_by_kind(groups),
         **_claims(rewards),
         **stations(groups, now),
-        **way(groups, asked, now),
+        **way(groups, asked, now, before),
     }
 
 
@@ -82,23 +87,28 @@ def stations(groups: Sequence[wire.Group], now: float) -> dict[str, float]:
     return found
 
 
-def way(groups: Sequence[wire.Group], asked: Sequence[float], now: float) -> dict[str, float]:
+def way(groups: Sequence[wire.Group], asked: Sequence[float], now: float, before: int) -> dict[str, float]:
     """Seconds at each station of the way that set the pace of the step; nothing of groups without passages.
 
     `asked`: when the trainer asked for the groups of each step, from that after which these were issued, at the
-    earliest, to this one. If all were there when it asked, only the trainer was missing. Else the step was held up by
-    the group that was ready last, all its way long, although the trainer had other steps to do meanwhile: they would
-    have come no earlier. What is left is the trainer's: it took what was ready, and before that told of its step, for
-    a group that had to wait for weights was issued as soon as it had. What else lies before the last group's issue,
-    when those passed in whose place it came, is shared as its own way is.
+    earliest, to this one; `before`: highest ordinal that it has learned from before.
+
+    If all were there when it asked, only the trainer was missing. Else the step was held up by the group that was ready
+    last, all its way long, although the trainer had other steps to do meanwhile: they would have come no earlier. What
+    is left is the trainer's: it took what was ready, and before that told of its step. Where steps do not overlap that
+    was done when the first of the next ordinals was issued. What else lies before the last group's issue, when those
+    passed in whose place it came, is shared as its own way is.
     """
     last = max((g for g in groups if g.passages), key=lambda group: group.passages[-1].ended, default=None)
     if last is None:
         return {}
     if last.passages[-1].ended <= asked[-1]:
         return {f"{WAY}trainer": now - asked[-1]}
-    stays = [stay for group in groups for stay in group.passages]
-    told = max(asked[0], min((stay.arrived for stay in stays if stay.able > stay.arrived), default=asked[0]))
+    told = asked[0]
+    if len(asked) == 1:
+        after = before + len(groups)  # as many are issued at once; others came in place of those that were dropped
+        issued = [g.passages[0].arrived for g in groups if g.passages and before < g.task.ordinal <= after]
+        told = max(told, min(issued, default=told))
     ends = [("weights", stay.able) for stay in last.passages if stay.station == "rollout"]
     ends += [(stay.station, stay.ended) for stay in last.passages]
     begun = reached = min(now, max(told, last.passages[0].arrived))

@@ -1,7 +1,9 @@
 """The bound of a mesh that is simulated in virtual time: a slow part is named, whatever the staleness."""
 
 import heapq
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,8 @@ class Pace:
     generate: float = 1.0
     score: float = 0.05
     train: float = 1.0
+    tell: float = 0.0
+    """Between a step and the issue of what it makes room for."""
     take: float = 0.0
     """What the trainer takes to see that its groups are there, and to read them."""
     send: float = 0.2
@@ -36,9 +40,9 @@ def simulated(pace: Pace) -> Steps:
     steps: Steps = {}
     for step in range(1, STEPS + 1):
         version = max(0, step - 1 - pace.staleness)
-        groups = [wire.Group() for _ in range(GROUPS)]
+        groups = [wire.Group(task=wire.GroupTask(ordinal=GROUPS * step + i)) for i in range(GROUPS)]
         for group in groups:
-            arrived = stepped[version]
+            arrived = stepped[version] + (pace.tell if version else 0.0)
             able = max(arrived, served[version])
             begun, worker = heapq.heappop(free)
             begun = max(begun, able)
@@ -60,7 +64,7 @@ def simulated(pace: Pace) -> Steps:
             "seconds.publish": blocked,
             "seconds.publish.send": pace.send,
             **stations(groups, taken),
-            **way(groups, [stepped[v] for v in range(version, step)], taken),
+            **way(groups, [stepped[v] for v in range(version, step)], taken, GROUPS * step - 1),
         }
         trainer = stepped[step] = done + blocked
         served[step] = sent
@@ -113,6 +117,12 @@ def test_a_promised_gain_is_not_missed_by_much(workers: int) -> None:
     assert f"one more, beside {workers}, gives at most {speed.gain:.1f} times" in speed.words
 
 
+def test_a_trainer_that_is_slow_to_tell_of_its_step_is_the_bound() -> None:
+    speed = speed_of(simulated(Pace(train=1.0, tell=3.0)))
+    assert speed is not None and speed.bound == "trainer"
+    assert speed.stations["trainer"] == pytest.approx(4.0)
+
+
 def test_idle_workers_are_seen() -> None:
     slow_trainer = speed_of(simulated(Pace(train=8.0)))
     assert slow_trainer is not None
@@ -138,3 +148,17 @@ def test_the_first_step_is_left_out_if_there_are_others() -> None:
     assert speed is not None and speed.step_seconds == 4 and speed.bound == "trainer"
     only = speed_of({1: steps[1]})
     assert only is not None and only.step_seconds == 100
+
+
+RECORDED = [
+    pytest.param(bound, {int(step): figures for step, figures in steps.items()}, id=f"{path.stem}-{bound}")
+    for path in sorted(Path(__file__).parent.glob("bounds-*.json"))
+    for bound, steps in json.loads(path.read_text()).items()
+]
+"""Steps of real meshes, each with one kind of process held up (`python -m benchmarks.bounds --record FILE`)."""
+
+
+@pytest.mark.parametrize(("bound", "steps"), RECORDED)
+def test_what_held_up_a_real_mesh_is_named(bound: str, steps: Steps) -> None:
+    speed = speed_of(steps)
+    assert speed is not None and speed.bound == bound

@@ -106,8 +106,8 @@ def test_groups_without_passages_have_no_seconds() -> None:
     assert not [name for name in told(bare) if name.startswith(("seconds.", "work."))]
 
 
-def passed(arrived: float, able: float, begun: float, ended: float, scored: float) -> wire.Group:
-    made = wire.Group()
+def passed(arrived: float, able: float, begun: float, ended: float, scored: float, ordinal: int = 9) -> wire.Group:
+    made = wire.Group(task=wire.GroupTask(ordinal=ordinal))
     made.passages.add(station="rollout", worker="a", arrived=arrived, able=able, begun=begun, ended=ended)
     made.passages.add(station="reward", worker="b", arrived=ended, able=ended, begun=ended, ended=scored)
     return made
@@ -120,8 +120,11 @@ def passed(arrived: float, able: float, begun: float, ended: float, scored: floa
         ([passed(90, 102, 103, 110, 116), passed(90, 102, 103, 112, 114)], {"weights": 2, "rollout": 8, "reward": 6}),
         # All was ready before the trainer asked.
         ([passed(80, 80, 81, 85, 90)], {}),
-        # Until a group came that waited for its weights, the trainer had not told of its step.
+        # Until the first group was issued the trainer had not told of its step.
         ([passed(105, 108, 109, 113, 115)], {"weights": 3, "rollout": 5, "reward": 2}),
+        ([passed(105, 105, 109, 113, 115)], {"weights": 0, "rollout": 8, "reward": 2}),
+        # All that were issued first were dropped.
+        ([passed(110, 110, 112, 115, 120, ordinal=10)], {"weights": 0, "rollout": 10, "reward": 10}),
         # This one came in place of others: their way was as long as its own is, part by part.
         ([passed(110, 110, 112, 114, 116), passed(100, 101, 102, 103, 104)],
          {"weights": 0, "rollout": 32 / 3, "reward": 16 / 3}),
@@ -130,12 +133,12 @@ def passed(arrived: float, able: float, begun: float, ended: float, scored: floa
     ],
 )  # fmt: skip
 def test_the_last_group_sets_the_pace(groups: list[wire.Group], waits: dict[str, float]) -> None:
-    figures = {name.removeprefix(WAY): seconds for name, seconds in way(groups, [100.0], 120.0).items()}
+    figures = {name.removeprefix(WAY): seconds for name, seconds in way(groups, [100.0], 120.0, 8).items()}
     assert figures == pytest.approx(waits | {"trainer": 20 - sum(waits.values())})
 
 
 def test_groups_that_passed_nowhere_set_no_pace() -> None:
-    assert way([wire.Group()], [100.0], 120.0) == {}
+    assert way([wire.Group()], [100.0], 120.0, 8) == {}
 
 
 def test_a_step_tells_of_its_pace_with_figures_that_have_names() -> None:
@@ -145,7 +148,7 @@ def test_a_step_tells_of_its_pace_with_figures_that_have_names() -> None:
 
 def test_where_steps_overlap_a_group_s_whole_way_counts() -> None:
     """It was issued while the trainer had two other steps to do, which would not have come earlier without it."""
-    late, early = passed(91, 93, 99, 108, 112), passed(92, 92, 93, 95, 96)
-    figures = way([late, early], [90.0, 100.0, 110.0], 113.0)
-    assert figures == {f"{WAY}weights": 2, f"{WAY}rollout": 15, f"{WAY}reward": 4, f"{WAY}trainer": 2}
-    assert way([early], [90.0, 100.0, 110.0], 113.0) == {f"{WAY}trainer": 3}
+    late, early = passed(90, 93, 99, 108, 112), passed(92, 92, 93, 95, 96)
+    figures = way([late, early], [90.0, 100.0, 110.0], 113.0, 8)
+    assert figures == {f"{WAY}weights": 3, f"{WAY}rollout": 15, f"{WAY}reward": 4, f"{WAY}trainer": 1}
+    assert way([early], [90.0, 100.0, 110.0], 113.0, 8) == {f"{WAY}trainer": 3}
