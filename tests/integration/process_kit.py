@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -50,6 +51,11 @@ def run_ranks(count: int, program: str, *arguments: str, **environment: str) -> 
     )  # fmt: skip
     assert done.returncode == 0, f"{count} ranks:\n{done.stdout[-5000:]}"
     return done.stdout
+
+
+def said_in(log: str) -> list[dict[str, Any]]:
+    """What a process has said so far; the last line may be half written."""
+    return [json.loads(line) for line in log.rpartition("\n")[0].splitlines() if line.startswith("{")]
 
 
 def below(pid: int, *words: str) -> list[psutil.Process]:

@@ -90,20 +90,24 @@ class Setting:
         return after
 
     async def serve(self, lineage: str, version: int) -> None:
-        """As the service does: shards that are silent for seconds, as on a crowded machine, are asked again."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                try:
-                    return await self.engine.serve(lineage, version)
-                except FetchError as error:
-                    if error.kind != InfrastructureError.__name__:
-                        raise
+        await serve(self.engine, lineage, version)
 
     def other_model(self) -> Path:
         """Other weights for the same tokenizer."""
         new = make_model(self.folder / "toy2", seed=2)
         shutil.copy(self.model_dir / "tokenizer.json", new / "tokenizer.json")
         return new
+
+
+async def serve(engine: RolloutEngine, lineage: str, version: int) -> None:
+    """As the service does: shards that are silent for seconds, as on a crowded machine, are asked again."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return await engine.serve(lineage, version)
+            except FetchError as error:
+                if error.kind != InfrastructureError.__name__:
+                    raise
 
 
 def change_some(model_dir: Path, numbers: np.random.Generator) -> None:
@@ -125,7 +129,7 @@ async def serving_first_weights(folder: Path, tensor_parallel: int = 1) -> Async
         config = EngineConfig(str(model_dir), weight_urls=(redis.url,), tensor_parallel=tensor_parallel)
         engine = await RolloutEngine.start(config)
         try:
-            await engine.serve(LINEAGE, 1)
+            await serve(engine, LINEAGE, 1)
             yield Setting(engine, [redis.url], publisher, model_dir, make_clips(folder), folder)
         finally:
             engine.stop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,38 @@ CLIP_SECONDS = [0.02, 0.4, 1.0, 1.613, 7.3, 29.98]
 
 
 LOOK_INTO_CORE = ("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")
-"""For `tokens_in_core`: vLLM sends functions to its own process only with this in the environment."""
+"""For what runs in vLLM's process: vLLM sends functions to its own process only with this in the environment."""
+
+STEP_SECONDS = 0.1
+"""Of a step that is slowed: hundreds of tokens take longer than any machine stalls."""
 
 
 def tokens_in_core(worker: Any) -> dict[str, int]:
     """Runs in vLLM's process: tokens that its model runner has sampled for each request it still has."""
     requests = worker.model_runner.requests
     return {name: request.num_tokens - request.num_prompt_tokens for name, request in requests.items()}
+
+
+def wait_in_steps(worker: Any, seconds: float) -> None:
+    """Runs in vLLM's process: from here on each step of its model runner takes so long; 0: as long as it takes."""
+    runner = worker.model_runner
+    step = type(runner).execute_model.__get__(runner)
+
+    def late(*arguments: Any, **more: Any) -> Any:
+        time.sleep(seconds)
+        return step(*arguments, **more)
+
+    runner.execute_model = late if seconds else step
+
+
+@asynccontextmanager
+async def slowed(engine: Any) -> AsyncIterator[None]:
+    """What is in flight goes on, for longer than a test can be kept from its next line."""
+    await engine._llm.collective_rpc(wait_in_steps, args=(STEP_SECONDS,))
+    try:
+        yield
+    finally:
+        await engine._llm.collective_rpc(wait_in_steps, args=(0.0,))
 
 
 async def until_begun(engine: Any, tokens: int) -> None:
@@ -78,8 +105,8 @@ def make_clips(folder: Path) -> list[str]:
     rng = np.random.default_rng(7)
     paths = []
     for index, seconds in enumerate(CLIP_SECONDS):
-        time = np.arange(int(seconds * 16_000)) / 16_000
-        clip = 0.3 * np.sin(2 * np.pi * (200 + 90 * index) * time) + 0.05 * rng.standard_normal(time.size)
+        at = np.arange(int(seconds * 16_000)) / 16_000
+        clip = 0.3 * np.sin(2 * np.pi * (200 + 90 * index) * at) + 0.05 * rng.standard_normal(at.size)
         paths.append(str(folder / f"{index}.wav"))
         soundfile.write(paths[-1], clip.astype(np.float32), 16_000)
     return paths

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import os
 import socket
 import subprocess
@@ -21,7 +20,7 @@ from earwitness.log import Logger
 from earwitness.queue import Queue
 from earwitness.redis_client import RETRY_SECONDS, SOCKET_SECONDS, Patience, connect, connect_async
 from earwitness.redis_server import RedisServer
-from tests.integration.process_kit import PATIENCE, wait_for, wait_for_redis
+from tests.integration.process_kit import PATIENCE, said_in, wait_for, wait_for_redis
 
 ROOT = Path(__file__).parents[2]
 ROLES = ("reward", "reference", "rollout")
@@ -44,11 +43,6 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 def outlasting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is no outage here: a machine that stalls makes it, too."""
     wait_for_redis(monkeypatch)
-
-
-def said_in(lines: str) -> list[dict[str, Any]]:
-    """What a log says; its last line may be half written."""
-    return [json.loads(line) for line in lines.rpartition("\n")[0].splitlines() if line.startswith("{")]
 
 
 async def test_a_command_waits_until_the_server_is_back_and_says_so(server: RedisServer) -> None:

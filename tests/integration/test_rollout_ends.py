@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from earwitness.redis_server import RedisServer, connect
 from earwitness.weights import WeightPublisher
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from services.rollout import EXIT_CANNOT_KEEP_UP
-from tests.integration.process_kit import PATIENCE, ROOT, below, wait_for
+from tests.integration.process_kit import PATIENCE, ROOT, below, said_in, wait_for
 from tests.integration.rollout_toy import make_model, prompt, sampling, weight_tensors
 
 ENGINE = ("spawn_main", "EngineCore")
@@ -51,9 +50,7 @@ class Place:
         return worker
 
     def events(self, name: str, event: str) -> list[dict[str, Any]]:
-        lines = (self.folder / f"{name}.log").read_text().splitlines()
-        found = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line for line in found if line["event"] == event]
+        return [line for line in said_in((self.folder / f"{name}.log").read_text()) if line["event"] == event]
 
 
 @pytest.fixture

@@ -21,14 +21,11 @@ from earwitness.weights import WeightPublisher
 from rollout.contract import EngineConfig
 from rollout.engine import RolloutEngine
 from tests.integration.family_toys import CONFIGS, LONGEST, TOKENS, make_toy_of
+from tests.integration.rollout_setting import GAP_BOUND, LINEAGE, serve
 from tests.integration.rollout_toy import TEXTS, comparison, make_clips, prompt, sampling, weight_tensors
 from tests.integration.trainer_side import trainer_logprobs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-LINEAGE = "job/0"
-GAP_BOUND = 1e-3
-"""Mean |rollout - trainer log-prob| in fp32."""
 
 
 @dataclass
@@ -53,7 +50,7 @@ async def setting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         config = EngineConfig(str(model_dir), weight_urls=(redis.url,), max_model_len=LONGEST)
         engine = await RolloutEngine.start(config)
         try:
-            await engine.serve(LINEAGE, 1)
+            await serve(engine, LINEAGE, 1)
             yield Setting(engine, family, model_dir, make_clips(folder))
         finally:
             engine.stop()

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.rollout_setting import GAP_BOUND, Setting, serving_first_weights
-from tests.integration.rollout_toy import prompt, sampling, tokens_in_core, until_begun
+from tests.integration.rollout_toy import prompt, sampling, slowed, tokens_in_core, until_begun
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -62,7 +62,6 @@ async def test_the_samples_of_a_prompt_share_its_cache_also_with_a_clip(setting:
 async def test_an_interrupt_loses_no_token_and_another_goes_on(setting: Setting) -> None:
     engine = setting.engine
     whole = await asyncio.gather(*[start(setting, number) for number in range(4)])
-    works = [start(setting, number) for number in range(4)]
     in_core: dict[str, int] = {}
     pause = engine._llm.pause_generation
 
@@ -72,11 +71,13 @@ async def test_an_interrupt_loses_no_token_and_another_goes_on(setting: Setting)
         in_core.update(counted)
 
     before = engine.tokens
-    await until_begun(engine, 4 * SAMPLES * BEGUN)
-    engine._llm.pause_generation = pause_and_count
-    await engine.interrupt()
-    engine._llm.pause_generation = pause
-    cut = await asyncio.gather(*works)
+    async with slowed(engine):
+        works = [start(setting, number) for number in range(4)]
+        await until_begun(engine, 4 * SAMPLES * BEGUN)
+        engine._llm.pause_generation = pause_and_count
+        await engine.interrupt()
+        engine._llm.pause_generation = pause
+        cut = await asyncio.gather(*works)
     unfinished = [t for _, trajectories in cut for t in trajectories if not t.finish_reason]
     assert len(unfinished) > SAMPLES, "the test's trajectories are too short to be cut"
     had = sum(len(t.token_ids) for t in unfinished)
@@ -147,10 +148,11 @@ async def test_the_think_block_is_closed_at_its_budget_and_nothing_else_changes(
 
 async def test_a_bounded_think_block_goes_on_after_an_interrupt(setting: Setting) -> None:
     engine, budget = setting.engine, 60
-    work = start(setting, 2, think_tokens=budget)
-    await until_begun(engine, SAMPLES * BEGUN)
-    await engine.interrupt()
-    _, cut = await work
+    async with slowed(engine):
+        work = start(setting, 2, think_tokens=budget)
+        await until_begun(engine, SAMPLES * BEGUN)
+        await engine.interrupt()
+        _, cut = await work
     engine._interrupted = False
     await engine._llm.resume_generation()
     assert any(not t.finish_reason and len(t.token_ids) < budget for t in cut), "it was not cut while it thought"

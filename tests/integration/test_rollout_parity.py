@@ -27,7 +27,7 @@ from rollout.contract import FetchError, Served
 from rollout.model.audio_model import AudioModel
 from rollout.plugin import ARCHITECTURE, register
 from tests.integration.rollout_setting import GAP_BOUND, LINEAGE, Setting, change_some, serving_first_weights
-from tests.integration.rollout_toy import prompt, sampling, until_begun, weight_tensors
+from tests.integration.rollout_toy import prompt, sampling, slowed, until_begun, weight_tensors
 from tests.integration.trainer_side import gate
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -46,7 +46,7 @@ async def first_weights(setting: Setting) -> None:
     """Every test begins with the first model's weights, whatever another left behind."""
     if setting.engine.served != Served(LINEAGE, 1):
         setting.publisher.publish_anchor(1, weight_tensors(setting.model_dir))
-        await setting.engine.serve(LINEAGE, 1)
+        await setting.serve(LINEAGE, 1)
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +137,9 @@ async def test_a_bad_prompt_is_refused_and_the_engine_goes_on(setting: Setting) 
 async def test_a_version_that_is_not_there_changes_nothing(setting: Setting) -> None:
     before = setting.engine.served
     with pytest.raises(FetchError, match="MissingVersion"):
-        await setting.engine.serve(LINEAGE, 99)
+        await setting.serve(LINEAGE, 99)
     with pytest.raises(FetchError, match="MissingVersion"):
-        await setting.engine.serve("other/0", 1)
+        await setting.serve("other/0", 1)
     assert setting.engine.served == before
     await setting.generate(0, setting.clips[1])
 
@@ -164,7 +164,7 @@ async def test_the_gate_lets_the_same_weights_pass_and_shows_where_others_differ
     save_file(weights, other / "model.safetensors")
     publisher = WeightPublisher(setting.urls, "job/other")
     publisher.publish_anchor(1, weight_tensors(other))
-    await setting.engine.serve("job/other", 1)
+    await setting.serve("job/other", 1)
     refused = await probe()
     said = gate(setting.model_dir, refused)
     print(said)
@@ -200,7 +200,7 @@ async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> N
     numbers = np.random.default_rng(4)
     publisher = WeightPublisher(setting.urls, "job/delta")
     publisher.publish(10, weight_tensors(new))
-    await setting.engine.serve("job/delta", 10)
+    await setting.serve("job/delta", 10)
     before = await setting.generate_all()
     for version in (11, 12, 13):
         change_some(new, numbers)
@@ -217,12 +217,13 @@ async def test_deltas_reach_what_the_engine_computes_with(setting: Setting) -> N
 async def test_requests_in_flight_go_on_under_the_new_weights(setting: Setting, other_model: Path) -> None:
     publisher = WeightPublisher(setting.urls, "job/in-flight")
     publisher.publish_anchor(2, weight_tensors(other_model))
-    await setting.engine.serve("job/in-flight", 2)
+    await setting.serve("job/in-flight", 2)
     publisher.publish_anchor(3, weight_tensors(setting.model_dir))
-    running = [asyncio.create_task(setting.generate(i, "", samples=8, max_tokens=400)) for i in range(4)]
-    await until_begun(setting.engine, 4 * 8 * 10)
-    assert not any(task.done() for task in running), "the test's requests are too short to be in flight"
-    await setting.engine.serve("job/in-flight", 3)
+    async with slowed(setting.engine):
+        running = [asyncio.create_task(setting.generate(i, "", samples=8, max_tokens=400)) for i in range(4)]
+        await until_begun(setting.engine, 4 * 8 * 10)
+        assert not any(task.done() for task in running), "the test's requests are too short to be in flight"
+        await setting.serve("job/in-flight", 3)
     spans = [[(s.version, s.tokens) for s in t.versions] for task in running for t in (await task)[1]]
     crossed = [s for s in spans if [version for version, _ in s] == [2, 3]]
     assert crossed, f"no trajectory has tokens of both versions: {spans}"

@@ -6,7 +6,6 @@ new ones are there, however fast or slow the machine, and they get the cores.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -18,7 +17,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import yaml
 
@@ -30,7 +28,8 @@ from earwitness.redis_client import connect
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.mesh_kit import TOY, RealMesh, published_versions, recipe, wait_for
-from tests.integration.process_kit import below
+from tests.integration.process_kit import below, said_in
+from tests.integration.rollout_frozen import FROZEN_SECONDS, frozen_at_work
 
 ROOT = Path(__file__).parents[2]
 STEPS = 36
@@ -39,9 +38,6 @@ STALENESS = 1
 MAX_TOKENS = 150
 BEHIND_SECONDS = "3600"
 """A worker that stands still while others join must not be taken for one that cannot keep up."""
-WORK_SECONDS = 0.1
-"""What vLLM computes of a group before it is frozen: some tokens, not all."""
-FROZEN_SECONDS = 0.3
 WATCH_MS = 30
 
 
@@ -64,8 +60,7 @@ class Workers:
             )
 
     def events(self, name: str, event: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self._log(name).read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == event]
+        return [line for line in said_in(self._log(name).read_text()) if line["event"] == event]
 
     def all_logged(self, event: str, *names: str) -> bool:
         """True once each has logged the event."""
@@ -83,35 +78,10 @@ class Workers:
 
     @contextmanager
     def frozen_at_work(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
-        """The worker while its vLLM stands still in the middle of a group that it holds.
-
-        Time is vLLM's own: on busy cores a claim says nothing of how far a group is.
-        """
+        """The worker while its vLLM stands still in the middle of a group that it holds."""
         process = self.processes[name]
-        (vllm,) = below(process.pid, "EngineCore")
-
-        def worked() -> float:
-            return sum(vllm.cpu_times()[:2])
-
-        def holds() -> bool:
-            if not self._claims(name):
-                return False
-            until = worked() + WORK_SECONDS
-            while worked() < until and self._claims(name):
-                time.sleep(0.005)
-            vllm.suspend()
-            time.sleep(FROZEN_SECONDS)  # what it had said before is with the queue now
-            if not self._claims(name):
-                vllm.resume()
-                return False
-            return True
-
-        wait_for(f"{name} to be in the middle of a group", holds, poll_seconds=0.005)
-        try:
+        with frozen_at_work(process.pid, lambda: self._claims(name)):
             yield process
-        finally:
-            with suppress(psutil.NoSuchProcess):  # killed
-                vllm.resume()
 
     def leave(self, name: str) -> int:
         """The worker leaves in the middle of a group; how many tokens it has handed back."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,25 @@ import psutil
 import pytest
 
 from earwitness.active import ActiveJob, write_active
+from earwitness.errors import InfrastructureError
 from earwitness.queue import READY, ROLLOUTS, TASKS, Queue
+from earwitness.queue.commands import CONSUMERS
 from earwitness.redis_server import RedisServer, connect
 from earwitness.weights import WeightPublisher
 from earwitness.weights.tensors import Tensor
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA, Manifest
-from tests.integration.process_kit import PATIENCE, ROOT, wait_for
+from tests.integration.process_kit import PATIENCE, ROOT, said_in, wait_for
+from tests.integration.rollout_frozen import frozen_at_work
 from tests.integration.rollout_toy import make_clips, make_model, prompt, sampling, weight_tensors
 
-CLAIM_IDLE_MS = 2_000
+CLAIM_IDLE_MS = 10_000
+"""Longer than a machine stalls: what is claimed is what a worker that has died held."""
 LONG = {"samples": 16, "max_tokens": 420}
 """A group that takes seconds."""
+TOKENS_SECONDS = 0.3
+"""What vLLM works until there are some tokens of each."""
 
 
 @dataclass
@@ -60,9 +66,7 @@ class WorkerProcess:
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """Log lines of this name."""
-        lines = self.log.read_text().splitlines()
-        found = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line for line in found if line["event"] == event]
+        return [line for line in said_in(self.log.read_text()) if line["event"] == event]
 
     def alive(self) -> bool:
         """False, with the end of its log shown, once it has ended."""
@@ -102,6 +106,32 @@ class Mesh:
             min_version=min_version,
         )
         assert self.queue.issue(task)
+
+    def claims(self, name: str) -> bool:
+        """True if the queue has given it tasks that it has not brought back."""
+        return bool(self.client.xpending_range(TASKS, CONSUMERS, "-", "+", 1, consumername=name))
+
+    @contextmanager
+    def at_work(self, *names: str) -> Iterator[int]:
+        """These workers stand still in the middle of groups of a new run; how many of its tasks have been issued."""
+        self.open_run()
+        issued = 0
+
+        def holds(name: str) -> bool:
+            """More is issued until there is some for each."""
+            nonlocal issued
+            if not self.claims(name) and self.queue.lag()[0].waiting == 0:
+                for _ in range(8):
+                    self.issue(issued, **LONG)
+                    issued += 1
+            return self.claims(name)
+
+        with ExitStack() as stack:
+            for name in names:
+                stack.enter_context(
+                    frozen_at_work(self.workers[name].process.pid, lambda n=name: holds(n), TOKENS_SECONDS)
+                )
+            yield issued
 
     def collect(self, count: int, seconds: float = PATIENCE) -> dict[int, trajectory_pb2.Group]:
         """Waits for groups on `rollouts`."""
@@ -218,23 +248,18 @@ def test_a_task_waits_for_its_version(mesh: Mesh) -> None:
 
 
 def test_an_update_reaches_what_is_in_flight(mesh: Mesh) -> None:
-    mesh.open_run()
-    for ordinal in range(8):
-        mesh.issue(ordinal, **LONG)
-    wait_for("work", lambda: all(int(mesh.announced(n).get("tasks", 0)) for n in mesh.workers))
-    mesh.publish(3)
-    spans = [[s.version for s in t.versions] for g in mesh.collect(8).values() for t in g.trajectories]
+    with mesh.at_work("a", "b") as issued:
+        mesh.publish(3)
+    spans = [[s.version for s in t.versions] for g in mesh.collect(issued).values() for t in g.trajectories]
     assert [2, 3] in spans
     assert all(versions in ([2], [2, 3], [3]) for versions in spans)
 
 
 def test_groups_of_a_run_that_is_over_are_aborted(mesh: Mesh) -> None:
-    mesh.open_run()
-    for ordinal in range(16):
-        mesh.issue(ordinal, **LONG)
-    wait_for("work", lambda: all(int(mesh.announced(n).get("tasks", 0)) for n in mesh.workers))
-    mesh.queue.close_run(mesh.run_id)
-    wait_for("idle workers", lambda: all(mesh.announced(n).get("tasks") == "0" for n in mesh.workers))
+    with mesh.at_work("a", "b"):
+        wait_for("work", lambda: all(int(mesh.announced(n).get("tasks", 0)) for n in mesh.workers))
+        mesh.queue.close_run(mesh.run_id)
+        wait_for("idle workers", lambda: all(mesh.announced(n).get("tasks") == "0" for n in mesh.workers))
     assert mesh.queue.take(ROLLOUTS, "test", block_ms=0) == []
 
 
@@ -242,8 +267,12 @@ def test_generate_and_status_by_rpc(mesh: Mesh) -> None:
     address = mesh.workers["a"].events("listening")[0]["address"]
     with grpc.insecure_channel(address) as channel:
         stub = rollout_pb2_grpc.RolloutServiceStub(channel)
-        status = stub.GetStatus(rollout_pb2.GetStatusRequest())
-        assert (status.worker, status.lineage, status.version) == ("a", "job/0", 3)
+
+        def status() -> tuple[str, str, int]:
+            said = stub.GetStatus(rollout_pb2.GetStatusRequest())
+            return said.worker, said.lineage, said.version
+
+        wait_for("the newest version", lambda: status() == ("a", "job/0", 3))
         request = rollout_pb2.GenerateRequest(prompt=prompt(0, mesh.clips[2]), sampling=sampling())
         heard = stub.Generate(request).group
         request.without_audio = True
@@ -275,38 +304,35 @@ def test_workers_that_missed_versions_catch_up_without_a_restart(mesh: Mesh) -> 
     for name, worker in mesh.workers.items():
         wait_for("the newest weights", lambda w=worker: w.events("weights loaded")[-1]["version"] == 6)
         assert worker.events("engine started") == engines[name]
-        assert not worker.events("weights not loaded")
+        lost = [e for e in worker.events("weights not loaded") if InfrastructureError.__name__ not in e["error"]]
+        assert not lost  # a shard may have been silent, but nothing was gone
 
 
 def test_the_tasks_of_a_killed_worker_are_claimed(mesh: Mesh) -> None:
-    mesh.open_run()
-    for ordinal in range(8):
-        mesh.issue(ordinal, **LONG)
     victim = mesh.workers["a"]
-    wait_for("work in the victim's hands", lambda: int(mesh.announced("a").get("tasks", 0)))
-    children = psutil.Process(victim.process.pid).children(recursive=True)
-    victim.process.send_signal(signal.SIGKILL)
-    victim.process.wait()
-    del mesh.workers["a"]
-    mesh.collect(8)  # claimed after 10 s of silence, and generated by one worker
+    with mesh.at_work("a") as issued:
+        children = psutil.Process(victim.process.pid).children(recursive=True)
+        victim.process.send_signal(signal.SIGKILL)
+        victim.process.wait()
+        del mesh.workers["a"]
+    mesh.collect(issued)  # claimed after 10 s of silence, and generated by one worker
     assert set(mesh.queue.ledger(mesh.run_id).values()) == {"ready"}
     assert {g.worker for g in mesh.groups.values()} >= {"b"}
-    engines = [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    _, engines = psutil.wait_procs(children, timeout=PATIENCE)
     assert not engines, "the killed worker's engine outlived it"
 
 
 def test_a_worker_that_leaves_gives_its_tasks_back(mesh: Mesh) -> None:
-    mesh.open_run()
-    for ordinal in range(16):
-        mesh.issue(ordinal, **LONG)
-    leaver = mesh.workers.pop("b")
-    wait_for("work", lambda: leaver.alive() and int(mesh.announced("b").get("tasks", 0)) >= 8)
-    leaver.process.send_signal(signal.SIGTERM)
+    leaver = mesh.workers["b"]
+    with mesh.at_work("b"):
+        leaver.process.send_signal(signal.SIGTERM)
+        wait_for("it to leave", lambda: mesh.announced("b").get("state") == "leaving")
     assert leaver.process.wait() == 0
-    held = sum(state == "issued" for state in mesh.queue.ledger(mesh.run_id).values())
+    del mesh.workers["b"]
+    held = {o for o, state in mesh.queue.ledger(mesh.run_id).items() if state == "issued"}
     taken = [t for _ in range(16) for t in mesh.queue.take(TASKS, "test", count=16, block_ms=0)]
-    assert held > 0 and len(taken) == held
     tasks = [trajectory_pb2.GroupTask.FromString(t.data) for t in taken]
+    assert held and {task.ordinal for task in tasks} == held
     begun = {task.ordinal: task.begun for task in tasks if task.begun}
     assert begun and all(len(trajectories) == LONG["samples"] for trajectories in begun.values())
     for t in (t for trajectories in begun.values() for t in trajectories):

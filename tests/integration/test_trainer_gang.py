@@ -46,7 +46,7 @@ class Pod:
             "EW_LISTEN": f"127.0.0.1:{listen}", "PYTHONPATH": str(ROOT),
         }  # fmt: skip
         self.log = folder / f"pod-{index}.log"
-        self._ended = False
+        self._starting, self._ended = threading.Lock(), False
         self._ranks: list[psutil.Process] = []
         self._start()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
@@ -56,6 +56,7 @@ class Pod:
         """SIGKILL for all its processes: torchrun gives each rank a session of its own."""
         with suppress(psutil.NoSuchProcess):
             agent = psutil.Process(self._process.pid)
+            agent.suspend()  # it starts no other meanwhile
             self._ranks = agent.children(recursive=True)
             agent.kill()
         for rank in self._ranks:
@@ -63,9 +64,10 @@ class Pod:
                 rank.kill()
 
     def close(self) -> None:
-        self._ended = True
+        with self._starting:
+            self._ended = True
         self.kill()
-        self._keeper.join(10)
+        self._keeper.join()
 
     def _start(self) -> None:
         with self.log.open("ab") as log:
@@ -76,10 +78,11 @@ class Pod:
     def _keep(self) -> None:
         while True:
             self._process.wait()
-            if self._ended:
-                return
             time.sleep(0.2)
-            self._start()
+            with self._starting:
+                if self._ended:
+                    return
+                self._start()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ import grpc
 from earwitness.metrics import metric_of
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
-from tests.integration.process_kit import PATIENCE, wait_for
+from tests.integration.process_kit import PATIENCE, said_in, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -107,10 +106,8 @@ class TrainerService:
             time.sleep(0.02)
 
     def _address(self) -> str:
-        for line in self.log.read_text(errors="replace").splitlines():
-            if '"listening"' in line:
-                return json.loads(line)["address"]
-        return ""
+        said = said_in(self.log.read_text(errors="replace"))
+        return next((line["address"] for line in said if line["event"] == "listening"), "")
 
 
 def losses(status: wire.GetStatusResponse, name: str = "loss") -> dict[int, float]:
