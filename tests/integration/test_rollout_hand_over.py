@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from earwitness.wire.trajectory.v1 import trajectory_pb2
+from rollout.engine import RolloutEngine
 from tests.integration.rollout_setting import GAP_BOUND, Setting, serving_first_weights
 from tests.integration.rollout_toy import prompt, sampling, slowed, tokens_in_core, until_begun
 
@@ -32,6 +33,12 @@ def start(setting: Setting, number: int, begun: Sequence[trajectory_pb2.Trajecto
     how = {"samples": SAMPLES, "max_tokens": LONG, **how}
     task = prompt(number, audio(setting)[number])
     return asyncio.create_task(setting.engine.generate(task, sampling(**how), ordinal=number, begun=begun))
+
+
+async def another(engine: RolloutEngine) -> None:
+    """The next worker: the same engine as if nothing had been interrupted."""
+    engine._interrupted = False
+    await engine._llm.resume_generation()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -90,9 +97,7 @@ async def test_an_interrupt_loses_no_token_and_another_goes_on(setting: Setting)
             assert len(t.logprobs) == len(t.token_ids) == sum(s.tokens for s in t.versions)
             assert list(t.token_ids) == list(full.token_ids)[: len(t.token_ids)]
 
-    # the next worker
-    engine._interrupted = False
-    await engine._llm.resume_generation()
+    await another(engine)
     between = engine.tokens
     again = [
         await asyncio.gather(*[start(setting, n, begun=trajectories) for n, (_, trajectories) in enumerate(cut)])
@@ -153,8 +158,7 @@ async def test_a_bounded_think_block_goes_on_after_an_interrupt(setting: Setting
         await until_begun(engine, SAMPLES * BEGUN)
         await engine.interrupt()
         _, cut = await work
-    engine._interrupted = False
-    await engine._llm.resume_generation()
+    await another(engine)
     assert any(not t.finish_reason and len(t.token_ids) < budget for t in cut), "it was not cut while it thought"
     _, ended = await start(setting, 2, begun=cut, think_tokens=budget)
     for t, before in zip(ended, cut, strict=True):
