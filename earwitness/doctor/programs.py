@@ -53,12 +53,12 @@ print("torch", torch.__version__)
 
 VLLM = """
 import vllm
+from rollout.kernels import require_kernels
+require_kernels()
 from vllm.plugins import load_general_plugins
 load_general_plugins()
 from vllm.model_executor.models import ModelRegistry
 from rollout.config import ARCHITECTURE
-from rollout.kernels import require_kernels
-require_kernels()
 assert ARCHITECTURE in ModelRegistry.get_supported_archs(), f"our plug-in is not registered: no {ARCHITECTURE}"
 print("vLLM", vllm.__version__, "with its kernels and our plug-in")
 """
