@@ -17,7 +17,10 @@ import pytest
 import soundfile
 
 from earwitness.log import get_logger
+from earwitness.probe import Traces
+from earwitness.probe.write import Asked, make_example
 from earwitness.queue import READY, ROLLOUTS, SCORED, TASKS, Queue
+from earwitness.recipe.schema.sampling import RECORDING_KINDS
 from earwitness.redis_server import RedisServer, connect
 from earwitness.wire.reward.v1 import reward_pb2, reward_pb2_grpc
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -143,6 +146,27 @@ def test_groups_are_scored_filtered_and_handed_on(queue, clip, worker, tmp_path)
 
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 0
+
+
+def test_what_is_said_of_two_recordings_is_checked_on_the_one_that_is_meant(worker, tmp_path):
+    """The probe's comparisons with their true reasoning; then with the clips in each other's place."""
+    _, address = worker("r1")
+    with grpc.insecure_channel(address) as channel:
+        stub = reward_pb2_grpc.RewardServiceStub(channel)
+        for index, kind in enumerate(RECORDING_KINDS):
+            made, reasoning, _, _ = make_example(str(tmp_path), 3, "train", Traces(), index, Asked(RECORDING_KINDS))
+            group = group_of()
+            group.task.reward.weights.update({"correct": 0.8, "grounded": 0.2})
+            group.task.prompt.ParseFromString(made)
+            text = f"{reasoning}\n</think>\n{group.task.prompt.answer}"
+            group.trajectories.add(text=text, finish_reason=trajectory_pb2.FINISH_REASON_STOP)
+            (true,) = stub.Score(reward_pb2.ScoreRequest(group=group)).group.trajectories
+            assert true.reward.correct and true.reward.supported >= 2 and not true.reward.contradicted, (kind, true)
+            first, second = group.task.prompt.clips
+            first.audio_uri, second.audio_uri = second.audio_uri, first.audio_uri
+            (exchanged,) = stub.Score(reward_pb2.ScoreRequest(group=group)).group.trajectories
+            assert exchanged.reward.contradicted >= 2, (kind, exchanged)
+            assert exchanged.reward.parts["grounded"] < true.reward.parts["grounded"], (kind, exchanged)
 
 
 def test_a_killed_worker_loses_nothing(queue, clip, worker):
