@@ -167,7 +167,8 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
             now = time.time()
             told = {"seconds.wait": now - waited, "seconds.train": self.step_seconds}
             told |= {"publish.bytes": 2.5e6, "publish.whole": 0.0, "seconds.publish.send": 0.01}
-            told |= group_metrics(groups, self.status.version, [THINK_END_ID], [waited], now)
+            before = max(self.used, default=-1)
+            told |= group_metrics(groups, self.status.version, [THINK_END_ID], [waited], now, before)
             self._wait()
             ordinals = [g.task.ordinal for g in groups]
             step = self.status.step + 1

@@ -27,7 +27,7 @@ def group_metrics(
     think_end: Sequence[int],
     asked: Sequence[float],
     now: float,
-    before: int = -1,
+    before: int,
 ) -> dict[str, float]:
     """The figures of a step's groups; shares of nothing (no checkable claim) are 0.
 

@@ -25,7 +25,7 @@ def group(kind: str, right: list[bool], claims: list[tuple[str, int]] = ()) -> w
 
 
 def told(*groups: wire.Group) -> dict[str, float]:
-    figures = group_metrics(groups, 6, [99], [982.0], NOW)
+    figures = group_metrics(groups, 6, [99], [982.0], NOW, -1)
     assert all(metric_of(name) for name in figures)
     return figures
 
