@@ -67,6 +67,23 @@ async def test_a_command_waits_until_the_server_is_back_and_says_so(server: Redi
     assert lines[-1]["seconds"] >= OUTAGE_SECONDS
 
 
+async def test_patience_at_first_is_over_once_the_server_is_reached(server: RedisServer) -> None:
+    """As of the jobs service: it waits for its Redis to begin, and then tells people at once that it is away."""
+    said = io.StringIO()
+    server.stop()
+    reaching = asyncio.create_task(connect_async(server.url, at_first=Patience(Logger("test", stream=said))))
+    await asyncio.to_thread(wait_for, "its word that it waits", lambda: said_in(said.getvalue()))
+    assert not reaching.done()
+    await asyncio.to_thread(server.start)
+    client = await reaching
+    told = len(said_in(said.getvalue()))
+    await asyncio.to_thread(server.stop)
+    with pytest.raises(InfrastructureError):
+        await client.get("key")
+    assert len(said_in(said.getvalue())) == told
+    await client.aclose()
+
+
 async def test_patience_ends_with_an_error_that_names_the_server(server: RedisServer, outlasting: None) -> None:
     client = await connect_async(server.url, Patience(Logger("test", stream=io.StringIO()), seconds=1.0))
     server.stop()
