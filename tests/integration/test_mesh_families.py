@@ -1,8 +1,10 @@
-"""Checkpoints of other families go through jobs on a real mesh: whole, and with LoRA."""
+"""Checkpoints of other families go through jobs on a real mesh: whole, with LoRA, and through a benchmark."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,27 @@ import pytest
 import soundfile
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as torch_file
+from typer.testing import CliRunner
 
+from earwitness.artifacts import read_groups
+from earwitness.cli.commands import app
 from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
+from earwitness.families.step_audio import STEP_AUDIO
 from earwitness.manifest import Example, write_manifest
+from earwitness.probe import Traces
+from earwitness.probe.write import Asked, write_split
+from earwitness.recipe.schema.sampling import RECORDING_KINDS
 from earwitness.weights import WeightReader
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_ANCHOR, VERSION_KIND_DELTA
-from tests.integration.family_toys import make_toy_of
+from reward.score import score_group
+from tests.integration.family_toys import LONGEST, make_toy_of
 from tests.integration.mesh_kit import RealMesh
+from tests.unit.data.data_kit import lines, tone, write
 
+LISTENER = Path(__file__).parents[2] / "models/listener"
 REASONING = "The tone is near 440 Hz."
 QUESTION = "What do you hear?"
 ANSWER = "a tone"
@@ -38,6 +50,8 @@ TEXTS = [
 """What the tokenizer learns from."""
 CLIPS = 16
 """Prompts of each manifest; every second one is about two clips."""
+COMPARISONS = len(RECORDING_KINDS)
+"""The probe's own questions about two clips that are learned from, one of each kind; twice as many are held out."""
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +93,9 @@ def manifests(folder: Path) -> dict[str, str]:
             examples.append(Example(prompt, reasoning=reasoning if name == "cold_start" else None))
         written[name] = str(folder / f"{name}.jsonl")
         write_manifest(written[name], examples)
+    asked = Asked(RECORDING_KINDS)
+    written["recordings"] = write_split(str(folder / "probe"), COMPARISONS, 5, "train", Traces(), asked)
+    written["held_out"] = write_split(str(folder / "probe"), 2 * COMPARISONS, 5, "eval", asked=asked)
     return written
 
 
@@ -95,9 +112,12 @@ def recipe(name: str, folder: Path, model: Path) -> dict[str, Any]:
             {"type": "sft", "tune": {**few, "steps": 100, "optimizer": optimizer}},
             {"type": "mgrd", "prompts": 8, "sampling": sampling, "tune": few},
             {
-                "type": "rl", "algorithm": "rloo", "steps": 2, "groups_per_step": 4, "sampling": sampling,
+                "type": "rl", "data": [{"name": "train"}, {"name": "recordings"}],
+                "algorithm": "rloo", "steps": 2, "groups_per_step": 4, "sampling": sampling,
                 "optimizer": {"learning_rate": 1.0e-5}, "dynamic_filter": False, "checkpoint_every": 2,
             },
+            {"type": "sft", "data": "recordings", "tune": few},
+            {"type": "eval", "name": "recordings", "data": "held_out", "sampling": sampling},
             {"type": "eval", "name": "final", "sampling": {**sampling, "samples": 1}},
         ],
     }  # fmt: skip
@@ -122,6 +142,7 @@ def test_a_family_goes_through_a_job(mesh: RealMesh, tmp_path: Path, family: Fam
     assert min(right["one"], right["two"]) > 0.5, f"a constant answer was not learned: {right}"
     share = report["supported_share"]["final"]
     assert share > 0.8, f"not checked on the recording that is meant: {share}"
+    scored_as_it_is_heard_here(f"{job.output_uri}/samples/4-score.jsonl")
 
     (out,) = Path(job.output_uri).glob("checkpoints/2-rl/step-*/hf")
     before, after = (load_file(folder / "model.safetensors") for folder in (model, out))
@@ -133,6 +154,24 @@ def test_a_family_goes_through_a_job(mesh: RealMesh, tmp_path: Path, family: Fam
     assert (out / "config.json").read_bytes() == (model / "config.json").read_bytes()
 
 
+def scored_as_it_is_heard_here(samples: str) -> None:
+    """Every comparison has the reward that its two clips give it."""
+    groups = read_groups(samples)
+    assert Counter(group.task.prompt.kind for group in groups) == dict.fromkeys(RECORDING_KINDS, 2)
+    for group in groups:
+        again = trajectory_pb2.Group.FromString(group.SerializeToString())
+        score_group(again)
+        assert len(again.task.prompt.clips) == len(group.trajectories) == 2
+        for given, expected in zip(group.trajectories, again.trajectories, strict=True):
+            assert not given.reward.drop_reason
+            assert given.reward.total == pytest.approx(expected.reward.total, abs=1e-5)
+            assert verdicts(given) == verdicts(expected)
+
+
+def verdicts(trajectory: trajectory_pb2.Trajectory) -> list[tuple[str, int]]:
+    return [(claim.text, claim.verdict) for claim in trajectory.reward.claims]
+
+
 def unmoved(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
     return {name for name in before if np.array_equal(before[name], after[name])}
 
@@ -142,7 +181,7 @@ def test_with_lora_what_is_published_is_what_moves(mesh: RealMesh, tmp_path: Pat
     """In bf16, where a small update moves few numbers: versions of RL are deltas, of the decoder's matrices alone."""
     model = make_toy_of(AUDIOFLAMINGO3, tmp_path / "toy", TEXTS, sharpness=1.0)
     whole = recipe("lora", tmp_path, model)
-    sft, _, rl, _ = whole["stages"]
+    sft, _, rl, *_ = whole["stages"]
     sft["tune"]["steps"] = 4
     rl["entropy_coef"] = 0.01  # whatever the rewards are, there is something to learn
     lora = {"path": str(model), "dtype": "bfloat16", "lora": {"rank": 8, "alpha": 16.0}}
@@ -165,3 +204,39 @@ def test_with_lora_what_is_published_is_what_moves(mesh: RealMesh, tmp_path: Pat
     assert {name for name in before if not before[name].equal(after[name])} == matrices
     adapter = torch_file(checkpoint / "adapter" / "adapter_model.safetensors")
     assert len(adapter) == 2 * len(matrices)
+
+
+@pytest.mark.long
+def test_big_bench_audio_through_a_real_engine(mesh: RealMesh, tmp_path: Path) -> None:
+    """Its layout, from files of 4.5 and 60.2 s to a row: the shipped listener hears them whole."""
+    model = shutil.copytree(LISTENER, tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    config["text_config"] |= dict.fromkeys(("max_seq_len", "max_position_embeddings"), LONGEST)
+    (model / "config.json").write_text(json.dumps(config))
+    assert STEP_AUDIO.audio_tokens(6_020) == 753
+    source, out = tmp_path / "bba", tmp_path / "out"
+    seconds = (4.5, 60.2, 31.0, 60.0)
+    rows = [
+        {"category": "navigate", "official_answer": "yes", "file_name": f"data/question_{n}.mp3", "id": n}
+        for n in range(len(seconds))
+    ]
+    lines(source / "metadata.jsonl", *rows)
+    for row, length in zip(rows, seconds, strict=True):
+        write(source / str(row["file_name"]), tone(440, length, "MP3"))
+    given = ["bench", str(model), "--benchmark", "big-bench-audio", "--data", str(source), "--out", str(out)]
+    there = ["--address", mesh.state.address, "--token", mesh.state.token]
+    done = CliRunner().invoke(app, [*given, "--runs", "2", "--max-tokens", "32", "--json", *there])
+    assert done.exit_code == 0, f"{done.output}\n{mesh.logs()}"
+    measured = json.loads(done.stdout)
+    assert (measured["rows"], measured["runs"], measured["left_out"]) == (4, 2, 0)
+
+    (samples,) = (out / "job").glob("*/samples/0-score.jsonl")
+    groups = sorted(read_groups(str(samples)), key=lambda group: group.task.ordinal)
+    trajectories = [trajectory for group in groups for trajectory in group.trajectories]
+    assert len(trajectories) == 8 and all(trajectory.token_ids for trajectory in trajectories)
+    assert not any(trajectory.reward.drop_reason for trajectory in trajectories)
+    right = sum(trajectory.reward.correct for trajectory in trajectories)
+    assert measured["strict"] == pytest.approx(100 * right / len(trajectories))
+    for run in (1, 2):
+        answers = [json.loads(line) for line in (out / f"answers-{run}.jsonl").read_text().splitlines()]
+        assert [{key: answer[key] for key in rows[0]} for answer in answers] == rows
