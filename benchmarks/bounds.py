@@ -114,11 +114,11 @@ def done(
     return job
 
 
-def figures(events: Sequence[jobs_pb2.Event]) -> Steps:
-    """What explain reads of the speed of the job's RL steps, to the millisecond."""
+def figures(events: Sequence[jobs_pb2.Event], read: tuple[str, ...]) -> Steps:
+    """Of the job's RL steps the figures whose names begin so."""
     (steps,) = [steps for (_, stage, _), steps in steps_of(events).items() if stage == "rl"]
     return {
-        step: {name: round(value, 3) for name, value in told.items() if name.startswith(READ)}
+        step: {name: float(f"{value:.4g}") for name, value in told.items() if name.startswith(read)}
         for step, told in steps.items()
     }
 
@@ -145,7 +145,7 @@ def main() -> int:
                     with held_up(folder / "mesh", *CASES[bound]):
                         job = done(client, folder, bound, [rl(steps, given.staleness)], model)
                     events = list(client.events(job.job_id))
-                    recorded[bound] = figures(events)
+                    recorded[bound] = figures(events, READ)
                     (phase,) = [p for p in explain(events).phases if p.speed]
                     assert phase.speed is not None
                     wrong += phase.speed.bound != bound

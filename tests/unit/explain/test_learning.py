@@ -1,5 +1,8 @@
 """Each trouble is found in a constructed run that has it, and nothing in one that learns."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -149,3 +152,12 @@ def test_the_evaluations_around_a_stage_are_the_nearest() -> None:
     (finding,) = told.phases[0].trouble
     assert (finding.rule, finding.figures["before"], finding.figures["after"]) == ("reward_alone", 0.6, 0.6)
     assert explain([evaluated(0, 0.6), *steps]).phases[0].trouble == []
+
+
+RECORDED = json.loads(Path(__file__).with_name("troubles.json").read_text())
+"""Steps of real meshes, in each of which one trouble was provoked (`python -m benchmarks.troubles --record FILE`)."""
+
+
+@pytest.mark.parametrize("rule", sorted(RECORDED))
+def test_a_trouble_of_a_real_mesh_is_found(rule: str) -> None:
+    assert rule in found({int(step): figures for step, figures in RECORDED[rule].items()})
