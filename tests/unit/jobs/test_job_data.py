@@ -48,4 +48,6 @@ def test_every_recipe_of_ours_is_valid() -> None:
     paper = loaded["step-audio-r1-33b"]
     assert paper.rewards.weights == {"correct": 0.8, "presence": 0.2}
     assert [stage.type for stage in paper.stages] == ["sft", "rl", "mgrd", "rl", "mgrd", "rl", "dpo", "eval"]
+    mixed = [{part.name: part.weight for part in stage.parts} for stage in paper.stages if stage.type == "rl"]
+    assert mixed == [{"text": 1}, {"train": 3, "text": 2}, {"train": 3, "text": 2}], "text and audio together"
     assert loaded["step-audio-r1-33b-grounded"].rewards.weights == {"correct": 0.8, "grounded": 0.2}
