@@ -2,7 +2,7 @@
 # make listener     teach the listener of models/listener anew (recipes/listener.yaml), half an hour on one core
 # make paper        the paper's claims at toy scale, over three seeds: some hours on two cores, goes on where it was stopped
 # make install      the CPU set of packages into .venv
-# make test         unit and integration tests
+# make test         unit and integration tests; TESTS=tests/unit for those alone
 # make test-long    what is long by nature: the bare machine, the listener's reproduction, an hour of kills and faults (EW_SOAK_SECONDS, 3600)
 # make bare-test    the README's commands on a minimal Debian made for it
 # make lock         the hashes of the lock files, after a version in them was changed
@@ -23,6 +23,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 EARWITNESS := $(VENV)/bin/earwitness
 RECIPE := recipes/quickstart.yaml
+TESTS := tests/integration tests/unit
 PYTEST_OPTIONS :=
 SOURCES := .ci earwitness listener models trainer rollout reward services serving tests benchmarks protos docs charts
 
@@ -78,7 +79,7 @@ paper: install
 # its order: the end is left to what is short. Hundreds of processes import our code, so it is compiled once whatever the
 # environment says of bytecode.
 test: install
-	PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest tests/integration tests/unit --dist loadfile --no-loadscope-reorder --maxprocesses 4 \
+	PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest $(TESTS) --dist loadfile --no-loadscope-reorder --maxprocesses 4 \
 		-n $$(awk -v n=$$(nproc) '/^MemTotal/ {gb = int($$2 / 4e6); print gb < 1 ? 1 : gb < n + 1 ? gb : n + 1}' /proc/meminfo) \
 		$(PYTEST_OPTIONS)
 
