@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,25 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Helm's engine is Go, which reads this when it is loaded: a quarter of a rendering was its own garbage.
 os.environ.setdefault("GOGC", "400")
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Longest waits (s) for connections that the client asks for: what it promises, however long this machine takes."""
+    import grpc
+
+    asked: list[float] = []
+    ready = grpc.channel_ready_future
+
+    def noted(channel: grpc.Channel) -> SimpleNamespace:
+        def result(timeout: float) -> None:
+            asked.append(timeout)
+            ready(channel).result(timeout)
+
+        return SimpleNamespace(result=result)
+
+    monkeypatch.setattr(grpc, "channel_ready_future", noted)
+    return asked
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,8 +12,14 @@ const FILTERS = {
   surrogate: (s) => s.surrogate,
 };
 
+const showsSamples = (id) => newest.length > 0 && newest[0].run.split("/")[0] === id;
+const few = () => newest.reduce((count, group) => count + group.samples.length, 0) < CARDS;
+const listening = () => [...document.querySelectorAll(".sample audio")].some((audio) => !audio.paused);
+
 async function loadGroups(id) {
-  newest = await ask(`/api/groups/${encodeURIComponent(id)}`);
+  const found = await ask(`/api/groups/${encodeURIComponent(id)}`);
+  if (showsSamples(id) && listening()) return;
+  newest = found;
   of("samples").hidden = !newest.length;
   const kinds = ["", ...new Set(newest.map((group) => group.kind).filter(Boolean))].sort(), chosen = of("kind").value;
   of("kind").replaceChildren(...kinds.map((kind) => { const made = element("option", kind.replaceAll("_", " ") || "all kinds"); made.value = kind; return made; }));

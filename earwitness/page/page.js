@@ -163,7 +163,8 @@ async function look() {
   drawPanels(kept);
   drawCurves();
   drawWhy(await ask(`/api/explain/${encodeURIComponent(shown)}`));
-  if (!newest.length || newest[0].run.split("/")[0] !== shown) await loadGroups(shown); // then they stay: someone may be listening
+  // Once there are enough they stay, and while someone listens.
+  if (!showsSamples(shown) || (few() && !listening())) await loadGroups(shown);
 }
 
 async function run() {

@@ -95,9 +95,9 @@ class Asking:
         return response
 
     def _call(self, request: wire.RecogniseRequest) -> wire.RecogniseResponse:
+        self.expected()
         why = ""
-        for _ in range(ATTEMPTS):
-            self.expected()
+        for _ in range(ATTEMPTS):  # one that finds no time left fails, too: it is left alone afterwards
             try:
                 return self._connected(request)
             except grpc.RpcError as error:

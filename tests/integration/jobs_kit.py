@@ -28,6 +28,13 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.process_kit import PATIENCE, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENT_JOBS = """
+import runpy
+from tests.integration.process_kit import wait_for_redis
+wait_for_redis()
+runpy.run_module("services.jobs", run_name="__main__")
+"""
+"""The service, to which a Redis that is silent for seconds, as on a machine that stalls, is no outage."""
 TERMINAL = (wire.JOB_STATE_SUCCEEDED, wire.JOB_STATE_FAILED, wire.JOB_STATE_CANCELLED)
 
 
@@ -52,7 +59,7 @@ class Mesh:
 
     def start_jobs(self) -> None:
         self.start(
-            "jobs", "-m", "services.jobs", EW_QUEUE_URL=self.redis.url, EW_LISTEN=f"127.0.0.1:{self.jobs_port}",
+            "jobs", "-c", PATIENT_JOBS, EW_QUEUE_URL=self.redis.url, EW_LISTEN=f"127.0.0.1:{self.jobs_port}",
             EW_TRAINER=f"127.0.0.1:{self.trainer_port}", EW_NAME="jobs", EW_CLAIM_IDLE_MS="2000",
             EW_METRICS_PORT=str(self.metrics_port),
         )  # fmt: skip
@@ -62,16 +69,22 @@ class Mesh:
         options = ("--hold", str(self._hold), *options)
         self.start("rest", script, self.redis.url, f"127.0.0.1:{self.trainer_port}", *options)
 
-    def hold(self, phase: str) -> None:
-        """Phases of this name do not end before `let_go`: what a test does in the middle of one is in its middle."""
-        self._hold.write_text(phase)
+    def hold(self, phase: str, steps: int | None = None) -> None:
+        """Phases of this name do not end, or get beyond `steps`, before `let_go`: what a test does in the middle of one
+        is in its middle."""
+        said = self._hold.with_suffix(".new")
+        said.write_text(phase if steps is None else f"{phase} {steps}")
+        said.rename(self._hold)
 
     def let_go(self) -> None:
         self._hold.unlink()
 
     def cancelled(self, job_id: str) -> None:
-        """Cancels a job and waits for its end, which a cancellation that took too long answers before."""
-        self.stub.CancelJob(wire.CancelJobRequest(job_id=job_id))
+        """Cancels a job and waits for its end, also where the service says that it took too long to be waited for."""
+        try:
+            self.stub.CancelJob(wire.CancelJobRequest(job_id=job_id))
+        except grpc.RpcError as error:
+            assert "it will be cancelled" in str(error.details()), error
         self.until(job_id, "the cancellation", lambda job: job.state == wire.JOB_STATE_CANCELLED)
 
     def kill(self, name: str) -> None:

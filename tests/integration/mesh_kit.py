@@ -13,10 +13,10 @@ from typing import Any
 
 import grpc
 import psutil
+import redis
 import yaml
 
 from earwitness.client import TERMINAL, Mesh, ServerError, ServerUnreachable, state_name
-from earwitness.errors import InfrastructureError
 from earwitness.local import control
 from earwitness.local.plan import Options
 from earwitness.local.process import tail
@@ -25,8 +25,9 @@ from earwitness.local.sweep import alive, born, tagged
 from earwitness.probe.write import write_probe
 from earwitness.queue import READY, Queue
 from earwitness.recipe.schema import ProbeData
-from earwitness.redis_client import connect
+from earwitness.redis_client import connect, connect_once
 from earwitness.weights import WeightReader
+from earwitness.weights.names import LATEST, NEWS, parse_version
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.rollout.v1 import rollout_pb2, rollout_pb2_grpc
 from earwitness.wire.trainer.v1 import trainer_pb2, trainer_pb2_grpc
@@ -82,7 +83,7 @@ class RealMesh:
         self.data = write_probe(str(folder / "data"), PROBE)
         self.lines: list[str] = []
         self.state: MeshState = control.start_detached(Options(folder / "mesh"), self.lines.append)
-        self.client = Mesh.connect(self.state.address, self.state.token)
+        self.client = Mesh.connect(self.state.address, self.state.token, seconds=PATIENCE)
         self.redis = connect(self.state.queue_url)
         self.queue = Queue(self.redis)
 
@@ -153,6 +154,22 @@ class RealMesh:
         )  # fmt: skip
         left = [pid for pid, since in there.items() if since and alive(pid, since)]
         assert not left, f"outlived the kill of {name}: {[psutil.Process(pid).cmdline() for pid in left]}"
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Meanwhile a service stands still: without a reward worker no RL step is done, however slow a test is."""
+        process = self.pid(name)
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
+
+    def cancelled(self, job_id: str) -> jobs_pb2.Job:
+        """Cancels a job; it at its end, also where that took longer than the service lets a person wait."""
+        with suppress(ServerUnreachable, ServerError):
+            self.client.cancel(job_id)
+        return self.until(job_id, "the cancellation", lambda job: job.state == jobs_pb2.JOB_STATE_CANCELLED)
 
     def restarts(self) -> dict[str, int]:
         """How often each process was started again."""
@@ -229,15 +246,29 @@ def published_versions(mesh: RealMesh) -> Iterator[list[tuple[str, int]]]:
     seen: list[tuple[str, int]] = []
     done = threading.Event()
 
+    def note(name: bytes | None) -> None:
+        if name and (version := parse_version(name.decode())) not in seen[-1:]:
+            seen.append(version)
+
+    def follow() -> None:
+        """By the news, which wait for who reads them late; what was published before is asked for first."""
+        with connect_once(mesh.state.weights_urls[0], PATIENCE) as client, client.pubsub() as news:
+            news.subscribe(NEWS)
+            while (news.get_message(timeout=0.1) or {}).get("type") != "subscribe":
+                pass
+            before, told = client.get(LATEST), []
+            while message := news.get_message():
+                told.append(message["data"])
+            for name in [*([] if before in told else [before]), *told]:
+                note(name)
+            while not done.is_set():
+                note((news.get_message(timeout=0.1) or {}).get("data"))
+
     def watch() -> None:
-        reader = WeightReader(mesh.state.weights_urls)
         while not done.is_set():
-            latest = None
-            with suppress(InfrastructureError):  # killed just now
-                latest = reader.latest()
-            if latest is not None and latest not in seen[-1:]:
-                seen.append(latest)
-            time.sleep(0.025)
+            with suppress(redis.ConnectionError, redis.TimeoutError):  # killed just now
+                follow()
+            time.sleep(0.01)
 
     watcher = threading.Thread(target=watch)
     watcher.start()

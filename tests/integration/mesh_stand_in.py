@@ -1,6 +1,6 @@
 """A scripted trainer and rollout+reward stand-ins in one process, for tests of the jobs service alone.
 
-    python mesh_stand_in.py QUEUE_URL host:port [--fail PHASE] [--step-seconds S] [--hold FILE]
+    python mesh_stand_in.py QUEUE_URL host:port --hold FILE [--fail PHASE] [--step-seconds S]
 
 The trainer keeps a JSON file per phase as its checkpoint and resumes from it, as the real one does. The workers answer
 at random but reproducibly: sample i of ordinal o of a prompt is right with the same probability in every run.
@@ -55,13 +55,13 @@ class Stopped(Exception):
 class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
     """Counts steps; in `train` it consumes groups like the real one."""
 
-    def __init__(self, queue: Queue, fail: str, step_seconds: float, stale: bool, hold: Path | None) -> None:
+    def __init__(self, queue: Queue, fail: str, step_seconds: float, stale: bool, hold: Path) -> None:
         self.queue, self.fail, self.step_seconds, self.stale, self.hold = queue, fail, step_seconds, stale, hold
         self.status = wire.GetStatusResponse(state=wire.PHASE_STATE_IDLE)
         self.metrics: list[wire.StepMetrics] = []
         self.thread: threading.Thread | None = None
         self.stopping = threading.Event()
-        self.lock = threading.Lock()
+        self.lock, self.saving = threading.Lock(), threading.Lock()
 
     def PrepareModel(self, request, context):
         folder = Path(load_recipe(request.recipe_yaml).output) / "model"
@@ -133,15 +133,20 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
             self.status.state = wire.PHASE_STATE_FAILED
 
     def _wait(self):
-        """What a step takes; the last of a phase is not done while the file `hold` names the phase."""
+        """What a step takes; some are not done while the file `hold` names the phase."""
         if self.stopping.wait(self.step_seconds):
             raise Stopped
-        while self.hold and self.status.step + 1 == self.status.steps and self._held():
+        while self._held():
             if self.stopping.wait(0.02):
                 raise Stopped
 
     def _held(self):
-        return self.hold.exists() and self.hold.read_text() == self.status.phase
+        """Behind the phase may stand how many steps of it are done; without, all but the last."""
+        try:
+            phase, _, done = self.hold.read_text().partition(" ")
+        except FileNotFoundError:
+            return False
+        return phase == self.status.phase and self.status.step >= int(done or self.status.steps - 1)
 
     def _step(self, metrics):
         step = self.status.step + 1
@@ -173,7 +178,8 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
                     taken.append(entry)
                     groups.append(group)
             now = time.time()
-            told = {"seconds.wait": now - waited, "seconds.train": self.step_seconds}
+            # As the script has it: what bounds a step is no matter of this machine.
+            told = {"seconds.wait": self.step_seconds / 10, "seconds.train": self.step_seconds}
             told |= {"publish.bytes": 2.5e6, "publish.whole": 0.0, "seconds.publish.send": 0.01}
             before = max(self.used, default=-1)
             told |= _TOLD.group_metrics(groups, self.status.version, [THINK_END_ID], [waited], now, before)
@@ -190,8 +196,9 @@ class ScriptedTrainer(trainer_pb2_grpc.TrainerServiceServicer):
     def _save(self):
         state = {"step": self.status.step, "lineage": self.status.lineage, "used": self.used, "dropped": self.dropped}
         partial = self.folder / "state.part"
-        partial.write_text(json.dumps(state))
-        partial.rename(self.folder / "state.json")
+        with self.saving:  # a pause saves beside the phase
+            partial.write_text(json.dumps(state))
+            partial.rename(self.folder / "state.json")
 
     def _load(self):
         file = self.folder / "state.json"
@@ -266,7 +273,7 @@ def main() -> None:
     parser.add_argument("--stale", action="store_true", help="every step refuses its first group")
     parser.add_argument("--learned-from", type=int, default=1000, help="stage from which on every answer is right")
     parser.add_argument("--step-seconds", type=float, default=0.02)
-    parser.add_argument("--hold", type=Path, help="file with the name of a phase whose last step has to wait")
+    parser.add_argument("--hold", type=Path, required=True, help="file that names a phase whose last step has to wait")
     args = parser.parse_args()
     # Nobody starts it again: a Redis that is silent for seconds, as on a machine that stalls, must not end its threads.
     wait_for_redis()

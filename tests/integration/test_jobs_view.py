@@ -26,6 +26,8 @@ from earwitness.redis_server import connect
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
+STEPS = 20_000
+"""More than are done while somebody looks."""
 SAMPLE = re.compile(r"^(ew_\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 
@@ -61,10 +63,10 @@ def until_scraped(mesh: Mesh, what: str, condition: Callable[[dict[str, float]],
 def test_the_mesh_shows_who_is_here(mesh: Mesh) -> None:
     mesh.start_rest()
     get = lambda: mesh.stub.GetMesh(wire.GetMeshRequest(), wait_for_ready=True)  # noqa: E731
-    found = wait_for("a worker", lambda: get() if get().workers else None)
+    found = wait_for("a worker", lambda: told if (told := get()).workers else None)
     (worker,) = found.workers
     assert (worker.name, worker.role, worker.state, worker.tokens_per_second) == ("stand-in", "rollout", "working", 10)
-    assert worker.seen_seconds_ago < 10
+    wait_for("it to be seen again and again", lambda: [w for w in get().workers if w.seen_seconds_ago < 1])
     assert [s.stream for s in found.streams] == ["tasks", "rollouts", "scored", "ready", "dead"]
     assert found.ledger == wire.Ledger()
     queue = Queue(connect(mesh.redis.url))
@@ -78,26 +80,27 @@ def test_the_mesh_shows_who_is_here(mesh: Mesh) -> None:
 def test_metrics_show_work_that_lies_and_work_that_was_given_up(mesh: Mesh) -> None:
     redis = connect(mesh.redis.url)
     redis.xgroup_create(TASKS, CONSUMERS, "0", mkstream=True)
-    redis.xadd(TASKS, {"data": b"x"}, id=f"{int(time.time() * 1000) - 60_000}-0")
+    begun = time.time() - 60
+    redis.xadd(TASKS, {"data": b"x"}, id=f"{int(begun * 1000)}-0")
     redis.xadd(TASKS, {"data": b"x"})
     redis.xadd(DEAD, {"reason": b"y"})
     found = until_scraped(mesh, "the lag", lambda s: s.get('ew_queue_waiting{stream="tasks"}') == 2)
     assert found["ew_queue_up"] == 1
-    assert 60 <= found['ew_queue_oldest_seconds{stream="tasks"}'] < 120
+    assert 60 <= found['ew_queue_oldest_seconds{stream="tasks"}'] <= time.time() - begun + 0.1
     assert found['ew_queue_oldest_seconds{stream="ready"}'] == 0
     assert found["ew_queue_dead_letters"] == 1
     assert not any(name.startswith("ew_job_") for name in found)
 
 
 def test_metrics_show_a_job_that_stands_still(mesh: Mesh, recipe: dict) -> None:
-    mesh.hold("tune")
+    recipe["stages"][0]["tune"] |= {"steps": STEPS}
     mesh.start_rest("--step-seconds", "0.1")
     job_id = mesh.submit(recipe).job.job_id
     mesh.until(job_id, "steps", lambda j: j.stage_type == "sft" and j.step >= 2)
     running = f'ew_job_state{{job_id="{job_id}",state="running"}}'
-    found = until_scraped(mesh, "the running job", lambda s: s.get(running) == 1 and s["ew_job_steps"])
-    assert found["ew_job_steps"] == 20
-    assert found["ew_job_still_seconds"] < 5
+    goes_on = lambda s: s.get(running) == 1 and s.get("ew_job_steps") and s["ew_job_still_seconds"] < 5  # noqa: E731
+    found = until_scraped(mesh, "a job that goes on", goes_on)
+    assert found["ew_job_steps"] == STEPS
     mesh.kill("rest")
     until_scraped(mesh, "a job that stands still", lambda s: s.get("ew_job_still_seconds", 0) > 4)
 

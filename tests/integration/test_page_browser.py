@@ -18,6 +18,7 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from tests.integration.browser_kit import CHROMIUM
 from tests.integration.page_kit import opened, points
+from tests.integration.process_kit import PATIENCE
 
 PICTURE = os.environ.get("EW_PICTURE", "")
 """Where the watched page is painted for docs/watching.md; empty: it is not."""
@@ -27,12 +28,17 @@ pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH")
 
 def test_a_job_is_watched_from_a_browser(tmp_path: Path) -> None:
     with jobs_mesh(tmp_path) as mesh:
-        mesh.start_rest("--step-seconds", "0.4")
+        mesh.hold("tune", 5)
+        mesh.start_rest("--step-seconds", "0.05")
         recipe = whole_recipe(tmp_path) | {"track": []}
         job_id = mesh.submit(recipe).job.job_id
-        with Client.connect(f"127.0.0.1:{mesh.jobs_port}") as client, opened(client, tmp_path) as page:
+        with (
+            Client.connect(f"127.0.0.1:{mesh.jobs_port}", seconds=PATIENCE) as client,
+            opened(client, tmp_path) as page,
+        ):
             page.until("the job", f"document.getElementById('job').value === {job_id!r}")
             seen = page.until("a curve", points("Loss"))
+            mesh.hold("tune", 10)
             page.until("a curve that grows", f"{points('Loss')} > {seen}")
             assert "loss" in page.run("document.querySelector('.chart canvas').getAttribute('aria-label')")
             page.until("a worker", "document.getElementById('workers').textContent.includes('stand-in')")
@@ -42,8 +48,9 @@ def test_a_job_is_watched_from_a_browser(tmp_path: Path) -> None:
             page.run(click.format("pause"))
             page.until("a pause", "document.getElementById('state').textContent === 'paused'")
             assert mesh.get(job_id).state == jobs_pb2.JOB_STATE_PAUSED
+            mesh.hold("train")
             page.run(click.format("resume"))
-            page.until("its end", "document.getElementById('state').textContent === 'running'")
+            page.until("the end of the pause", "document.getElementById('state').textContent === 'running'")
 
             page.until("an RL step", points("Reward, part by part"))
             page.until("the weights", "document.getElementById('weights').textContent.includes('delta2.5 MB')")

@@ -25,6 +25,7 @@ from earwitness.recipe.recipe import Recipe
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
+from tests.integration.process_kit import PATIENCE
 
 STEPS = 30
 FIGURES = {"loss.policy": 0.5, "reward.mean": 0.25, "kind.pitch change": 0.75, "seconds.wait": 1.5}
@@ -114,6 +115,12 @@ class Fake:
         self.closed = True
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracker's package takes its time to be imported."""
+    monkeypatch.setattr(tracking, "END_SECONDS", PATIENCE)
+
+
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[Fake]:
     monkeypatch.setitem(tracking.MAKERS, "mlflow", Fake)
@@ -154,9 +161,14 @@ def test_a_tracker_that_fails_says_so_once_and_harms_no_other(tmp_path: Path, fa
 
 def test_a_tracker_that_hangs_does_not_hold_the_job(tmp_path: Path, fake: type[Fake], monkeypatch) -> None:
     monkeypatch.setattr(tracking, "END_SECONDS", 0.05)
-    forever = threading.Event()
-    monkeypatch.setattr(Fake, "scalars", lambda self, *_: forever.wait())
-    track(Job(tmp_path, ["mlflow"]))
+    hangs, forever = threading.Event(), threading.Event()
+    monkeypatch.setattr(Fake, "scalars", lambda self, *_: (hangs.set(), forever.wait()))
+
+    async def run() -> None:
+        async with Tracking(Job(tmp_path, ["mlflow"])):  # type: ignore[arg-type]
+            await asyncio.to_thread(hangs.wait)
+
+    asyncio.run(run())
     assert not fake.made[0].closed
     forever.set()
 

@@ -134,12 +134,12 @@ def test_a_dead_server_is_replaced(strict_sandbox):
     assert strict_sandbox.equal("$2$", "$1+1$")
 
 
-def test_a_stopped_server_is_killed_and_replaced(strict_sandbox, monkeypatch):
-    monkeypatch.setattr("reward.correctness.sandbox.WALL_PER_CPU", 1.0)
+def test_a_stopped_server_is_killed_and_replaced(strict_sandbox):
     assert strict_sandbox.equal("$2$", "$1+1$")
     stopped = strict_sandbox._server.pid
     os.kill(stopped, signal.SIGSTOP)
-    with pytest.raises(MathFailure, match="nothing came"):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(MathFailure, match="nothing came"):
+        patch.setattr("reward.correctness.sandbox.WALL_PER_CPU", 1.0)
         strict_sandbox.equal("$2$", "$1+1$")
     assert strict_sandbox.equal("$2$", "$1+1$")
     assert strict_sandbox._server.pid != stopped

@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from earwitness.local.ports import free_ports
 from earwitness.rpc.server import Settings, serve, serve_health, serve_in_thread
+from tests.integration.process_kit import PATIENCE
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -54,7 +55,7 @@ async def test_readiness_follows_the_service_and_liveness_does_not(monkeypatch: 
         while await asyncio.to_thread(check, settings.health_port, name) != wanted:  # noqa: ASYNC110 - the answer comes over the wire
             await asyncio.sleep(0.01)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await becomes("", SERVING)
         await becomes("rollout", NOT_SERVING)
         ready = True

@@ -29,6 +29,7 @@ from earwitness.wire.reward.v1 import reward_pb2
 from earwitness.wire.rollout.v1 import rollout_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
+from tests.integration.process_kit import PATIENCE
 
 PROBLEMS = [Problem("a.b", "wrong", "right"), Problem("c", "ü" * 9000, "y"), *[Problem("d", "z" * 500, "y")] * 20]
 ERRORS = {
@@ -144,7 +145,7 @@ def test_words_do_not_make_a_kind(server: RunningServer) -> None:
     stranger.start()
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as raised:
-            channel.unary_unary("/any/Method")(b"", timeout=10)
+            channel.unary_unary("/any/Method")(b"", timeout=PATIENCE)
         assert isinstance(typed_error(raised.value, "there", 1.0), ServerUnreachable)
     finally:
         stranger.stop(None).wait()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from earwitness.local.ports import free_ports
-
-ROOT = Path(__file__).parents[3]
-WAIT_SECONDS = 60.0
+from tests.integration.process_kit import PATIENCE, ROOT, wait_for
 
 RANK = """
 import sys, time
@@ -58,7 +55,7 @@ class Node:
         return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
     def until(self, service: str, wanted: str) -> None:
-        until(lambda: self.says(service) == wanted)
+        wait_for(f"{service or 'the node'} to be {wanted}", lambda: self.says(service) == wanted)
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -66,13 +63,6 @@ class Node:
                 process.kill()
         self.process.wait()
         self._channel.close()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -95,7 +85,7 @@ def test_a_node_lives_while_it_waits_and_is_ready_while_its_ranks_are(
     node = start("--standalone", "--nproc-per-node", "1", "--max-restarts", "1", "rank.py", str(tmp_path))
     node.until("", "SERVING")
     assert node.says("trainer") == "NOT_SERVING"
-    until((tmp_path / "begun").exists)
+    wait_for("the rank", (tmp_path / "begun").exists)
     assert (node.says(""), node.says("trainer")) == ("SERVING", "NOT_SERVING")
     (tmp_path / "met").touch()
     node.until("trainer", "SERVING")
@@ -109,7 +99,7 @@ def test_a_node_lives_while_it_waits_and_is_ready_while_its_ranks_are(
     node.until("trainer", "SERVING")
 
     node.process.send_signal(signal.SIGTERM)
-    node.process.wait(WAIT_SECONDS)
+    node.process.wait(PATIENCE)
     assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in (p.info["cmdline"] or [])]
 
 

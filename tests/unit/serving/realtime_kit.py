@@ -19,9 +19,8 @@ from earwitness.probe.sound import tone
 from serving.app import Server
 from serving.program import MAX_FRAME_BYTES, bound
 from serving.settings import Settings
+from tests.integration.process_kit import PATIENCE
 from tests.unit.serving.serving_kit import LISTENER, server
-
-PATIENCE = 60.0
 
 
 @dataclass
