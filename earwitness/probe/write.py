@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -55,6 +56,9 @@ CHUNK = 64
 """Clips that a process makes before it reports: some tenths of a second of work."""
 
 Progress = Callable[[int, int], None]
+Made = tuple[bytes, str | None, str | None, dict[str, Any]]
+"""Prompt, reasoning, response and what else is known of an example."""
+Mapping = Callable[[Callable[[int], Made], Iterable[int]], Iterable[Made]]
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,13 @@ def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None
     cold_start = Traces(probe.surrogate_share, probe.denial_share, probe.stepwise_share, probe.invented_share)
     traces = {"lessons": Traces(), "cold_start": cold_start}
     total, done, manifests = sum(counts.values()), 0, {}
-    for split in SPLITS:
-        base = done
-        report = None if progress is None else (lambda n, _t, base=base: progress(base + n, total))
-        given = (counts[split], probe.seed, split, traces.get(split), Asked.of(probe), report)
-        manifests[split] = write_split(out_dir, *given)
-        done += counts[split]
+    with _mapping(max(counts.values())) as mapping:
+        for split in SPLITS:
+            base = done
+            report = None if progress is None else (lambda n, _t, base=base: progress(base + n, total))
+            given = (counts[split], probe.seed, split, traces.get(split), Asked.of(probe), report)
+            manifests[split] = _write_split(mapping, out_dir, *given)
+            done += counts[split]
     return manifests
 
 
@@ -118,6 +123,30 @@ def write_split(
     With `traces` every example carries reasoning, and their shares are evenly spread over kinds; without, examples
     carry none. Kinds take turns.
     """
+    with _mapping(count) as mapping:
+        return _write_split(mapping, out_dir, count, seed, split, traces, asked, progress)
+
+
+@contextmanager
+def _mapping(most: int) -> Iterator[Mapping]:
+    """`map` on every core; of one chunk of clips at most, here: a process starts for longer than that takes."""
+    if most <= CHUNK:
+        yield map
+        return
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
+        yield partial(pool.map, chunksize=CHUNK)
+
+
+def _write_split(
+    mapping: Mapping,
+    out_dir: str,
+    count: int,
+    seed: int,
+    split: str,
+    traces: Traces | None,
+    asked: Asked,
+    progress: Progress | None,
+) -> str:
     manifest = Path(out_dir) / f"{split}.jsonl"
     if manifest.exists():
         return str(manifest)
@@ -125,11 +154,10 @@ def write_split(
     clips.mkdir(parents=True, exist_ok=True)
     work = partial(make_example, str(clips), seed, split, traces, asked=asked)
     examples = []
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
-        for prompt, reasoning, response, extra in pool.map(work, range(count), chunksize=CHUNK):
-            examples.append(Example(wire.Prompt.FromString(prompt), reasoning, response, extra))
-            if progress is not None and len(examples) % 100 == 0:
-                progress(len(examples), count)
+    for prompt, reasoning, response, extra in mapping(work, range(count)):
+        examples.append(Example(wire.Prompt.FromString(prompt), reasoning, response, extra))
+        if progress is not None and len(examples) % 100 == 0:
+            progress(len(examples), count)
     write_manifest(str(manifest), examples)
     return str(manifest)
 
