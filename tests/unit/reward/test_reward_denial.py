@@ -75,17 +75,19 @@ def _labelled(name: str) -> list[list[str]]:
 LABELLED = [*_labelled("hearing.tsv"), *([of, what, text] for of, what, _, text in _labelled("hearing_kinds.tsv"))]
 """(set, denial, surrogate or neither, sentence): the rules were mended on the sets mended and developed only. Developed
 and held are halves of one set, each kind of wording (third column of its file) split in two; developed has the kind
-"near" beside these: sentences written against the rules."""
+"near" beside these, sentences written against the rules, and "other", on which the rules were measured first."""
 
 
 @pytest.mark.parametrize(
     ("seen", "kind", "precision", "recall"),
     [
         ("mended", "denial", 0.99, 0.98),
-        ("mended", "surrogate", 0.97, 0.97),
+        ("mended", "surrogate", 0.99, 0.98),
+        ("developed", "surrogate", 0.98, 0.9),
+        ("held", "surrogate", 0.98, 0.72),
         ("unseen", "denial", 1.0, 0.66),
         ("developed", "denial", 0.98, 0.86),
-        ("held", "denial", 0.98, 0.77),
+        ("held", "denial", 0.98, 0.78),
         ("unseen", "surrogate", 0.99, 0.62),
     ],
 )
