@@ -133,8 +133,7 @@ def test_a_family_goes_through_a_job(mesh: RealMesh, tmp_path: Path, family: Fam
     (model / "spk_dict.pt").write_bytes(b"voices")
     job = mesh.until_succeeded(mesh.submit_recipe(recipe(family.model_type, tmp_path, model)).job_id)
 
-    told = [e for e in mesh.client.watch(job.job_id) if e.kind == "step" and e.job.stage_type == "rl"]
-    gaps = [m.value for e in told for m in e.metrics if m.name == "logprob_gap.mean"]
+    gaps = gaps_of(mesh, job.job_id)
     assert len(gaps) == 2 and max(gaps) <= 1e-3
     report = json.loads(Path(job.output_uri, "report.json").read_text())
     assert report["accuracy"]["n"] == CLIPS
@@ -152,6 +151,12 @@ def test_a_family_goes_through_a_job(mesh: RealMesh, tmp_path: Path, family: Fam
     beside = out / "spk_dict.pt"
     assert (beside.read_bytes() == b"voices") if "spk_dict.pt" in family.beside else not beside.exists()
     assert (out / "config.json").read_bytes() == (model / "config.json").read_bytes()
+
+
+def gaps_of(mesh: RealMesh, job_id: str) -> list[float]:
+    """Mean |trainer - rollout log-prob| of each RL step."""
+    told = [e for e in mesh.client.watch(job_id) if e.kind == "step" and e.job.stage_type == "rl"]
+    return [m.value for e in told for m in e.metrics if m.name == "logprob_gap.mean"]
 
 
 def scored_as_it_is_heard_here(samples: str) -> None:
@@ -208,7 +213,8 @@ def test_with_lora_what_is_published_is_what_moves(mesh: RealMesh, tmp_path: Pat
 
 @pytest.mark.long
 def test_big_bench_audio_through_a_real_engine(mesh: RealMesh, tmp_path: Path) -> None:
-    """Its layout, from files of 4.5 and 60.2 s to a row: the shipped listener hears them whole."""
+    """Its layout, from files of 4.5 and 60.2 s to a row: the shipped listener hears them whole, and RL learns from them
+    as one policy with its workers."""
     model = shutil.copytree(LISTENER, tmp_path / "model")
     config = json.loads((model / "config.json").read_text())
     config["text_config"] |= dict.fromkeys(("max_seq_len", "max_position_embeddings"), LONGEST)
@@ -240,3 +246,14 @@ def test_big_bench_audio_through_a_real_engine(mesh: RealMesh, tmp_path: Path) -
     for run in (1, 2):
         answers = [json.loads(line) for line in (out / f"answers-{run}.jsonl").read_text().splitlines()]
         assert [{key: answer[key] for key in rows[0]} for answer in answers] == rows
+
+    rl = {
+        "type": "rl", "algorithm": "rloo", "steps": 1, "groups_per_step": len(rows), "dynamic_filter": False,
+        "sampling": {"samples": 2, "max_tokens": 32}, "optimizer": {"learning_rate": 1.0e-5},
+    }  # fmt: skip
+    minutes = {"name": "minutes", "output": str(tmp_path / "minutes"), "model": {"path": str(model)}, "stages": [rl]}
+    learned = mesh.submit_recipe(minutes | {"data": {"train": str(out / "big-bench-audio.jsonl")}})
+    mesh.until_succeeded(learned.job_id)
+    (gap,) = gaps_of(mesh, learned.job_id)
+    print(f"log-prob gap of clips up to {max(seconds)} s: {gap:.2e}")
+    assert gap <= 1e-3
