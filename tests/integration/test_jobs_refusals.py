@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from jobs_kit import ROOT, Mesh, jobs_mesh, whole_recipe
 
 from earwitness.local.ports import free_ports
+from earwitness.redis_client import OUTAGE_SECONDS
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire
 
 
@@ -97,9 +98,11 @@ def test_requests_that_make_no_sense(mesh: Mesh, recipe: dict) -> None:
     assert code(lambda: mesh.stub.ListJobs(bad_page)) == grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_redis_that_is_not_there_is_named_within_five_seconds() -> None:
+def test_redis_that_is_not_there_is_named_within_five_seconds_and_waited_for() -> None:
     env = {**os.environ, "EW_QUEUE_URL": f"redis://127.0.0.1:{free_ports(1)[0]}/0", "EW_TRAINER": "127.0.0.1:1"}
     ended = subprocess.run([sys.executable, "-c", BY_ITS_PAUSES], env=env, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 1
+    named = re.search(r'"waiting_for": "Redis at redis://127\.0\.0\.1:\d+/0", "seconds": ([\d.]+)', ended.stderr)
+    assert named and 0 < float(named.group(1)) <= 5.0, ended.stderr
     waited = re.search(r"waited ([\d.]+) s for Redis at redis://127\.0\.0\.1", ended.stderr)
-    assert waited and 0 < float(waited.group(1)) <= 5.0, ended.stderr
+    assert waited and 5.0 < float(waited.group(1)) <= OUTAGE_SECONDS, ended.stderr
