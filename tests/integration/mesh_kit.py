@@ -155,16 +155,6 @@ class RealMesh:
         left = [pid for pid, since in there.items() if since and alive(pid, since)]
         assert not left, f"outlived the kill of {name}: {[psutil.Process(pid).cmdline() for pid in left]}"
 
-    @contextmanager
-    def held(self, name: str) -> Iterator[None]:
-        """Meanwhile a service stands still: without a reward worker no RL step is done, however slow a test is."""
-        process = self.pid(name)
-        os.kill(process, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(process, signal.SIGCONT)
-
     def cancelled(self, job_id: str) -> jobs_pb2.Job:
         """Cancels a job; it at its end, also where that took longer than the service lets a person wait."""
         with suppress(ServerUnreachable, ServerError):

@@ -57,6 +57,13 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, environment: Metrics) -> Iter
         mesh.stop()
 
 
+@pytest.fixture(scope="module")
+def versions(mesh: RealMesh) -> Iterator[list[tuple[str, int]]]:
+    """From the first job's start on."""
+    with published_versions(mesh) as seen:
+        yield seen
+
+
 @pytest.fixture
 def first(mesh: RealMesh) -> jobs_pb2.Job:
     return mesh.submit("workers", {"toy": TOY}, STEPS)
@@ -69,7 +76,7 @@ def second(mesh: RealMesh, first: jobs_pb2.Job) -> jobs_pb2.Job:
 
 
 def test_the_same_request_is_one_job_and_a_second_one_waits(
-    mesh: RealMesh, first: jobs_pb2.Job, second: jobs_pb2.Job
+    mesh: RealMesh, versions: list[tuple[str, int]], first: jobs_pb2.Job, second: jobs_pb2.Job
 ) -> None:
     again = mesh.submit("workers", {"toy": TOY}, STEPS)
     assert again.job_id == first.job_id != second.job_id
@@ -79,19 +86,18 @@ def test_the_same_request_is_one_job_and_a_second_one_waits(
 
 
 def test_a_job_survives_the_kill_of_each_worker(
-    mesh: RealMesh, first: jobs_pb2.Job, second: jobs_pb2.Job, traces: Collector
+    mesh: RealMesh, first: jobs_pb2.Job, second: jobs_pb2.Job, traces: Collector, versions: list[tuple[str, int]]
 ) -> None:
-    with published_versions(mesh) as versions:
-        mesh.until_step(first.job_id, 1)
-        mesh.freeze_at_work("rollout-0", TASKS)
-        killed = time.time()
-        with mesh.killed("rollout-0"):
-            mesh.until_step(first.job_id, 2)
-        mesh.until_step(first.job_id, 3)
-        mesh.freeze_at_work("reward-0", ROLLOUTS)
-        with mesh.killed("reward-0"):
-            assert mesh.client.get(second.job_id).state == jobs_pb2.JOB_STATE_QUEUED
-        job = mesh.until_succeeded(first.job_id)
+    mesh.until_step(first.job_id, 1)
+    mesh.freeze_at_work("rollout-0", TASKS)
+    killed = time.time()
+    with mesh.killed("rollout-0"):
+        mesh.until_step(first.job_id, 2)
+    mesh.until_step(first.job_id, 3)
+    mesh.freeze_at_work("reward-0", ROLLOUTS)
+    with mesh.killed("reward-0"):
+        assert mesh.client.get(second.job_id).state == jobs_pb2.JOB_STATE_QUEUED
+    job = mesh.until_succeeded(first.job_id)
     assert job.lineage == 0
     check_ledger(mesh, job)
     check_versions(versions, job)
@@ -100,17 +106,18 @@ def test_a_job_survives_the_kill_of_each_worker(
     check_way(mesh, job)
 
 
-def test_a_job_survives_the_kill_of_everybody_else(mesh: RealMesh, second: jobs_pb2.Job) -> None:
-    with published_versions(mesh) as versions:
-        mesh.until_step(second.job_id, 1)
-        for name in ("jobs", "queue", "weights"):
-            with mesh.killed(name):
-                pass
-        mesh.until_step(second.job_id, 3)
-        mesh.freeze_at_work("trainer", READY)
-        with mesh.killed("trainer"):
+def test_a_job_survives_the_kill_of_everybody_else(
+    mesh: RealMesh, second: jobs_pb2.Job, versions: list[tuple[str, int]]
+) -> None:
+    mesh.until_step(second.job_id, 1)
+    for name in ("jobs", "queue", "weights"):
+        with mesh.killed(name):
             pass
-        job = mesh.until_succeeded(second.job_id)
+    mesh.until_step(second.job_id, 3)
+    mesh.freeze_at_work("trainer", READY)
+    with mesh.killed("trainer"):
+        pass
+    job = mesh.until_succeeded(second.job_id)
     assert job.lineage == 1
     check_ledger(mesh, job)
     check_versions(versions, job)
@@ -156,7 +163,7 @@ def test_an_engine_that_dies_in_a_weight_update_takes_its_worker_with_it(mesh: R
 
 def test_cancel_in_the_middle_leaves_nothing_running(mesh: RealMesh, long: jobs_pb2.Job) -> None:
     job = mesh.until_step(long.job_id, 1)
-    assert mesh.client.cancel(job.job_id).state == jobs_pb2.JOB_STATE_CANCELLED
+    mesh.cancelled(job.job_id)
     assert mesh.queue.current_run() == ""
     assert all(lag.waiting + lag.pending == 0 for lag in mesh.queue.lag())
     running = trainer_pb2.PHASE_STATE_RUNNING
