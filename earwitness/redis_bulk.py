@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 import redis
 from redis.connection import AbstractConnection, PythonRespSerializer
 
-from earwitness.redis_client import Client
+from earwitness.redis_client import Client, Patience
 
 T = TypeVar("T")
 
@@ -64,10 +64,10 @@ class BulkClient(Client):
             self.connection_pool.release(connection)
 
 
-def connect_bulk(url: str) -> BulkClient:
-    """As `connect`, for values of megabytes."""
+def connect_bulk(url: str, at_first: Patience | None = None) -> BulkClient:
+    """As `connect`, for values of megabytes; with patience `at_first`, until the server is reached."""
     client = BulkClient(url)
-    client.require_fit()
+    client.require_fit(at_first)
     return client
 
 

@@ -210,29 +210,37 @@ class Client(redis.Redis):
         super().__init__(connection_pool=_pool(address, {}))
         self.auto_close_connection_pool = True  # the pool is this client's own
         self.where = str(address)
+        self._patience: Patience | None = None
 
-    def require_fit(self) -> None:
-        """Reach the server. Raises InputError if it is not fit, InfrastructureError if it does not answer."""
+    def require_fit(self, patience: Patience | None = None) -> None:
+        """Reach the server, with `patience` until it answers. Raises InputError if it is not fit, InfrastructureError
+        if it does not answer."""
+        self._patience = patience
         try:
             require_keeping(self.info("memory").get("maxmemory_policy"), self.where)
         except redis.exceptions.NoPermissionError:
             self.ping()
         except redis.ResponseError as error:
             raise _refused(self.where, error) from error
+        finally:
+            self._patience = None
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         return self.repeat(lambda: super(Client, self).execute_command(*args, **options))
 
     def repeat(self, action: Callable[[], T]) -> T:
         """Does it, again if the connection breaks, by this module's rule."""
-        repetition = _Repetition(self.where)
+        repetition = _Repetition(self.where, self._patience)
         while True:
             try:
-                return action()
+                reply = action()
             except redis.RedisError as error:
                 if not _unanswered(error):
                     raise
                 time.sleep(repetition.delay(error))
+            else:
+                repetition.answered()
+                return reply
 
 
 class _AsyncClient(redis.asyncio.Redis):

@@ -89,7 +89,7 @@ class Serving:
         self._name = name
         self._queue_client = queue_client
         self._weight_urls = weight_urls
-        self._weights = WeightReader(weight_urls)
+        self._weights = WeightReader(weight_urls, Patience(log))
         self._start = start
         self._job = job
         self._log = log

@@ -9,6 +9,7 @@ import numpy as np
 
 from earwitness.parallel import in_parallel
 from earwitness.redis_bulk import BulkClient
+from earwitness.redis_client import Patience
 from earwitness.weights.chunks import Parts, spread
 from earwitness.weights.errors import ChecksumError, MissingVersion, WrongBase
 from earwitness.weights.manifest import nbytes, unseal
@@ -39,9 +40,9 @@ LEASE_SECONDS = 60
 class WeightReader:
     """Reads versions of any lineage. Its methods block; call them from a thread of their own beside an event loop."""
 
-    def __init__(self, shards: Sequence[str | BulkClient]) -> None:
-        """`shards`: URLs, or clients from `connect_bulk`, in the publisher's order."""
-        self._shards = connect_shards(shards)
+    def __init__(self, shards: Sequence[str | BulkClient], at_first: Patience | None = None) -> None:
+        """`shards`: URLs, or clients from `connect_bulk`, in the publisher's order; `at_first`: as of that."""
+        self._shards = connect_shards(shards, at_first)
         lease = (files("earwitness.weights") / "lua" / "lease.lua").read_text()
         self._lease_script = self._shards[0].register_script(lease)
 

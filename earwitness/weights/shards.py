@@ -9,6 +9,7 @@ from typing import cast
 import redis
 
 from earwitness.redis_bulk import BulkClient, connect_bulk
+from earwitness.redis_client import Patience
 
 STREAMS_PER_SHARD = 2
 """Connections to one shard: while one value is on the wire the next is prepared."""
@@ -22,11 +23,12 @@ CPU_WINDOW = 8
 Of a delta, so that each is a view of a tensor, or smaller than half of it."""
 
 
-def connect_shards(shards: Sequence[str | BulkClient]) -> list[BulkClient]:
-    """Clients of the shards, in order; URLs are connected. Raises `InfrastructureError` if one is not reached."""
+def connect_shards(shards: Sequence[str | BulkClient], at_first: Patience | None = None) -> list[BulkClient]:
+    """Clients of the shards, in order; URLs are connected, with patience `at_first`. Raises `InfrastructureError` if
+    one is not reached."""
     if not shards:
         raise ValueError("the weight plane needs at least one shard")
-    return [connect_bulk(shard) if isinstance(shard, str) else shard for shard in shards]
+    return [connect_bulk(shard, at_first) if isinstance(shard, str) else shard for shard in shards]
 
 
 def get_bytes(shard: redis.Redis, key: str) -> bytes | None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from earwitness.log import Logger
 from earwitness.queue import Queue
 from earwitness.redis_client import RETRY_SECONDS, SOCKET_SECONDS, Patience, connect, connect_async
 from earwitness.redis_server import RedisServer
+from earwitness.weights import connect_shards
 from tests.integration.process_kit import PATIENCE, said_in, wait_for, wait_for_redis
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,24 @@ async def test_patience_at_first_is_over_once_the_server_is_reached(server: Redi
         await client.get("key")
     assert len(said_in(said.getvalue())) == told
     await client.aclose()
+
+
+def test_shards_are_waited_for_and_then_not(server: RedisServer) -> None:
+    """As of a rollout worker that starts: what it asks a shard later fails soon, and is asked again by others."""
+    said = io.StringIO()
+    server.stop()
+    with ThreadPoolExecutor(1) as pool:
+        reaching = pool.submit(connect_shards, [server.url], Patience(Logger("test", stream=said)))
+        wait_for("its word that it waits", lambda: said_in(said.getvalue()))
+        assert not reaching.done()
+        server.start()
+        (shard,) = reaching.result(PATIENCE)
+    assert [line["event"] for line in said_in(said.getvalue())][-1] == "answers again"
+    told = len(said_in(said.getvalue()))
+    server.stop()
+    with pytest.raises(InfrastructureError):
+        shard.get("key")
+    assert len(said_in(said.getvalue())) == told
 
 
 async def test_patience_ends_with_an_error_that_names_the_server(server: RedisServer, outlasting: None) -> None:

@@ -67,7 +67,7 @@ class FakeMesh:
             return ActiveJob("job", "/model", max_staleness=max_staleness)
 
         monkeypatch.setattr(serving_module, "read_active_async", active)
-        monkeypatch.setattr(serving_module, "WeightReader", lambda urls: self.weights)
+        monkeypatch.setattr(serving_module, "WeightReader", lambda urls, at_first: self.weights)
         monkeypatch.setattr(serving_module, "NOT_READY_SECONDS", 0.0)
         monkeypatch.setattr(serving_module, "AsyncQueue", lambda client: self)
         urls, log = ("redis://weights",), get_logger("test")
