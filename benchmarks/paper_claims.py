@@ -56,8 +56,8 @@ class Row:
         """A line of the table."""
         if not self.seen:
             return [self.claim, self.paper, "no report", "not known"]
-        spread = f" ({min(self.seen):+.1f} to {max(self.seen):+.1f})" if len(self.seen) > 1 else ""
-        seen = f"{mean(self.seen):+.1f} {self.unit}{spread}, at least {self.at_least:+g}"
+        spread = f" ({min(self.seen):+z.1f} to {max(self.seen):+z.1f})" if len(self.seen) > 1 else ""
+        seen = f"{mean(self.seen):+z.1f} {self.unit}{spread}, at least {self.at_least:+g}"
         return [self.claim, self.paper, seen, "holds" if self.holds else "does not hold"]
 
 

@@ -19,6 +19,7 @@ from earwitness.audio import AudioError
 from earwitness.errors import EarwitnessError, InfrastructureError, InputError
 from earwitness.log import Logger
 from earwitness.queue import ROLLOUTS, TASKS, AsyncQueue, PayloadTooLargeError, arrival
+from earwitness.queue.working import RENEWALS_PER_CLAIM
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from rollout.contract import BrokenEngineError
 from rollout.room import Room
@@ -29,8 +30,6 @@ TAKE = 2
 """Tasks taken at a time: few, so that idle workers beside this one get their share of a small batch."""
 BLOCK_MS = 500
 """Longest wait for a task, after which the loop looks at its other duties."""
-RENEWALS_PER_CLAIM = 4
-"""Heartbeats within the time after which another worker may claim a task: two may be lost."""
 ANNOUNCE_SECONDS = 2.0
 """Pause between announcements; the mesh forgets a worker after 15 s."""
 STALE_SECONDS = 1.0
