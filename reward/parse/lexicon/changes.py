@@ -142,6 +142,17 @@ add(
     f"richer,fuller,more {_OVERTONES},more harmonic overtones|content|richness,more complex,more rich",
 )
 add(Compares(Quantity.PARTIAL, LESS), f"purer,simpler,thinner,fewer {_OVERTONES},less complex|rich,more pure")
+_LACKS = "lacks|lack|lacking the,doesn't|don't|didn't have the same,does|do|did not have the same"
+"""Of a quality of the other: "the second lacks the richness of the first"."""
+for _of, _noun in (
+    (Quantity.PARTIAL, "richness|fullness|complexity"),
+    (Quantity.CENTROID, "brightness|brilliance|crispness|sparkle"),
+    (Quantity.LEVEL, "volume|loudness|power|punch|intensity"),
+):
+    add(Compares(_of, LESS), ",".join(f"{lacks} {_noun}" for lacks in _LACKS.split(",")))
+    if _of is not Quantity.LEVEL:
+        add(Compares(_of, MORE), f"more|greater {_noun}")
+        add(Compares(_of, LESS), f"less {_noun}")
 add(
     Compares(Quantity.DENSITY, MORE),
     "packed more tightly|closely|densely,more tightly|closely packed|spaced,denser,busier,"

@@ -126,7 +126,7 @@ add(Sounds("loud"), "high volume,loud,loudly,loud noise|noises")
 _NOISES = "noise|hiss|static"
 add(
     Sounds("noisy"),
-    "with|is|has some noise|hiss|static,audible noise|hiss|static,noise floor,"
+    "with|is|has some noise|hiss|static,audible noise|hiss|static,audible noise floor,noise floor,"
     "noisy,noise like,noiselike,hissy,staticky",
 )
 add(Sounds("noisy"), "high frequency hiss|noise|static")
