@@ -24,6 +24,16 @@ POINTS = 16384
 """Of the transform: a bin is 1 Hz."""
 LOWEST_HZ, HIGHEST_HZ = 60.0, 5_000.0
 """Where peaks are looked for."""
+DEEPEST_HZ, DEEP_HZ = 25.0, 62.0
+"""F0 of tones too deep for the trackers: what is heard as a pitch begins at 20 to 30 Hz."""
+DEEP_SERIES = range(2, 6)
+"""Partials of such a tone that are taken for a note."""
+MOST_FAINT = 2
+"""Its lowest partials that may be too faint to stand out are fewer: 4, 5 and 6 in a row are a major chord."""
+DEEP_PARTIALS = 12
+"""Its partials that are looked at: above, strings are sharp."""
+DEEP_OFF = 0.02
+"""How far, as a share, a multiple of it may be from them: a bin is 3 % of its own, 1 % of its third partial."""
 PEAK_DB = 40.0
 """A peak is at most so far below the strongest."""
 ABOVE_NOISE_DB = 22.0
@@ -71,6 +81,35 @@ def steady(samples: Samples, notes: tuple[float, ...], f0: float | None) -> bool
     return not found or (min(heard) > 0 and sum(count == len(found) for count in heard) >= 2)
 
 
+def is_deeper(samples: Samples, lowest: float, peaks: tuple[float, ...]) -> bool:
+    """Whether `lowest`, F0 or the lowest note of `samples`, is or may be a partial of a tone too deep to be tracked.
+
+    It is where F0 of that tone stands out as well; it may be where `peaks` are its partials one after the other.
+    """
+    bases = [lowest / k for k in DEEP_SERIES if DEEPEST_HZ <= lowest / k <= DEEP_HZ]
+    if not bases or len(samples) < SHORTEST_SECONDS * SAMPLE_RATE:
+        return False
+    power, lobe = _spectrum(samples)
+    width = SAMPLE_RATE / POINTS
+    low, high = int(DEEPEST_HZ * (1 - DEEP_OFF) / width), int(DEEP_HZ * (1 + DEEP_OFF) / width)
+    least = power[low:].max() * 10 ** (-NOTE_DB / 10)
+    stand_out = [
+        p * width for p in range(low, high + 1)
+        if power[p] >= least and power[max(0, p - lobe) : p + lobe + 1].max() <= power[p]
+    ]  # fmt: skip
+    if any(abs(hertz / base - 1) <= DEEP_OFF for hertz in stand_out for base in bases):
+        return True
+    faint = [base for base in bases if round(lowest / base) <= MOST_FAINT]
+    return len(peaks) > 1 and any(_in_a_row(peaks, base) for base in faint)
+
+
+def _in_a_row(peaks: tuple[float, ...], base: float) -> bool:
+    """Whether those of `peaks` that are low are neighbouring multiples of `base`; of two notes some are left out."""
+    numbers = np.array([peak / base for peak in peaks if peak < DEEP_PARTIALS * base])
+    nearest = np.round(numbers)
+    return bool((np.abs(numbers / nearest - 1) <= DEEP_OFF).all() and np.ptp(nearest) == len(set(nearest)) - 1)
+
+
 def _sounds(note: float, peaks: tuple[float, ...]) -> bool:
     """Whether `note` is among `peaks`, or its next partials are."""
     there = [any(abs(peak / (k * note) - 1) < 2 * PARTIAL for peak in peaks) for k in (1, *SERIES)]
@@ -100,11 +139,9 @@ def notes_at_once(samples: Samples, f0: float | None) -> tuple[tuple[float, ...]
     `f0` is the common period that a monophonic estimator finds, if any. Notes at a multiple of a lower one (an octave
     apart) are heard as its partials and are not told apart.
     """
-    length = min(len(samples), int(LONGEST_SECONDS * SAMPLE_RATE))
-    if length < SHORTEST_SECONDS * SAMPLE_RATE:
+    if len(samples) < SHORTEST_SECONDS * SAMPLE_RATE:
         return (), ()
-    begin = (len(samples) - length) // 2
-    power = np.abs(np.fft.rfft(samples[begin : begin + length] * hann(length), POINTS)) ** 2
+    power, lobe = _spectrum(samples)
     width = SAMPLE_RATE / POINTS
     low, high = int(LOWEST_HZ / width), int(HIGHEST_HZ / width)
     band = power[low:high]
@@ -112,7 +149,6 @@ def notes_at_once(samples: Samples, f0: float | None) -> tuple[tuple[float, ...]
     inner = band[1:-1]
     least = max(loudest * 10 ** (-FAINT_DB / 10), middle * 10 ** (FAINT_ABOVE_DB / 10))
     peaks = low + 1 + np.flatnonzero((inner > band[:-2]) & (inner >= band[2:]) & (inner > least))
-    lobe = int(2 * SAMPLE_RATE / length / width)
     every = peaks[[power[max(0, p - lobe) : p + lobe + 1].max() <= power[p] for p in peaks]]  # no side lobes
     clear = max(loudest * 10 ** (-PEAK_DB / 10), middle * 10 ** (ABOVE_NOISE_DB / 10))
     peaks = every[power[every] > clear]
@@ -132,6 +168,14 @@ def notes_at_once(samples: Samples, f0: float | None) -> tuple[tuple[float, ...]
     if not all(_apart(power, round(a / width), round(b / width)) for a, b in pairwise(loud)):
         return (), heard
     return tuple(found), heard
+
+
+def _spectrum(samples: Samples) -> tuple[np.ndarray, int]:
+    """Power `[bins]` of a frame in the middle of `samples`, and bins from a peak to the end of its lobe."""
+    length = min(len(samples), int(LONGEST_SECONDS * SAMPLE_RATE))
+    begin = (len(samples) - length) // 2
+    power = np.abs(np.fft.rfft(samples[begin : begin + length] * hann(length), POINTS)) ** 2
+    return power, int(2 * POINTS / length)
 
 
 def _fundamentals(hertz: np.ndarray, power: np.ndarray, least: float) -> list[float]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.chord import SHORTEST_SECONDS, held, notes_at_once, steady
+from reward.measure.chord import SHORTEST_SECONDS, held, is_deeper, notes_at_once, steady
 from reward.measure.cuts import FLAM_SECONDS, NEAR_SECONDS, cut_at_onsets
 from reward.measure.facts import CLEAR, Contour, Event, Frames, Samples
 from reward.measure.flux import Onsets
@@ -223,6 +223,9 @@ def _tones(inner: Samples, pitch: Contour, place: tuple[float, float, float], fa
     fits = bool(notes) or middle is None or _fits(peaks, middle)
     sure = (len(f0) > 0 or bool(notes) or not deep) and fits
     sure = sure and _pitch_sure(inner, f0, times - place[0] - place[2], notes)
+    lowest = notes[0] if notes else middle
+    if sure and lowest is not None and not moving and is_deeper(inner, lowest, peaks if notes else ()):
+        sure, heard = False, ()
     if not sure and heard and (tone := level_tone(inner, heard)) is not None:
         f0, times, sure = np.array([tone]), np.array([place[0]]), True
         clarity, peaks = periodicity(inner, f0), heard
