@@ -105,7 +105,7 @@ def stop(folder: Path) -> list[int]:
     state = read_state(folder)
     if is_up(state):
         os.kill(state.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS + MARGIN_SECONDS
+        deadline = time.monotonic() + 2 * STOP_SECONDS + MARGIN_SECONDS  # services, then stores
         while is_up(state) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         if is_up(state):

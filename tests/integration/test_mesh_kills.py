@@ -183,10 +183,13 @@ def test_a_person_watches_a_job_in_a_browser_from_its_start_to_its_end(
     mesh: RealMesh, first: jobs_pb2.Job, tmp_path: Path
 ) -> None:
     job = mesh.submit("watched", {"path": f"{first.output_uri}/model"}, WATCHED_STEPS)
-    mesh.until(job.job_id, "it to run", lambda j: j.state == jobs_pb2.JOB_STATE_RUNNING)
-    with opened(mesh.client, tmp_path) as page:  # it shows the job that runs
+    mesh.until_step(job.job_id, 1)
+    mesh.client.pause(job.job_id)  # while Chromium starts
+    with opened(mesh.client, tmp_path) as page:  # it shows the job that has begun
         page.until("the job", f"document.getElementById('job').value === {job.job_id!r}")
         seen = page.until("a reward", points("Reward, part by part"))
+        page.until("a button to resume", "!document.querySelector('[data-verb=resume]').disabled")
+        page.run("document.querySelector('[data-verb=resume]').click()")
         page.until("a reward that grows", f"{points('Reward, part by part')} > {seen}")
 
         page.until("a button", "!document.querySelector('[data-verb=pause]').disabled")

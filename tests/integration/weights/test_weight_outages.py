@@ -43,6 +43,7 @@ def killed_when_ready(target, *arguments):
         process.join()
 
 
+@pytest.mark.usefixtures("gives_up_on_redis")
 @pytest.mark.parametrize("down", [0, 1])
 def test_a_shard_that_is_down_for_30_s_is_told_soon_and_all_goes_on_when_it_is_back(servers, down):
     """Publisher and reader try again and again, as trainer and worker do; each attempt ends with the error."""
