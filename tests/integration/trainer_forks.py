@@ -27,6 +27,8 @@ from trainer.board import Board
 from trainer.phase import PhaseRun
 from trainer.ranks import parallel
 
+PF_EXITING = 0x4
+"""Among the flags of a process in /proc/pid/stat (include/linux/sched.h)."""
 CHECKPOINT_CODE = str(Path(trainer.checkpoint.__file__).parent)
 
 
@@ -72,8 +74,25 @@ def _fork(told: dict, rank: int) -> int:
     finally:
         if sys.exc_info()[0]:
             traceback.print_exc()
+        if status and _another_has_died(told["ranks"]):
+            signal.pause()  # it ends for that reason alone, and the kill is on its way
         sys.stdout.flush()
         os._exit(status)
+
+
+def _another_has_died(ranks: int) -> bool:
+    """True from before a dying rank's sockets close, which is how this one knows."""
+    parent = os.getppid()
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return sum(map(_lives, children)) < ranks
+
+
+def _lives(pid: str) -> bool:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return False
+    return fields[0] not in "ZX" and not int(fields[6]) & PF_EXITING
 
 
 def _kill_at_line(number: int) -> None:
