@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ SECONDS = 8.0
 """Limit of one request; with all attempts and waits, a reply comes within the limit of a group."""
 WAIT_SECONDS = 0.5
 """Before the second attempt; doubled before the third."""
+SILENCE_SECONDS = 30.0
+"""After a failure an endpoint that can be done without is left alone so long: a mesh goes on at its own speed."""
+MAX_ASKED_CHARS = 16_000
+"""Of a trace that is sent: 4,000 tokens, with which the reply fits an ordinary context."""
 MAX_REPLY_BYTES = 64 * 1024
 """Longest reply that is read: a verdict with its envelope is below 2 kB, the claims of a long trace below 40 kB."""
 _T = TypeVar("_T")
@@ -138,6 +143,36 @@ class Endpoint:
                 if time.monotonic() > deadline:  # the client's limit is one of each chunk
                     raise httpx.ReadTimeout("the reply came too slowly", request=response.request)
             return response.status_code, body[:MAX_REPLY_BYTES]
+
+
+class SparedEndpoint:
+    """An endpoint that is asked once a trace, and left alone for a while after it failed. Safe in several threads."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        self._settings = settings
+        self._endpoint = Endpoint(settings)
+        self._lock = threading.Lock()
+        self._silent_until = 0.0
+
+    def ask(
+        self,
+        instruction: str,
+        record: Mapping[str, str],
+        max_tokens: int,
+        parse: Callable[[str], _T | None],
+        **more: Any,
+    ) -> _T:
+        """As `Endpoint.ask`, in one attempt. Raises EndpointFailure, also without asking."""
+        with self._lock:
+            silent = time.monotonic() < self._silent_until
+        if silent:
+            raise EndpointFailure(f"the endpoint at {self._settings.url}", 0.0, "it failed a moment ago")
+        try:
+            return self._endpoint.ask(instruction, record, max_tokens, parse, **more)
+        except EndpointFailure:
+            with self._lock:
+                self._silent_until = time.monotonic() + SILENCE_SECONDS
+            raise
 
 
 def content_of(body: bytes) -> str:

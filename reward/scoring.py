@@ -24,6 +24,7 @@ from reward.recognise.heard import listen_with
 from reward.recognise.named import NOTHING_NAMED, Named
 from reward.recognise.track import AWAY, Elsewhere
 from reward.score import dropped, score_group
+from reward.trace_judge import EndpointTraceJudge, judge_traces
 
 GROUP_SECONDS = 30.0
 """Time limit of one group: scoring takes milliseconds, reading a clip from slow storage may take seconds."""
@@ -34,6 +35,7 @@ ATTEMPTS = 2
 
 
 _judge, _reader = functools.cache(EndpointJudge), functools.cache(EndpointReader)
+_trace_judge = functools.cache(EndpointTraceJudge)
 """One of each for the process, with its open connections."""
 
 
@@ -49,6 +51,7 @@ def score_bytes(
     listen_with(named, elsewhere() if elsewhere else None)
     group = trajectory_pb2.Group.FromString(data)
     score_group(group, _judge(judge) if judge else None, _reader(reader) if reader else read_trace)
+    judge_traces(group, _trace_judge(judge) if judge else None)
     return group.SerializeToString()
 
 

@@ -38,6 +38,7 @@ class Pass:
     extend: str = ""
     needs_reference: bool = False
     needs_spread: bool = False
+    judge_traces: bool = False
 
     def place_of(self, ordinal: int) -> int:
         """Where the prompt of an ordinal stands in `prompts`.
@@ -86,6 +87,7 @@ class Pass:
             lineage=lineage,
             needs_reference=self.needs_reference,
             needs_spread=self.needs_spread,
+            judge_traces=self.judge_traces,
             without_audio=self.without_audio,
         )
 
@@ -106,6 +108,7 @@ def pass_of(asked: Asked, recipe: Recipe, phase: Phase, run_id: str, portions: S
         extend=asked.extend,
         needs_reference=asked.needs_reference,
         needs_spread=asked.needs_spread,
+        judge_traces=asked.judge_traces,
     )
 
 

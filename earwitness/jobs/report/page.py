@@ -38,6 +38,7 @@ def render(
             _evaluations(report, evaluations),
             _thinking(report),
             _rounds(report),
+            _stages(report),
             _kinds(report),
             _unread(report),
             clips_section(cold_start, final),
@@ -159,6 +160,18 @@ def _rounds(report: Mapping[str, Any]) -> str:
         "gone through: the one before it had not helped."
     )
     return f"<h2>Rounds</h2><p>{note}</p>{table(['Round', *map(esc, names)], rows, right_from=0)}"
+
+
+def _stages(report: Mapping[str, Any]) -> str:
+    rows = [
+        [str(of["stage"] + 1), esc(of["type"]), esc(name), str(value) if isinstance(value, int) else percent(value)]
+        for of in report["stages"]
+        for name, value in of.items()
+        if name not in ("stage", "type")
+    ]
+    if not rows:
+        return ""
+    return f"<h2>What stages sampled and kept</h2>{table(['Stage', 'Type', 'What', 'Number'], rows, right_from=3)}"
 
 
 def _kinds(report: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
         "extended": thinking(extended),
         "benchmarks": _benchmarks(job),
         "rounds": _rounds(job, sounding),
+        "stages": _stages(job),
         "ledger": record.ledgers,
         "provenance": provenance(job.recipe.data),
         "job": {
@@ -129,22 +131,31 @@ def _rounds(job: RunningJob, sounding: Sequence[Evaluation]) -> list[dict[str, i
     """What the files of each round's stages tell, and the accuracy of its evaluations; no more than its number for a
     round that was not gone through."""
 
-    def read(file: str) -> Any:
-        uri = job.record.path(file)
-        return artifacts.read_json(uri) if artifacts.exists(uri) else None
-
     scored = {e.name: e.accuracy() for e in sounding}
     rounds: dict[int, dict[str, int | float]] = {}
     for index, stage in enumerate(job.recipe.stages):
         if not stage.round:
             continue
         of = rounds.setdefault(stage.round, {"round": stage.round})
-        of |= stage.figures(index, read)
+        of |= stage.figures(index, partial(_read, job))
         for phase in stage.phases():
             name = stage.evaluation(phase)
             if (accuracy := scored.get(name)) is not None:
                 of[name.removesuffix(f"_{stage.round}")] = accuracy
     return list(rounds.values())
+
+
+def _stages(job: RunningJob) -> list[dict[str, Any]]:
+    """What the files of each stage in no round tell of what it sampled, kept and selected, by its place and type."""
+    stages = ((i, stage) for i, stage in enumerate(job.recipe.stages) if not stage.round)
+    found = [(i, stage, stage.figures(i, partial(_read, job))) for i, stage in stages]
+    return [{"stage": index, "type": stage.type, **figures} for index, stage, figures in found if figures]
+
+
+def _read(job: RunningJob, file: str) -> Any:
+    """A JSON file of the job; None where there is none."""
+    uri = job.record.path(file)
+    return artifacts.read_json(uri) if artifacts.exists(uri) else None
 
 
 def _before_reinforcement(job: RunningJob, sounding: Sequence[Evaluation], steps: StepsByPhase) -> Evaluation | None:

@@ -54,6 +54,8 @@ class Asked:
     """Words with which a think block that ends goes on, once."""
     needs_reference: bool = False
     needs_spread: bool = False
+    judge_traces: bool = False
+    """Whether the reward workers' judge looks at each trace that could be learned from."""
 
 
 class StageJob(Protocol):

@@ -44,6 +44,11 @@ class KeepingStage(Stage):
         """Why there is nothing to learn, for people. Raises JobFailed if the recipe cannot have meant it."""
         raise NotImplementedError
 
+    @property
+    def judges(self) -> bool:
+        """Whether the reward workers' judge looks at each trace that could be learned from."""
+        return False
+
     async def places(self, job: StageJob) -> Sequence[int] | None:
         """Which prompts of the manifest are sampled; None: all, in turn."""
         return None
@@ -83,7 +88,8 @@ class KeepingStage(Stage):
     def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
         if phase != "sample":
             return super().asks(phase, prompts)
-        return Asked(self.asked(prompts), self.sampling, min(self.prompts, len(prompts)))
+        count = min(self.prompts, len(prompts))
+        return Asked(self.asked(prompts), self.sampling, count, judge_traces=self.judges)
 
     def training(self, phase: str) -> Training | None:
         return self.tune if phase == "tune" else None

@@ -25,6 +25,8 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 CURATE = "curate"
 """The phase that looks for prompts that need ears."""
+REFUSED = "refused by the judge"
+"""What becomes of a trace that the judge of the reward workers refuses."""
 
 
 class Curation(Strict):
@@ -57,6 +59,10 @@ class MgrdStage(KeepingStage):
     """Smallest supported / (supported + contradicted) of a kept trace."""
     coherent: bool = True
     """Keep only traces whose reasoning comes to their answer; false to see what that rule is for."""
+    judge: bool = False
+    """Also drop traces that a language model, the [judge](reward.md#judge) of the reward workers, refuses: it is sent
+    the question, the trace and what was measured of its claims, and tells whether the answer comes from what is heard.
+    A trace on which it gives no verdict is kept; the report tells how many it refused and how many it did not judge."""
     max_per_prompt: Positive = 2
     """Most traces kept for one prompt, so that easy prompts do not crowd out the rest."""
     least_gain: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
@@ -100,6 +106,11 @@ class MgrdStage(KeepingStage):
         ]
         counted = [(place if places is None else places[place], right) for place, right in tried]
         await asyncio.to_thread(artifacts.write_json, job.path(*tried_file(job.index)), counted)
+        if self.judge:
+            judged = judgements(groups)
+            await asyncio.to_thread(artifacts.write_json, job.path(_judged(job.index)), judged)
+            if failed := sum(judged["failed"].values()):
+                await job.tell("stage", f"the judge gave no verdict on {failed} traces: {told(judged['failed'])}")
         before = [i for i, stage in enumerate(job.earlier) if isinstance(stage, MgrdStage) and stage.round]
         if self.round < 2 or not before:
             return True
@@ -108,8 +119,8 @@ class MgrdStage(KeepingStage):
         if now - then >= self.least_gain:
             return True
         await end_rounds(job, self.round - 1)
-        told = f"{then:.1%} of the answers were right in round {self.round - 1}, {now:.1%} are in round {self.round}"
-        await job.tell("stage", f"{told}: no more rounds", {"right": now})
+        shares = f"{then:.1%} of the answers were right in round {self.round - 1}, {now:.1%} are in round {self.round}"
+        await job.tell("stage", f"{shares}: no more rounds", {"right": now})
         return False
 
     def figures(self, index: int, read: Callable[[str], Any]) -> dict[str, int | float]:
@@ -122,7 +133,12 @@ class MgrdStage(KeepingStage):
             "traces sampled": sum(counts.values()),
             "of these right": right_share(counts),
             "traces kept": counts.get("kept", 0),
+            **_judge_figures(counts, read(_judged(index))),
         }
+
+    @property
+    def judges(self) -> bool:
+        return self.judge
 
     def keep(self, groups: Sequence[wire.Group]) -> Kept:
         return distil(groups, self)
@@ -157,6 +173,24 @@ def needs_ears(group: wire.Group, curation: Curation) -> bool:
     return not clip_uris(group.task.prompt) or right <= curation.max_correct
 
 
+def judgements(groups: Sequence[wire.Group]) -> dict[str, Any]:
+    """What the judge said of the traces of `groups`: how many of them it was asked about, and of how many there is no
+    verdict, by reason, most frequent first."""
+    asked = [t.reward for g in groups for t in g.trajectories if t.reward.trace_verdict]
+    failed = Counter(r.trace_verdict_why for r in asked if r.trace_verdict == wire.TRACE_VERDICT_FAILED)
+    return {"asked": len(asked), "failed": dict(failed.most_common())}
+
+
+def _judge_figures(counts: Mapping[str, int], judged: Mapping[str, Any] | None) -> dict[str, int | float]:
+    if judged is None:
+        return {}
+    return {REFUSED: counts.get(REFUSED, 0), "not judged": sum(judged["failed"].values())}
+
+
+def _judged(index: int) -> str:
+    return f"mgrd/{index}.judge.json"
+
+
 def _curated(job: StageJob) -> str:
     return job.path("mgrd", f"{job.index}.curated.json")
 
@@ -184,7 +218,7 @@ def verdict(trajectory: wire.Trajectory, stage: MgrdStage, *, heard: bool = True
         return "too few supported claims"
     if reward.supported < stage.min_supported_share * checked:
         return "contradicted by the sound"
-    return "kept"
+    return REFUSED if reward.trace_verdict == wire.TRACE_VERDICT_REFUSED else "kept"
 
 
 def distil(groups: Sequence[wire.Group], stage: MgrdStage) -> Kept:

@@ -50,6 +50,7 @@ def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
         ),
         "ledger": {"run": {"used": 3}}, "job": {"job_id": "j", "name": "n"}, "config": {"name": "n"},
         "provenance": provenance({}), "thinking": [], "extended": [], "rounds": [],
+        "stages": [{"stage": 2, "type": "mgrd", "traces kept": 40, "refused by the judge": 3}],
     }  # fmt: skip
 
 

@@ -89,6 +89,14 @@ def test_what_a_pass_asks_for() -> None:
     assert total == 3
 
 
+def test_traces_are_judged_only_where_the_recipe_says_so() -> None:
+    judging = RECIPE.stages[2].model_copy(update={"judge": True})
+    recipe = RECIPE.model_copy(update={"stages": [*RECIPE.stages[:2], judging, *RECIPE.stages[3:]]})
+    for of, judged in ((RECIPE, False), (recipe, True)):
+        assert passed("2-sample", prompts(4), recipe=of)[0].task(0, 1).judge_traces is judged
+        assert not passed("3-select", prompts(4), recipe=of)[0].task(0, 1).judge_traces
+
+
 def test_evaluations_differ_by_the_policy_alone() -> None:
     before, _ = passed("1-score", prompts(4))
     after, _ = passed("4-score", prompts(4))
@@ -182,6 +190,8 @@ def trajectory(text: str = "It rises.\n</think>\nup", **reward: object) -> wire.
         ({"denial": True}, "denial"),
         ({"supported": 0}, "too few supported claims"),
         ({"supported": 3, "contradicted": 1}, "contradicted by the sound"),
+        ({"trace_verdict": wire.TRACE_VERDICT_REFUSED}, "refused by the judge"),
+        ({"trace_verdict": wire.TRACE_VERDICT_FAILED}, "kept"),
     ],
 )
 def test_mgrd_keeps_correct_coherent_grounded(reward: dict, outcome: str) -> None:

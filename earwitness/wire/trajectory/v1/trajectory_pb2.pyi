@@ -35,6 +35,13 @@ class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERDICT_SUPPORTED: _ClassVar[Verdict]
     VERDICT_CONTRADICTED: _ClassVar[Verdict]
     VERDICT_NOT_CHECKABLE: _ClassVar[Verdict]
+
+class TraceVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRACE_VERDICT_UNSPECIFIED: _ClassVar[TraceVerdict]
+    TRACE_VERDICT_GROUNDED: _ClassVar[TraceVerdict]
+    TRACE_VERDICT_REFUSED: _ClassVar[TraceVerdict]
+    TRACE_VERDICT_FAILED: _ClassVar[TraceVerdict]
 VERIFIER_UNSPECIFIED: Verifier
 VERIFIER_CHOICE: Verifier
 VERIFIER_NUMBER: Verifier
@@ -52,6 +59,10 @@ VERDICT_UNSPECIFIED: Verdict
 VERDICT_SUPPORTED: Verdict
 VERDICT_CONTRADICTED: Verdict
 VERDICT_NOT_CHECKABLE: Verdict
+TRACE_VERDICT_UNSPECIFIED: TraceVerdict
+TRACE_VERDICT_GROUNDED: TraceVerdict
+TRACE_VERDICT_REFUSED: TraceVerdict
+TRACE_VERDICT_FAILED: TraceVerdict
 
 class PlacedClip(_message.Message):
     __slots__ = ("audio_uri", "at", "control_uri")
@@ -136,7 +147,7 @@ class RewardRule(_message.Message):
     def __init__(self, correct_weight: _Optional[float] = ..., reasoning_weight: _Optional[float] = ..., reasoning_term: _Optional[_Union[ReasoningTerm, str]] = ..., min_think_chars: _Optional[int] = ..., weights: _Optional[_Mapping[str, float]] = ..., options: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class GroupTask(_message.Message):
-    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "min_version", "needs_reference", "needs_spread", "without_audio", "begun", "lineage", "traceparent")
+    __slots__ = ("run_id", "ordinal", "prompt", "sampling", "reward", "min_version", "needs_reference", "needs_spread", "without_audio", "begun", "lineage", "traceparent", "judge_traces")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +160,7 @@ class GroupTask(_message.Message):
     BEGUN_FIELD_NUMBER: _ClassVar[int]
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    JUDGE_TRACES_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     ordinal: int
     prompt: Prompt
@@ -161,7 +173,8 @@ class GroupTask(_message.Message):
     begun: _containers.RepeatedCompositeFieldContainer[Trajectory]
     lineage: str
     traceparent: str
-    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., lineage: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    judge_traces: bool
+    def __init__(self, run_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., reward: _Optional[_Union[RewardRule, _Mapping]] = ..., min_version: _Optional[int] = ..., needs_reference: _Optional[bool] = ..., needs_spread: _Optional[bool] = ..., without_audio: _Optional[bool] = ..., begun: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., lineage: _Optional[str] = ..., traceparent: _Optional[str] = ..., judge_traces: _Optional[bool] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("text", "kind", "verdict", "claimed", "measured", "chance")
@@ -188,7 +201,7 @@ class Unread(_message.Message):
     def __init__(self, text: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
 
 class Reward(_message.Message):
-    __slots__ = ("total", "correct", "well_formed", "truncated", "reasoning", "supported", "contradicted", "surrogate", "surrogate_phrase", "coherent", "claims", "answer", "drop_reason", "denial", "denial_phrase", "parts", "unread", "read_by")
+    __slots__ = ("total", "correct", "well_formed", "truncated", "reasoning", "supported", "contradicted", "surrogate", "surrogate_phrase", "coherent", "claims", "answer", "drop_reason", "denial", "denial_phrase", "parts", "unread", "read_by", "trace_verdict", "trace_verdict_why")
     class PartsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -214,6 +227,8 @@ class Reward(_message.Message):
     PARTS_FIELD_NUMBER: _ClassVar[int]
     UNREAD_FIELD_NUMBER: _ClassVar[int]
     READ_BY_FIELD_NUMBER: _ClassVar[int]
+    TRACE_VERDICT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_VERDICT_WHY_FIELD_NUMBER: _ClassVar[int]
     total: float
     correct: bool
     well_formed: bool
@@ -232,7 +247,9 @@ class Reward(_message.Message):
     parts: _containers.ScalarMap[str, float]
     unread: _containers.RepeatedCompositeFieldContainer[Unread]
     read_by: str
-    def __init__(self, total: _Optional[float] = ..., correct: _Optional[bool] = ..., well_formed: _Optional[bool] = ..., truncated: _Optional[bool] = ..., reasoning: _Optional[float] = ..., supported: _Optional[int] = ..., contradicted: _Optional[int] = ..., surrogate: _Optional[bool] = ..., surrogate_phrase: _Optional[str] = ..., coherent: _Optional[bool] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., answer: _Optional[str] = ..., drop_reason: _Optional[str] = ..., denial: _Optional[bool] = ..., denial_phrase: _Optional[str] = ..., parts: _Optional[_Mapping[str, float]] = ..., unread: _Optional[_Iterable[_Union[Unread, _Mapping]]] = ..., read_by: _Optional[str] = ...) -> None: ...
+    trace_verdict: TraceVerdict
+    trace_verdict_why: str
+    def __init__(self, total: _Optional[float] = ..., correct: _Optional[bool] = ..., well_formed: _Optional[bool] = ..., truncated: _Optional[bool] = ..., reasoning: _Optional[float] = ..., supported: _Optional[int] = ..., contradicted: _Optional[int] = ..., surrogate: _Optional[bool] = ..., surrogate_phrase: _Optional[str] = ..., coherent: _Optional[bool] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., answer: _Optional[str] = ..., drop_reason: _Optional[str] = ..., denial: _Optional[bool] = ..., denial_phrase: _Optional[str] = ..., parts: _Optional[_Mapping[str, float]] = ..., unread: _Optional[_Iterable[_Union[Unread, _Mapping]]] = ..., read_by: _Optional[str] = ..., trace_verdict: _Optional[_Union[TraceVerdict, str]] = ..., trace_verdict_why: _Optional[str] = ...) -> None: ...
 
 class VersionSpan(_message.Message):
     __slots__ = ("version", "tokens", "lineage")
