@@ -1,14 +1,15 @@
 """Accuracy against latency: right answers, and what a speaker waits for the first word of them, by how much is thought
 and when.
 
-    python benchmarks/thinking.py [--model DIR] [--ways after early between] [--clips 140] [--json FILE] [--plot FILE]
+    python benchmarks/thinking.py [--model DIR] [--ways after pause] [--clips 140] [--json FILE] [--plot FILE]
     python benchmarks/thinking.py --rows A.json B.json --plot FILE
 
 A way is when a clip is heard and thought about: `after` it, whole; `early`, in segments while it is spoken; `between`,
-so and with thoughts behind each segment. Each is measured with think blocks of several lengths behind the clip, from
-none (speak-first) to as long as the model likes. All clips are held out. Accuracy is of `--clips` of them, several at a
-time at twice the pace of their clock; the wait is of `--paced` of them, one after another at its pace, from the last
-sample to the first word of the answer: the voice is not in it.
+so and with thoughts behind each segment; `pause`, whole once nothing has sounded for a while, with thoughts in what is
+left of the pause that ends the turn. Each is measured with think blocks of several lengths behind the clip, from none
+(speak-first) to as long as the model likes. All clips are held out, and end with a pause. Accuracy is of `--clips` of
+them, several at a time; the wait is of `--paced` of them, one after another, from the last sample of the pause to the
+first word of the answer: the voice is not in it. All come at the pace of their clock.
 """
 
 from __future__ import annotations
@@ -33,19 +34,23 @@ import numpy as np  # noqa: E402
 from earwitness.audio import SAMPLE_RATE, read_audio  # noqa: E402
 from earwitness.chat import question_text  # noqa: E402
 from earwitness.families.registry import family_of  # noqa: E402
-from earwitness.hearing import segments  # noqa: E402
+from earwitness.hearing import Cut, segments  # noqa: E402
 from earwitness.manifest import read_manifest  # noqa: E402
-from earwitness.probe import write_split  # noqa: E402
+from earwitness.probe import Asked, write_split  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
 from reward.correctness import verify_answer  # noqa: E402
 from serving.settings import Settings  # noqa: E402
 from serving.talk import Question, Talker, Tokens  # noqa: E402
 
-WAYS = ("after", "early", "between")
+WAYS = ("after", "early", "between", "pause")
+THINKING = ("between", "pause")
+"""Those with thoughts before the clip has ended."""
+WHOLE_SECONDS = 25.0
+"""Longer than any clip."""
 BUDGETS = (0, 8, 16, 32, None)
 AT_A_TIME = 8
-FASTER = 0.5
-"""Seconds that a second of sound takes where only accuracy is asked."""
+NOTICED = 0.2
+"""Seconds of a pause until it is taken for one."""
 SEED = 78
 
 
@@ -65,31 +70,32 @@ class Asking:
 
     def __init__(self, talker: Talker, model: Path, way: str, budget: int | None, chosen: argparse.Namespace) -> None:
         self._talker, self._family = talker, family_of(model)
-        self._seconds = None if way == "after" else chosen.segment
-        self._between, self._budget = (chosen.between if way == "between" else 0), budget
+        ways = {"after": None, "pause": Cut(WHOLE_SECONDS, max(0.0, chosen.pause - NOTICED))}
+        self._cut = ways.get(way, Cut(chosen.segment))
+        self._between, self._budget = (chosen.between if way in THINKING else 0), budget
 
-    async def ask(self, prompt: trajectory_pb2.Prompt, point: Point, pace: float) -> None:
-        """One question; `pace`: seconds that a second of its clip takes."""
+    async def ask(self, prompt: trajectory_pb2.Prompt, point: Point) -> None:
+        """One question."""
         clip, tokens = read_audio(prompt.audio_uri), Tokens()
         question = Question(
             question_text(prompt),
-            (clip,) if self._seconds is None else (),
-            segment_seconds=self._seconds,
+            () if self._cut else (clip,),
+            segment_seconds=self._cut and self._cut.seconds,
             between=self._between,
             think_tokens=self._budget,
         )
-        if self._seconds is None:
+        if self._cut is None:
             last = time.perf_counter()
             pieces = self._talker.answer(question, tokens)
         else:
-            *heard, rest = segments(clip, self._family, self._seconds)
+            *heard, rest = segments(clip, self._family, self._cut)
             listening = await self._talker.listen(question)
             began, spoken = time.perf_counter(), 0.0
             for segment in heard:
                 spoken += len(segment) / SAMPLE_RATE
-                await asyncio.sleep(began + pace * spoken - time.perf_counter())
+                await asyncio.sleep(began + spoken - time.perf_counter())
                 listening.hear(segment)
-            await asyncio.sleep(began + pace * len(clip) / SAMPLE_RATE - time.perf_counter())
+            await asyncio.sleep(began + len(clip) / SAMPLE_RATE - time.perf_counter())
             last = time.perf_counter()
             pieces = listening.answer(question, tokens, [rest])
         answer, first = "", None
@@ -97,7 +103,7 @@ class Asking:
             answer += said.answer
             if answer and first is None:
                 first = time.perf_counter() - last
-        if self._seconds is not None:
+        if self._cut is not None:
             await listening.close()
         point.right.append(verify_answer(prompt, answer).correct)
         point.waits.append(time.perf_counter() - last if first is None else first)
@@ -112,19 +118,19 @@ async def measure(
 
     talker, rows = await EngineTalker.start(Settings(model)), []
     try:
-        await Asking(talker, model, "early", None, chosen).ask(prompts[0], Point(), 1.0)  # what is loaded at first use
+        await Asking(talker, model, "early", None, chosen).ask(prompts[0], Point())  # what is loaded at first use
         for way in chosen.ways:
             for budget in BUDGETS:
                 asking, many, paced = Asking(talker, model, way, budget, chosen), Point(), Point()
                 for start in range(0, chosen.clips, AT_A_TIME):
                     some = prompts[start : min(start + AT_A_TIME, chosen.clips)]
-                    await asyncio.gather(*(asking.ask(prompt, many, FASTER) for prompt in some))
+                    await asyncio.gather(*(asking.ask(prompt, many) for prompt in some))
                 for prompt in prompts[chosen.clips :]:
-                    await asking.ask(prompt, paced, 1.0)
+                    await asking.ask(prompt, paced)
                 rows.append({
                     "way": way,
                     "budget": budget,
-                    "between": chosen.between if way == "between" else 0,
+                    "between": chosen.between if way in THINKING else 0,
                     "right": float(np.mean(many.right)),
                     "of": len(many.right),
                     "wait_p50_ms": 1_000 * float(np.percentile(paced.waits, 50)),
@@ -140,8 +146,13 @@ async def measure(
 
 def name_of(row: dict[str, Any]) -> str:
     """A way in words."""
-    names = {"after": "whole, after it has ended", "early": "in segments, while it is spoken"}
-    return names.get(row["way"], f"{names['early']}, {row['between']} thoughts between")
+    early, thoughts = "in segments, while it is spoken", f"at most {row['between']} thoughts"
+    return {
+        "after": "whole, after it has ended",
+        "early": early,
+        "between": f"{early}, {thoughts} between",
+        "pause": f"whole, in its pause, {thoughts} there",
+    }[row["way"]]
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
@@ -181,7 +192,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "listener", help="Hugging Face directory")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="when is heard and thought")
-    parser.add_argument("--between", type=int, default=8, help="most thoughts behind a segment")
+    parser.add_argument("--between", type=int, default=40, help="most thoughts behind a segment")
+    parser.add_argument("--pause", type=float, default=0.5, help="seconds of the pause at the end of a clip")
     parser.add_argument("--segment", type=float, default=0.5, help="seconds of a segment")
     parser.add_argument("--clips", type=int, default=140, help="clips for accuracy")
     parser.add_argument("--paced", type=int, default=10, help="further clips, for the wait")
@@ -192,8 +204,9 @@ def main() -> int:
     if chosen.rows:
         rows = [row for file in chosen.rows for row in json.loads(file.read_text())]
     else:
+        count = chosen.clips + chosen.paced
         with tempfile.TemporaryDirectory() as folder:
-            manifest = write_split(folder, chosen.clips + chosen.paced, SEED, "eval")
+            manifest = write_split(folder, count, SEED, "eval", asked=Asked(pause_seconds=chosen.pause))
             rows = asyncio.run(measure(chosen.model, [e.prompt for e in read_manifest(manifest)], chosen))
     show(rows)
     if chosen.json:

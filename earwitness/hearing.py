@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from earwitness.errors import InputError
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -18,6 +19,15 @@ MAX_CLIPS = 16
 """Most clips of one prompt: comparisons have two, the largest published tasks of this kind (MMAR's, ten) fewer."""
 MAX_SEGMENTS = 64
 """Most pieces that a prompt's clips are cut into: two clips of 10 minutes in Step-Audio's of 25 s are 48."""
+
+
+class Cut(NamedTuple):
+    """How a clip is cut into segments, in place of its family's way."""
+
+    seconds: float
+    """Length of a segment."""
+    quiet: float = 0.0
+    """Seconds at the clip's end that are a segment of their own, where there is more before them."""
 
 
 def clip_uris(prompt: trajectory_pb2.Prompt) -> tuple[str, ...]:
@@ -48,17 +58,19 @@ def pieces(prompt: trajectory_pb2.Prompt) -> Iterator[tuple[str, str | None]]:
         yield prompt.question[before:], None
 
 
-def segments(samples: NDArray[np.float32], family: Family, seconds: float | None = None) -> list[NDArray[np.float32]]:
+def segments(samples: NDArray[np.float32], family: Family, way: Cut | None = None) -> list[NDArray[np.float32]]:
     """A clip `[samples]` as the family's own client hands it to the model: whole, or cut into pieces of equal length
-    with a rest, each with marks of its own. A rest that is too short for an audio token is left out. `seconds`: the
-    pieces' length, in place of the family's own."""
+    with a rest, each with marks of its own. A rest that is too short for an audio token is left out. `way`: in place of
+    the family's own."""
     from earwitness.logmel import SAMPLE_RATE, frames  # who checks a recipe reads no sound
 
-    seconds = seconds or family.segment_seconds
+    seconds, quiet = way or (family.segment_seconds, 0.0)
     if seconds is None:
         return [samples]
-    step = int(seconds * SAMPLE_RATE)
-    cut = [samples[start : start + step] for start in range(0, len(samples), step)]
+    step, end = int(seconds * SAMPLE_RATE), len(samples) - int(quiet * SAMPLE_RATE)
+    end = end if end > 0 else len(samples)
+    starts = [*range(0, end, step), *([end] if end < len(samples) else [])]
+    cut = [samples[start:stop] for start, stop in pairwise([*starts, len(samples)])]
     return [cut[0], *(rest for rest in cut[1:] if family.audio_tokens(frames(len(rest))))]
 
 
@@ -73,11 +85,11 @@ def mel(segment: NDArray[np.float32], n_mels: int, family: Family) -> NDArray[np
     return log_mel(np.pad(segment, (0, missing)) if full else segment, n_mels, full=full)
 
 
-def read_segments(uri: str, family: Family, seconds: float | None = None) -> list[NDArray[np.float32]]:
+def read_segments(uri: str, family: Family, way: Cut | None = None) -> list[NDArray[np.float32]]:
     """The clip at `uri` in `segments`. Raises AudioError, also for one that is longer than the family's models hear."""
     from earwitness.audio import read_audio
 
-    return segments(read_audio(uri, max_seconds=family.longest_seconds), family, seconds)
+    return segments(read_audio(uri, max_seconds=family.longest_seconds), family, way)
 
 
 def check_segments(prompt_id: str, count: int) -> None:

@@ -19,7 +19,7 @@ from earwitness.errors import InputError, shown
 from earwitness.families.family import THINK_END
 from earwitness.families.reading import Section
 from earwitness.families.registry import family_of
-from earwitness.hearing import check_segments, clip_uris, segments
+from earwitness.hearing import Cut, check_segments, clip_uris, segments
 from earwitness.logmel import frames
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
@@ -83,7 +83,7 @@ class PromptCodec:
 
     def cut(self, samples: NDArray[np.float32], seconds: float | None) -> list[NDArray[np.float32]]:
         """A clip `[samples]` in segments of so many seconds; None: as its family cuts it."""
-        return segments(samples, self._family, seconds)
+        return segments(samples, self._family, None if seconds is None else Cut(seconds))
 
     def audio_tokens(self, samples: int) -> int:
         """Tokens of a segment of so many samples."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from earwitness.audio import silence
 from earwitness.families.family import Family
-from earwitness.hearing import clip_uris, mel, read_segments
+from earwitness.hearing import Cut, clip_uris, mel, read_segments
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.model.kept import Kept
 
@@ -32,9 +32,9 @@ class Segments(tuple[NDArray[np.float32], ...]):
 class MelCache:
     """The log-mels `[n_mels, frames]` of a clip's segments by URI. Safe between threads."""
 
-    def __init__(self, n_mels: int, family: Family, segment_seconds: float | None = None) -> None:
-        """`segment_seconds`: length of the segments, in place of the family's own."""
-        self._n_mels, self._family, self._seconds = n_mels, family, segment_seconds
+    def __init__(self, n_mels: int, family: Family, way: Cut | None = None) -> None:
+        """`way`: how clips are cut into segments, in place of the family's own."""
+        self._n_mels, self._family, self._way = n_mels, family, way
         self._mels: Kept[Segments] = Kept(CACHE_BYTES)
 
     def __getitem__(self, uri: str) -> Segments:
@@ -42,7 +42,7 @@ class MelCache:
         return self._mels.get(uri, lambda: self._made(uri))
 
     def _made(self, uri: str) -> Segments:
-        segments = [silence()] if uri == SILENCE else read_segments(uri, self._family, self._seconds)
+        segments = [silence()] if uri == SILENCE else read_segments(uri, self._family, self._way)
         return Segments(mel(segment, self._n_mels, self._family) for segment in segments)
 
 

@@ -98,8 +98,9 @@ class PhaseRun:
 
     def _tune(self, config: Tune | PreferenceTune, checkpoint: Checkpoint | None, driver: Driver) -> bool:
         listening = config.listening if isinstance(config, Tune) else None
-        seconds = listening.segment_seconds if listening else None
-        mels = MelCache(self._architecture.audio.n_mels, self._architecture.family, seconds)
+        mels = MelCache(
+            self._architecture.audio.n_mels, self._architecture.family, listening.cut if listening else None
+        )
         done = driver.progress.step
         with closing(agree(indexed, self._request.manifest_uri)) as manifest:
             rendering = Rendering(
@@ -107,7 +108,7 @@ class PhaseRun:
                 mels,
                 family=self._architecture.family,
                 max_positions=self._architecture.decoder.max_positions,
-                between=listening.think_tokens if listening else None,
+                listening=listening,
             )
             if isinstance(config, PreferenceTune):
                 pairs = agree(pairs_in, manifest, rendering.row)

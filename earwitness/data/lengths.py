@@ -20,7 +20,7 @@ from earwitness.containers import whole
 from earwitness.errors import AudioError, EarwitnessError, InputError, Problem
 from earwitness.families.architecture import read_architecture
 from earwitness.families.family import clip_tokens
-from earwitness.hearing import MAX_CLIPS, check_segments, clip_uris, read_segments
+from earwitness.hearing import MAX_CLIPS, Cut, check_segments, clip_uris, read_segments
 from earwitness.logmel import SAMPLE_RATE, frames
 from earwitness.manifest import MAX_PROBLEMS, Example, ManifestError, scan_manifest
 from earwitness.parallel import in_parallel
@@ -29,8 +29,8 @@ from earwitness.recipe.schema import Tune
 from earwitness.recipe.stages import Stage
 
 Told = Callable[[int, int], None]
-Cut = float | None
-"""Seconds of the segments that clips are heard in; None: the family's own."""
+Way = Cut | None
+"""How clips are cut into segments; None: the family's own way."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Counting:
         except Exception as error:  # the package raises no other type
             raise InputError(str(self._path), f"cannot be read ({error})", "a tokenizer's file") from error
 
-    def fits_surely(self, example: Example, cut: Cut = None, *, learned: bool) -> bool:
+    def fits_surely(self, example: Example, cut: Way = None, *, learned: bool) -> bool:
         """Whether a row fits even if each byte of its words is a token: by the longest clips there are, or else by what
         its clips' files state of their length. Decodes nothing. Raises AudioError."""
         layout, prompt = self._family.layout, example.prompt
@@ -96,14 +96,15 @@ class Counting:
             return True
         return room > 0 and sum(self._heard(_stated_seconds(uri), cut) for uri in uris) < room
 
-    def _heard(self, seconds: float, cut: Cut) -> int:
+    def _heard(self, seconds: float, cut: Way) -> int:
         """Most tokens of a clip so long, its marks among them."""
-        layout, step = self._family.layout, cut or self._family.segment_seconds or self._family.longest_seconds
-        pieces = max(1, math.ceil(seconds / step))
+        layout, longest = self._family.layout, self._family.longest_seconds
+        step, quiet = cut or (self._family.segment_seconds or longest, 0.0)
+        pieces = max(1, math.ceil(seconds / step)) + (quiet > 0)
         of_one = self._family.audio_tokens(frames(math.ceil(min(seconds, step) * SAMPLE_RATE) + 1)) + 1
         return pieces * (of_one + len(f"{layout.audio_start}{MAX_CLIPS}{layout.audio_end}".encode()))
 
-    def length(self, example: Example, cut: Cut = None) -> Length:
+    def length(self, example: Example, cut: Way = None) -> Length:
         """Decodes the row's clips. Raises InputError, AudioError for what cannot be asked."""
         prompt, family = example.prompt, self._family
         of_clips = [
@@ -169,8 +170,8 @@ def refuse_too_long(model: str, recipe: Recipe, manifests: Mapping[str, str], to
 
 
 def _if_long(
-    counting: Counting, learned: bool, cuts: set[Cut], row: tuple[int, int, Example | None]
-) -> tuple[int, str, dict[Cut, Length] | EarwitnessError | None]:
+    counting: Counting, learned: bool, cuts: set[Way], row: tuple[int, int, Example | None]
+) -> tuple[int, str, dict[Way, Length] | EarwitnessError | None]:
     """The row's number and id, and its lengths if one may be too much."""
     number, _, example = row
     if example is None:
@@ -198,7 +199,7 @@ class _Use:
 
     where: str
     stage: Stage
-    cuts: list[Cut]
+    cuts: list[Way]
     """How it cuts clips, each way once."""
 
 
@@ -214,23 +215,23 @@ def _used(recipe: Recipe, manifests: Mapping[str, str]) -> Iterator[tuple[str, s
             yield name, uri, uses
 
 
-def _cuts(stage: Stage) -> list[Cut]:
+def _cuts(stage: Stage) -> list[Way]:
     """How a stage's clips are cut, each way once: what samples hears them as the family does, what learns as
     `tune.listening` has it."""
-    learned: list[Cut] = []
+    learned: list[Way] = []
     for training in filter(None, map(stage.training, stage.phases())):
         listening = training.listening if isinstance(training, Tune) else None
-        learned.append(listening.segment_seconds if listening else None)
+        learned.append(listening.cut if listening else None)
     return list(dict.fromkeys([*learned, None] if stage.sampled() is not None else learned))
 
 
-def _all_cuts(uses: Iterable[_Use]) -> set[Cut]:
+def _all_cuts(uses: Iterable[_Use]) -> set[Way]:
     return {cut for use in uses for cut in use.cuts}
 
 
 def _lengths(
-    counting: Counting, uri: str, cuts: set[Cut], problems: list[Problem], told: Told
-) -> Iterator[tuple[str, dict[Cut, Length]]]:
+    counting: Counting, uri: str, cuts: set[Way], problems: list[Problem], told: Told
+) -> Iterator[tuple[str, dict[Way, Length]]]:
     """Where each row stands, and its length for each way to cut its clips; rows without one are told."""
     wrong: list[Problem] = []
     lines = [(number, example) for number, _, example in scan_manifest(uri, wrong) if example is not None]
@@ -245,21 +246,21 @@ def _lengths(
             problems.append(Problem(f"{uri}:{number} ({example.prompt.id})", str(found), "a row that can be asked"))
 
 
-def _counted(counting: Counting, cuts: set[Cut], example: Example) -> dict[Cut, Length] | EarwitnessError:
+def _counted(counting: Counting, cuts: set[Way], example: Example) -> dict[Way, Length] | EarwitnessError:
     try:
         return {cut: counting.length(example, cut) for cut in cuts}
     except EarwitnessError as error:
         return error
 
 
-def _too_long(at: str, lengths: Mapping[Cut, Length], use: _Use, limit: int) -> Iterator[Problem]:
+def _too_long(at: str, lengths: Mapping[Way, Length], use: _Use, limit: int) -> Iterator[Problem]:
     """What is wrong with a row under a stage, once for each way in which its clips are heard there."""
     learned = use.stage.sampled() is None
     for cut in use.cuts:
         length = lengths[cut]
         if length.prompt + (length.response if learned else 1) <= limit:
             continue
-        pieces, longer = ("", "") if cut is None else (f" in segments of {cut:g} s", "longer segments, ")
+        pieces, longer = ("", "") if cut is None else (f" in segments of {cut.seconds:g} s", "longer segments, ")
         problem = f"{length.prompt} prompt tokens, {length.heard} of them heard{pieces}"
         most, shorter = f"fewer than {limit}", "a shorter clip or question"
         if learned:

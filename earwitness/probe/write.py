@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,7 +24,7 @@ from earwitness.probe.reasoning import REASONING_KINDS
 from earwitness.probe.recordings import RECORDING_KINDS
 from earwitness.probe.removal import without
 from earwitness.probe.scene import Kind, Recording, Scene
-from earwitness.probe.sound import Rng, Wave, in_a_room
+from earwitness.probe.sound import Rng, Wave, in_a_room, silence
 from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
@@ -83,11 +83,13 @@ class Asked:
     """In turns."""
     new_combinations: bool = False
     """What is held out is put together as no other clip is."""
+    pause_seconds: float = 0.0
+    """Quiet at the end of each clip."""
 
     @classmethod
     def of(cls, probe: ProbeData) -> Asked:
         """What a recipe asks."""
-        return cls(tuple(probe.kinds), probe.new_combinations)
+        return cls(tuple(probe.kinds), probe.new_combinations, probe.pause_seconds)
 
 
 def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None) -> dict[str, str]:
@@ -180,6 +182,7 @@ def make_example(
     scene = kind.make(rng, answer)
     while asked.new_combinations and is_held_out(kind, scene) != (split == HELD_OUT):
         scene = kind.make(rng, answer)
+    scene = _with_pause(scene, asked.pause_seconds)
     path = Path(clips) / f"{index:06d}-{kind.name}.flac"
     write_clip(path, rng, scene.wave, scene.level)
     prompt = wire.Prompt(
@@ -213,6 +216,11 @@ def make_example(
     guess = str(rng.choice(kind.answers))
     words = SURROGATES if extra["surrogate"] else DENIALS
     return prompt.SerializeToString(), str(rng.choice(words)).format(answer=guess), guess, extra
+
+
+def _with_pause(scene: Scene, seconds: float) -> Scene:
+    second = scene.second and replace(scene.second, wave=np.append(scene.second.wave, silence(seconds)))
+    return replace(scene, wave=np.append(scene.wave, silence(seconds)), second=second)
 
 
 def _compare(prompt: wire.Prompt, second: Recording, rng: Rng) -> None:

@@ -24,9 +24,9 @@ class Early:
         self._ended = self._lost = False
         """Whether the clip has ended; whether a segment of it has not been heard."""
 
-    async def hear(self, hearing: Hearing, question: Question) -> None:
-        """Segments that have become whole, of a clip that is asked about."""
-        while question.segment_seconds and (segment := hearing.segment(question.segment_seconds)) is not None:
+    async def hear(self, hearing: Hearing, question: Question, pause: float | None = None) -> None:
+        """Segments that have become whole, of a clip that is asked about; `pause` as `Hearing.segment` has it."""
+        while question.segment_seconds and (segment := hearing.segment(question.segment_seconds, pause)) is not None:
             if self._ended:
                 await self.forget()
             if self._listening is not None and self._listening.text != question.text:

@@ -57,6 +57,9 @@ class Listening(Part):
     """Models that were not taught to hear in segments hear best in long ones."""
     think_tokens: int = Field(default=0, ge=0, le=256)
     """Most tokens that are thought behind each segment, while the next one is being spoken."""
+    pause_ms: int | None = Field(default=None, ge=100, le=10_000)
+    """With `server_vad`: a silence so long ends a segment, so that it is thought while the silence goes on which ends
+    the turn."""
 
 
 class Thinking(Part):

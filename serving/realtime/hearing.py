@@ -105,14 +105,27 @@ class Hearing:
         del self._sound[:count]
         self._dropped += count
 
-    def segment(self, seconds: float) -> NDArray[np.float32] | None:
-        """The next segment of the clip that is being spoken, once it is whole: `[samples]`, 16 kHz."""
+    def segment(self, seconds: float, pause: float | None = None) -> NDArray[np.float32] | None:
+        """The next segment of the clip that is being spoken, once it is whole: `[samples]`, 16 kHz. A silence of
+        `pause` seconds ends it before, where ears tell."""
         of = self.config.format
         size = int(seconds * of.rate) * of.width
-        if (self._ears and not self._ears.turns.speaking) or len(self._sound) < self._taken + size:
+        if self._ears and not self._ears.turns.speaking:
             return None
+        if len(self._sound) < self._taken + size:
+            if pause is None or not self._paused(pause):
+                return None
+            size = len(self._sound) // of.width * of.width - self._taken
         self._taken += size
         return as_heard(bytes(self._sound[self._taken - size : self._taken]), of)
+
+    def _paused(self, seconds: float) -> bool:
+        """Whether the speaker has been silent for so long, and there is sound before that which is no segment yet."""
+        if self._ears is None or self._ears.turns.paused_frames * FRAME_SECONDS < seconds:
+            return False
+        of, turns = self.config.format, self._ears.turns
+        began = (turns.frames - turns.paused_frames) * FRAME_SECONDS
+        return self._taken < int(began * of.rate) * of.width - self._dropped
 
     def rest(self) -> NDArray[np.float32]:
         """What has not been given away in segments: `[samples]`, 16 kHz."""

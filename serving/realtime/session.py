@@ -160,9 +160,11 @@ class Session:
         await self._hear_early()
 
     async def _hear_early(self) -> None:
-        if self._config.listening is not None and self._answered:  # else it is one of several
+        listening = self._config.listening
+        if listening is not None and self._answered:  # else it is one of several
             question = self._question(self._question_text(None), ResponseConfig(), spoken=False)
-            await self._early.hear(self._hearing, question)
+            pause = None if listening.pause_ms is None else listening.pause_ms / 1_000
+            await self._early.hear(self._hearing, question, pause)
 
     def _question_text(self, instructions: str | None) -> str:
         return "\n".join(self._words) or instructions or self._config.instructions

@@ -81,6 +81,11 @@ class Turns:
         self.speaking = begins
         return Edge.STARTED if begins else None
 
+    @property
+    def paused_frames(self) -> int:
+        """How long the speaker, whose turn it still is, has been silent."""
+        return self._silent if self.speaking else 0
+
     def stop(self) -> None:
         """The turn has ended, however."""
         self.speaking = False

@@ -16,7 +16,7 @@ from earwitness.families.family import THINK_END, Family, clip_tokens
 from earwitness.families.registry import MADE
 from earwitness.hearing import clip_uris
 from earwitness.manifest import Example
-from earwitness.recipe.schema import Curriculum
+from earwitness.recipe.schema import Curriculum, Listening
 from trainer.batches import Mels, Row
 from trainer.tuning.curriculum import Lessons
 from trainer.tuning.listening import Interleaved, interleaved
@@ -48,10 +48,10 @@ class Rendering:
         *,
         family: Family = MADE,
         max_positions: int,
-        between: int | None = None,
+        listening: Listening | None = None,
     ) -> None:
-        """`between`: most tokens of a trace between the segments of a clip; None: all of it stands behind the clip."""
-        self._between = between
+        """`listening`: how a trace stands between the segments of a clip; None: all of it stands behind the clip."""
+        self._listening = listening
         self._tokenizer = tokenizer
         self._mels = mels
         self._family = family
@@ -84,14 +84,15 @@ class Rendering:
     def _prompt(self, example: Example, heard: Sequence[Sequence[int]], pace: float) -> Interleaved:
         """All that stands before the end of the human's turn, with what is thought in it."""
         layout = self._family.layout
-        if self._between is None or example.prompt.clips or not heard:
+        listening = self._listening
+        if listening is None or example.prompt.clips or not heard:
             tokens = self._encode(render_prompt(example.prompt, heard, layout))
             return Interleaved(tokens, len(tokens), (), 0)
         head, mark, tail = around(question_text(example.prompt), layout)
         cut = [self._encode(mark.replace(layout.audio_patch, layout.audio_patch * count)) for count in heard[0]]
         thoughts = self._encode(neutralise(example.reasoning or ""))
-        most = int(pace * (self._between + 1))
-        return interleaved(self._encode(head), cut, self._encode(tail), thoughts, most)
+        most, ends = int(pace * (listening.think_tokens + 1)), listening.pause_seconds > 0
+        return interleaved(self._encode(head), cut, self._encode(tail), thoughts, most, ends=ends)
 
     def text_lengths(self, examples: Sequence[Example]) -> list[int]:
         """Tokens of question and reasoning: what tells long rows from short ones without a look at the clip."""

@@ -24,9 +24,16 @@ class Interleaved(NamedTuple):
 
 
 def interleaved(
-    head: list[int], segments: Sequence[list[int]], tail: list[int], thoughts: Sequence[int], most: int
+    head: list[int],
+    segments: Sequence[list[int]],
+    tail: list[int],
+    thoughts: Sequence[int],
+    most: int,
+    *,
+    ends: bool = False,
 ) -> Interleaved:
-    """`segments`: the tokens of each, with its marks; `most` thoughts stand behind each but the last.
+    """`segments`: the tokens of each, with its marks; `most` thoughts stand behind each but the last. `ends`: nothing
+    sounds in the last segment.
 
     How far the clip has gone is told by its tokens: a segment's marks are as many for all.
     """
@@ -36,7 +43,8 @@ def interleaved(
     if len(segments) == 1:
         return Interleaved(tokens + tail, len(tokens + tail), (), 0)
     for number, segment in enumerate(segments[1:]):
-        bound = heard[number] * len(thoughts) // heard[-1]
+        over = ends and number == len(segments) - 2
+        bound = len(thoughts) if over else heard[number] * len(thoughts) // heard[-1]
         end = min(said + most, bound)
         tokens += thoughts[said:end]
         said = end

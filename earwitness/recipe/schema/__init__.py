@@ -17,6 +17,7 @@ from earwitness.recipe.schema.reinforcement import Reinforcement
 from earwitness.recipe.schema.sampling import ProbeData, Rewards, SamplingConfig
 from earwitness.recipe.schema.updates import (
     Curriculum,
+    Listening,
     Load,
     MicroBatching,
     Optimizer,
@@ -32,6 +33,7 @@ __all__ = [
     "CriticAlgorithm",
     "Curriculum",
     "Grpo",
+    "Listening",
     "Load",
     "Lora",
     "MicroBatching",

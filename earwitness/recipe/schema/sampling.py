@@ -54,6 +54,8 @@ class ProbeData(Strict):
     `recording_louder`, which compare two clips."""
     new_combinations: bool = False
     """Held-out clips put sounds together as no other clip does. Only with kinds over several sounds."""
+    pause_seconds: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    """Quiet at the end of each clip: the pause that ends a speaker's turn."""
     seed: Seed = 1
     """Seed of the clips."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from earwitness.hearing import Cut
 from earwitness.recipe.schema.fields import Batch, Bound, Count, Positive, Rate, Share, Strict, ThinkTokens, Tokens
 
 
@@ -111,6 +112,15 @@ class Listening(Strict):
     think_tokens: ThinkTokens = 0
     """Most tokens of a trace that stand behind each segment but the last, each time as many as are drawn. They go no
     further into the trace than the clip had gone one segment before: what has not been heard cannot be said."""
+    pause_seconds: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    """The last so many seconds of each clip are a segment of their own, in which nothing sounds: the end of the pause
+    that ends a turn (`probe.pause_seconds`, less what a server takes to notice it). Before it the trace may go to its
+    end."""
+
+    @property
+    def cut(self) -> Cut:
+        """How clips are cut."""
+        return Cut(self.segment_seconds, self.pause_seconds)
 
 
 class Tune(Updates):

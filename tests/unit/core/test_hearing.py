@@ -14,9 +14,9 @@ from earwitness.errors import InputError
 from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
-from earwitness.families.registry import FAMILIES
+from earwitness.families.registry import FAMILIES, MADE
 from earwitness.families.step_audio import STEP_AUDIO
-from earwitness.hearing import MAX_SEGMENTS, check_segments, clip_uris, mel, pieces, read_segments, segments
+from earwitness.hearing import MAX_SEGMENTS, Cut, check_segments, clip_uris, mel, pieces, read_segments, segments
 from earwitness.logmel import frames
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 
@@ -48,6 +48,20 @@ def test_audio_flamingo_hears_windows_of_30_s(samples: int, parts: list[int]) ->
     assert [len(part) for part in cut] == parts
     assert [mel(part, 4, AUDIOFLAMINGO3).shape[1] for part in cut] == [frames(n) for n in parts]
     assert len(segments(np.zeros(100, dtype=np.float32), AUDIOFLAMINGO3)) == 1
+
+
+def test_the_quiet_at_a_clips_end_is_a_segment_of_its_own_where_there_is_more() -> None:
+    clip = np.arange(24_000, dtype=np.float32)
+
+    def lengths(way: Cut, samples: int = 24_000) -> list[int]:
+        cut = segments(clip[:samples], MADE, way)
+        assert np.array_equal(np.concatenate(cut), clip[:samples])
+        return [len(part) for part in cut]
+
+    assert lengths(Cut(25.0)) == [24_000]
+    assert lengths(Cut(25.0, 0.3)) == [19_200, 4_800]
+    assert lengths(Cut(0.5, 0.3)) == [8_000, 8_000, 3_200, 4_800]
+    assert lengths(Cut(0.5, 0.3), 4_800) == [4_800]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 from earwitness.cli.commands import app
 from earwitness.data.lengths import Counting, refuse_too_long
 from earwitness.families.registry import MADE
-from earwitness.hearing import clip_uris
+from earwitness.hearing import Cut, clip_uris
 from earwitness.logmel import frames
 from earwitness.manifest import Example, ManifestError, write_manifest
 from earwitness.recipe.load import load_recipe
+from earwitness.recipe.schema import Listening
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 LISTENER = Path(__file__).parents[3] / "models/listener"
@@ -66,10 +67,12 @@ def test_segments_of_listening_have_marks_of_their_own(rows: list[Example]) -> N
     from trainer.mels import MelCache
     from trainer.tuning.examples import Rendering, load_tokenizer
 
-    counting, mels = Counting(str(LISTENER)), MelCache(128, MADE, 0.5)
-    rendering = Rendering(load_tokenizer(LISTENER), mels, max_positions=10_000, between=8)
+    counting, mels = Counting(str(LISTENER)), MelCache(128, MADE, Cut(0.5))
+    rendering = Rendering(
+        load_tokenizer(LISTENER), mels, max_positions=10_000, listening=Listening(segment_seconds=0.5)
+    )
     for example in rows:
-        length = counting.length(example, 0.5)
+        length = counting.length(example, Cut(0.5))
         assert length.prompt + length.response == len(rendering.row(example).tokens)
         more = sum(len(mels[clip]) for clip in clip_uris(example.prompt)) > len(clip_uris(example.prompt))
         assert (length.prompt > counting.length(example).prompt) is more
@@ -112,7 +115,7 @@ def test_what_fits_whole_may_not_in_segments_and_a_job_refuses_it_too(tmp_path: 
     assert validate(tmp_path, [row])[0] == 0
 
     status, told, wrong = validate(tmp_path, [row], {"segment_seconds": 0.5})
-    cut, recipe = counting.length(row, 0.5), load_recipe((tmp_path / "lengths.yaml").read_text())
+    cut, recipe = counting.length(row, Cut(0.5)), load_recipe((tmp_path / "lengths.yaml").read_text())
     assert cut.prompt > whole.prompt and status == 1 and f"the longest prompt {cut.prompt} tokens" in told
     assert f"(q1): {cut.prompt} prompt tokens, {cut.heard} of them heard in segments of 0.5 s" in wrong
     assert "in stages[0] (sft)" in wrong and "1 mistake" in wrong and "longer segments" in wrong

@@ -14,6 +14,7 @@ import pytest
 
 from earwitness.audio import read_audio
 from earwitness.chat import question_text
+from earwitness.hearing import clip_uris
 from earwitness.manifest import read_manifest
 from earwitness.probe import Traces, write, write_probe, write_split
 from earwitness.probe.kinds import KINDS
@@ -160,6 +161,20 @@ def test_only_what_is_held_out_has_controls(splits):
         name: {bool(e.prompt.control_uri) for e in read_manifest(uri, check_audio=True)} for name, uri in splits.items()
     }
     assert has == {"lessons": {False}, "cold_start": {False}, "train": {False}, "eval": {True}}
+
+
+def test_a_clip_ends_with_the_pause_that_is_asked_for(tmp_path):
+    asked = Asked(("which_louder", "recording_louder"), pause_seconds=0.5)
+    for index, split in ((0, "eval"), (1, "train")):
+        prompt = made(tmp_path, split, index, asked=asked)[0]
+        for clip in clip_uris(prompt):
+            samples = read_audio(clip)
+            pause, before = samples[-7_800:], samples[:-7_800]
+            assert np.abs(pause).max() < 0.2 * np.abs(before).max()
+    longer, plain = (
+        len(read_audio(made(tmp_path, "train", 0, asked=way)[0].audio_uri)) for way in (asked, Asked(asked.kinds))
+    )
+    assert longer == plain + 8_000
 
 
 def test_the_words_alone_give_nothing_away(tmp_path, unheard):

@@ -160,6 +160,27 @@ async def test_the_server_takes_the_turn_when_the_speaker_has_ended() -> None:
 
 
 @pytest.mark.usefixtures("network")
+async def test_a_pause_ends_a_segment_once_and_what_is_said_behind_it_is_the_next() -> None:
+    parrot, vad = Parrot(), VAD | {"silence_duration_ms": 1_000}
+    listening = {"segment_ms": 25_000, "pause_ms": 200, "think_tokens": 8}
+    update = {"audio": {"input": {"turn_detection": vad}}, "listening": listening, "instructions": "What?"}
+    async with place(parrot) as there, there.session(**update) as caller:
+        for sound in (noise(1.0), words(1.0), noise(0.6), words(0.6), noise(2.0)):
+            await say(caller, sound)
+        await caller.until("response.done")
+        (perch,) = parrot.perches
+    seconds = [len(segment) / 16_000 for segment in perch.heard]
+    # The padding, the words and 0.2 s; 0.4 s, the next words and 0.2 s; and the rest of the pause that ended the turn.
+    assert seconds == pytest.approx([0.3 + 1.0 + 0.2, 0.4 + 0.6 + 0.2, 0.8], abs=0.13)
+    update["listening"] = listening | {"pause_ms": None}
+    async with place(parrot) as there, there.session(**update) as caller:
+        for sound in (noise(1.0), words(1.0), noise(2.0)):
+            await say(caller, sound)
+        await caller.until("response.done")
+    assert parrot.perches == [perch]  # nothing was there to be heard early
+
+
+@pytest.mark.usefixtures("network")
 async def test_a_speaker_interrupts_and_a_hum_and_noise_do_not() -> None:
     parrot = Parrot("x</think>It is near 440 Hz, which is the tone of a tuning fork, as they were made.")
     detection = {"audio": {"input": {"turn_detection": VAD}}}

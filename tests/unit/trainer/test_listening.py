@@ -8,6 +8,7 @@ import pytest
 from earwitness.chat import around, question_text
 from earwitness.families.step_audio import AUDIO_PATCH, audio_tokens
 from earwitness.manifest import Example
+from earwitness.recipe.schema import Listening
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.model.toy import train_tokenizer
 from trainer.tuning.examples import Examples, Rendering
@@ -28,9 +29,12 @@ def example(index: int = 0) -> Example:
     return Example(prompt, REASONING)
 
 
-def rendering(tokenizer, between: int | None, frames=FRAMES) -> Rendering:
+def rendering(tokenizer, between: int | None, frames=FRAMES, pause: float = 0.0) -> Rendering:
     mels = {"clip.wav": [np.zeros((128, n), dtype=np.float32) for n in frames]}
-    return Rendering(tokenizer, mels, max_positions=512, between=between)
+    listening = None
+    if between is not None:
+        listening = Listening(segment_seconds=0.5, think_tokens=between, pause_seconds=pause)
+    return Rendering(tokenizer, mels, max_positions=512, listening=listening)
 
 
 def test_a_piece_stands_behind_each_segment_and_goes_no_further_than_the_clip_had_gone():
@@ -48,6 +52,20 @@ def test_a_piece_stands_behind_each_segment_and_goes_no_further_than_the_clip_ha
     learned = [token for at, token in enumerate(short.tokens) if at >= 4 and not within(at, short.given)]
     assert learned == [10, 100, 101, 102, 103]  # cut off by the bound: when to stop is not learned there
     assert interleaved(head, segments[:1], tail, thoughts, 9) == ([1, 2, 10, 11, 3, 4], 6, (), 0)
+
+
+def test_before_a_last_segment_in_which_nothing_sounds_the_trace_may_go_to_its_end(tokenizer):
+    made = interleaved([1, 2], [[10, 11], [10, 12]], [3, 4], [100, 101, 102], 9, ends=True)
+    assert made == ([1, 2, 10, 11, 100, 101, 102, 10, 12, 3, 4], 4, ((8, 11),), 3)  # and where to stop
+    cut_off = interleaved([1, 2], [[10, 11], [10, 12]], [3, 4], [100, 101, 102], 2, ends=True)
+    assert cut_off.tokens == [1, 2, 10, 11, 100, 101, 10, 12, 3, 4] and cut_off.said == 2
+    assert interleaved([1, 2], [[10, 11], [10, 12]], [3, 4], [100, 101, 102], 9).said == 0
+
+    row = rendering(tokenizer, 99, (134, 30), pause=0.3).row(example())
+    assert tokenizer.decode(row.tokens[row.learned].tolist(), skip_special_tokens=False).startswith(REASONING)
+    answer = "\n</think>\nthree<|EOT|>"
+    end = tokenizer.encode(answer, add_special_tokens=False).ids
+    assert row.tokens[-len(end) :].tolist() == end and row.given[-1][1] == len(row.tokens) - len(end)
 
 
 def within(at: int, spans: tuple[tuple[int, int], ...]) -> bool:
