@@ -4,6 +4,7 @@ at the side."""
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,8 @@ QUIET = 0.2
 """A frame whose speech is less probable is the room's."""
 
 _WINDOW = np.hanning(FRAME).astype(np.float32)
-_HIGH = np.fft.rfftfreq(FRAME, 1 / SAMPLE_RATE) >= BRIGHT_HZ
+_BRIGHT = BRIGHT_HZ * FRAME // SAMPLE_RATE
+"""From this bin of a frame's spectrum on."""
 
 
 def load_network() -> Any:
@@ -54,8 +56,8 @@ class Ears:
         network.reset()
         self._narrow = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, quality="LQ")
         self._rest = np.zeros(0, np.float32)
-        self._room = np.full(2, np.inf, np.float32)
-        """Power below and above 1 kHz when nobody speaks; unknown (infinite) before the first quiet frame."""
+        self._room: tuple[float, float] | None = None
+        """Power below and above 1 kHz when nobody speaks; None before the first quiet frame."""
         self._voice_db: float | None = None
         """Level of the speaker, dB; None before they have spoken."""
 
@@ -69,20 +71,21 @@ class Ears:
                 yield edge
 
     def _look(self, frame: NDArray[np.float32]) -> Frame:
-        speech = float(self._network.process(memoryview(np.ascontiguousarray(frame).data)))
-        spectrum = np.abs(np.fft.rfft(frame * _WINDOW)) ** 2
-        power = np.array([spectrum[~_HIGH].sum(), spectrum[_HIGH].sum()], np.float32)
+        speech = float(self._network.process(frame.data))
+        spectrum = np.fft.rfft(frame * _WINDOW)
+        power = spectrum.real**2 + spectrum.imag**2
+        low, high = float(power[:_BRIGHT].sum()), float(power[_BRIGHT:].sum())
+        room = self._room or (low, high)
         if speech < QUIET:
-            known = np.isfinite(self._room).all()
-            self._room = (1 - ADAPT) * self._room + ADAPT * power if known else power
-        room = np.where(np.isfinite(self._room), self._room, 0.0)
+            room = self._room = (room[0] + ADAPT * (low - room[0]), room[1] + ADAPT * (high - room[1]))
         # The room's power is a mean; a frame of it may have twice as much.
-        low, high = np.maximum(power - 2 * room, 0.0)
-        total = float(low + high)
+        if self._room is not None:
+            low, high = max(0.0, low - 2 * room[0]), max(0.0, high - 2 * room[1])
+        total = low + high
         bright = high > BRIGHT_SHARE * total
-        level = 10 * np.log10(total + 1e-9)
+        level = 10 * math.log10(total + 1e-9)
         near = self._voice_db is None or level > self._voice_db - SIDE_DB
         if self.turns.speaking and speech > self.turns.threshold and total > 0:
             known_db = level if self._voice_db is None else self._voice_db
             self._voice_db = known_db + (LOUDER if level > known_db else SOFTER) * (level - known_db)
-        return Frame(speech, bool(near), bool(bright))
+        return Frame(speech, near, bright)

@@ -73,9 +73,10 @@ class Hearing:
             return
         size = int(FRAME_SECONDS * of.rate) * of.width
         for start in range(0, len(data), size):  # so that a turn ends where it ends, however much comes at once
+            if start:  # others have their turn
+                await asyncio.sleep(0)
             for edge in self._listen(self._ears, data[start : start + size], answering=answering):
                 yield edge
-            await asyncio.sleep(0)
 
     def _listen(self, ears: Ears, data: bytes, *, answering: bool) -> Iterator[tuple[Edge, int]]:
         of = self.config.format
