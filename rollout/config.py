@@ -14,8 +14,11 @@ nothing but 3,000 mel frames from transformers' processor: ours goes by another 
 
 
 def as_ours(config: PreTrainedConfig) -> PreTrainedConfig:
-    """The config of any family as our model's. Positions become plain: their components are equal (`plain_rope`)."""
-    config.update({"architectures": [ARCHITECTURE]})
+    """The config of any family as our model's. Positions become plain: their components are equal (`plain_rope`).
+
+    Logits are fp32 whatever the model's type, as the trainer's are (`trainer.model.logprobs`).
+    """
+    config.update({"architectures": [ARCHITECTURE], "head_dtype": "float32"})
     (getattr(config.get_text_config(), "rope_parameters", None) or {}).pop("mrope_section", None)
     return config
 

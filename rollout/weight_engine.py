@@ -72,15 +72,17 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
         self._fetches = world.local_rank == 0
         """The first rank on a machine does, for all."""
         self._shared: SharedMemory | None = None
+        self._urls: list[str] = []
         self._reader: WeightReader | None = None
+        """Made by the first fetch that reaches the shards: one that does not is asked for again, like any other."""
         self._thread: threading.Thread | None = None
         self._copy = HostCopy(self._room if world.world_size > 1 else None)
         self._mapped: tuple[list[str], dict[str, Held]] = ([], {})
         self._failure: tuple[str, str] | None = None
 
     def init_transfer_engine(self, init_info: RedisInitInfo) -> None:
-        """Connects to the shards."""
-        self._reader = WeightReader(init_info.urls)
+        """Keeps where the shards are. A silent one must not end the engine: the first fetch connects, and may fail."""
+        self._urls = init_info.urls
 
     def fetch(self, lineage: str, version: int) -> None:
         """Starts to fetch and verify; `fetch_state` says how it went."""
@@ -149,7 +151,7 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
     def _fetch(self, lineage: str, version: int) -> None:
         try:
             if self._reader is None:
-                raise RuntimeError("init_transfer_engine was not called")
+                self._reader = WeightReader(self._urls)
             self._copy.catch_up(self._reader, lineage, version)
         except (EarwitnessError, RuntimeError, OSError) as error:
             self._failure = type(error).__name__, str(error)

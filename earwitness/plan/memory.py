@@ -237,7 +237,7 @@ def _logits(work: Work, layout: Parallelism) -> float:
     forms = FP32 * (1 + (together == tokens) + work.entropy)
     if work.bytes == FP32:
         return together * rows * forms
-    # bf16 logits or their gradient beside them, and the weight's gradient before it is added to the fp32 sum, for which
-    # the CPU makes an fp32 copy of it
-    product = (work.bytes + (0 if work.fused else FP32)) * (work.lora is None)
+    # their gradient in bf16 beside them, and the weight's gradient before it is added to the fp32 sum; the CPU makes an
+    # fp32 copy of the one, and of the weight when that is gone
+    product = work.bytes * (work.lora is None) + (0 if work.fused else FP32)
     return together * rows * (forms + work.bytes) + product * rows * dims.hidden_size

@@ -63,6 +63,9 @@ class Pretend(TorchFunctionMode):
             kwargs["device"] = HOST
         if name in ("to", "cuda"):
             args = (args[0], *(HOST if isinstance(arg, str) else arg for arg in args[1:]))
+        if name == "mm" and "out_dtype" in kwargs:  # which torch has on CUDA alone
+            wider = kwargs.pop("out_dtype")
+            args = tuple(arg.to(wider) for arg in args)
         found = tensors[0] if name == "cuda" else function(*args, **kwargs)
         if name == "type" and isinstance(found, str):
             return found.replace("torch.", "torch.cuda.", 1) if places.get(tensors[0], HOST) != HOST else found

@@ -18,8 +18,8 @@ from megatron.core.tensor_parallel import copy_to_tensor_model_parallel_region
 from torch import Tensor
 
 LOGITS = 96 * 1024 * 1024
-"""Most logits on one rank at a time. Eight bytes each are alive at the worst moment (fp32 in two forms, or bf16 beside
-fp32): 0.8 GB."""
+"""Most logits on one rank at a time. Eight bytes each are alive at the worst moment (fp32 in two forms, or a
+gradient in bf16 beside fp32): 0.8 GB."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,17 @@ def _parts(hidden: Tensor, weight: Tensor) -> list[slice]:
 
 
 def _logits(hidden: Tensor, weight: Tensor, temperature: float) -> Tensor:
-    """This rank's slice of the logits / temperature, fp32, in memory of its own. [tokens, vocab / tensor_parallel]"""
-    logits = F.linear(hidden, weight).float()
+    """This rank's slice of the logits / temperature, in memory of its own. fp32 [tokens, vocab / tensor_parallel]
+
+    They are never rounded to bf16, here or in the rollout (`rollout.config.as_ours`): `benchmarks/precision.py` shows
+    what that rounding alone sets the two apart by.
+    """
+    if hidden.dtype == torch.float32:
+        logits = F.linear(hidden, weight)
+    elif hidden.is_cuda:
+        logits = torch.mm(hidden, weight.t(), out_dtype=torch.float32)
+    else:  # torch has no such product on the CPU; sums of exact products of bf16 numbers are the same
+        logits = F.linear(hidden.float(), weight.float())
     return logits if temperature == 1.0 else logits.div_(temperature)
 
 

@@ -119,7 +119,8 @@ def test_bf16_states_give_fp32_logprobs_and_bf16_gradients(states: States, choic
     )
     chosen, _ = logprobs_and_entropy(half, choices, 0.7)
     assert chosen.dtype == torch.float32
-    np.testing.assert_allclose(chosen.detach().numpy(), expected(half, choices, 0.7)[0], atol=0.2)
+    # Logits of up to 20 in bf16 would be off by 2^-4.
+    np.testing.assert_allclose(chosen.detach().numpy(), expected(half, choices, 0.7)[0], atol=1e-5)
     assert all(g.dtype == torch.bfloat16 for g in gradients(half, chosen.sum()))
 
 
