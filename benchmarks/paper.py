@@ -100,9 +100,10 @@ def rewarded(**weights: float) -> Callable[[Object], None]:
     return lambda recipe: recipe.update(rewards={"weights": weights})
 
 
-def selected(least: int, most: int) -> Callable[[Object], None]:
-    """RL on prompts that are right so often of 8, the same number of prompts tried each time, and no other filter."""
-    window = {"prompts": 400, "samples": 8, "min_correct": least, "max_correct": most}
+def selected(least: int, most: int, first: int | None = None) -> Callable[[Object], None]:
+    """RL on prompts that are right so often of 8, the same number of prompts tried each time, and no other filter.
+    `first`: so many samples of each, and the rest where the window is still within reach."""
+    window = {"prompts": 400, "samples": 8, "min_correct": least, "max_correct": most, "first": first}
     return lambda recipe: stage_of(recipe, "rl").update(select=window, dynamic_filter=False)
 
 
@@ -146,8 +147,8 @@ VARIANTS: dict[str, Variant] = {
     "mgrd_incoherent": Variant(lambda r: stage_of(r, "mgrd").update(coherent=False), "whole", "sft"),
     "without_format": Variant(rewarded(correct=1.0), "whole", "mgrd"),
     "presence": Variant(rewarded(correct=0.8, presence=0.2), "whole", "mgrd"),
-    "window": Variant(selected(3, 6), "whole", "mgrd"),
-    "hardest": Variant(selected(0, 1), "whole", "mgrd"),
+    "window": Variant(selected(3, 6, first=7), "whole", "mgrd"),
+    "hardest": Variant(selected(0, 1, first=2), "whole", "mgrd"),
     "unfiltered": Variant(selected(0, 8), "whole", "mgrd"),
     "random": Variant(random_as_many, "whole", "mgrd"),
     "inventing": Variant(inventing),

@@ -72,6 +72,31 @@ def test_a_curated_round_samples_what_cannot_be_answered_without_hearing(mesh: M
     assert {f"train-{place}" for place in places} == chosen
 
 
+def test_selection_in_two_goes_samples_the_rest_within_reach_and_the_report_tells_what_that_saves(
+    mesh: Mesh, tmp_path: Path
+) -> None:
+    mesh.start_rest()
+    recipe = whole_recipe(tmp_path)
+    recipe["stages"] = [recipe["stages"][0], recipe["stages"][3]]
+    recipe["stages"][1]["select"]["first"] = 7
+    end = mesh.events(mesh.submit(recipe).job.job_id)[-1].job
+    assert end.state == wire.JOB_STATE_SUCCEEDED, end
+    folder = Path(end.output_uri)
+    first = json.loads(folder.joinpath("select/1.first.json").read_text())
+    found = json.loads(folder.joinpath("select/1.json").read_text())
+    near = {i for i, _, right in first if 1 <= right <= 6}
+    rest = json.loads(folder.joinpath("ledger/1-select-rest.json").read_text())["ordinals"]
+    assert len(first) == 20 and len(rest) == len(near)
+    assert found["saved"] == len(first) - len(near)
+    assert found["selected"] == [i for i, right in found["correct"].items() if 2 <= right <= 6]
+    assert set(found["selected"]) <= near
+    (told,) = json.loads(folder.joinpath("report.json").read_text())["stages"]
+    assert told == {
+        "stage": 1, "type": "rl", "prompts counted": 20, "prompts selected": len(found["selected"]),
+        "samples saved": found["saved"],
+    }  # fmt: skip
+
+
 def test_rounds_select_by_what_mgrd_sampled_and_end_when_one_does_not_help(mesh: Mesh, tmp_path: Path) -> None:
     """Half of the answers are right in the first round, all from the second on, so the third has nothing to gain."""
     recipe = whole_recipe(tmp_path)

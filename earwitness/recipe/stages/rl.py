@@ -21,6 +21,9 @@ from earwitness.recipe.stages.base import Asked, Learned, Stage, StageJob
 from earwitness.recipe.stages.mgrd import MgrdStage, tried_file
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
+REST = "select-rest"
+"""The phase that samples on those prompts that the window is still within reach of."""
+
 
 class Selection(Strict):
     """Which prompts RL trains on: those the policy gets right sometimes, by count of correct samples."""
@@ -33,6 +36,10 @@ class Selection(Strict):
     """Fewest correct samples of a selected prompt."""
     max_correct: Positive = 6
     """Most correct samples of a selected prompt."""
+    first: Group | None = None
+    """Sample so many of each prompt first, and the rest only where the window is still within reach, so that the same
+    is selected: 3 to 6 of 8 no longer is after 7 right or 6 wrong, so it is 6 or 7 there. The report tells how many
+    samples that saves. None: all at once."""
     from_mgrd: bool = False
     """Count what the mgrd stage before has sampled of its prompts, with the policy before it was tuned, and sample
     nothing. `prompts` then says nothing, and `samples` are those of that stage."""
@@ -44,9 +51,24 @@ class Selection(Strict):
             [
                 (low <= high, Rule("min_correct", f"{low} is above max_correct {high}", f"at most {high}")),
                 (high <= samples, Rule("max_correct", f"{high} is above samples {samples}", f"at most {samples}")),
+                *self._first_rules(),
             ]
         )
         return self
+
+    def _first_rules(self) -> Iterable[tuple[bool, Rule]]:
+        if self.first is None:
+            return
+        yield not self.from_mgrd, Rule("first", "nothing is sampled with from_mgrd", "only one of both")
+        least, most = min(self.max_correct, self.samples - self.min_correct) + 1, self.samples - 1
+        expected = f"{least} to {most}" if least <= most else "none: the window is never out of reach"
+        what = f"after {self.first} of {self.samples} samples there is nothing to save with {self.window}"
+        yield least <= self.first <= most, Rule("first", what, expected)
+
+    def in_reach(self, right: int) -> bool:
+        """Whether a prompt with so many of its first samples right can still come to lie in the window."""
+        rest = self.samples - (self.first or self.samples)
+        return right <= self.max_correct and right + rest >= self.min_correct
 
     @property
     def window(self) -> str:
@@ -81,14 +103,17 @@ class RlStage(Stage, Reinforcement):
         found = read(f"select/{index}.json")
         if found is None:
             return {}
-        return {"prompts counted": len(found["correct"]), "prompts selected": len(found["selected"])}
+        saved = {"samples saved": found["saved"]} if self.select and self.select.first else {}
+        return {"prompts counted": len(found["correct"]), "prompts selected": len(found["selected"]), **saved}
 
     def phases(self) -> list[str]:
-        return ["select", "train"] if self.select else ["train"]
+        if self.select is None:
+            return ["train"]
+        return ["select", REST, "train"] if self.select.first else ["select", "train"]
 
     async def run(self, phase: str, job: StageJob) -> Learned | None:
-        if phase == "select":
-            await self._choose(job)
+        if phase != "train":
+            await self._choose(phase, job)
             return None
         if self.select is None:
             return await job.train(await job.prompts())
@@ -108,10 +133,12 @@ class RlStage(Stage, Reinforcement):
                 needs_reference=self.kl_coef > 0,
                 needs_spread=self.dynamic_filter,
             )
-        if phase != "select" or self.select is None:
+        if phase not in ("select", REST) or self.select is None:
             return super().asks(phase, prompts)
-        sampling = self.sampling.model_copy(update={"samples": self.select.samples})
-        return Asked(prompts, sampling, min(self.select.prompts, len(prompts)))
+        first = self.select.first or self.select.samples
+        samples = first if phase == "select" else self.select.samples - first
+        sampling = self.sampling.model_copy(update={"samples": samples})
+        return Asked(prompts, sampling, min(self.select.prompts, len(prompts)), shuffled=phase == "select")
 
     def training(self, phase: str) -> Training | None:
         return self if phase == "train" else None
@@ -121,14 +148,22 @@ class RlStage(Stage, Reinforcement):
             return {}
         return {"max_staleness": self.max_staleness, "needs_reference": self.kl_coef > 0}
 
-    async def _choose(self, job: StageJob) -> None:
+    async def _choose(self, phase: str, job: StageJob) -> None:
         """Count correct samples of each prompt and write which prompts the training takes."""
         if self.select is None:
             raise ValueError("a select phase without a selection")
-        at, counts = await (self._counted(job) if self.select.from_mgrd else self._sampled(job))
+        first = job.path("select", f"{job.index}.first.json")
+        if phase == REST:
+            at, counts, saved = await self._completed(job, await asyncio.to_thread(artifacts.read_json, first))
+        else:
+            at, counts = await (self._counted(job) if self.select.from_mgrd else self._sampled(job))
+            saved = 0
+        if phase == "select" and self.select.first:
+            await asyncio.to_thread(artifacts.write_json, first, [[i, at[i], counts[i]] for i in counts])
+            return
         chosen, window = selected_ids(counts, self.select), self.select.window
         places = sorted(at[prompt] for prompt in chosen)
-        found = {"window": window, "selected": chosen, "places": places, "correct": counts}
+        found = {"window": window, "selected": chosen, "places": places, "correct": counts, "saved": saved}
         await asyncio.to_thread(artifacts.write_json, _selection(job), found)
         shown = distribution(counts.values())
         if len(chosen) >= self.groups_per_step:
@@ -148,6 +183,27 @@ class RlStage(Stage, Reinforcement):
         groups = await job.sample()
         at = {g.task.prompt.id: job.place(g.task.ordinal) for g in groups}
         return at, {g.task.prompt.id: correct_count(g) for g in groups}
+
+    async def _completed(
+        self, job: StageJob, first: Sequence[tuple[str, int, int]]
+    ) -> tuple[dict[str, int], dict[str, int], int]:
+        """As `_sampled`, of the rest where the window is within reach, with the samples that this saves. `first`: id,
+        place and count of the prompts that were sampled before."""
+        assert self.select is not None and self.select.first
+        ids = {place: prompt for prompt, place, _ in first}
+        at, counts = {prompt: place for prompt, place, _ in first}, {prompt: right for prompt, _, right in first}
+        near = sorted(place for _, place, right in first if self.select.in_reach(right))
+        groups = await job.sample(near) if near else []
+        came = {ids[near[job.place(g.task.ordinal)]]: correct_count(g) for g in groups}
+        for lost in {ids[place] for place in near} - set(came):  # dropped, as it would have been in one go
+            del at[lost], counts[lost]
+        counts |= {prompt: counts[prompt] + right for prompt, right in came.items()}
+        far = len(first) - len(near)
+        saved = far * (self.select.samples - self.select.first)
+        share = saved / max(1, len(first) * self.select.samples)
+        words = f"{far} of {len(first)} prompts were out of reach after {self.select.first} samples"
+        await job.tell("stage", f"{words}: {saved} samples ({share:.0%}) saved", {"samples.saved": float(saved)})
+        return at, counts, saved
 
     async def _counted(self, job: StageJob) -> tuple[dict[str, int], dict[str, int]]:
         """As `_sampled`, of what mgrd has sampled."""
