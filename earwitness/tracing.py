@@ -28,9 +28,10 @@ VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 PARENT = "traceparent"
 """Key of the context in metadata, and in a carrier of OpenTelemetry."""
 
+PATIENCE = "OTEL_EXPORTER_OTLP_TIMEOUT"
 EXPORT_SECONDS = 3.0
-"""A collector that does not answer for so long has missed some spans: nothing waits for it, but for the end of a
-process."""
+"""A collector that does not answer for so long, or for what PATIENCE says, has missed some spans: nothing waits for it,
+but for the end of a process."""
 
 NANO = 1_000_000_000
 
@@ -45,8 +46,13 @@ def start(service: str, name: str, environ: Mapping[str, str] = os.environ) -> N
     variable = next((v for v in VARIABLES if environ.get(v)), "")
     if not variable or _recorder is not None:
         return
+    given = environ.get(PATIENCE) or str(EXPORT_SECONDS)
     try:
-        _recorder = _Recorder(service, name)
+        seconds = float(given)
+    except ValueError:
+        raise InputError(PATIENCE, f"{given!r} is no number", "seconds, such as 3") from None
+    try:
+        _recorder = _Recorder(service, name, seconds)
     except ModuleNotFoundError as error:
         raise InputError(variable, f"package {error.name!r} is missing", "pip install 'earwitness[trace]'") from error
 
@@ -104,7 +110,8 @@ def parent_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
 class _Recorder:
     """OpenTelemetry's SDK, as far as it is used."""
 
-    def __init__(self, service: str, name: str) -> None:
+    def __init__(self, service: str, name: str, seconds: float) -> None:
+        """`seconds`: how long a collector is waited for."""
         self._api = importlib.import_module("opentelemetry.trace")
         sdk = importlib.import_module("opentelemetry.sdk.trace")
         export = importlib.import_module("opentelemetry.sdk.trace.export")
@@ -116,7 +123,8 @@ class _Recorder:
         what = {"service.name": f"earwitness-{service}", "service.instance.id": name}
         # At the end of a process it would wait for a collector as long as that takes: `end` does not.
         self._provider = sdk.TracerProvider(resource=resources.Resource.create(what), shutdown_on_exit=False)
-        exporter = otlp.OTLPSpanExporter(timeout=EXPORT_SECONDS)
+        self._seconds = seconds
+        exporter = otlp.OTLPSpanExporter(timeout=seconds)
         self._provider.add_span_processor(export.BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("earwitness")
 
@@ -142,10 +150,10 @@ class _Recorder:
             span.end()
 
     def end(self) -> None:
-        """On a thread that nobody waits for longer than EXPORT_SECONDS: the SDK would."""
+        """On a thread that nobody waits for longer than for an export: the SDK would."""
         ending = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         ending.start()
-        ending.join(EXPORT_SECONDS)
+        ending.join(self._seconds)
 
     def _context(self, parent: str) -> Any:
         """What OpenTelemetry makes of a context that travelled: of one that is none, no parent."""

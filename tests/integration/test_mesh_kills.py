@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -45,7 +44,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory, traces: Collector) -> 
     """Of the mesh, while it is started."""
     with pytest.MonkeyPatch.context() as patch:
         traces.environment(patch)
-        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")  # ms: who is killed loses what was not sent yet
         yield Metrics(tmp_path_factory.mktemp("metrics") / "ports", patch)
 
 
@@ -261,21 +259,12 @@ def check_traces(mesh: RealMesh, job: jobs_pb2.Job, traces: Collector, killed: f
     run_id, stations = f"{job.job_id}/1-train/0", {"submit", "issue", "rollout", "reward", "train", "publish"}
     used = {ordinal for ordinal, state in mesh.queue.ledger(run_id).items() if state.startswith("used:")}
 
-    def lives() -> dict[int, list[Any]]:
-        spans = traces.spans
-        of = {s.trace_id: traces.attributes(s) for s in spans if s.name == "issue"}
-        return {
-            of[trace]["ordinal"]: [s for s in spans if s.trace_id == trace]
-            for trace in of
-            if of[trace]["run"] == run_id
-        }
-
     def whole() -> set[int]:
-        return {o for o, spans in lives().items() if stations <= {s.name for s in spans}}
+        return {o for o, spans in traces.lives(run_id).items() if stations <= {s.name for s in spans}}
 
     # Each killed worker may have finished some groups that it had not told of yet.
     wait_for("the traces", lambda: len(used & whole()) >= len(used) - 2 * GROUPS)
-    found = lives()
+    found = traces.lives(run_id)
     assert set(found) >= used
     taken_over = [
         o for o in used & whole()

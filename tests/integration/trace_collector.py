@@ -13,6 +13,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from tests.integration.process_kit import PATIENCE
+
 
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
     """Keeps every span."""
@@ -39,9 +41,26 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
             return list(self._spans)
 
     def environment(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-        """Points the SDK, which reads the process's environment, here."""
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", self.address)
-        return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.address}
+        """Points the SDK, which reads the process's environment, here; spans wait for it, as on a machine that stalls,
+        and are soon told, since who is killed loses those that were not."""
+        told = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.address,
+            "OTEL_EXPORTER_OTLP_TIMEOUT": str(PATIENCE),
+            "OTEL_BSP_SCHEDULE_DELAY": "100",  # ms
+        }
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        return told
+
+    def lives(self, run_id: str) -> dict[int, list[trace_pb2.Span]]:
+        """The spans so far of each group of a run, by ordinal."""
+        spans = self.spans
+        of = {s.trace_id: self.attributes(s) for s in spans if s.name == "issue"}
+        return {
+            about["ordinal"]: [s for s in spans if s.trace_id == trace]
+            for trace, about in of.items()
+            if about["run"] == run_id
+        }
 
     @staticmethod
     def attributes(span: trace_pb2.Span) -> dict[str, Any]:

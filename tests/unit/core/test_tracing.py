@@ -99,6 +99,12 @@ def test_a_collector_that_is_away_holds_up_nothing(monkeypatch: pytest.MonkeyPat
     assert not tracing.on()
 
 
+def test_a_wait_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"OTEL_EXPORTER_OTLP_TIMEOUT: 'soon' is no number"):
+        tracing.start("jobs", "jobs-0", {tracing.VARIABLES[0]: "http://127.0.0.1:1", tracing.PATIENCE: "soon"})
+    assert not tracing.on()
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(InputError, match=r"pip install 'earwitness\[trace\]'"):
