@@ -1,6 +1,6 @@
 """Where a Redis server is, read from a URL: the only place that knows how such URLs are written.
 
-    redis://[user:password@]host[:port][/database]      rediss:// with TLS
+    redis://[user:password@]host[:port][/database]      rediss:// with TLS; ?db=0 goes before /database
     unix://[user:password@]/path/of/socket[?db=0]
 
 A password may hold any character, also `/`, `#`, `?`, `[` and `@`, as it is or percent-encoded: everything up to the
@@ -108,7 +108,7 @@ def parse(url: str, name: str = "Redis URL") -> RedisAddress:
         return RedisAddress("unix", path=_plain(where), database=chosen, **given)
     address, _, database = where.partition("/")
     host, port = _host(address, name)
-    chosen = _number(database or options.get("db", ""), name, "database", 0)
+    chosen = _number(options.get("db") or database, name, "database", 0)
     return RedisAddress(scheme, host=host, port=_number(port, name, "port", PORT, PORTS), database=chosen, **given)
 
 

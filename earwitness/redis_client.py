@@ -69,13 +69,14 @@ class Patience:
     seconds: float = OUTAGE_SECONDS
 
 
-def connect(url: str) -> redis.Redis:
-    """A client that has reached the server at `url`; raises `InfrastructureError` within 5 s if there is none.
+def connect(url: str, at_first: Patience | None = None) -> redis.Redis:
+    """A client that has reached the server at `url`; raises `InfrastructureError` within 5 s if there is none, or once
+    the patience `at_first` is at its end.
 
     Raises InputError if the URL is none, or the server is not fit: without that database, or dropping keys when full.
     """
     client = Client(url)
-    client.require_fit()
+    client.require_fit(at_first)
     return client
 
 

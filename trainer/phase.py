@@ -18,9 +18,9 @@ from earwitness.queue import Queue
 from earwitness.recipe.load import load_recipe
 from earwitness.recipe.recipe import Recipe
 from earwitness.recipe.schema import CriticAlgorithm, Optimizer, PreferenceTune, Reinforcement, Training, Tune, Updates
-from earwitness.redis_client import connect
+from earwitness.redis_client import Patience, connect
 from earwitness.settings import Settings
-from earwitness.weights import WeightPart, WeightPublisher
+from earwitness.weights import WeightPart, WeightPublisher, connect_shards
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from trainer.board import Board
 from trainer.checkpoint import Checkpoint, Checkpoints, Progress, weights_of
@@ -28,7 +28,6 @@ from trainer.driver import Driver
 from trainer.learner import Learner, Learners
 from trainer.mels import MelCache
 from trainer.model.build import build_policy
-from trainer.patience import patiently
 from trainer.publish.publication import Publication
 from trainer.ranks import parallel
 from trainer.ranks.agreement import agree
@@ -194,13 +193,12 @@ class PhaseRun:
         """This rank's connections: all write weights, rank 0 has the queue and publishes."""
         if not self._settings.queue_url or not self._settings.weights_urls:
             raise InputError("EW_QUEUE_URL, EW_WEIGHTS_URLS", "are not set", "the Redis servers of the mesh")
-        shards, anchors = self._settings.weights_urls, self._settings.weights_anchors
-        part = patiently(lambda: WeightPart(shards, lineage, dist.get_rank(), anchors), self._log)
+        urls, anchors, at_first = self._settings.weights_urls, self._settings.weights_anchors, Patience(self._log)
+        part = WeightPart(connect_shards(urls, at_first), lineage, dist.get_rank(), anchors)
         if self._board is None:
             return None, part, None
-        queue = Queue(patiently(lambda: connect(self._settings.queue_url), self._log), self._settings.claim_idle_ms)
-        publisher = patiently(lambda: WeightPublisher(shards, lineage, anchors_uri=anchors), self._log)
-        return queue, part, publisher
+        queue = Queue(connect(self._settings.queue_url, at_first), self._settings.claim_idle_ms)
+        return queue, part, WeightPublisher(connect_shards(urls, at_first), lineage, anchors_uri=anchors)
 
     def _run_id(self, progress: Progress) -> str:
         """Of the groups that the phase learns from; empty if it learns from none."""

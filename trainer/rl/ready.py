@@ -6,14 +6,15 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from google.protobuf.message import DecodeError
 
 from earwitness.artifacts import outline
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import Logger
-from earwitness.queue import READY, AlreadyUsedError, Queue, StaleRunError, arrival
+from earwitness.queue import READY, AlreadyUsedError, Queue, StaleRunError, arrival, commands
+from earwitness.queue.scripts import Commands
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from trainer.board import PhaseWish
 from trainer.checkpoint import Progress
@@ -122,24 +123,24 @@ class ReadyGroups:
 
     def dropped(self) -> dict[int, str]:
         """Ordinals that were dropped, with their reasons; empty on ranks other than 0."""
-        ledger = agree(self._patiently, Queue.ledger, self._run_id) or {}
+        ledger = agree(self._patiently, commands.ledger, self._run_id) or {}
         return {o: state.removeprefix("dropped:") for o, state in ledger.items() if state.startswith("dropped:")}
 
     def keep(self, ways: Sequence[trajectory_pb2.Group]) -> None:
         """Keeps ways for people to look at; a queue that does not answer is not waited for."""
         if ways:
-            self._beside(Queue.keep_learned, ways)
+            self._beside(commands.keep_learned, ways)
 
     def carried(self, stay: trajectory_pb2.Passage) -> None:
         """Keeps when a version was published, likewise."""
         stay.worker = self._consumer
-        self._beside(Queue.keep_carried, stay)
+        self._beside(commands.keep_carried, stay)
 
-    def _beside(self, keep: Callable[Concatenate[Queue, P], None], *args: P.args, **kwargs: P.kwargs) -> None:
+    def _beside(self, keep: Callable[P, Commands[None]], *args: P.args, **kwargs: P.kwargs) -> None:
         if self._queue is None:
             return
         try:
-            keep(self._queue, *args, **kwargs)
+            self._queue.run(keep(*args, **kwargs))
         except InfrastructureError as error:
             self._log.warning("the way of a group is not kept", error=str(error))
 
@@ -151,7 +152,7 @@ class ReadyGroups:
         return way
 
     def _open(self) -> None:
-        self._patiently(Queue.open_run, self._run_id, self._progress.used, self._progress.dropped)
+        self._patiently(commands.open_run, self._run_id, self._progress.used, self._progress.dropped)
 
     def _reserve(self) -> None:
         """Marks the step's groups, once there are enough, as used by it. Those at their end already are put away."""
@@ -159,12 +160,12 @@ class ReadyGroups:
         while self._queue is not None and len(self._held) == self._count:
             taken = [(message_id, ordinal) for ordinal, (message_id, _) in sorted(self._held.items())]
             try:
-                self._patiently(Queue.use, self._run_id, step, taken)
+                self._patiently(commands.use, self._run_id, step, taken)
                 return
             except AlreadyUsedError as error:
                 message_id, _ = self._held.pop(error.ordinal)
                 self._log.warning("group put away", ordinal=error.ordinal, state=error.state)
-                self._patiently(Queue.drop, READY, message_id, self._run_id, error.ordinal, "at its end already")
+                self._patiently(commands.drop, READY, message_id, self._run_id, error.ordinal, "at its end already")
             except StaleRunError as error:
                 # The queue has lost the second in which the run began; or another start took over, then this fails.
                 self._log.warning("the run is opened again", problem=str(error))
@@ -178,29 +179,30 @@ class ReadyGroups:
         if now - self._renewed > RENEW_SECONDS:
             self._renewed = now
             held = [message_id for message_id, _ in self._held.values()]
-            self._patiently(Queue.renew, READY, self._consumer, held)
+            self._patiently(commands.renew, READY, self._consumer, held)
         missing = self._count - len(self._held)
         if missing == 0:
             return
-        for message_id, data in self._patiently(Queue.take, READY, self._consumer, missing, BLOCK_MS) or []:
+        wanted = (READY, self._consumer, missing, BLOCK_MS, self._queue.claim_idle_ms)
+        for message_id, data in self._patiently(commands.take, *wanted) or []:
             try:
                 group = trajectory_pb2.Group.FromString(data)
             except DecodeError as error:
                 self._log.error("group cannot be read", message_id=message_id, problem=str(error))
-                self._patiently(Queue.fail, READY, self._consumer, message_id, f"cannot be read ({error})")
+                self._patiently(commands.fail, READY, self._consumer, message_id, f"cannot be read ({error})")
                 continue
             ordinal, run_id = group.task.ordinal, group.task.run_id
-            if run_id != self._run_id and self._patiently(Queue.current_run) != self._run_id:
-                self._patiently(Queue.forget, READY, self._consumer)  # another start's, which takes it again
+            if run_id != self._run_id and self._patiently(commands.current_run) != self._run_id:
+                self._patiently(commands.forget, READY, self._consumer)  # another start's, which takes it again
                 self._open()
                 return
             if run_id == self._run_id and (step := self._progress.used.get(ordinal)) is not None:
                 # The queue crashed, and the second in which the ordinal was used never reached its disk.
                 self._log.warning("group was used before", ordinal=ordinal, step=step)
-                self._patiently(Queue.use, run_id, step, [(message_id, ordinal)])
+                self._patiently(commands.use, run_id, step, [(message_id, ordinal)])
             elif reason := self._refusal(group, version):
                 self._log.warning("group dropped", ordinal=ordinal, reason=reason)
-                self._patiently(Queue.drop, READY, message_id, run_id, ordinal, reason)
+                self._patiently(commands.drop, READY, message_id, run_id, ordinal, reason)
             else:
                 self._held[ordinal] = (message_id, group)
 
@@ -228,10 +230,10 @@ class ReadyGroups:
         contents = [group.SerializeToString() for _, (_, group) in sorted(self._held.items())]
         return b"".join(struct.pack("<Q", len(content)) + content for content in contents)
 
-    def _patiently(self, ask: Callable[Concatenate[Queue, P], T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    def _patiently(self, ask: Callable[P, Commands[T]], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Asks again while the queue does not answer; everything asked here may be repeated. None without a queue."""
         queue = self._queue
-        return None if queue is None else patiently(lambda: ask(queue, *args, **kwargs), self._log)
+        return None if queue is None else patiently(lambda: queue.run(ask(*args, **kwargs)), self._log)
 
 
 def _unpack(content: bytes) -> Iterator[bytes]:

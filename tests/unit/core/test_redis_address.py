@@ -15,6 +15,7 @@ from earwitness.settings import Settings
         ("redis://[::1]:6380", RedisAddress("redis", "::1", 6380)),
         ("redis://h/3", RedisAddress("redis", "h", database=3)),
         ("redis://h?db=3", RedisAddress("redis", "h", database=3)),
+        ("redis://h/2?db=3", RedisAddress("redis", "h", database=3)),  # as redis-py reads it
         ("unix:///tmp/r.sock?db=2", RedisAddress("unix", path="/tmp/r.sock", database=2)),
         ("unix://u:p@/tmp/r.sock", RedisAddress("unix", path="/tmp/r.sock", username="u", password="p")),
         ("redis://:pass%40word%2F@h:1/0", RedisAddress("redis", "h", 1, password="pass@word/")),
