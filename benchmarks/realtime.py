@@ -69,6 +69,8 @@ START_SECONDS = 300.0
 CLIPS = 28
 AGAIN_SECONDS = 0.5
 """After which one who was told that there is no engine asks again."""
+ENGINE = "EngineCore"
+"""In the name of vLLM's process."""
 TOO_LATE = "response_cancel_not_active"
 """What a cancel is told that came when all had been said."""
 
@@ -227,8 +229,8 @@ async def talk(
 
 async def speak_all(
     address: str, prompts: Sequence[trajectory_pb2.Prompt], sessions: int, turns: int, voice: Hibari
-) -> dict[str, float]:
-    """Sessions side by side whose answers are spoken, each second one in words, for the floor."""
+) -> dict[str, Any]:
+    """Sessions side by side; each question is asked twice, aloud and, for the floor, in words, by turns first."""
     waits, words = Waits(), soxr.resample(voice(INTERRUPTION), voice.rate, SAMPLE_RATE)
     words = words[np.flatnonzero(np.abs(words) > SOUND)[0] :]
     texts: list[tuple[float, str]] = []
@@ -238,8 +240,8 @@ async def speak_all(
         async with connect(f"ws://{address}/v1/realtime", proxy=None) as socket:
             caller = Caller(socket)
             for turn in range(2 * turns):
-                prompt = prompts[(2 * number * turns + turn) % len(prompts)]
-                if turn % 2:
+                prompt = prompts[(number * turns + turn // 2) % len(prompts)]
+                if (number + turn // 2 + turn) % 2:
                     await hear(caller, prompt, words, waits)
                     continue
                 last = await caller.ask(prompt, output_modalities=["text"])
@@ -247,13 +249,24 @@ async def speak_all(
                 texts.append((time.perf_counter() - last, said))
                 await caller.until("response.done")
 
+    before = cpu_seconds()
     await asyncio.gather(*(speak(number) for number in range(sessions)))
+    used = {who: 1_000 * (seconds - before[who]) / len(texts) for who, seconds in cpu_seconds().items()}
     for seconds, said in texts:  # now, for all callers are one process, which must not stand still
         began = time.thread_time()
         voice(said)
         waits.whole.append(seconds + time.thread_time() - began)
     found = waits.figures("audio", "whole", "barge_in") | {"underruns": waits.underruns}
-    return found | {"over_floor_p95": found["audio_p95_ms"] / found["whole_p95_ms"]}
+    return found | {"over_floor_p95": found["audio_p95_ms"] / found["whole_p95_ms"], "cpu_ms_of_a_turn": used}
+
+
+def cpu_seconds() -> dict[str, float]:
+    """Of a core, since the start: the callers, who are this process, the server, and the engine."""
+    used = {"callers": time.process_time(), "server": 0.0, "engine": 0.0}
+    for process in psutil.Process().children(recursive=True):
+        times = process.cpu_times()
+        used["engine" if ENGINE in process.name() else "server"] += times.user + times.system
+    return used
 
 
 async def hear(caller: Caller, prompt: trajectory_pb2.Prompt, words: NDArray[np.float32], waits: Waits) -> None:
@@ -287,7 +300,7 @@ async def kill(address: str, prompt: trajectory_pb2.Prompt) -> dict[str, float]:
         await caller.until("response.reasoning_text.delta")
         below = psutil.Process().children(recursive=True)
         began = time.perf_counter()
-        next(process for process in below if "EngineCore" in process.name()).kill()
+        next(process for process in below if ENGINE in process.name()).kill()
         while "answered" not in found:
             event = json.loads(await socket.recv())
             seen = {"error": "told", "response.done": "ended"}.get(event["type"])
@@ -324,11 +337,13 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
 
 def show_spoken(rows: Sequence[dict[str, Any]]) -> None:
     """A table in Markdown."""
-    print("\n| sessions | first sound p50, p95 | over model and voice alone (p95) | interrupted p50, p95 | underruns |")
-    print("|---|---|---|---|---|")
+    print("\n| sessions | first sound p50, p95 | over model and voice alone (p95) | interrupted p50, p95 | underruns "
+          "| CPU of a turn |\n|---|---|---|---|---|---|")  # fmt: skip
     for row in rows:
         audio, barge = (f"{row[f'{n}_p50_ms']:.0f}, {row[f'{n}_p95_ms']:.0f} ms" for n in ("audio", "barge_in"))
-        print(f"| {row['sessions']} | {audio} | {row['over_floor_p95']:.2f} | {barge} | {row['underruns']} |")
+        used = ", ".join(f"{who} {ms:.0f} ms" for who, ms in row["cpu_ms_of_a_turn"].items())
+        cells = (row["sessions"], audio, f"{row['over_floor_p95']:.2f}", barge, row["underruns"], used)
+        print(f"| {' | '.join(map(str, cells))} |")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,6 @@ class Response:
         async with asyncio.TaskGroup() as both:
             both.create_task(self._speaker.run())
             await self._write(events)
-            self._speaker.end()
 
     async def _write(self, events: AsyncGenerator[Event, None]) -> None:
         reasoning = ""
@@ -77,13 +76,15 @@ class Response:
                         if thought:
                             await self._emit("response.reasoning_text.delta", delta=thought, **self._place)
                         if words:
-                            await self._emit(f"{self._words}.delta", delta=words, **self._place)
                             if self._speaker:
                                 self._speaker.take(words)
+                            await self._emit(f"{self._words}.delta", delta=words, **self._place)
                     case Checked(claims):
                         await self._emit("response.claims", claims=claims, **self._place)
                     case Verdict(figures):
                         self._grounding = {"grounding": figures}
+        if self._speaker:
+            self._speaker.end()
         await self._emit("response.reasoning_text.done", text=reasoning, **self._place)
 
     async def _send_sound(self, sound: str) -> None:

@@ -20,7 +20,8 @@ EVENTS: list[dict[str, Any]] = [
     {"type": "session.update", "session": {
         "type": "realtime", "model": "listener", "instructions": "How high?", "output_modalities": ["text"],
         "max_output_tokens": 9, "temperature": 0.5, "verify": False,
-        "listening": {"segment_ms": 500}, "thinking": {"mode": "first", "tokens": 4},
+        "listening": {"segment_ms": 500, "think_tokens": 8, "pause_ms": 200},
+        "thinking": {"mode": "first", "tokens": 4},
         "audio": {"input": {"format": {"type": "audio/pcm", "rate": 16_000}, "turn_detection": {
             "type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500,
             "create_response": True, "interrupt_response": True}},
