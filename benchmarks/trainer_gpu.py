@@ -131,7 +131,7 @@ def profile(learner: Learner, dims: DecoderDims, tokens: int) -> str:
 def multiplying(dims: DecoderDims) -> int:
     """Weights of the decoder that are multiplied with each token: the matrices of the layers, and lm_head."""
     keys = dims.kv_heads * dims.head_size
-    attention = 2 * dims.hidden_size * dims.hidden_size + 2 * dims.hidden_size * keys
+    attention = 2 * dims.hidden_size * (dims.queries + keys)
     return (
         dims.layers * (attention + 3 * dims.hidden_size * dims.intermediate_size) + dims.hidden_size * dims.vocab_size
     )
@@ -139,7 +139,7 @@ def multiplying(dims: DecoderDims) -> int:
 
 def model_flops(dims: DecoderDims, tokens: int) -> float:
     """Operations that a step on one row of `tokens` tokens needs: see the top of the file."""
-    return 6.0 * multiplying(dims) * tokens + 6.0 * dims.layers * dims.hidden_size * tokens**2
+    return 6.0 * multiplying(dims) * tokens + 6.0 * dims.layers * dims.queries * tokens**2
 
 
 def _model(architecture: Architecture, dims: DecoderDims) -> PolicyModel:

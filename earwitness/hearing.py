@@ -60,18 +60,22 @@ def pieces(prompt: trajectory_pb2.Prompt) -> Iterator[tuple[str, str | None]]:
 
 def segments(samples: NDArray[np.float32], family: Family, way: Cut | None = None) -> list[NDArray[np.float32]]:
     """A clip `[samples]` as the family's own client hands it to the model: whole, or cut into pieces of equal length
-    with a rest, each with marks of its own. A rest that is too short for an audio token is left out. `way`: in place of
-    the family's own."""
+    with a rest, each with marks of its own, and silence behind those that are shorter than its front end takes. A rest
+    that is too short for an audio token is left out. `way`: in place of the family's own."""
+    import numpy as np
+
     from earwitness.logmel import SAMPLE_RATE, frames  # who checks a recipe reads no sound
 
     seconds, quiet = way or (family.segment_seconds, 0.0)
-    if seconds is None:
-        return [samples]
-    step, end = int(seconds * SAMPLE_RATE), len(samples) - int(quiet * SAMPLE_RATE)
-    end = end if end > 0 else len(samples)
-    starts = [*range(0, end, step), *([end] if end < len(samples) else [])]
-    cut = [samples[start:stop] for start, stop in pairwise([*starts, len(samples)])]
-    return [cut[0], *(rest for rest in cut[1:] if family.audio_tokens(frames(len(rest))))]
+    cut = [samples]
+    if seconds is not None:
+        step, end = int(seconds * SAMPLE_RATE), len(samples) - int(quiet * SAMPLE_RATE)
+        end = end if end > 0 else len(samples)
+        starts = [*range(0, end, step), *([end] if end < len(samples) else [])]
+        cut = [samples[start:stop] for start, stop in pairwise([*starts, len(samples)])]
+    least = int(family.shortest_seconds * SAMPLE_RATE)
+    heard = [cut[0], *(rest for rest in cut[1:] if family.audio_tokens(frames(len(rest))))]
+    return [np.pad(one, (0, least - len(one))) if len(one) < least else one for one in heard]
 
 
 def mel(segment: NDArray[np.float32], n_mels: int, family: Family) -> NDArray[np.float32]:

@@ -22,14 +22,14 @@ def fused(query: Tensor, key: Tensor, value: Tensor, *, keys: Tensor | None) -> 
 
 
 class Attention(nn.Module):
-    """Multi-head; the key projection has no bias, as in Whisper."""
+    """Multi-head."""
 
-    def __init__(self, size: int, heads: int, attend: Attend) -> None:
+    def __init__(self, size: int, heads: int, attend: Attend, *, key_bias: bool) -> None:
         super().__init__()
         self.heads = heads
         self.attend = attend
         self.query = nn.Linear(size, size)
-        self.key = nn.Linear(size, size, bias=False)
+        self.key = nn.Linear(size, size, bias=key_bias)
         self.value = nn.Linear(size, size)
         self.out = nn.Linear(size, size)
 

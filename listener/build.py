@@ -12,8 +12,9 @@ from earwitness.families.dims import AudioDims
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.qwen3_asr import QWEN3_ASR
 from earwitness.families.step_audio import STEP_AUDIO
-from listener import audioflamingo3, qwen2_5_omni, qwen2_audio, step_audio
+from listener import audioflamingo3, qwen2_5_omni, qwen2_audio, qwen3_asr, step_audio
 from listener.attention import Attend, fused
 
 BUILDERS: dict[Family, Callable[[AudioDims, int, Attend], tuple[nn.Module, nn.Module]]] = {
@@ -21,6 +22,7 @@ BUILDERS: dict[Family, Callable[[AudioDims, int, Attend], tuple[nn.Module, nn.Mo
     QWEN2_AUDIO: qwen2_audio.build,
     QWEN2_5_OMNI: qwen2_5_omni.build,
     AUDIOFLAMINGO3: audioflamingo3.build,
+    QWEN3_ASR: qwen3_asr.build,
 }
 
 

@@ -11,15 +11,7 @@ from torch import Tensor, nn
 from earwitness.families.dims import STRIDE, AudioDims
 from earwitness.families.qwen2_5_omni import WINDOW
 from listener.attention import Attend
-from listener.whisper import Encoder, Projector, sinusoids
-
-
-class Sinusoids(nn.Module):
-    """Positions of a window, which are in no checkpoint."""
-
-    def __init__(self, positions: int, size: int) -> None:
-        super().__init__()
-        self.register_buffer("weight", sinusoids(positions, size), persistent=False)
+from listener.whisper import Encoder, Projector, Sinusoids
 
 
 class WindowedEncoder(Encoder):

@@ -68,7 +68,7 @@ class Block(nn.Module):
     def __init__(self, dims: AudioDims, attend: Attend) -> None:
         super().__init__()
         size = dims.size
-        self.attn = Attention(size, dims.heads, attend)
+        self.attn = Attention(size, dims.heads, attend, key_bias=dims.key_bias)
         self.attn_ln = nn.LayerNorm(size, eps=NORM_EPS)
         self.mlp = nn.Sequential(nn.Linear(size, dims.mlp_size), nn.GELU(), nn.Linear(dims.mlp_size, size))
         self.mlp_ln = nn.LayerNorm(size, eps=NORM_EPS)
@@ -89,6 +89,27 @@ class Projector(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[clips, length, size] to [clips, length, hidden] and the lengths as they are."""
         return self.linear(x), lengths
+
+
+class TwoLayerProjector(nn.Module):
+    """Projects to a width between, and to the decoder's."""
+
+    def __init__(self, size: int, between: int, hidden_size: int) -> None:
+        super().__init__()
+        self.linear1 = nn.Linear(size, between)
+        self.linear2 = nn.Linear(between, hidden_size)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[clips, length, size] to [clips, length, hidden] and the lengths as they are."""
+        return self.linear2(F.gelu(self.linear1(x))), lengths
+
+
+class Sinusoids(nn.Module):
+    """Positions that are in no checkpoint."""
+
+    def __init__(self, positions: int, size: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", sinusoids(positions, size), persistent=False)
 
 
 def sinusoids(positions: int, channels: int) -> Tensor:

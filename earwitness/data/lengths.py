@@ -101,7 +101,8 @@ class Counting:
         layout, longest = self._family.layout, self._family.longest_seconds
         step, quiet = cut or (self._family.segment_seconds or longest, 0.0)
         pieces = max(1, math.ceil(seconds / step)) + (quiet > 0)
-        of_one = self._family.audio_tokens(frames(math.ceil(min(seconds, step) * SAMPLE_RATE) + 1)) + 1
+        most = max(min(seconds, step), self._family.shortest_seconds)
+        of_one = self._family.audio_tokens(frames(math.ceil(most * SAMPLE_RATE) + 1)) + 1
         return pieces * (of_one + len(f"{layout.audio_start}{MAX_CLIPS}{layout.audio_end}".encode()))
 
     def length(self, example: Example, cut: Way = None) -> Length:

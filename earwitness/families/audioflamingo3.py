@@ -10,7 +10,14 @@ from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import THINK, Family, Layout
 from earwitness.families.names import Names
 from earwitness.families.reading import TEXT, Section
-from earwitness.families.whisper import ENCODER_DEFAULTS, block_names, encoded, encoder_shapes, read_encoder
+from earwitness.families.whisper import (
+    ENCODER_DEFAULTS,
+    block_names,
+    encoded,
+    encoder_shapes,
+    read_encoder,
+    two_layer_shapes,
+)
 
 LAYOUT = Layout(
     opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
@@ -67,13 +74,7 @@ def audio_tokens(frames: int) -> int:
 
 def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
     """Shapes of encoder and projector, whose two linear layers are as wide as the decoder."""
-    return {
-        **encoder_shapes(dims),
-        "adapter.linear1.weight": (hidden, dims.size),
-        "adapter.linear1.bias": (hidden,),
-        "adapter.linear2.weight": (hidden, hidden),
-        "adapter.linear2.bias": (hidden,),
-    }
+    return {**encoder_shapes(dims), **two_layer_shapes(dims.size, hidden, hidden)}
 
 
 def read(config: Section) -> tuple[DecoderDims, AudioDims]:

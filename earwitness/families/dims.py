@@ -31,6 +31,10 @@ class AudioDims:
     learned_positions: bool
     """Whether training moves the positional embedding."""
 
+    channels: int | None = None
+    """Of convolutions over time and mel bins; None: they are over time, as wide as the encoder."""
+    key_bias: bool = False
+    """Whether the key projections have one, which Whisper's have not."""
     longest_frames: int | None = None
     """Mel frames of the longest clip, where positions begin anew within it; None: the positions bound it."""
 
@@ -86,3 +90,8 @@ class DecoderDims:
     def head_size(self) -> int:
         """Channels of one attention head."""
         return self.head_channels or self.hidden_size // self.heads
+
+    @property
+    def queries(self) -> int:
+        """Channels of all heads: the width, or more where heads are wider than their share of it."""
+        return self.heads * self.head_size

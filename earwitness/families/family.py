@@ -60,6 +60,8 @@ class Family:
     """Shape of every weight of the listener, by our name, before a decoder of that width."""
     longest_seconds: float = WHISPER_SECONDS
     """Longest clip. What a family's own processor or client hears beyond that stands in its file, with the reason."""
+    shortest_seconds: float = 0.0
+    """Length to which its own front end pads shorter clips with silence that is heard."""
     segment_seconds: float | None = None
     """Longer clips are cut into pieces of that length, each between marks of its own. None: they are heard whole."""
     full_seconds: float | None = None

@@ -9,10 +9,11 @@ from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.qwen3_asr import QWEN3_ASR
 from earwitness.families.reading import Section
 from earwitness.families.step_audio import STEP_AUDIO
 
-FAMILIES = (STEP_AUDIO, QWEN2_AUDIO, QWEN2_5_OMNI, AUDIOFLAMINGO3)
+FAMILIES = (STEP_AUDIO, QWEN2_AUDIO, QWEN2_5_OMNI, AUDIOFLAMINGO3, QWEN3_ASR)
 MADE = STEP_AUDIO
 """The family of models that are made from nothing: toys and the shipped listener."""
 MIXTURE = "moe"

@@ -31,11 +31,17 @@ def encoder_shapes(dims: AudioDims) -> dict[str, tuple[int, ...]]:
         "encoder.conv2.bias": (size,),
         "encoder.positional_embedding.weight": (dims.positions, size),
     }
+    return {**shapes, **block_shapes(dims)}
+
+
+def block_shapes(dims: AudioDims) -> dict[str, tuple[int, ...]]:
+    """Shape of every weight of the encoder's blocks, and of the norm behind them."""
+    size, shapes = dims.size, dict[str, tuple[int, ...]]()
     for layer in range(dims.layers):
         block = f"encoder.blocks.{layer}"
         for name in ("query", "key", "value", "out"):
             shapes[f"{block}.attn.{name}.weight"] = (size, size)
-            if name != "key":
+            if name != "key" or dims.key_bias:
                 shapes[f"{block}.attn.{name}.bias"] = (size,)
         shapes[f"{block}.mlp.0.weight"] = (dims.mlp_size, size)
         shapes[f"{block}.mlp.0.bias"] = (dims.mlp_size,)
@@ -50,6 +56,16 @@ def encoder_shapes(dims: AudioDims) -> dict[str, tuple[int, ...]]:
 def projector_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
     """Shapes of one linear layer to a decoder of that width."""
     return {"adapter.linear.weight": (hidden, dims.size), "adapter.linear.bias": (hidden,)}
+
+
+def two_layer_shapes(size: int, between: int, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of two linear layers to a decoder of that width, with another between them."""
+    return {
+        "adapter.linear1.weight": (between, size),
+        "adapter.linear1.bias": (between,),
+        "adapter.linear2.weight": (hidden, between),
+        "adapter.linear2.bias": (hidden,),
+    }
 
 
 def block_names(tower: str) -> tuple[tuple[str, str], ...]:
@@ -72,15 +88,15 @@ def read_encoder(audio: Section, trailing_frames: int, called: Mapping[str, str]
 
     `called`: names of fields that are not Whisper's, by Whisper's.
     """
-    width, layers, heads, mlp = (
+    width, layers, heads, mlp, positions = (
         (called or {}).get(name, name)
-        for name in ("d_model", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim")
+        for name in ("d_model", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "max_source_positions")
     )
     audio.only("activation_function", "gelu")
     audio.divides(heads, width)
     return AudioDims(
         n_mels=audio.count("num_mel_bins"),
-        positions=audio.count("max_source_positions"),
+        positions=audio.count(positions),
         size=audio.count(width),
         heads=audio.count(heads),
         layers=audio.count(layers),

@@ -99,7 +99,7 @@ def _lora_state(work: Work, lora: Lora, layout: Parallelism, model: float) -> tu
 
 def _lora_parameters(dims: DecoderDims, lora: Lora, tensor: int) -> tuple[float, float]:
     """Of one layer on a rank: those that learn, and those of the matrices beside which they stand."""
-    hidden, mlp, queries = dims.hidden_size, dims.intermediate_size, dims.heads * dims.head_size
+    hidden, mlp, queries = dims.hidden_size, dims.intermediate_size, dims.queries
     rows = queries + 2 * dims.kv_heads * dims.head_size
     # of each matrix the side that every rank has whole, and the one that they share
     attention, mlps = ((hidden, rows), (hidden, queries)), ((hidden, 2 * mlp), (hidden, mlp))
@@ -181,16 +181,17 @@ def _activations(work: Work, layout: Parallelism, stage: int, micro_batches: int
 def _layer(work: Work, layout: Parallelism) -> float:
     """Numbers that one layer keeps for each token."""
     dims, shared = work.architecture.decoder, 1 / layout.tensor
-    hidden, keys, mlp = dims.hidden_size, 2 * dims.kv_heads * dims.head_size, dims.intermediate_size
+    hidden, queries, mlp = dims.hidden_size, dims.queries, dims.intermediate_size
+    keys = 2 * dims.kv_heads * dims.head_size
     between = shared if work.sequence_parallel else 1.0  # norms and what they make stand between the shared layers
     norms = 2 * (_norm(work) + 1) * hidden * between
     if work.fused:
         # rotated queries and keys, the projection that the values are part of, what attention gives; gate and up, and
         # their product
-        return norms + shared * (3 * hidden + 1.5 * keys + 3 * mlp)
+        return norms + shared * (3 * queries + 1.5 * keys + 3 * mlp)
     scores = dims.heads * work.sequence
     # and softmax's probabilities, the angles of queries and keys, silu(gate) and up + 0
-    return norms + shared * (3 * hidden + 1.5 * keys + scores + 5 * mlp) + 4 * dims.head_size
+    return norms + shared * (3 * queries + 1.5 * keys + scores + 5 * mlp) + 4 * dims.head_size
 
 
 def _layer_input(work: Work, layout: Parallelism) -> float:
@@ -216,14 +217,17 @@ def _work_space(work: Work, layout: Parallelism) -> float:
 def _listener(work: Work) -> float:
     """Numbers that encoder and adaptor keep for a micro-batch's clips. A frozen encoder keeps none."""
     audio = work.architecture.audio
-    steps = work.clips * work.frames / 2  # after the second convolution
+    heard = work.frames / (8 if audio.channels else 2)  # of a clip, after the convolutions
+    steps = work.clips * heard
     adaptor = work.clips * work.frames / 8 * (2 * audio.size + 3 * (audio.adapter_size or 0))
     if work.freeze_encoder:
         return adaptor
-    scores = 0.0 if work.fused else audio.heads * work.frames / 2
+    scores = 0.0 if work.fused else audio.heads * heard
     # two norms with their outputs, queries, keys, values, what attention gives; the MLP before and after GELU
     layer = 8 * audio.size + scores + 2 * audio.mlp_size
-    convolutions = work.clips * work.frames * (audio.n_mels + 2.5 * audio.size)
+    # each of three over mel bins leaves a quarter, before and after GELU
+    wide = 2 * audio.channels * audio.n_mels * 21 / 64 if audio.channels else 2.5 * audio.size
+    convolutions = work.clips * work.frames * (audio.n_mels + wide)
     return adaptor + convolutions + steps * (audio.layers * layer + 2 * audio.size)
 
 

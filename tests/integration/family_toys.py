@@ -15,9 +15,11 @@ from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3, CALLED
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.qwen3_asr import QWEN3_ASR
 from trainer.model.toy import random_weights
 
-TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>", "<sound>"]
+TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>", "<sound>",
+          "<|audio_pad|>", "<|audio_start|>", "<|audio_end|>"]  # fmt: skip
 LONGEST = 2_048
 """Tokens: a clip of 60 s has 1,499."""
 HIDDEN = 128
@@ -79,7 +81,30 @@ def audioflamingo3(vocab_size: int) -> dict[str, Any]:
     }
 
 
-CONFIGS = {QWEN2_AUDIO: qwen2_audio, QWEN2_5_OMNI: qwen2_5_omni, AUDIOFLAMINGO3: audioflamingo3}
+def qwen3_asr(vocab_size: int) -> dict[str, Any]:
+    """The same. It is tied, as published."""
+    audio = {name: value for name, value in AUDIO.items() if name != "max_source_positions"}
+    return {
+        "audio_token_id": TOKENS.index("<|audio_pad|>"),
+        "tie_word_embeddings": True,
+        "audio_config": {
+            "model_type": "qwen3_asr_encoder", "output_dim": HIDDEN, "downsample_hidden_size": 8, "n_window": 50,
+            "n_window_infer": 800, "max_position_embeddings": 13, **audio,
+        },
+        "text_config": {
+            "model_type": "qwen3", "head_dim": 64, "vocab_size": vocab_size,
+            **{name: value for name, value in TEXT.items() if name != "rope_theta"},
+            "rope_parameters": {"rope_theta": 1e6, "rope_type": "default"},
+        },
+    }  # fmt: skip
+
+
+CONFIGS = {
+    QWEN2_AUDIO: qwen2_audio,
+    QWEN2_5_OMNI: qwen2_5_omni,
+    AUDIOFLAMINGO3: audioflamingo3,
+    QWEN3_ASR: qwen3_asr,
+}
 
 
 def make_toy_of(family: Family, folder: Path, texts: list[str], sharpness: float = 5.0) -> Path:

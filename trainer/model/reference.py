@@ -59,6 +59,8 @@ def largest_difference(model_dir: Path) -> float:
     ours = response_logprobs(policy(tokens, audio, torch.tensor([0])), tokens)[:, 1:]
     extract = transformers.WhisperFeatureExtractor(feature_size=architecture.audio.n_mels)
     features = extract(clip, sampling_rate=SAMPLE_RATE, return_attention_mask=True, return_tensors="pt")
+    if architecture.audio.channels is not None:  # what convolves chunk by chunk sees nothing behind the clip
+        features["input_features"] = features["input_features"] * features["attention_mask"][:, None]
     takes = inspect.signature(theirs.forward).parameters
     heard_of = {name: features["attention_mask"] for name in MASKS if name in takes}
     logits = theirs.eval()(

@@ -14,6 +14,7 @@ from earwitness.families.architecture import Architecture
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.qwen3_asr import QWEN3_ASR
 from earwitness.families.step_audio import STEP_AUDIO
 from listener.build import build_listener
 from rollout.model.clips import embed_clips
@@ -23,7 +24,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from listener_dims import DECODER, DIMS
 
 QWEN2_AUDIO_DIMS = replace(DIMS, adapter_size=None, trailing_frames=2)
-FAMILIES = {STEP_AUDIO: DIMS, QWEN2_AUDIO: QWEN2_AUDIO_DIMS, QWEN2_5_OMNI: QWEN2_AUDIO_DIMS}
+QWEN3_ASR_DIMS = replace(QWEN2_AUDIO_DIMS, channels=4, longest_frames=1_000)
+FAMILIES = {
+    STEP_AUDIO: DIMS,
+    QWEN2_AUDIO: QWEN2_AUDIO_DIMS,
+    QWEN2_5_OMNI: QWEN2_AUDIO_DIMS,
+    QWEN3_ASR: QWEN3_ASR_DIMS,
+}
 FRAMES = [3, 4, 5, 6, 7, 8, 9, 63, 64, 65, 66, 201, 202, 203, 207, 400]
 """Every remainder of the three halvings, both sides of a window of 2 s, and the longest clip."""
 

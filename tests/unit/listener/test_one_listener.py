@@ -11,6 +11,7 @@ import torch
 
 from earwitness.families.architecture import Architecture
 from earwitness.families.family import Family
+from earwitness.families.qwen3_asr import LONGEST_FRAMES, POSITIONS, QWEN3_ASR
 from earwitness.families.registry import FAMILIES
 from listener.build import build_listener
 from rollout.model.clips import embed_clips
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from listener_dims import DECODER, DIMS
 
 LONG_DIMS = replace(DIMS, positions=1500)
+OTHERS = {QWEN3_ASR: replace(DIMS, positions=POSITIONS, channels=4, longest_frames=LONGEST_FRAMES)}
 
 
 @torch.no_grad()
@@ -31,7 +33,7 @@ def test_trainer_and_rollout_hear_the_same(family: Family, longest: int) -> None
     """To the bit where both take torch's kernel of attention; the trainer has another for short clips on the CPU."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    architecture = Architecture(family, DECODER, LONG_DIMS)
+    architecture = Architecture(family, DECODER, OTHERS.get(family, LONG_DIMS))
     tower = AudioTower(architecture)
     encoder, adapter = build_listener(architecture)
     encoder.load_state_dict(tower.encoder.state_dict())

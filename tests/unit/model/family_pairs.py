@@ -16,6 +16,7 @@ from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3, CALLED
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.qwen3_asr import QWEN3_ASR
 from earwitness.hearing import mel, segments
 from trainer.model.audio import AudioBatch
 from trainer.model.build import build_policy
@@ -33,7 +34,7 @@ AUDIO = {
 }  # fmt: skip
 
 
-MASKS = {AUDIOFLAMINGO3: "input_features_mask"}
+MASKS = {AUDIOFLAMINGO3: "input_features_mask", QWEN3_ASR: "input_features_mask"}
 """What transformers' class calls the mask of the features, where it is not `feature_attention_mask`."""
 
 
@@ -101,7 +102,27 @@ def qwen2_5_omni(text: dict[str, Any], audio: dict[str, Any], *, tied: bool = Fa
     return whole, whole.thinker
 
 
-FAMILIES = {QWEN2_AUDIO: qwen2_audio, QWEN2_5_OMNI: qwen2_5_omni, AUDIOFLAMINGO3: audioflamingo3}
+def qwen3_asr(text: dict[str, Any], audio: dict[str, Any], *, tied: bool = False) -> tuple[Any, Any]:
+    """The same. Its decoder is Qwen3."""
+    from transformers import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
+
+    encoder = {name: value for name, value in audio.items() if name != "max_source_positions"}
+    config = Qwen3ASRConfig(
+        text_config={"model_type": "qwen3", "head_dim": 12, **text},
+        audio_config={**encoder, "output_dim": text["hidden_size"], "downsample_hidden_size": 6},
+        audio_token_id=PATCH,
+        tie_word_embeddings=tied,
+    )
+    whole = Qwen3ASRForConditionalGeneration(config)
+    return whole, whole
+
+
+FAMILIES = {
+    QWEN2_AUDIO: qwen2_audio,
+    QWEN2_5_OMNI: qwen2_5_omni,
+    AUDIOFLAMINGO3: audioflamingo3,
+    QWEN3_ASR: qwen3_asr,
+}
 
 
 def make(family: Family, folder: Path, text: dict[str, Any], audio: dict[str, Any], *, tied: bool = False) -> Pair:
@@ -133,14 +154,14 @@ def heard_by_transformers(found: list[np.ndarray], n_mels: int, family: Family) 
     """Its processors' features [windows, n_mels, frames] and mask [windows, frames]."""
     from transformers import WhisperFeatureExtractor
 
-    if family.full_seconds is not None:
-        step = int(16_000 * family.full_seconds)
-        found = [clip[start : start + step] for clip in found for start in range(0, len(clip), step)]
+    found = [segment for clip in found for segment in segments(clip, family)]
     # some processors pad to 300 s: a second of silence is as good
     longest = max(30, max(len(clip) for clip in found) // 16_000 + 1) if family.full_seconds is None else 30
     extract = WhisperFeatureExtractor(feature_size=n_mels, chunk_length=longest)
     features = extract(found, sampling_rate=16_000, return_attention_mask=True, return_tensors="pt")
-    return features["input_features"], features["attention_mask"]
+    seen, mask = features["input_features"], features["attention_mask"]
+    # what is cut second by second sees no silence behind a clip, as one by itself has none
+    return (seen * mask[:, None] if family is QWEN3_ASR else seen), mask
 
 
 def heard_by_us(found: list[np.ndarray], n_mels: int, family: Family) -> tuple[AudioBatch, list[int]]:

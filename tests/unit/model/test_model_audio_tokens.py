@@ -18,6 +18,7 @@ from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import Family, clip_tokens
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI, WINDOW
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.qwen3_asr import CHUNK, LONGEST_FRAMES, QWEN3_ASR
 from earwitness.families.step_audio import STEP_AUDIO
 from listener.build import build_listener
 from rollout.model.clips import embed_clips
@@ -44,13 +45,23 @@ FAMILIES = {
     QWEN2_AUDIO: replace(DIMS, adapter_size=None, trailing_frames=2),
     QWEN2_5_OMNI: replace(DIMS, adapter_size=None, trailing_frames=2, learned_positions=False),
     AUDIOFLAMINGO3: replace(DIMS, adapter_size=None, trailing_frames=2, learned_positions=False),
+    QWEN3_ASR: replace(
+        DIMS, adapter_size=None, trailing_frames=2, learned_positions=False, channels=1, longest_frames=LONGEST_FRAMES
+    ),
 }
+FEWEST = {QWEN3_ASR: 1}
+"""Frames that make a token, where not 3 do."""
 
 
 def by_running_it(family: Family, frames: int) -> int:
     """The length that torch's own layers, in the order of the description, leave of a clip."""
     layer = torch.ones(1, 1, 3)
     whole: Tensor = torch.zeros(1, 1, frames - FAMILIES[family].trailing_frames)
+    if family is QWEN3_ASR:
+        chunks = list(whole.split(CHUNK, dim=2))
+        for _ in range(3):
+            chunks = [F.conv1d(x, layer, stride=2, padding=1) for x in chunks]
+        return sum(x.shape[2] for x in chunks)
     windows = whole.split(WINDOW if family is QWEN2_5_OMNI else MOST, dim=2)
     convolved = [F.conv1d(F.conv1d(x, layer, padding=1), layer, stride=2, padding=1) for x in windows]
     x = torch.cat(convolved, dim=2)
@@ -136,12 +147,23 @@ def counted_by_audioflamingo3(counted: Tensor) -> tuple[list[int], list[int]]:
     return lengths.tolist(), encoder._get_feat_extract_output_lengths(counted)[1].tolist()
 
 
+def counted_by_qwen3_asr(counted: Tensor) -> tuple[list[int], list[int]]:
+    """The same."""
+    from transformers import Qwen3ASRProcessor
+    from transformers.models.qwen3_asr.modeling_qwen3_asr import Qwen3ASREncoder
+
+    placeholders = Qwen3ASRProcessor._get_audio_token_length(object.__new__(Qwen3ASRProcessor), counted)
+    chunks = (counted[:, None] - CHUNK * torch.arange(MOST // CHUNK)).clamp(0, CHUNK)
+    return placeholders.tolist(), Qwen3ASREncoder._post_cnn_length(chunks).sum(1).tolist()
+
+
 @pytest.mark.parametrize(
     ("family", "count"),
     [
         (QWEN2_AUDIO, counted_by_qwen2_audio),
         (QWEN2_5_OMNI, counted_by_qwen2_5_omni),
         (AUDIOFLAMINGO3, counted_by_audioflamingo3),
+        (QWEN3_ASR, counted_by_qwen3_asr),
     ],
 )
 def test_transformers_processor_and_encoder_count_the_same(
@@ -158,7 +180,7 @@ def test_trainer_and_rollout_make_as_many_embeddings(family: Family) -> None:
     tower = AudioTower(architecture)
     encoder, adapter = build_listener(architecture)
     heard = [n for n in lengths(family) if family.audio_tokens(n)]  # shorter clips are refused before
-    assert heard[0] == lengths(family)[2]
+    assert heard[0] == lengths(family)[FEWEST.get(family, 3) - 1]
     for start in range(0, len(heard), CLIPS):
         frames = heard[start : start + CLIPS]
         mels = torch.zeros(len(frames), 1, max(frames))
@@ -171,7 +193,7 @@ def test_trainer_and_rollout_make_as_many_embeddings(family: Family) -> None:
 
 
 def test_a_clip_too_short_for_a_token_is_refused_by_name(family: Family) -> None:
-    short = lengths(family)[1]
+    short = lengths(family)[0] + FEWEST.get(family, 3) - 2
     with pytest.raises(Exception, match=f"tick.wav: {short} mel frames are too short"):
         clip_tokens(family, short, "tick.wav")
     assert clip_tokens(family, short + 1, "tick.wav") == 1

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from earwitness.cli.commands import app
 from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
+from earwitness.families.qwen3_asr import QWEN3_ASR
 from tests.integration.family_toys import HIDDEN, LONGEST, TOKENS, make_toy_of
 from trainer.model.weight_files import Directory
 
@@ -32,12 +34,16 @@ def checked(folder: Path) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def test_what_a_checkpoint_is_and_that_transformers_agrees(model: Path) -> None:
+def compared(folder: Path) -> dict[str, Any]:
     """In a process of its own: transformers must come before torch.distributed."""
-    command = [sys.executable, "-m", "earwitness", "model", "check", str(model), "--json"]
+    command = [sys.executable, "-m", "earwitness", "model", "check", str(folder), "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
+
+
+def test_what_a_checkpoint_is_and_that_transformers_agrees(model: Path) -> None:
+    told = compared(model)
     stored = load_file(model / "model.safetensors")
     trained = {name: w for name, w in stored.items() if not QWEN2_5_OMNI.names.passes(name)}
     assert told["architecture"] == "Qwen2_5OmniForConditionalGeneration"
@@ -92,6 +98,19 @@ def test_what_a_decoder_is(model: Path, tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["model", "check", str(flamingo), "--no-compare"])
     assert status == shown.exit_code == 0
     assert "Qwen2; YaRN, factor 16" in shown.output and "none to compare turns with" in shown.output
+
+
+def test_qwen3_asr_as_transformers_has_it_and_not_as_its_first_package(tmp_path: Path) -> None:
+    asr = make_toy_of(QWEN3_ASR, tmp_path / "asr", TEXTS)
+    told = compared(asr)
+    assert (told["tied_embeddings"], told["normed_queries"]) == (True, True)
+    assert told["audio_tokens"] == {"1": 13, "10": 130, "30": 390}
+    assert 0 < told["largest_difference"] < 1e-4
+    config = json.loads((asr / "config.json").read_text())
+    thinker = {name: config.pop(name) for name in ("audio_config", "text_config", "audio_token_id")}
+    (asr / "config.json").write_text(json.dumps(config | {"thinker_config": thinker}))
+    status, output = checked(asr)
+    assert status == 1 and "thinker_config" in output and "Qwen3-ASR-0.6B-hf" in output
 
 
 def test_the_shipped_listener_has_nothing_to_be_compared_with() -> None:

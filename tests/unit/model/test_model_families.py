@@ -18,6 +18,7 @@ from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.family import Family, Layout
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.qwen3_asr import QWEN3_ASR
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.unit.model.family_pairs import (
     AUDIO,
@@ -111,10 +112,16 @@ def heard_by_audioflamingo3(theirs: Any, features: Tensor, mask: Tensor) -> list
     return list(theirs.get_audio_features(features, mask).pooler_output.split(counts.tolist()))
 
 
+def heard_by_qwen3_asr(theirs: Any, features: Tensor, mask: Tensor) -> list[Tensor]:
+    counts = [QWEN3_ASR.audio_tokens(int(frames) + 2) for frames in mask.sum(-1)]
+    return list(theirs.model.get_audio_features(features, mask).pooler_output.split(counts))
+
+
 HEARD = {
     QWEN2_AUDIO: heard_by_qwen2_audio,
     QWEN2_5_OMNI: heard_by_qwen2_5_omni,
     AUDIOFLAMINGO3: heard_by_audioflamingo3,
+    QWEN3_ASR: heard_by_qwen3_asr,
 }
 
 
@@ -147,6 +154,27 @@ def test_positions_that_are_stretched_are_transformers(family: Family, tmp_path:
     pair = make(family, tmp_path / "yarn", {**TEXT, "rope_parameters": yarn}, AUDIO)
     assert pair.ours.architecture.decoder.yarn is not None
     compare(pair, ROWS[3:], columns=160)
+
+
+def test_windows_and_tied_embeddings_of_qwen3_asr_are_transformers(tmp_path: Path) -> None:
+    """Positions attend within 8 s: clips that are as long, a little longer and twice as long."""
+    pair = make(QWEN3_ASR, tmp_path / "asr", TEXT, AUDIO, tied=True)
+    assert "lm_head.weight" not in load_file(pair.folder / "model.safetensors")
+    compare(pair, [[8.0], [8.31, 0.6], [16.97]], columns=250)
+
+
+def test_qwen3_asr_hears_a_clip_as_beside_a_longer_one() -> None:
+    """Its feature extractor drops what is left of a frame at the end of the longest clip of a batch, and mirrors it;
+    clips that are shorter have silence behind them, and those below half a second are filled up with it."""
+    from transformers import Qwen3ASRFeatureExtractor
+
+    found = clips([0.05, 0.4, 1.613, 2.0, 2.01, 6.0])
+    theirs = Qwen3ASRFeatureExtractor()(found, sampling_rate=16_000, padding=True, return_attention_mask=True)
+    heard, _ = heard_by_us(found, 128, QWEN3_ASR)
+    counted = theirs["attention_mask"].sum(1).tolist()
+    assert (heard.frames - 2).tolist() == counted and counted[:3] == [50, 50, 162]
+    for ours, features, frames in zip(heard.mels[:-1], theirs["input_features"], counted, strict=False):
+        np.testing.assert_allclose(ours[:, :frames], features[:, :frames].numpy(), atol=2e-4)
 
 
 def test_a_thinker_with_tied_embeddings_is_transformers(tmp_path: Path) -> None:

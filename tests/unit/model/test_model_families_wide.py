@@ -15,6 +15,7 @@ from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
 from earwitness.families.qwen2_audio import QWEN2_AUDIO
+from earwitness.families.qwen3_asr import QWEN3_ASR
 from earwitness.families.step_audio import STEP_AUDIO
 from earwitness.recipe.schema import ToyModel
 from tests.unit.model.conftest import scatter_weights
@@ -46,6 +47,7 @@ QWEN3 = {"model_type": "qwen3", "head_dim": 128, "rope_parameters": YARN}
         pytest.param(QWEN2_5_OMNI, {}, False, id="qwen2_5_omni"),
         pytest.param(QWEN2_5_OMNI, {}, True, id="qwen2_5_omni-tied"),
         pytest.param(AUDIOFLAMINGO3, {}, False, id="audioflamingo3"),
+        pytest.param(QWEN3_ASR, QWEN3, True, id="qwen3_asr-tied-yarn"),
     ],
 )
 def test_a_wide_model_is_transformers(family: Family, text: dict[str, Any], tied: bool, tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ def test_the_published_size_needs_a_gpu(benchmark: ModuleType, monkeypatch: pyte
         ("step-audio-2-mini", 8.315e9, 7.094e9),
         ("qwen2-audio-7b", 8.397e9, 7.115e9),
         ("audio-flamingo-3", 8.267e9, 7.069e9),
+        ("qwen3-asr-0.6b", 0.7824e9, 0.5960e9),
+        ("qwen3-asr-1.7b", 2.038e9, 1.720e9),
     ],
 )
 def test_the_published_models_have_their_size(
