@@ -49,6 +49,13 @@ FROZEN_TOGETHER = {
         "micro": 2, "distributed": True, "frozen": True, "loops": LEARNING,
     },
 }  # fmt: skip
+LORA_BASE = "1 rank, LoRA"
+LORA_ALONE = {LORA_BASE: {"micro": 2, "lora": True}}
+LORA_TOGETHER = {
+    "TP 2, sequence parallel, LoRA": {"micro": 2, "tensor": 2, "sequence": True, "lora": True},
+    "PP 2, packed, LoRA": {"micro": 4, "pipeline": 2, "packed": True, "lora": True},
+    "DP 2, distributed optimizer, LoRA": {"micro": 2, "distributed": True, "lora": True},
+}
 FIGURES = {
     "sft": ["loss", "grad_norm"],
     "ppo": ["loss.policy", "loss.value", "kl", "entropy", "logprob_gap.mean", "grad_norm", "grad_norm.critic"],
@@ -78,10 +85,11 @@ def outcomes(tmp_path_factory):
     started: set[int] = set()
 
     def read(name: str, loop: str) -> Outcome:
-        ranks = 1 if name in ALONE | FROZEN_ALONE else 2
+        alone = ALONE | FROZEN_ALONE | LORA_ALONE
+        ranks = 1 if name in alone else 2
         if ranks not in started:  # once, also if it fails
             started.add(ranks)
-            layouts = ALONE | FROZEN_ALONE if ranks == 1 else TOGETHER | FROZEN_TOGETHER
+            layouts = alone if ranks == 1 else TOGETHER | FROZEN_TOGETHER | LORA_TOGETHER
             run_ranks(ranks, "trainer_layouts_worker.py", model, manifest, str(folder), json.dumps(layouts))
         every = json.loads((folder / f"{name}.{loop}.json").read_text())
         return Outcome(every[0], load_file(folder / f"{name}.{loop}.safetensors"))
@@ -101,6 +109,31 @@ def test_five_steps_are_equal_in_every_layout(outcomes, layout, loop):
 def test_five_steps_behind_a_frozen_encoder_are_equal_in_every_layout(outcomes, layout, loop):
     _, read = outcomes
     _equal(read(FROZEN_BASE, loop), read(layout, loop), layout, loop)
+
+
+@pytest.mark.parametrize("loop", FIGURES)
+@pytest.mark.parametrize("layout", LORA_TOGETHER)
+def test_five_steps_with_lora_are_equal_in_every_layout(outcomes, layout, loop):
+    _, read = outcomes
+    _equal(read(LORA_BASE, loop), read(layout, loop), layout, loop)
+
+
+@pytest.mark.parametrize("loop", FIGURES)
+def test_with_lora_the_decoders_matrices_alone_are_learned(outcomes, loop):
+    folder, read = outcomes
+    start = load_file(folder / "model" / "model.safetensors")
+    outcome = read(LORA_BASE, loop)
+    moved = {
+        name[2:] for name, weight in outcome.weights.items() if not torch.equal(weight, start.get(name[2:], weight))
+    }
+    assert moved == {name for name in start if name.startswith("model.layers.") and name.endswith("_proj.weight")}
+    # Before any update the two are the same policy.
+    assert outcome.figures[0] == pytest.approx({**outcome.figures[0], **first(read(BASE, loop), loop)}, abs=1e-6)
+
+
+def first(outcome: Outcome, loop: str) -> dict[str, float]:
+    """What a loop says of its first step before it has learned."""
+    return {name: outcome.figures[0][name] for name in FIGURES[loop] if name in ("loss", "margin", "entropy")}
 
 
 def test_a_frozen_encoder_stays_and_all_else_learns(outcomes):

@@ -23,7 +23,7 @@ from trainer_kit import recorded_group
 
 from earwitness.families.registry import MADE
 from earwitness.manifest import read_manifest
-from earwitness.recipe.schema import Optimizer, PreferenceTune, SamplingConfig, Tune
+from earwitness.recipe.schema import Lora, Optimizer, PreferenceTune, SamplingConfig, Tune
 from earwitness.recipe.stages import RlStage
 from trainer.errors import NonFiniteError
 from trainer.learner import Learner
@@ -93,6 +93,7 @@ class Layout:
             self._model,
             value_head=value_head,
             freeze_encoder=self._said.get("frozen", False),
+            lora=Lora(rank=4) if self._said.get("lora") else None,
             sequence_parallel=self._said.get("sequence", False),
             dtype=getattr(torch, self._said.get("dtype", "float32")),
         )
