@@ -63,8 +63,13 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-def imports(node: ast.AST, *, deep: bool) -> Iterator[tuple[str, int]]:
+@cache
+def imports(path: Path, *, deep: bool) -> list[tuple[str, int]]:
     """Dotted name and line of each import; with `deep`, also those that run when a function is called."""
+    return list(imported(parsed(path), deep=deep))
+
+
+def imported(node: ast.AST, *, deep: bool) -> Iterator[tuple[str, int]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             yield from ((alias.name, child.lineno) for alias in child.names)
@@ -75,14 +80,14 @@ def imports(node: ast.AST, *, deep: bool) -> Iterator[tuple[str, int]]:
         elif isinstance(child, ast.If) and ast.unparse(child.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             continue
         elif deep or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from imports(child, deep=deep)
+            yield from imported(child, deep=deep)
 
 
 @cache
 def arrows() -> dict[str, set[str]]:
     """Which of our modules each needs when it is imported."""
     return {
-        name: {used for used, _ in imports(parsed(path), deep=False) if used in modules() and used != name}
+        name: {used for used, _ in imports(path, deep=False) if used in modules() and used != name}
         for name, path in modules().items()
     }
 
@@ -92,7 +97,7 @@ def offences(package: str, refused: set[str], *, deep: bool) -> list[str]:
         f"{path.relative_to(ROOT)}:{line} imports {name}"
         for module, path in modules().items()
         if module.split(".")[0] == package
-        for name, line in imports(parsed(path), deep=deep)
+        for name, line in imports(path, deep=deep)
         if name.split(".")[0] in refused
     ]
 
@@ -246,7 +251,7 @@ def test_a_family_of_claims_is_known_by_the_registry_alone() -> None:
         f"{path.relative_to(ROOT)}:{line}"
         for module, path in modules().items()
         if not module.startswith("reward.families")
-        for used, line in imports(parsed(path), deep=True)
+        for used, line in imports(path, deep=True)
         if used.startswith("reward.families.") and used.split(".")[2] in rooms
     ]
     assert named == []

@@ -30,13 +30,14 @@ def _render(values: str, release: str = RELEASE, namespace: str = NAMESPACE) -> 
 
 
 def _objects(files: dict[str, str]) -> list[Object]:
-    return [
-        content
-        for name, text in sorted(files.items())
-        if name.endswith(".yaml")
-        for content in yaml.load_all(text, Loader=yaml.CSafeLoader)
-        if content
-    ]
+    found = (json.loads(_parsed(text)) for name, text in sorted(files.items()) if name.endswith(".yaml"))
+    return [content for contents in found for content in contents]
+
+
+@cache
+def _parsed(text: str) -> str:
+    """JSON list of a file's objects: most files are the same under most values, and YAML is slow to read."""
+    return json.dumps([content for content in yaml.load_all(text, Loader=yaml.CSafeLoader) if content])
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +77,10 @@ def read_each_schema_and_look_at_each_object_once() -> Iterator[None]:
 
 
 def profile_values(profile: str) -> Object:
-    return {} if profile == "default" else yaml.safe_load((CHART / "ci" / f"{profile}-values.yaml").read_text())
+    if profile == "default":
+        return {}
+    (values,) = json.loads(_parsed((CHART / "ci" / f"{profile}-values.yaml").read_text()))
+    return values
 
 
 @pytest.fixture(scope="session")
