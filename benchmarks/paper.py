@@ -82,8 +82,10 @@ def stage_of(recipe: Object, kind: str) -> Object:
 
 
 def measured(recipe: Object) -> None:
-    """The value of thinking before and after, and every control."""
+    """The value of thinking before and after, what sampling costs, and every control."""
     for stage in recipe["stages"]:
+        if stage["type"] == "eval":
+            stage["greedy"] = True
         if stage.get("name") in ("cold_start", "final"):
             stage["think_budgets"] = THINK_BUDGETS
         if stage.get("name") == "final":

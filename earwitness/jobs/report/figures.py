@@ -38,6 +38,8 @@ class Evaluation:
     """Tokens after which the think block was closed; None: never."""
     extended: bool = False
     """Whether each think block went on once more."""
+    greedy: bool = False
+    """Whether each token was the likeliest."""
 
     @property
     def trajectories(self) -> list[wire.Trajectory]:

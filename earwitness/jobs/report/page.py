@@ -9,7 +9,7 @@ import yaml
 
 from earwitness import metrics
 from earwitness.jobs.report.cards import clips_section
-from earwitness.jobs.report.figures import Evaluation
+from earwitness.jobs.report.figures import PASS_AT, Evaluation
 from earwitness.jobs.report.html import document, esc, number, percent, points, seconds, table, tile
 from earwitness.jobs.report.svg import line_chart
 from earwitness.series import StepsByPhase, curve
@@ -36,6 +36,7 @@ def render(
             f"<header><h1>{esc(job['name'])}</h1><p>{esc(job['job_id'])} · report of the whole run</p></header>",
             _headline(report),
             _evaluations(report, evaluations),
+            _headroom(report),
             _thinking(report),
             _rounds(report),
             _stages(report),
@@ -124,6 +125,21 @@ def _evaluations(report: Mapping[str, Any], evaluations: Sequence[Evaluation]) -
         rows.append(f'<span>{esc(name)}</span><span class="bar">{width}</span><span class="n">{shown}</span>')
     note = "Held-out clips, sampled as the recipe samples. The dark bar is the 95 % Wilson interval."
     return f'<h2>Accuracy</h2><p>{note}</p><div class="card bars">{"".join(rows)}</div>'
+
+
+def _headroom(report: Mapping[str, Any]) -> str:
+    before = {f"{name}, on its prompts": found for name, found in report["headroom"].items()}
+    rows = {**before, **report["pass_at"]}
+    counts = [k for k in map(str, PASS_AT) if any(k in found for found in rows.values())]
+    if counts in ([], ["1"]) and not report["greedy"]:
+        return ""
+    cells = [
+        [esc(name), *(percent(of.get(k)) for k in counts), percent(report["greedy"].get(name))]
+        for name, of in rows.items()
+    ]
+    note = "The chance that one of so many samples is right: what there is to learn. Greedy: each token the likeliest."
+    listed = table(["", *(f"pass@{k}" for k in counts), "Greedy"], cells, right_from=1)
+    return f"<h2>Headroom</h2><p>{note}</p>{listed}"
 
 
 def _thinking(report: Mapping[str, Any]) -> str:

@@ -60,7 +60,8 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
     plain = [evaluation for evaluation, control in evaluations if not control]
     bounded = [evaluation for evaluation in plain if evaluation.think_budget is not None]
     extended = [evaluation for evaluation in plain if evaluation.extended]
-    sounding = [evaluation for evaluation in plain if evaluation not in (*bounded, *extended)]
+    greedy = [evaluation for evaluation in plain if evaluation.greedy]
+    sounding = [evaluation for evaluation in plain if evaluation not in (*bounded, *extended, *greedy)]
     controls = {control: evaluation for evaluation, control in evaluations if control}
     cold_start = sounding[0] if len(sounding) > 1 else None
     final = sounding[-1] if sounding else None
@@ -80,6 +81,8 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
         "samples": {"cold_start": cold_start.file if cold_start else "", "final": final.file if final else ""},
         "denials": {e.name: e.denial_share() for e in sounding},
         "pass_at": {e.name: e.pass_at() for e in sounding},
+        "greedy": {e.name: e.accuracy() for e in greedy},
+        "headroom": _headroom(job),
         "thinking": thinking(bounded),
         "extended": thinking(extended),
         "benchmarks": _benchmarks(job),
@@ -122,8 +125,20 @@ def _evaluations(job: RunningJob) -> list[tuple[Evaluation, str]]:
             if not artifacts.exists(job.record.path(file)):  # of a round that was not gone through
                 continue
             groups = artifacts.read_groups(job.record.path(file))
-            evaluation = Evaluation(name, groups, end, file, stage.think_tokens(phase.name), stage.extends(phase.name))
-            found.append((evaluation, stage.control(phase.name)))
+            changed = (stage.think_tokens(phase.name), stage.extends(phase.name), stage.is_greedy(phase.name))
+            found.append((Evaluation(name, groups, end, file, *changed), stage.control(phase.name)))
+    return found
+
+
+def _headroom(job: RunningJob) -> dict[str, dict[str, float]]:
+    """The chance that one of k samples is right about the prompts that a stage learns from, before it does: by the
+    stage's type and place, from 1."""
+    found = {}
+    for phase in job.phases:
+        file = job.record.path(f"samples/{phase.slug}.jsonl")
+        if phase.stage_type and job.recipe.stages[phase.stage_index].headroom(phase.name) and artifacts.exists(file):
+            groups = [group for group in artifacts.read_groups(file) if group.trajectories]
+            found[f"{phase.stage_type} {phase.stage_index + 1}"] = Evaluation("", groups, ()).pass_at()
     return found
 
 

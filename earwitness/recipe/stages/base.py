@@ -168,6 +168,15 @@ class Stage(Strict):
         """Whether a phase lets each think block go on once more."""
         return False
 
+    def is_greedy(self, phase: str) -> bool:
+        """Whether a phase takes the likeliest token each time."""
+        return False
+
+    def headroom(self, phase: str) -> bool:
+        """Whether a phase's samples tell how often the policy, as it is before it learns of them, is right about the
+        prompts that it is to learn from."""
+        return False
+
     def control(self, phase: str) -> str:
         """Which control a phase evaluates, in which no answer can be known from the sound; empty: none."""
         return ""

@@ -27,6 +27,10 @@ CONTROLS = {
 """Controls, in which the sound cannot tell the answer, by the field that asks for them; their phases."""
 EXTENDED = "score-extended"
 """The phase in which thinking goes on once more."""
+GREEDY = "score-greedy"
+"""The phase in which each token is the likeliest."""
+LIKELIEST = 1e-6
+"""A nucleus that holds no token but the likeliest, which alone has more mass in any vocabulary that there is."""
 THINK = "score-think-"
 """Begins the names of the phases in which thinking is bounded; the bound follows."""
 
@@ -56,6 +60,9 @@ class EvalStage(Stage):
     extend: Annotated[str, Field(max_length=200)] = ""
     """Also evaluate with each think block continued once: where it ends these words stand, for example " The", and the
     policy goes on. The report sets it beside the evaluation."""
+
+    greedy: bool = False
+    """Also evaluate with the likeliest token each time, one sample of each prompt: what sampling costs."""
 
     benchmark: Literal["mmau", "mmar", "mmsu", "big-bench-audio", "spoken-mqa"] | None = None
     """The public benchmark that `data` holds, as `data import` wrote it: the report scores the evaluation by its
@@ -96,8 +103,8 @@ class EvalStage(Stage):
             "without_audio": self.without_audio,
         }
         controls = sorted(phase for field, phase in CONTROLS.items() if asked[field])
-        extended = [EXTENDED] if self.extend else []
-        return ["score", *extended, *controls, *(f"{THINK}{budget:07}" for budget in sorted(self.think_budgets))]
+        others = [*([EXTENDED] if self.extend else []), *([GREEDY] if self.greedy else [])]
+        return ["score", *others, *controls, *(f"{THINK}{budget:07}" for budget in sorted(self.think_budgets))]
 
     async def run(self, phase: str, job: StageJob) -> Learned | None:
         groups = [group for group in await job.sample() if group.trajectories]
@@ -115,9 +122,10 @@ class EvalStage(Stage):
     def asks(self, phase: str, prompts: Sequence[wire.Prompt]) -> Asked:
         control = self.control(phase)
         change = {"shuffled_audio": shuffled, "decisive_removed": undecided}.get(control)
+        likeliest = {"samples": 1, "top_p": LIKELIEST}
         return Asked(
             change(prompts) if change else prompts,
-            self.sampling,
+            self.sampling.model_copy(update=likeliest) if self.is_greedy(phase) else self.sampling,
             len(prompts),
             shuffled=False,
             without_audio=control == "without_audio",
@@ -130,6 +138,9 @@ class EvalStage(Stage):
 
     def think_tokens(self, phase: str) -> int | None:
         return int(phase.removeprefix(THINK)) if phase.startswith(THINK) else None
+
+    def is_greedy(self, phase: str) -> bool:
+        return phase == GREEDY
 
     def extends(self, phase: str) -> bool:
         return phase == EXTENDED

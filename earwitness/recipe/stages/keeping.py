@@ -91,5 +91,8 @@ class KeepingStage(Stage):
         count = min(self.prompts, len(prompts))
         return Asked(self.asked(prompts), self.sampling, count, judge_traces=self.judges)
 
+    def headroom(self, phase: str) -> bool:
+        return phase == "sample"
+
     def training(self, phase: str) -> Training | None:
         return self.tune if phase == "tune" else None

@@ -140,6 +140,9 @@ class RlStage(Stage, Reinforcement):
         sampling = self.sampling.model_copy(update={"samples": samples})
         return Asked(prompts, sampling, min(self.select.prompts, len(prompts)), shuffled=phase == "select")
 
+    def headroom(self, phase: str) -> bool:
+        return phase == "select"
+
     def training(self, phase: str) -> Training | None:
         return self if phase == "train" else None
 

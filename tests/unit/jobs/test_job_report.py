@@ -50,6 +50,7 @@ def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
         ),
         "ledger": {"run": {"used": 3}}, "job": {"job_id": "j", "name": "n"}, "config": {"name": "n"},
         "provenance": provenance({}), "thinking": [], "extended": [], "rounds": [],
+        "greedy": {"final": 0.75}, "headroom": {"mgrd 3": {"1": 0.5, "4": 0.8125}}, "pass_at": {"final": {"1": 0.625}},
         "stages": [{"stage": 2, "type": "mgrd", "traces kept": 40, "refused by the judge": 3}],
     }  # fmt: skip
 
@@ -128,6 +129,15 @@ def test_controls_stand_beside_what_blind_guesses_would_get() -> None:
     assert "each question with another&#x27;s clip; chance 50.0 %" in page and "without what decides" not in page
     final.groups[0].task.prompt.ClearField("choices")
     assert final.chance() is None  # of an open question nobody knows
+
+
+def test_headroom_stands_before_and_after_with_greedy_beside() -> None:
+    final = evaluation("final", [[True], [False]])
+    page = render(report_of(None, final), {}, [final], None, final)
+    assert "pass@4" in page and "81.2 %" in page and "mgrd 3, on its prompts" in page
+    assert "75.0 %" in page  # greedy
+    bare = {**report_of(None, final), "greedy": {}, "headroom": {}}
+    assert "Headroom" not in render(bare, {}, [final], None, final)
 
 
 def test_coverage_is_the_share_of_statements_about_the_sound_with_a_verdict() -> None:

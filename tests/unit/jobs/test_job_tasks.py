@@ -36,6 +36,7 @@ stages:
     shuffled_audio: true
     decisive_removed: true
     extend: " The"
+    greedy: true
     think_budgets: [32, 0, 8]
 """)
 PHASES = {p.slug: p for p in phases_of(RECIPE)}
@@ -95,6 +96,21 @@ def test_traces_are_judged_only_where_the_recipe_says_so() -> None:
     for of, judged in ((RECIPE, False), (recipe, True)):
         assert passed("2-sample", prompts(4), recipe=of)[0].task(0, 1).judge_traces is judged
         assert not passed("3-select", prompts(4), recipe=of)[0].task(0, 1).judge_traces
+
+
+def test_greedy_is_one_sample_of_the_likeliest_tokens() -> None:
+    plain, greedy = (passed(f"4-{phase}", prompts(4))[0].task(0, 1).sampling for phase in ("score", "score-greedy"))
+    assert (greedy.samples, plain.top_p) == (1, 1.0)
+    assert 0 < greedy.top_p < 1e-5  # so little mass that no second token fits, of any vocabulary
+    stage = RECIPE.stages[4]
+    assert [phase for phase in stage.phases() if stage.is_greedy(phase)] == ["score-greedy"]
+    assert stage.phases() == sorted(stage.phases())
+
+
+def test_what_is_sampled_to_learn_from_tells_the_headroom() -> None:
+    slugs = [slug for slug, phase in PHASES.items() if phase.stage_type
+             and RECIPE.stages[phase.stage_index].headroom(phase.name)]  # fmt: skip
+    assert slugs == ["2-sample", "3-select"]
 
 
 def test_evaluations_differ_by_the_policy_alone() -> None:
