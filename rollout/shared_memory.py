@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from earwitness.weights import Held, Layout
+from earwitness.weights import Held, Signature
 from earwitness.weights.tensors import size_of
 
 HEAD = struct.Struct("<Q")
@@ -30,7 +30,7 @@ ALIGNMENT = 64
 class SharedMemory:
     """Room for tensors of a layout, in the process that writes them."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Signature) -> None:
         """Raises `OSError` if there is not enough memory."""
         self.layout = layout
         table = json.dumps(layout).encode()

@@ -25,7 +25,7 @@ from vllm.distributed.weight_transfer.base import (
 from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
 
 from earwitness.errors import EarwitnessError
-from earwitness.weights import Held, HostCopy, Layout, WeightReader
+from earwitness.weights import Held, HostCopy, Signature, WeightReader
 from rollout.loaded import check_loaded
 from rollout.shared_memory import SharedMemory, mapped
 
@@ -143,7 +143,7 @@ class RedisWeightTransferEngine(WeightTransferEngine[RedisInitInfo, RedisUpdateI
     def _tensors(self) -> dict[str, Held]:
         return self._copy.tensors if self._fetches else self._mapped[1]
 
-    def _room(self, layout: Layout) -> dict[str, Held]:
+    def _room(self, layout: Signature) -> dict[str, Held]:
         if self._shared is None or self._shared.layout != layout:
             self._shared = SharedMemory(layout)
         return self._shared.tensors

@@ -11,7 +11,7 @@ from earwitness.cli.figures import clock, number
 from earwitness.cli.jobs import JobId
 from earwitness.cli.terminal import out
 from earwitness.cli.where import Where, finds_mesh
-from earwitness.explain import Phase, Speed, explain
+from earwitness.explain import ExplainedPhase, Speed, explain
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +49,7 @@ def explain_job(
         _show(phase)
 
 
-def _show(phase: Phase) -> None:
+def _show(phase: ExplainedPhase) -> None:
     out.print(f"\nstage {phase.stage_index + 1}, {phase.stage_type} {phase.name}, {phase.steps} steps", style="bold")
     if phase.speed is not None:
         _show_speed(phase.speed)

@@ -24,7 +24,7 @@ from earwitness import artifacts
 from earwitness.data.clips import Clip, Clips
 from earwitness.data.importers.base import Columns, Importer
 from earwitness.data.journal import Journal, Outcome
-from earwitness.data.layout import Layout, lay_out
+from earwitness.data.layout import RowFiles, lay_out
 from earwitness.data.question import LeftOut, Question, Row, SourceError
 from earwitness.errors import InputError, Problem
 from earwitness.manifest import MAX_LINE_BYTES, Example, ManifestError, parse_line, write_manifest
@@ -105,7 +105,7 @@ def records(plan: Import) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def _first_look(plan: Import, layout: Layout, clips: Clips) -> tuple[int, set[str]]:
+def _first_look(plan: Import, layout: RowFiles, clips: Clips) -> tuple[int, set[str]]:
     """How many rows there are, and the manifests that they will stand in. Raises SourceError if none can be used."""
     total, names, reasons = 0, set[str](), Counter[str]()
     for row in layout.rows(with_sound=False):
@@ -124,7 +124,7 @@ def _first_look(plan: Import, layout: Layout, clips: Clips) -> tuple[int, set[st
     return total, names
 
 
-def _outcomes(plan: Import, layout: Layout, clips: Clips, skip: int) -> Iterator[Outcome]:
+def _outcomes(plan: Import, layout: RowFiles, clips: Clips, skip: int) -> Iterator[Outcome]:
     """What becomes of each row behind the first `skip`, in order; clips are decoded a few at a time."""
     rows = islice(layout.rows(with_sound=True), skip, None)
     return in_parallel(partial(_outcome, plan, clips), rows, os.cpu_count() or 1)
@@ -193,7 +193,7 @@ def _check(line: dict[str, Any], referee: Referee) -> None:
         raise LeftOut(problem)
 
 
-def _write(plan: Import, layout: Layout, journal: Journal) -> Imported:
+def _write(plan: Import, layout: RowFiles, journal: Journal) -> Imported:
     """Manifests, what was left out, and where it all is from: the manifests last, for they say that all is there."""
     lines, left_out = Counter[str](), Counter[str]()
     listing = ""
@@ -250,7 +250,7 @@ def _described(path: Path, *, checksums: bool) -> dict[str, Any]:
     return found
 
 
-def _state_of(plan: Import, layout: Layout) -> str:
+def _state_of(plan: Import, layout: RowFiles) -> str:
     """Tells this import from one of another source, or of the same after it changed."""
     files = [(str(path), (s := path.stat()).st_size, s.st_mtime_ns) for _, path in layout.files]
     return xxhash.xxh3_128_hexdigest(json.dumps([plan.name, dict(plan.columns), files, plan.checksums]).encode())

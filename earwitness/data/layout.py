@@ -28,7 +28,7 @@ _MAX_STATE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Layout:
+class RowFiles:
     """The files of a source."""
 
     root: Path
@@ -45,7 +45,7 @@ class Layout:
                 yield Row(f"{path.name}, {place}", fields, split, path.parent, numbers[split])
 
 
-def lay_out(source: Path, preferred: Sequence[str] = ()) -> Layout:
+def lay_out(source: Path, preferred: Sequence[str] = ()) -> RowFiles:
     """The files of `source`; in a folder the first of `preferred` (patterns) that is there. Raises SourceError."""
     if not source.exists():
         raise SourceError(str(source), "no such file or folder", "a data set on disk")
@@ -54,18 +54,18 @@ def lay_out(source: Path, preferred: Sequence[str] = ()) -> Layout:
     if source.is_file():
         if source.suffix.lower() in _PACKED:
             raise SourceError(str(source), "is packed", "the file or folder that is in it, unpacked")
-        return Layout(source.parent, [(_split_of(source), source)])
+        return RowFiles(source.parent, [(_split_of(source), source)])
     if (source / "dataset_dict.json").is_file():
-        return Layout(source, [pair for split in _splits(source) for pair in _saved(source / split, split, source)])
+        return RowFiles(source, [pair for split in _splits(source) for pair in _saved(source / split, split, source)])
     if (source / "state.json").is_file():
-        return Layout(source, _saved(source, "", source))
+        return RowFiles(source, _saved(source, "", source))
     for pattern in (*preferred, "**/metadata.jsonl", "**/metadata.csv", "**/metadata.parquet"):
         if found := _files(source, pattern):
-            return Layout(source, [(_split_of(path), path) for path in found])
+            return RowFiles(source, [(_split_of(path), path) for path in found])
     known = _files(source, "**/*", _READ_FIRST)
     for suffix in _READ_FIRST:
         if found := [path for path in known if path.suffix.lower() == suffix]:
-            return Layout(source, [(_split_of(path), path) for path in found])
+            return RowFiles(source, [(_split_of(path), path) for path in found])
     packed = [path.name for path in _files(source, "**/*", _PACKED)]
     problem = f"holds no rows but what is packed in {shown(packed[0])}" if packed else "holds no rows"
     raise SourceError(str(source), problem, f"files of one of {', '.join(MODULES)}, unpacked")

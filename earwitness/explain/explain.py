@@ -16,7 +16,7 @@ USED = "groups.used"
 
 
 @dataclass(frozen=True)
-class Phase:
+class ExplainedPhase:
     """One phase that had groups."""
 
     stage_index: int
@@ -37,7 +37,7 @@ class Explained:
     job_id: str
     seconds: dict[str, float]
     """Of ended phases, by the type of their stage."""
-    phases: list[Phase]
+    phases: list[ExplainedPhase]
 
 
 def explain(events: Sequence[jobs_pb2.Event]) -> Explained:
@@ -61,7 +61,7 @@ def explain(events: Sequence[jobs_pb2.Event]) -> Explained:
         taken, outcomes = steps.get(key, {}), groups.get(key, {})
         if (speed := speed_of(taken)) is not None or outcomes:
             trouble = findings(Seen(Window(taken), outcomes, _around(key[0], evaluations)))
-            phases.append(Phase(*key, len(taken), speed, outcomes, trouble))
+            phases.append(ExplainedPhase(*key, len(taken), speed, outcomes, trouble))
     return Explained(events[-1].job.job_id if events else "", seconds, phases)
 
 

@@ -12,8 +12,7 @@ from earwitness.artifacts import outline
 from earwitness.errors import NotFoundError
 from earwitness.jobs import keys
 from earwitness.jobs.store import JobStore
-from earwitness.queue import DEAD, AsyncQueue
-from earwitness.queue import Worker as Announced
+from earwitness.queue import DEAD, Announced, AsyncQueue
 from earwitness.queue.commands import WORKER_SECONDS
 from earwitness.queue.names import STREAMS, WORKER
 from earwitness.wire.jobs.v1 import jobs_pb2 as wire

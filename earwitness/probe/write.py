@@ -55,7 +55,6 @@ DENIALS = (
 CHUNK = 64
 """Clips that a process makes before it reports: some tenths of a second of work."""
 
-Progress = Callable[[int, int], None]
 Made = tuple[bytes, str | None, str | None, dict[str, Any]]
 """Prompt, reasoning, response and what else is known of an example."""
 Mapping = Callable[[Callable[[int], Made], Iterable[int]], Iterable[Made]]
@@ -92,7 +91,7 @@ class Asked:
         return cls(tuple(probe.kinds), probe.new_combinations, probe.pause_seconds)
 
 
-def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None) -> dict[str, str]:
+def write_probe(out_dir: str, probe: ProbeData) -> dict[str, str]:
     """Write the splits under `out_dir`; returns manifest path by split name.
 
     A split whose manifest exists is kept: the manifest is written last, so it is whole.
@@ -100,15 +99,12 @@ def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None
     counts = {"lessons": probe.lessons, "cold_start": probe.cold_start, "train": probe.train, "eval": probe.eval}
     cold_start = Traces(probe.surrogate_share, probe.denial_share, probe.stepwise_share, probe.invented_share)
     traces = {"lessons": Traces(), "cold_start": cold_start}
-    total, done, manifests = sum(counts.values()), 0, {}
+    asked = Asked.of(probe)
     with _mapping(max(counts.values())) as mapping:
-        for split in SPLITS:
-            base = done
-            report = None if progress is None else (lambda n, _t, base=base: progress(base + n, total))
-            given = (counts[split], probe.seed, split, traces.get(split), Asked.of(probe), report)
-            manifests[split] = _write_split(mapping, out_dir, *given)
-            done += counts[split]
-    return manifests
+        return {
+            split: _write_split(mapping, out_dir, counts[split], probe.seed, split, traces.get(split), asked)
+            for split in SPLITS
+        }
 
 
 def write_split(
@@ -118,7 +114,7 @@ def write_split(
     split: str = "train",
     traces: Traces | None = None,
     asked: Asked = Asked(),
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """Write `count` clips and the manifest `{out_dir}/{split}.jsonl`; returns its path.
 
@@ -147,7 +143,7 @@ def _write_split(
     split: str,
     traces: Traces | None,
     asked: Asked,
-    progress: Progress | None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> str:
     manifest = Path(out_dir) / f"{split}.jsonl"
     if manifest.exists():

@@ -17,6 +17,7 @@ from earwitness.queue.client import AsyncQueue, Queue
 from earwitness.queue.names import DEAD, READY, ROLLOUTS, SCORED, STREAMS, TASKS
 from earwitness.queue.values import (
     AlreadyUsedError,
+    Announced,
     Counts,
     DeadLetter,
     Lag,
@@ -25,7 +26,6 @@ from earwitness.queue.values import (
     QueueError,
     StaleRunError,
     Taken,
-    Worker,
     arrival,
 )
 
@@ -37,6 +37,7 @@ __all__ = [
     "STREAMS",
     "TASKS",
     "AlreadyUsedError",
+    "Announced",
     "AsyncQueue",
     "Counts",
     "DeadLetter",
@@ -47,6 +48,5 @@ __all__ = [
     "QueueError",
     "StaleRunError",
     "Taken",
-    "Worker",
     "arrival",
 ]

@@ -29,6 +29,7 @@ from earwitness.queue.names import (
 from earwitness.queue.scripts import Commands, command, script, with_group
 from earwitness.queue.values import (
     AlreadyUsedError,
+    Announced,
     Counts,
     DeadLetter,
     Lag,
@@ -37,7 +38,6 @@ from earwitness.queue.values import (
     StaleRunError,
     Taken,
     Ways,
-    Worker,
 )
 from earwitness.redis_client import SOCKET_SECONDS
 from earwitness.wire.trajectory.v1 import trajectory_pb2
@@ -298,7 +298,7 @@ def announce(role: str, name: str, fields: Mapping[str, str | int | float]) -> C
     yield from script("announce", [f"{WORKER}{role}:{name}"], (WORKER_SECONDS, *pairs))
 
 
-def workers() -> Commands[list[Worker]]:
+def workers() -> Commands[list[Announced]]:
     """Who has announced itself lately, by role and name."""
     found = {}  # SCAN may name a key twice
     cursor = 0
@@ -309,7 +309,7 @@ def workers() -> Commands[list[Worker]]:
             if fields:  # else it expired between the two commands
                 role, name = key.decode().removeprefix(WORKER).split(":", 1)
                 named = {field.decode(): value.decode() for field, value in fields.items()}
-                found[role, name] = Worker(role, name, named)
+                found[role, name] = Announced(role, name, named)
         if not cursor:
             return [found[key] for key in sorted(found)]
 

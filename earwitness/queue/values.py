@@ -79,7 +79,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True)
-class Worker:
+class Announced:
     """What a worker last announced."""
 
     role: str

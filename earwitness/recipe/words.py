@@ -121,7 +121,7 @@ def _kind(value: object) -> str:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Location:
     """Where a mistake is."""
 
     path: Loc
@@ -139,7 +139,7 @@ class _Place:
         return str(self.path[-1])
 
 
-def _place(loc: Loc, ends_in_key: bool = False) -> _Place:
+def _place(loc: Loc, ends_in_key: bool = False) -> _Location:
     path: list[str | int] = []
     model: type[BaseModel] | None = None
     siblings: Mapping[str, type[BaseModel]] = {}
@@ -157,10 +157,10 @@ def _place(loc: Loc, ends_in_key: bool = False) -> _Place:
             field = model.model_fields.get(part) if model else None
             options = models_in(field.annotation) if field else {}
             chosen = next(iter(options.values())) if len(options) == 1 else None
-    return _Place(tuple(path), model, siblings, options)
+    return _Location(tuple(path), model, siblings, options)
 
 
-def _unknown_key(place: _Place) -> Problem:
+def _unknown_key(place: _Location) -> Problem:
     """A key that nothing reads where it stands: the nearest that is, or the choice of algorithm that would read it."""
     path, key, model = path_text(place.path), place.key, place.model
     if model is None:
@@ -185,7 +185,7 @@ def _nearest(name: object, known: Sequence[str]) -> str:
     return f"{near[0]} (known: {', '.join(known)})" if near else f"one of {', '.join(known)}"
 
 
-def _expected_type(place: _Place) -> str:
+def _expected_type(place: _Location) -> str:
     doc = described(place.model).get(place.key) if place.model else None
     return f"a value: {doc.rstrip('.')}" if doc else "a value"
 

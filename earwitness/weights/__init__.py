@@ -15,7 +15,7 @@ found damaged.
 """
 
 from earwitness.weights.errors import ChecksumError, MissingVersion, WeightError, WrongBase
-from earwitness.weights.host_copy import Held, HostCopy, Layout
+from earwitness.weights.host_copy import Held, HostCopy, Signature
 from earwitness.weights.names import NEWS
 from earwitness.weights.part import WeightPart
 from earwitness.weights.publisher import WeightPublisher
@@ -28,8 +28,8 @@ __all__ = [
     "ChecksumError",
     "Held",
     "HostCopy",
-    "Layout",
     "MissingVersion",
+    "Signature",
     "Tensor",
     "WeightError",
     "WeightPart",

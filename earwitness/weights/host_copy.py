@@ -35,14 +35,14 @@ class Held:
         return self.data.view(ELEMENTS[self.dtype])
 
 
-Layout = list[tuple[str, str, tuple[int, ...]]]
+Signature = list[tuple[str, str, tuple[int, ...]]]
 """Name, dtype and shape of each tensor of a version."""
 
 
 class HostCopy:
     """Follows the versions of any lineage."""
 
-    def __init__(self, room: Callable[[Layout], Mapping[str, Held]] | None = None) -> None:
+    def __init__(self, room: Callable[[Signature], Mapping[str, Held]] | None = None) -> None:
         """`room`: where tensors of a layout are kept, if not in this process's own memory; asked at each anchor."""
         self._room = room
         self.held: tuple[str, int] | None = None

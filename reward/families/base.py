@@ -61,7 +61,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Portion:
     """What a quantity is in a piece of what sounds: one event, one pause."""
 
     values: Sequence[float]
@@ -89,7 +89,7 @@ class Number:
     """Whether its parts are events; those of pauses are not."""
     refuted: Callable[[float, float, Measurement], bool] | None = None
     """(nearest measured or NaN, claimed, all measured) -> whether a value that does not fit is contradicted; always."""
-    pieces: Callable[[Scene], list[Piece]] | None = None
+    pieces: Callable[[Scene], list[Portion]] | None = None
     """Of what has no part or is a stretch: it holds if it does for most of the pieces. None: `found` alone decides."""
     perhaps: Callable[[Scene], list[float]] | None = None
     """Further values that may be meant without being named: near them it is neither supported nor contradicted."""
@@ -205,11 +205,11 @@ def parts(measurement: Measurement, part: Part) -> list[Event]:
     return events[part - 1 : part]
 
 
-def pieces_of(each: Callable[[Event], Sequence[float]]) -> Callable[[Scene], list[Piece]]:
+def pieces_of(each: Callable[[Event], Sequence[float]]) -> Callable[[Scene], list[Portion]]:
     """The pieces of a quantity that every event has as a whole."""
 
-    def found(scene: Scene) -> list[Piece]:
-        return [Piece(each(e), w) for e, w in zip(scene.events, weights_of(scene.events), strict=True)]
+    def found(scene: Scene) -> list[Portion]:
+        return [Portion(each(e), w) for e, w in zip(scene.events, weights_of(scene.events), strict=True)]
 
     return found
 

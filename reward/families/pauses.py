@@ -12,7 +12,7 @@ from reward.families.base import (
     Family,
     Finding,
     Number,
-    Piece,
+    Portion,
     Quality,
     Scene,
     events_in_words,
@@ -81,7 +81,7 @@ FAMILY = Family(
     "pauses",
     numbers={
         Quantity.PAUSE: Number(
-            _lengths, of_time, of_events=False, pieces=lambda scene: [Piece([p], p) for p in _lengths(scene)]
+            _lengths, of_time, of_events=False, pieces=lambda scene: [Portion([p], p) for p in _lengths(scene)]
         ),
         Quantity.LEAD: Number(_lead, of_time),
         Quantity.TRAIL: Number(_trail, of_time),

@@ -13,7 +13,7 @@ from reward.families.base import (
     Finding,
     Moves,
     Number,
-    Piece,
+    Portion,
     Quality,
     Scene,
     constant,
@@ -59,21 +59,21 @@ def pitches(event: Event) -> list[float]:
     return present([event.pitch]) + (ends if glides else [])
 
 
-def _pieces(scene: Scene) -> list[Piece]:
+def _pieces(scene: Scene) -> list[Portion]:
     """The course of F0 in each event, and the notes of chords; of speech that of the whole."""
     start, end = scene.part.seconds(scene.measurement.duration) if isinstance(scene.part, Span) else (0.0, math.inf)
     if scene.part is None and is_voice(scene.measurement):
         frames = within(scene.measurement.pitch, scene.events, start, end)
-        return [Piece(np.quantile(frames, VOICE_PLACES).tolist(), 1.0)] if len(frames) else []
+        return [Portion(np.quantile(frames, VOICE_PLACES).tolist(), 1.0)] if len(frames) else []
     found = []
     for event, weight in zip(scene.events, weights_of(scene.events), strict=True):
         if event.rings and event.pitch is not None:
-            found.append(Piece([event.pitch], weight))
+            found.append(Portion([event.pitch], weight))
         elif event.notes:
-            found.append(Piece(event.notes, weight, at_once=True))
+            found.append(Portion(event.notes, weight, at_once=True))
         elif event.pitch is not None:
             frames = within(scene.measurement.pitch, [event], start, end)
-            found.append(Piece(np.quantile(frames, PLACES).tolist() if len(frames) else [event.pitch], weight))
+            found.append(Portion(np.quantile(frames, PLACES).tolist() if len(frames) else [event.pitch], weight))
     return found
 
 

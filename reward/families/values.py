@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reward.families.base import Finding, Number, Piece, Scene, no_such_part, parts
+from reward.families.base import Finding, Number, Portion, Scene, no_such_part, parts
 from reward.families.guessing import chance_of, fitted
 from reward.families.said import MOST, WRONG
 from reward.families.stretches import section
@@ -45,7 +45,7 @@ def check_value(claim: Value, number: Number, measurement: Measurement) -> Findi
     return replace(finding, chance=chance_of(claim, number, measurement, found, open_to))
 
 
-def _check_most(claim: Value, number: Number, scene: Scene, pieces: list[Piece]) -> Finding:
+def _check_most(claim: Value, number: Number, scene: Scene, pieces: list[Portion]) -> Finding:
     """Checks what is said of a stretch or of all that sounds: it must hold for most of that."""
     assert number.pieces is not None
     whole = _of_stretch(claim, number, scene.measurement)
@@ -95,7 +95,7 @@ def _of_stretch(claim: Value, number: Number, measurement: Measurement) -> float
     return None
 
 
-def _middle(pieces: list[Piece]) -> float:
+def _middle(pieces: list[Portion]) -> float:
     """The median of what sounds."""
     values = np.concatenate([np.asarray(piece.values, dtype=float) for piece in pieces])
     weights = np.concatenate([np.full(len(piece.values), piece.weight / len(piece.values)) for piece in pieces])
@@ -104,7 +104,7 @@ def _middle(pieces: list[Piece]) -> float:
     return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
 
 
-def _share(pieces: list[Piece], claimed: float, width: float) -> float:
+def _share(pieces: list[Portion], claimed: float, width: float) -> float:
     """How much of what sounds is within `width` of `claimed`."""
     total = sum(piece.weight for piece in pieces)
     held = 0.0

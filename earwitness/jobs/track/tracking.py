@@ -69,7 +69,7 @@ class Tracking:
         self._job = job
         self._trackers: dict[str, Tracker] = {}
         self._ending = asyncio.Event()
-        self._worker = _Worker()
+        self._worker = _Thread()
 
     async def __aenter__(self) -> Tracking:
         self._task = asyncio.create_task(self._follow(), name="track")
@@ -163,7 +163,7 @@ class Tracking:
         return problems
 
 
-class _Worker:
+class _Thread:
     """A thread that trackers are called on. A daemon: one that hangs keeps neither job nor service from ending."""
 
     def __init__(self) -> None:
