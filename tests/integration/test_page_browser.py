@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,17 @@ from tests.integration.process_kit import PATIENCE
 
 PICTURE = os.environ.get("EW_PICTURE", "")
 """Where the watched page is painted for docs/watching.md; empty: it is not."""
+
+DRAWN_SOON = """(() => {
+  const began = performance.now();
+  for (const group of groups.values()) group.charts.forEach((chart) => {
+    chart.draw();
+    chart.canvas.getContext('2d').getImageData(0, 0, 1, 1);
+  });
+  const taken = performance.now() - began;
+  return taken < 1000 && taken;
+})()"""
+"""Milliseconds that all charts take to be drawn and to have pixels, unless they took a second."""
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH")
 
@@ -114,9 +124,8 @@ def test_ten_thousand_steps_are_drawn_smoothed_and_zoomed(tmp_path: Path) -> Non
         spread = "((s) => Math.max(...s) - Math.min(...s))(smoothed(%s.series[0].values, %s))"
         assert page.run(spread % (drawn, 0)) > 0.99
         assert page.run(spread % (drawn, 0.3)) < 0.05
-        started = time.monotonic()
-        page.run("(() => { for (const g of groups.values()) g.charts.forEach((c) => c.draw()); })()")
-        print(f"all charts of {Long.STEPS} steps drawn in {time.monotonic() - started:.2f} s")
+        milliseconds = page.until("a drawing within a second", DRAWN_SOON)  # one that no other process interrupts
+        print(f"all charts of {Long.STEPS} steps drawn in {milliseconds / 1000:.2f} s")
         page.run(f"{drawn}.group.zoom = [100, 200]; {drawn}.group.hover = 150; {drawn}.draw()")
         assert page.run(f"{drawn}.caption.textContent") == "KL and entropy · step 150"
         assert page.run(f"{drawn}.legend.textContent").startswith(f"kl {(150 * 7919 % 1000) / 1000}")
