@@ -22,7 +22,7 @@ from trainer.disk import flush
 from trainer.model.names import Slot, slots, written
 from trainer.model.policy import PolicyModel, unwrap
 from trainer.model.stored import VALUE_HEAD, WeightsError, check_weights, full_shapes, published_name
-from trainer.model.weight_files import DTYPES, INDEX, Directory, WeightFileWriter
+from trainer.model.weight_files import DTYPES, INDEX, Directory, Stored, WeightFileWriter
 from trainer.ranks.parallel import device, is_rank_zero, tensor_parallel_place
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".h5", ".gguf", ".onnx")
@@ -92,8 +92,9 @@ def export_tensors(
 def save_pretrained(module: nn.Module, source_dir: str | Path, out_dir: str | Path) -> None:
     """Writes a Hugging Face directory: `source_dir`'s files with `module`'s weights. Every rank calls it.
 
-    Names, types, shapes, the split into files and parts that are not trained are the source's; a critic's value head
-    stands in the last file in the place of lm_head. `out_dir` appears whole or not at all; what was there is replaced.
+    Names, types, shapes, the split into files and what was not trained are the source's, to the bit also where `module`
+    holds it rounded; a critic's value head stands in the last file in the place of lm_head. `out_dir` appears whole or
+    not at all; what was there is replaced.
     """
     policy = unwrap(module)
     tensors = export_tensors(policy)
@@ -124,6 +125,7 @@ def _write(policy: PolicyModel, tensors: Iterator[tuple[str, Tensor]], source_di
     heads = {name: ("F32", expected[name]) for name in VALUE_HEAD} if policy.value_head else {}
     files: list[WeightFileWriter] = []
     writers: dict[str, tuple[WeightFileWriter, str]] = {}
+    sources: dict[str, tuple[Path, Stored]] = {}
     places: dict[str, str] = {}
     try:
         for file in directory.files:
@@ -136,10 +138,14 @@ def _write(policy: PolicyModel, tensors: Iterator[tuple[str, Tensor]], source_di
             for name, stored in passing.items():
                 files[-1].copy(name, file.path, stored)
             writers.update({published_name(family, name): (files[-1], name) for name in layout.keys() - passing.keys()})
+            sources.update({published_name(family, name): (file.path, stored) for name, stored in kept.items()})
             places.update(dict.fromkeys(layout, file.path.name))
         for published, tensor in tensors:
             writer, name = writers[published]
-            writer.write(name, tensor)
+            if published in sources and _is_rounded(tensor, *sources[published]):
+                writer.copy(name, *sources[published])
+            else:
+                writer.write(name, tensor)
     finally:
         for file_writer in files:
             file_writer.close()
@@ -148,6 +154,17 @@ def _write(policy: PolicyModel, tensors: Iterator[tuple[str, Tensor]], source_di
     if directory.indexed:
         _write_index(source_dir / INDEX, out / INDEX, places)
     flush(out)
+
+
+def _is_rounded(tensor: Tensor, file: Path, stored: Stored) -> bool:
+    """Whether the tensor is the stored one, of another type, in its own: then nothing of it was learned."""
+    if tensor.dtype == DTYPES[stored.dtype]:
+        return False
+    rows = tensor.detach().reshape(stored.shape[0], -1)
+    return all(
+        torch.equal(block.to(rows), rows[first : first + len(block)])
+        for first, block in stored.read(file, (0, len(rows)), None)
+    )
 
 
 def _write_index(source: Path, out: Path, places: dict[str, str]) -> None:

@@ -70,6 +70,22 @@ def test_files_types_and_index_come_out_as_they_went_in(toy_dir: Path, tmp_path:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_what_is_frozen_leaves_as_it_came_in_and_not_rounded_to_the_policys_type(toy_dir: Path, tmp_path: Path) -> None:
+    before = load_file(toy_dir / SINGLE)
+    module = build_policy(toy_dir, dtype=torch.bfloat16, freeze_encoder=True)
+    learned = {slot.names: slot.parameter for slot in slots(module) if slot.parameter.requires_grad}
+    with torch.no_grad():
+        for parameter in learned.values():
+            parameter.add_(1.0)
+    save_pretrained(module, toy_dir, tmp_path / "out")
+    after = load_file(tmp_path / "out" / SINGLE)
+    changed = {name for names in learned for name in names}
+    assert {name for name in before if not torch.equal(after[name], before[name])} == changed
+    assert any(not torch.equal(w, w.bfloat16().float()) for name, w in before.items() if name not in changed)
+    for name in changed:
+        assert after[name].dtype == torch.float32 and torch.equal(after[name], after[name].bfloat16().float()), name
+
+
 def test_a_failed_export_leaves_what_was_there(toy_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = build_policy(toy_dir)
     save_pretrained(module, toy_dir, tmp_path / "out")
