@@ -102,17 +102,22 @@ def rewarded(**weights: float) -> Callable[[Object], None]:
     return lambda recipe: recipe.update(rewards={"weights": weights})
 
 
-def selected(least: int, most: int, first: int | None = None) -> Callable[[Object], None]:
+def selected(least: int, most: int, first: int) -> Callable[[Object], None]:
     """RL on prompts that are right so often of 8, the same number of prompts tried each time, and no other filter.
     `first`: so many samples of each, and the rest where the window is still within reach."""
     window = {"prompts": 400, "samples": 8, "min_correct": least, "max_correct": most, "first": first}
     return lambda recipe: stage_of(recipe, "rl").update(select=window, dynamic_filter=False)
 
 
+def unfiltered(recipe: Object, prompts: int = 400) -> None:
+    """RL on the prompts that a window is looked for in, whatever their counts: one sample each draws the same ones."""
+    select = {"prompts": prompts, "samples": 1, "min_correct": 0, "max_correct": 1}
+    stage_of(recipe, "rl").update(select=select, dynamic_filter=False)
+
+
 def random_as_many(recipe: Object) -> None:
-    """RL on as many prompts as a window selects, about 100 of 400, whatever their counts."""
-    selected(0, 8)(recipe)
-    stage_of(recipe, "rl")["select"]["prompts"] = 100
+    """The same of as many prompts as a window selects, about 100 of 400."""
+    unfiltered(recipe, 100)
 
 
 def by_ppo(recipe: Object) -> None:
@@ -151,7 +156,7 @@ VARIANTS: dict[str, Variant] = {
     "presence": Variant(rewarded(correct=0.8, presence=0.2), "whole", "mgrd"),
     "window": Variant(selected(3, 6, first=7), "whole", "mgrd"),
     "hardest": Variant(selected(0, 1, first=2), "whole", "mgrd"),
-    "unfiltered": Variant(selected(0, 8), "whole", "mgrd"),
+    "unfiltered": Variant(unfiltered, "whole", "mgrd"),
     "random": Variant(random_as_many, "whole", "mgrd"),
     "inventing": Variant(inventing),
     "inventing_presence": Variant(inventing_presence, "inventing", "sft"),

@@ -22,7 +22,7 @@ def page(rows: Sequence[Row], reports: Reports) -> str:
     parts = [
         "# The paper's claims at toy scale",
         "<!-- Written by benchmarks/paper.py (`make paper`) from the reports of its jobs; do not change it here. -->",
-        f"{len(reports)} jobs{which}, from the shipped listener. "
+        f"{len(reports)} jobs{which}, from the shipped listener{taken(reports)}. "
         "A claim holds if the mean over seeds is not below its bound. What has no report was not run. Of 400 clips at "
         "90 %, two jobs of one seed differ by up to 4 points by chance: what holds by less is not shown.",
         listed(["claim", "the paper", "seen here", ""], (row.cells() for row in rows)),
@@ -46,11 +46,27 @@ def accuracies(jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         return ""
     columns = (*EVALUATIONS, *CONTROLS, "chance")
     lines = [
-        [name.replace("_", " "), str(len(of)), *(spread([accuracy(report, c) for report in of]) for c in columns)]
+        [
+            name.replace("_", " "),
+            str(len(of)),
+            f"{mean(minutes(report) for report in of):.1f}",
+            *(spread([accuracy(report, c) for report in of]) for c in columns),
+        ]
         for name, of in jobs.items()
     ]
-    head = ["job", "seeds", *(column.replace("_", " ") for column in columns)]
+    head = ["job", "seeds", "minutes", *(column.replace("_", " ") for column in columns)]
     return f"## Accuracy of every job\n\n{TOLD}\n\n{listed(head, lines)}"
+
+
+def taken(reports: Reports) -> str:
+    """How long the jobs took, one after another."""
+    return f", {sum(map(minutes, reports.values())):.0f} minutes in all" if reports else ""
+
+
+def minutes(report: Mapping[str, Any]) -> float:
+    """What a job took from its start to its report, the installation left out."""
+    found: float = report["seconds"]["total"] - (report["seconds"]["install"] or 0.0)
+    return found / 60
 
 
 def accuracy(report: Mapping[str, Any], column: str) -> float | None:
