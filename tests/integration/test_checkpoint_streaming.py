@@ -11,7 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from earwitness.families.architecture import Architecture
+from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
+from earwitness.families.qwen3_asr import QWEN3_ASR
 from earwitness.families.step_audio import config_of
 from earwitness.families.toy import TOKENS
 from earwitness.recipe.schema import ToyModel
@@ -98,12 +100,15 @@ def check_bytes(source: Path, out: Path) -> None:
         assert (out / file).read_bytes() == (source / file).read_bytes(), file
 
 
-def test_every_byte_of_a_model_with_untrained_parts_too(tmp_path: Path) -> None:
-    """Three layouts hear a clip alike, and write what they did not load as it was."""
-    source = make_toy_of(QWEN2_5_OMNI, tmp_path / "omni", ["the pitch climbs"], sharpness=2.0)
+@pytest.mark.parametrize("family", [QWEN2_5_OMNI, QWEN3_ASR], ids=lambda family: family.model_type)
+def test_every_byte_of_other_families_too(tmp_path: Path, family: Family) -> None:
+    """Three layouts hear a clip alike, and write what they did not load as it was: parts that are not trained of one,
+    and the output layer that the other, whose embeddings are tied, has not."""
+    source = make_toy_of(family, tmp_path / "model", ["the pitch climbs"], sharpness=2.0)
     weights = {name: tensor.bfloat16() for name, tensor in load_file(source / "model.safetensors").items()}
     save_file(weights, source / "model.safetensors", metadata={"format": "pt"})
-    (source / "spk_dict.pt").write_bytes(b"voices")
+    for name in family.beside:
+        (source / name).write_bytes(b"voices")
     out = streamed(source, tmp_path, ["tp2-pp2:2:2", "tp2-dp2:2:1", "dp4:1:1"])
     expected = torch.tensor(seen(out, "dp4")[0]["logprobs"])
     for name in ("tp2-pp2", "tp2-dp2", "dp4"):
