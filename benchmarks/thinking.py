@@ -36,7 +36,7 @@ from earwitness.chat import question_text  # noqa: E402
 from earwitness.families.registry import family_of  # noqa: E402
 from earwitness.hearing import Cut, segments  # noqa: E402
 from earwitness.manifest import read_manifest  # noqa: E402
-from earwitness.probe import Asked, write_split  # noqa: E402
+from earwitness.probe.write import Asked, write_split  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
 from reward.correctness import verify_answer  # noqa: E402
 from serving.settings import Settings  # noqa: E402
