@@ -1,15 +1,16 @@
 """Accuracy against latency: right answers, and what a speaker waits for the first word of them, by how much is thought
 and when.
 
-    python benchmarks/thinking.py [--model DIR] [--ways after pause] [--clips 140] [--json FILE] [--plot FILE]
+    python benchmarks/thinking.py [--model DIR] [--ways first pause] [--clips 140] [--json FILE] [--plot FILE]
     python benchmarks/thinking.py --rows A.json B.json --plot FILE
 
 A way is when a clip is heard and thought about: `after` it, whole; `early`, in segments while it is spoken; `between`,
-so and with thoughts behind each segment; `pause`, whole once nothing has sounded for a while, with thoughts in what is
-left of the pause that ends the turn. Each is measured with think blocks of several lengths behind the clip, from none
-(speak-first) to as long as the model likes. All clips are held out, and end with a pause. Accuracy is of `--clips` of
-them, several at a time; the wait is of `--paced` of them, one after another, from the last sample of the pause to the
-first word of the answer: the voice is not in it. All come at the pace of their clock.
+so and with thoughts behind each segment; `first`, whole once nothing has sounded for a while, and thought about when
+the pause has ended the turn; `pause`, so and with thoughts in what is left of the pause. Each is measured with think
+blocks of several lengths behind the clip, from none (speak-first) to as long as the model likes. All clips are held
+out, and end with a pause. Accuracy is of `--clips` of them, several at a time; the wait is of `--paced` of them, one
+after another, from the last sample of the pause to the first word of the answer: the voice is not in it. All come at
+the pace of their clock.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from reward.correctness import verify_answer  # noqa: E402
 from serving.settings import Settings  # noqa: E402
 from serving.talk import Question, Talker, Tokens  # noqa: E402
 
-WAYS = ("after", "early", "between", "pause")
+WAYS = ("after", "early", "between", "first", "pause")
 THINKING = ("between", "pause")
 """Those with thoughts before the clip has ended."""
 WHOLE_SECONDS = 25.0
@@ -70,8 +71,8 @@ class Asking:
 
     def __init__(self, talker: Talker, model: Path, way: str, budget: int | None, chosen: argparse.Namespace) -> None:
         self._talker, self._family = talker, family_of(model)
-        ways = {"after": None, "pause": Cut(WHOLE_SECONDS, max(0.0, chosen.pause - NOTICED))}
-        self._cut = ways.get(way, Cut(chosen.segment))
+        ended = Cut(WHOLE_SECONDS, max(0.0, chosen.pause - NOTICED))
+        self._cut = {"after": None, "first": ended, "pause": ended}.get(way, Cut(chosen.segment))
         self._between, self._budget = (chosen.between if way in THINKING else 0), budget
 
     async def ask(self, prompt: trajectory_pb2.Prompt, point: Point) -> None:
@@ -151,6 +152,7 @@ def name_of(row: dict[str, Any]) -> str:
         "after": "whole, after it has ended",
         "early": early,
         "between": f"{early}, {thoughts} between",
+        "first": "whole, in its pause",
         "pause": f"whole, in its pause, {thoughts} there",
     }[row["way"]]
 

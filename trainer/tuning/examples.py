@@ -26,6 +26,8 @@ WINDOW_BATCHES = 8
 and which examples meet in a batch still changes from epoch to epoch."""
 CUTS, PACES = 1, 2
 """Tell the draws of cuts, and of paces, from those of a curriculum."""
+FIRST_SHARE = 1 / 3
+"""Share of the examples with nothing between their segments: who had no time to think while it listened thinks then."""
 READ_AT_ONCE = 1_000
 """Examples in memory while lengths are counted: enough for the tokenizer to work on several cores."""
 
@@ -151,7 +153,8 @@ class Examples:
         for index in indices:
             drawn, place = random.random(2)
             cut = place if drawn < self._think_incomplete else None
-            rows.append(self._rendering.row(self._examples[int(index)], cut, paces.random()))
+            pace = max(0.0, (paces.random() - FIRST_SHARE) / (1 - FIRST_SHARE))
+            rows.append(self._rendering.row(self._examples[int(index)], cut, pace))
         return rows
 
     def _order(self, epoch: int) -> list[NDArray[np.int64]]:
