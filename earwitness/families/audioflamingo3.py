@@ -7,34 +7,21 @@ from dataclasses import replace
 
 from earwitness.families.decoder import QWEN2_DEFAULTS, TIED, read_decoder
 from earwitness.families.dims import AudioDims, DecoderDims
-from earwitness.families.family import THINK, Family, Layout
+from earwitness.families.family import CHATML, Family, chatml
 from earwitness.families.names import Names
 from earwitness.families.reading import TEXT, Section
 from earwitness.families.whisper import (
     ENCODER_DEFAULTS,
+    TRAILING_FRAMES,
     block_names,
-    encoded,
+    counted,
     encoder_shapes,
     read_encoder,
     two_layer_shapes,
 )
 
-LAYOUT = Layout(
-    opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
-    audio_start="",
-    audio_patch="<sound>",
-    audio_end="",
-    audio_first=True,
-    end_of_turn="<|im_end|>",
-    assistant=f"\n<|im_start|>assistant\n{THINK}\n",
-)
-"""The chat template of its processor. Its tokenizer has no think tokens: the tags are plain text, several ids each."""
+LAYOUT = chatml("", "<sound>", "")
 
-SPECIAL_TOKENS = ("<|im_start|>", LAYOUT.end_of_turn, LAYOUT.audio_patch)
-
-TRAILING_FRAMES = 2
-"""`logmel` pads clips so that they have two frames more than their length asks for. They are not counted, but the
-convolutions see them at a segment's end, as they would in one padded with silence to 30 s."""
 SEGMENT_SECONDS = 30.0
 """Its processor cuts clips into windows of so much, one behind the other without a mark between."""
 LONGEST_SECONDS = 600.0
@@ -64,14 +51,6 @@ NAMES = Names(
 )
 
 
-def audio_tokens(frames: int) -> int:
-    """Audio tokens that the encoder makes of `frames` mel frames, the trailing ones among them: 25 a second.
-
-    This is the `_get_audio_token_length` of transformers' processor of the frames that count.
-    """
-    return encoded(max(frames - TRAILING_FRAMES, 0))
-
-
 def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
     """Shapes of encoder and projector, whose two linear layers are as wide as the decoder."""
     return {**encoder_shapes(dims), **two_layer_shapes(dims.size, hidden, hidden)}
@@ -85,7 +64,7 @@ def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     text.only(TIED, False)  # transformers' class ties nothing, whatever a config says
     decoder = read_decoder(text, tied=False)
     defaults = {CALLED.get(name, name): value for name, value in ENCODER_DEFAULTS.items()}
-    audio = read_encoder(config.section("audio_config", defaults), TRAILING_FRAMES, CALLED)
+    audio = read_encoder(config.section("audio_config", defaults), CALLED)
     return decoder, replace(audio, longest_frames=LONGEST_FRAMES)
 
 
@@ -93,8 +72,8 @@ AUDIOFLAMINGO3 = Family(
     model_type="audioflamingo3",
     architecture="AudioFlamingo3ForConditionalGeneration",
     layout=LAYOUT,
-    special_tokens=SPECIAL_TOKENS,
-    audio_tokens=audio_tokens,
+    special_tokens=(*CHATML, LAYOUT.audio_patch),
+    audio_tokens=counted,
     read=read,
     listener_shapes=listener_shapes,
     longest_seconds=LONGEST_SECONDS,

@@ -40,6 +40,24 @@ class Layout:
     """What stands between the end of the human's turn and the response; it opens the think block."""
 
 
+CHATML = ("<|im_start|>", "<|im_end|>")
+"""Marks of Qwen's turns."""
+
+
+def chatml(audio_start: str, audio_patch: str, audio_end: str, system: str = "You are a helpful assistant.") -> Layout:
+    """Qwen's chat template. Its tokenizers have no think tokens: the tags are plain text, several ids each."""
+    begin, end = CHATML
+    return Layout(
+        opening=f"{begin}system\n{system}{end}\n{begin}user\n",
+        audio_start=audio_start,
+        audio_patch=audio_patch,
+        audio_end=audio_end,
+        audio_first=True,
+        end_of_turn=end,
+        assistant=f"\n{begin}assistant\n{THINK}\n",
+    )
+
+
 @dataclass(frozen=True)
 class Family:
     """One family."""

@@ -12,38 +12,26 @@ from typing import Any
 
 from earwitness.families.decoder import TIED, read_decoder
 from earwitness.families.dims import AudioDims, DecoderDims
-from earwitness.families.family import THINK, Family, Layout
+from earwitness.families.family import CHATML, Family, chatml
 from earwitness.families.names import Names
 from earwitness.families.reading import TEXT, Section
 from earwitness.families.whisper import (
     ENCODER_DEFAULTS,
+    TRAILING_FRAMES,
     block_names,
-    encoded,
+    counted,
     encoder_shapes,
     projector_shapes,
     read_encoder,
 )
 
-LAYOUT = Layout(
-    opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
-    audio_start="<|audio_bos|>",
-    audio_patch="<|AUDIO|>",
-    audio_end="<|audio_eos|>",
-    audio_first=True,
-    end_of_turn="<|im_end|>",
-    assistant=f"\n<|im_start|>assistant\n{THINK}\n",
-)
-"""Its chat template. Its tokenizer has no think tokens: the tags are plain text, several ids each."""
+LAYOUT = chatml("<|audio_bos|>", "<|AUDIO|>", "<|audio_eos|>")
 
-SPECIAL_TOKENS = ("<|im_start|>", LAYOUT.end_of_turn, LAYOUT.audio_patch)
-
-TRAILING_FRAMES = 2
-"""`logmel` pads clips so that they have two frames more than their length asks for. This encoder sees none of them."""
 HALF_WINDOW = 100
 """`n_window` of the published configs."""
 WINDOW = 2 * HALF_WINDOW
 """Mel frames that the encoder hears by themselves: 2 s. It convolves and attends within a window, whose positions begin
-at 0; the last one is as long as what is left."""
+at 0; the last one is as long as what is left. It sees none of the trailing frames."""
 LONGEST_SECONDS = 300.0
 """Its processor cuts off what is behind it."""
 LONGEST_FRAMES = 100 * int(LONGEST_SECONDS) + TRAILING_FRAMES
@@ -75,15 +63,6 @@ NAMES = Names(
 )
 
 
-def audio_tokens(frames: int) -> int:
-    """Audio tokens that the encoder makes of `frames` mel frames, the trailing ones among them: 25 a second.
-
-    Windows change nothing: a whole one has an even number of positions. This is transformers'
-    `_get_feat_extract_output_lengths` of the frames that count.
-    """
-    return encoded(max(frames - TRAILING_FRAMES, 0))
-
-
 def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
     """Shapes of encoder and projector; positions are computed."""
     shapes = {**encoder_shapes(dims), **projector_shapes(dims, hidden)}
@@ -98,15 +77,15 @@ def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     audio = config.section("audio_config", ENCODER_DEFAULTS)
     for key, only in (("n_window", HALF_WINDOW), ("output_dim", decoder.hidden_size)):
         audio.only(key, only)
-    return decoder, replace(read_encoder(audio, TRAILING_FRAMES), longest_frames=LONGEST_FRAMES)
+    return decoder, replace(read_encoder(audio), longest_frames=LONGEST_FRAMES)
 
 
 QWEN2_5_OMNI = Family(
     model_type="qwen2_5_omni",
     architecture="Qwen2_5OmniForConditionalGeneration",
     layout=LAYOUT,
-    special_tokens=SPECIAL_TOKENS,
-    audio_tokens=audio_tokens,
+    special_tokens=(*CHATML, LAYOUT.audio_patch),
+    audio_tokens=counted,
     read=read,
     listener_shapes=listener_shapes,
     longest_seconds=LONGEST_SECONDS,

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from earwitness.families.decoder import QWEN2_DEFAULTS, TIED, read_decoder
 from earwitness.families.dims import AudioDims, DecoderDims
-from earwitness.families.family import THINK, Family, Layout
+from earwitness.families.family import CHATML, Family, chatml
 from earwitness.families.names import Names
 from earwitness.families.reading import TEXT, Section
 from earwitness.families.whisper import (
     ENCODER_DEFAULTS,
     block_names,
-    encoded,
+    counted,
     encoder_shapes,
     projector_shapes,
     read_encoder,
 )
 
-LAYOUT = Layout(
-    opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
-    audio_start="Audio {number}: <|audio_bos|>",
-    audio_patch="<|AUDIO|>",
-    audio_end="<|audio_eos|>\n",
-    audio_first=True,
-    end_of_turn="<|im_end|>",
-    assistant=f"\n<|im_start|>assistant\n{THINK}\n",
-)
-"""Its chat template. Its tokenizer has no think tokens: the tags are plain text, several ids each."""
-
-SPECIAL_TOKENS = ("<|im_start|>", LAYOUT.end_of_turn, LAYOUT.audio_patch)
-
-TRAILING_FRAMES = 2
-"""`logmel` pads clips so that they have two frames more than their length asks for. They are not counted, but the
-convolutions see them at the clip's end, as they would in a clip padded with silence to 30 s."""
+LAYOUT = chatml("Audio {number}: <|audio_bos|>", "<|AUDIO|>", "<|audio_eos|>\n")
 
 NAMES = Names(
     beginnings=(
@@ -48,14 +33,6 @@ NAMES = Names(
 )
 
 
-def audio_tokens(frames: int) -> int:
-    """Audio tokens that the encoder makes of `frames` mel frames, the trailing ones among them: 25 a second.
-
-    This is transformers' `_get_feat_extract_output_lengths` of the frames that count.
-    """
-    return encoded(max(frames - TRAILING_FRAMES, 0))
-
-
 def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
     """Shapes of encoder and projector."""
     return {**encoder_shapes(dims), **projector_shapes(dims, hidden)}
@@ -66,15 +43,15 @@ def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     text = config.section(TEXT, QWEN2_DEFAULTS)
     text.only(TIED, False)  # transformers' class ties nothing, whatever a config says
     decoder = read_decoder(text, tied=False)
-    return decoder, read_encoder(config.section("audio_config", ENCODER_DEFAULTS), TRAILING_FRAMES)
+    return decoder, read_encoder(config.section("audio_config", ENCODER_DEFAULTS))
 
 
 QWEN2_AUDIO = Family(
     model_type="qwen2_audio",
     architecture="Qwen2AudioForConditionalGeneration",
     layout=LAYOUT,
-    special_tokens=SPECIAL_TOKENS,
-    audio_tokens=audio_tokens,
+    special_tokens=(*CHATML, LAYOUT.audio_patch),
+    audio_tokens=counted,
     read=read,
     listener_shapes=listener_shapes,
     names=NAMES,

@@ -11,32 +11,21 @@ from typing import Any
 from earwitness.errors import InputError
 from earwitness.families.decoder import QWEN2_DEFAULTS, QWEN3, TIED, read_decoder
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims, DecoderDims
-from earwitness.families.family import THINK, Family, Layout
+from earwitness.families.family import CHATML, Family, chatml
 from earwitness.families.names import Names
 from earwitness.families.reading import TEXT, Section
-from earwitness.families.whisper import block_names, block_shapes, read_encoder, two_layer_shapes
+from earwitness.families.whisper import TRAILING_FRAMES, block_names, block_shapes, read_encoder, two_layer_shapes
 
-LAYOUT = Layout(
-    opening="<|im_start|>system\n<|im_end|>\n<|im_start|>user\n",
-    audio_start="<|audio_start|>",
-    audio_patch="<|audio_pad|>",
-    audio_end="<|audio_end|>",
-    audio_first=True,
-    end_of_turn="<|im_end|>",
-    assistant=f"\n<|im_start|>assistant\n{THINK}\n",
-)
+LAYOUT = chatml("<|audio_start|>", "<|audio_pad|>", "<|audio_end|>", system="")
 """Its chat template, which writes what it hears and leaves out what is asked: the question stands behind the clip."""
 
-SPECIAL_TOKENS = ("<|im_start|>", LAYOUT.end_of_turn, LAYOUT.audio_patch)
-
-TRAILING_FRAMES = 2
-"""`logmel` pads clips so that they have two frames more than their length asks for. This encoder sees none of them."""
 CONVOLUTIONS = 3
 """Each halves time and mel bins (kernel 3, stride 2, padding 1)."""
 HALF_CHUNK = 50
 """`n_window` of the published configs."""
 CHUNK = 2 * HALF_CHUNK
-"""Mel frames that are convolved by themselves, with zeros behind a clip's last: 1 s. Positions begin at 0 in each."""
+"""Mel frames that are convolved by themselves, with zeros behind a clip's last: 1 s. Positions begin at 0 in each. The
+trailing frames are not seen."""
 POSITIONS = 13
 """Of a chunk."""
 CHUNKS_HEARD = 8
@@ -115,7 +104,7 @@ def read(config: Section) -> tuple[DecoderDims, AudioDims]:
     }
     for key, only in fixed.items():
         audio.only(key, only)
-    dims = read_encoder(audio, TRAILING_FRAMES, {"max_source_positions": "max_position_embeddings"})
+    dims = read_encoder(audio, {"max_source_positions": "max_position_embeddings"})
     channels = audio.count("downsample_hidden_size")
     return decoder, replace(dims, channels=channels, key_bias=True, longest_frames=LONGEST_FRAMES)
 
@@ -124,7 +113,7 @@ QWEN3_ASR = Family(
     model_type="qwen3_asr",
     architecture="Qwen3ASRForConditionalGeneration",
     layout=LAYOUT,
-    special_tokens=SPECIAL_TOKENS,
+    special_tokens=(*CHATML, LAYOUT.audio_patch),
     audio_tokens=audio_tokens,
     read=read,
     listener_shapes=listener_shapes,

@@ -8,6 +8,9 @@ from typing import Any
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims
 from earwitness.families.reading import Section
 
+TRAILING_FRAMES = 2
+"""`logmel` pads clips so that they have two frames more than their length asks for. transformers' encoders do not count
+them, but their convolutions see them at a segment's end, as they would in one that is padded with silence."""
 MLP_RATIO = 4
 """Width of Whisper's MLP over its own width, where a config does not name it."""
 ENCODER_DEFAULTS: dict[str, Any] = {
@@ -83,7 +86,7 @@ def block_names(tower: str) -> tuple[tuple[str, str], ...]:
     return tuple((f"encoder.blocks.#.{ours}", f"{tower}layers.#.{name}") for ours, name in theirs.items())
 
 
-def read_encoder(audio: Section, trailing_frames: int, called: Mapping[str, str] | None = None) -> AudioDims:
+def read_encoder(audio: Section, called: Mapping[str, str] | None = None) -> AudioDims:
     """Dimensions from the `audio_config` of transformers' encoders, whose sinusoids stay as they are.
 
     `called`: names of fields that are not Whisper's, by Whisper's.
@@ -102,9 +105,15 @@ def read_encoder(audio: Section, trailing_frames: int, called: Mapping[str, str]
         layers=audio.count(layers),
         mlp_size=audio.count(mlp),
         adapter_size=None,
-        trailing_frames=trailing_frames,
+        trailing_frames=TRAILING_FRAMES,
         learned_positions=False,
     )
+
+
+def counted(frames: int) -> int:
+    """Audio tokens of `frames` mel frames, the trailing ones among them: 25 a second, as transformers'
+    `_get_feat_extract_output_lengths` and `_get_audio_token_length` say of the frames that count."""
+    return encoded(max(frames - TRAILING_FRAMES, 0))
 
 
 def encoded(frames: int) -> int:
