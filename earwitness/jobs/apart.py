@@ -38,7 +38,7 @@ async def apart(
     silence: float,
     told: Callable[[str, int], Awaitable[None]] | None = None,
 ) -> Any:
-    """What a task of `apart_process.py` comes to; `told` hears what it is at, and at which line.
+    """What a task of `apart_process.py` comes to; `told` hears what it is at, and at which line or clip.
 
     Raises the InputError that it met, InfrastructureError if it said nothing for `silence` seconds, and WorkFailed.
     """
@@ -64,7 +64,8 @@ async def apart(
             if "error" in words:
                 raise _error(words)
             name, lines = words["at"]
-            what, seconds = f"{name}, behind line {lines}" if lines else f"the {name}", silence
+            unit = "clip" if task == "probe" else "line"
+            what, seconds = f"{name}, behind {unit} {lines}" if lines else f"the {name}", silence
             if told is not None:
                 await told(name, lines)
     finally:

@@ -26,7 +26,7 @@ SAID_SECONDS = 0.25
 """Between two words on how it gets on."""
 
 At = Callable[[str, int], None]
-"""(what is read, how many lines of it) is told."""
+"""(what is read or written, how many lines or clips of it) is told."""
 
 CPU_SECONDS = 30
 """Most seconds of computing on what a stranger submits: a recipe of 1 MiB takes four, 20,000 examples three."""
@@ -63,7 +63,9 @@ def probe(given: dict[str, Any], at: At, referee: Referee) -> dict[str, Any]:
     from earwitness.probe import write_probe
     from earwitness.recipe.schema import ProbeData
 
-    return write_probe(given["folder"], ProbeData.model_validate(given["probe"]))
+    at("probe", 0)
+    asked = ProbeData.model_validate(given["probe"])
+    return write_probe(given["folder"], asked, lambda written, _total: at("probe", written))
 
 
 def lengths(given: dict[str, Any], at: At, referee: Referee) -> None:

@@ -25,13 +25,10 @@ from earwitness.wire.trainer.v1 import trainer_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
 QUIET_SECONDS = 120.0
-"""So long a store may not answer while data is prepared."""
-
-PROBE_SECONDS = 24 * 3600.0
-"""Synthesising says nothing while it goes on."""
+"""So long a store may not answer while data is prepared, or a hundred clips may take."""
 
 TOLD_SECONDS = 5.0
-"""Between two events on how far a manifest is read."""
+"""Between two events on how far a manifest is read, or clips are written."""
 
 
 async def prepare(job: RunningJob) -> Prepared:
@@ -42,7 +39,7 @@ async def prepare(job: RunningJob) -> Prepared:
     if recipe.probe is not None:
         await job.tell("stage", f"writing {_clips(recipe.probe)} probe clips")
         given = {"folder": record.path("data"), "probe": recipe.probe.model_dump(mode="json")}
-        manifests = {**(await apart_from(job, "probe", given, PROBE_SECONDS)), **manifests}
+        manifests = {**(await apart_from(job, "probe", given, QUIET_SECONDS)), **manifests}
     for name, count in (await _index(job, manifests)).items():
         await job.tell("stage", f"data {name}: {count} prompts", change=DataKnown(manifests))
     await job.tell("stage", "preparing the model")
@@ -58,14 +55,15 @@ async def prepare(job: RunningJob) -> Prepared:
 async def apart_from(
     job: RunningJob, task: Literal["index", "lengths", "probe", "score"], given: dict[str, Any], silence: float
 ) -> Any:
-    """What a task in a process of its own comes to, which is told how far it reads. Raises JobFailed."""
+    """What a task in a process of its own comes to; how far it is becomes events of the job. Raises JobFailed."""
     told_at = time.monotonic()
 
     async def told(name: str, lines: int) -> None:
         nonlocal told_at
         if time.monotonic() - told_at > TOLD_SECONDS:
             told_at = time.monotonic()
-            await job.tell("stage", f"data {name}: {lines:,} lines read")
+            done = f"{lines:,} probe clips written" if task == "probe" else f"data {name}: {lines:,} lines read"
+            await job.tell("stage", done)
 
     try:
         return await apart(task, given, silence, told)

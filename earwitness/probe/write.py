@@ -55,6 +55,8 @@ DENIALS = (
 CHUNK = 64
 """Clips that a process makes before it reports: some tenths of a second of work."""
 
+Progress = Callable[[int, int], None]
+"""(clips written, of how many) is told."""
 Made = tuple[bytes, str | None, str | None, dict[str, Any]]
 """Prompt, reasoning, response and what else is known of an example."""
 Mapping = Callable[[Callable[[int], Made], Iterable[int]], Iterable[Made]]
@@ -91,7 +93,7 @@ class Asked:
         return cls(tuple(probe.kinds), probe.new_combinations, probe.pause_seconds)
 
 
-def write_probe(out_dir: str, probe: ProbeData) -> dict[str, str]:
+def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None) -> dict[str, str]:
     """Write the splits under `out_dir`; returns manifest path by split name.
 
     A split whose manifest exists is kept: the manifest is written last, so it is whole.
@@ -99,12 +101,14 @@ def write_probe(out_dir: str, probe: ProbeData) -> dict[str, str]:
     counts = {"lessons": probe.lessons, "cold_start": probe.cold_start, "train": probe.train, "eval": probe.eval}
     cold_start = Traces(probe.surrogate_share, probe.denial_share, probe.stepwise_share, probe.invented_share)
     traces = {"lessons": Traces(), "cold_start": cold_start}
-    asked = Asked.of(probe)
+    asked, manifests, done, total = Asked.of(probe), {}, 0, sum(counts.values())
     with _mapping(max(counts.values())) as mapping:
-        return {
-            split: _write_split(mapping, out_dir, counts[split], probe.seed, split, traces.get(split), asked)
-            for split in SPLITS
-        }
+        for split in SPLITS:
+            report = None if progress is None else (lambda n, _count, behind=done: progress(behind + n, total))
+            given = (counts[split], probe.seed, split, traces.get(split), asked, report)
+            manifests[split] = _write_split(mapping, out_dir, *given)
+            done += counts[split]
+    return manifests
 
 
 def write_split(
@@ -114,7 +118,7 @@ def write_split(
     split: str = "train",
     traces: Traces | None = None,
     asked: Asked = Asked(),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """Write `count` clips and the manifest `{out_dir}/{split}.jsonl`; returns its path.
 
@@ -143,7 +147,7 @@ def _write_split(
     split: str,
     traces: Traces | None,
     asked: Asked,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> str:
     manifest = Path(out_dir) / f"{split}.jsonl"
     if manifest.exists():

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from earwitness.errors import DocumentError, InfrastructureError, InputError
 from earwitness.jobs.apart import _ending, apart
+from earwitness.jobs.apart_process import probe
 from earwitness.jobs.permutation import permuted
+from reward.reference import reference_problem
 
 RECIPE = """
 name: small
@@ -76,6 +78,15 @@ def test_what_says_nothing_is_killed_and_named(tmp_path: Path) -> None:
     given = {"recipe": RECIPE % "/x", "manifests": {"cold_start": str(data(tmp_path, 200_000))}, "folder": "/nowhere"}
     with pytest.raises(InfrastructureError, match=r"^cold_start, behind line [0-9]+: it does"):
         asyncio.run(apart("index", given, 0.01))
+
+
+def test_who_writes_clips_says_so_at_once_and_as_it_goes_on(tmp_path: Path) -> None:
+    """Else the limit for its start would be the limit for all of them."""
+    heard: list[tuple[str, int]] = []
+    given = {"folder": str(tmp_path), "probe": {"lessons": 1, "cold_start": 1, "train": 101, "eval": 1}}
+    manifests = probe(given, lambda *words: heard.append(words), reference_problem)
+    assert sorted(manifests) == ["cold_start", "eval", "lessons", "train"]
+    assert heard == [("probe", 0), ("probe", 102)]
 
 
 def test_what_computes_without_end_is_killed_by_the_signal_that_says_so() -> None:
