@@ -79,6 +79,7 @@ METRICS = (
     Metric("seconds.reference", "reference", "s", chart="Seconds of a group"),
     Metric("seconds.reference.max", "longest reference", "s"),
     Metric("seconds.queue.trainer", "waits for the trainer", "s", chart="Seconds of a group"),
+    Metric("kv_use", "KV cache of a rollout worker", chart="KV cache, share that is needed"),
     Metric("work.rollout", "rollout works", "s"),
     Metric("work.reward", "reward works", "s"),
     Metric("work.reference", "reference works", "s"),

@@ -178,6 +178,8 @@ class RolloutWorker:
         async with self._serving.use(task.min_version, task.lineage) as engine:
             begun = time.time()
             self.flights[message_id].generating = True
+            needs = sum(self._room.need(flight.task) for flight in self.flights.values() if flight.generating)
+            kv_use = needs / engine.kv_tokens if engine.kv_tokens else 0.0
             prompt_ids, trajectories = await engine.generate(
                 task.prompt,
                 task.sampling,
@@ -190,16 +192,18 @@ class RolloutWorker:
                 prompt_token_ids=prompt_ids,
                 trajectories=trajectories,
                 worker=self._name,
-                passages=[self._passage(message_id, task, begun)],
+                passages=[self._passage(message_id, task, begun, kv_use)],
             )
 
-    def _passage(self, message_id: str, task: trajectory_pb2.GroupTask, begun: float) -> trajectory_pb2.Passage:
+    def _passage(
+        self, message_id: str, task: trajectory_pb2.GroupTask, begun: float, kv_use: float
+    ) -> trajectory_pb2.Passage:
         """The stay of a group that is generated now."""
         arrived = arrival(message_id)
         able = min(begun, max(arrived, self._serving.able_at(task.min_version)))
-        return trajectory_pb2.Passage(
-            station=ROLE, worker=self._name, arrived=arrived, able=able, begun=begun, ended=time.time()
-        )
+        stay = trajectory_pb2.Passage(station=ROLE, worker=self._name, arrived=arrived, able=able, begun=begun)
+        stay.ended, stay.kv_use = time.time(), kv_use
+        return stay
 
     async def _renew(self) -> None:
         """Heartbeat: keeps others from claiming. What was claimed all the same is theirs."""

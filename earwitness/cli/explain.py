@@ -68,6 +68,7 @@ def _show_speed(speed: Speed) -> None:
     out.print(f"a step takes {number(speed.step_seconds)} s (mean of {speed.steps}): {parts}")
     out.print("a group's seconds: " + ", ".join(f"{where} {number(of)}" for where, of in speed.life.items()))
     out.print("idle: " + ", ".join(f"{who} {share:.0%}" for who, share in speed.idle.items()))
+    out.print(f"KV cache: {speed.kv_use:.0%} of a rollout worker's is needed")
     sync = speed.weight_sync
     out.print(
         f"weights: {number(sync['seconds'])} s and {sync['bytes'] / 1e6:.3g} MB a version, {sync['whole']:.0%} whole; "

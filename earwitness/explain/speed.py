@@ -55,6 +55,8 @@ class Speed:
     """How many times as fast it would be, at best, with one more of what bounds it (half of it, where that is one)."""
     life: dict[str, float]
     """A group's mean seconds at each station; `trainer`: ready, and not yet taken."""
+    kv_use: float
+    """Share of a rollout worker's KV cache that the groups it has in work are expected to need."""
     staleness: float
     tail: float
     """Longest generation of a step by the mean one."""
@@ -121,6 +123,7 @@ def speed_of(steps: Steps) -> Speed | None:
         workers=workers,
         gain=step / (step - saved),
         life={**{s: of for s, of in life.items() if of}, TRAINER: average("seconds.queue.trainer")},
+        kv_use=average("kv_use"),
         staleness=average("staleness.mean"),
         tail=average("seconds.generate.max") / mean_generation if mean_generation else 0.0,
         weight_sync={

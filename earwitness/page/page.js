@@ -121,7 +121,7 @@ function drawWhy(told) {
     if (told.words[i]) card.append(element("p", `Bound: ${told.words[i]}`));
     if (phase.speed) {
       const idle = Object.entries(phase.speed.idle).map(([who, share]) => `${who} ${Math.round(100 * share)} %`).join(", ");
-      card.append(element("p", `A step takes ${shorten(phase.speed.step_seconds)} s. Idle: ${idle}`));
+      card.append(element("p", `A step takes ${shorten(phase.speed.step_seconds)} s. Idle: ${idle}. KV cache: ${Math.round(100 * phase.speed.kv_use)} % of a rollout worker's is needed.`));
     }
     for (const finding of phase.trouble) card.append(element("p", `${finding.words}. Try: ${finding.advice}`, "trouble"));
     return card;

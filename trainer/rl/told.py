@@ -63,6 +63,7 @@ def group_metrics(
 def stations(groups: Sequence[wire.Group], now: float) -> dict[str, float]:
     """Mean seconds of a group from its issue until `now`, part by part; and what the workers of each station did.
 
+    `kv_use`: share of a rollout worker's KV cache that its groups were expected to need, as each of them began.
     `work.<station>`: seconds in which its workers had at least one of the groups in work, added up over the workers.
     """
     found: dict[str, float] = {}
@@ -72,6 +73,7 @@ def stations(groups: Sequence[wire.Group], now: float) -> dict[str, float]:
             continue
         if station == "rollout":  # the others need no weights
             found["seconds.weights"] = _mean([p.able - p.arrived for p in stays])
+            found["kv_use"] = _mean([p.kv_use for p in stays])
         seconds = [p.ended - p.begun for p in stays]
         found[f"seconds.queue.{station}"] = _mean([max(0.0, p.begun - p.able) for p in stays])
         found[f"seconds.{verb}"] = _mean(seconds)

@@ -48,7 +48,7 @@ def simulated(pace: Pace) -> Steps:
             begun = max(begun, able)
             heapq.heappush(free, (begun + pace.generate, worker))
             group.passages.add(station="rollout", worker=str(worker), arrived=arrived, able=able, begun=begun,
-                               ended=begun + pace.generate)  # fmt: skip
+                               ended=begun + pace.generate, kv_use=0.25)  # fmt: skip
         for group in sorted(groups, key=lambda g: g.passages[0].ended):
             arrived = group.passages[0].ended
             begun = max(scorer, arrived)
@@ -128,7 +128,7 @@ def test_idle_workers_are_seen() -> None:
     assert slow_trainer is not None
     assert slow_trainer.idle["rollout"] == pytest.approx(1 - 2.0 / slow_trainer.step_seconds, abs=0.01)
     assert slow_trainer.idle["trainer"] < 0.3 < slow_trainer.idle["reward"]
-    assert slow_trainer.workers == {"rollout": 4, "reward": 1}
+    assert slow_trainer.workers == {"rollout": 4, "reward": 1} and slow_trainer.kv_use == pytest.approx(0.25)
 
 
 def test_overlapping_work_counts_once() -> None:

@@ -182,6 +182,7 @@ async def test_every_task_ends_once_and_the_worker_leaves() -> None:
         (stay,) = group.passages
         assert (stay.station, stay.worker) == ("rollout", "w")
         assert stay.arrived == group.task.ordinal / 1000 < stay.able == 2.5 < stay.begun <= stay.ended
+        assert 0 < stay.kv_use <= 1
 
 
 async def test_no_more_groups_than_allowed_and_none_before_the_weights_are_there() -> None:

@@ -94,10 +94,10 @@ def test_work_of_two_groups_at_once_is_that_of_one() -> None:
     figures = told(group("pitch", [True]), group("pitch", [True]))
     assert (figures["work.rollout"], figures["workers.rollout"]) == (6, 1)
     other = group("pitch", [True])
-    other.passages[0].worker = "c"
+    other.passages[0].worker, other.passages[0].kv_use = "c", 0.5
     figures = told(group("pitch", [True]), other)
     assert (figures["work.rollout"], figures["workers.rollout"]) == (12, 2)
-    assert "work.reference" not in figures
+    assert "work.reference" not in figures and figures["kv_use"] == 0.25
 
 
 def test_groups_without_passages_have_no_seconds() -> None:

@@ -296,7 +296,7 @@ class Group(_message.Message):
     def __init__(self, task: _Optional[_Union[GroupTask, _Mapping]] = ..., prompt_token_ids: _Optional[_Iterable[int]] = ..., trajectories: _Optional[_Iterable[_Union[Trajectory, _Mapping]]] = ..., worker: _Optional[str] = ..., passages: _Optional[_Iterable[_Union[Passage, _Mapping]]] = ...) -> None: ...
 
 class Passage(_message.Message):
-    __slots__ = ("station", "worker", "arrived", "able", "begun", "ended", "version", "lineage")
+    __slots__ = ("station", "worker", "arrived", "able", "begun", "ended", "version", "lineage", "kv_use")
     STATION_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
     ARRIVED_FIELD_NUMBER: _ClassVar[int]
@@ -305,6 +305,7 @@ class Passage(_message.Message):
     ENDED_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    KV_USE_FIELD_NUMBER: _ClassVar[int]
     station: str
     worker: str
     arrived: float
@@ -313,4 +314,5 @@ class Passage(_message.Message):
     ended: float
     version: int
     lineage: str
-    def __init__(self, station: _Optional[str] = ..., worker: _Optional[str] = ..., arrived: _Optional[float] = ..., able: _Optional[float] = ..., begun: _Optional[float] = ..., ended: _Optional[float] = ..., version: _Optional[int] = ..., lineage: _Optional[str] = ...) -> None: ...
+    kv_use: float
+    def __init__(self, station: _Optional[str] = ..., worker: _Optional[str] = ..., arrived: _Optional[float] = ..., able: _Optional[float] = ..., begun: _Optional[float] = ..., ended: _Optional[float] = ..., version: _Optional[int] = ..., lineage: _Optional[str] = ..., kv_use: _Optional[float] = ...) -> None: ...
