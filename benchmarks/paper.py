@@ -85,11 +85,11 @@ def measured(recipe: Object) -> None:
     """The value of thinking before and after, what sampling costs, and every control."""
     for stage in recipe["stages"]:
         if stage["type"] == "eval":
-            stage["greedy"] = True
+            stage |= {"greedy": True, "without_audio": True}
         if stage.get("name") in ("cold_start", "final"):
             stage["think_budgets"] = THINK_BUDGETS
         if stage.get("name") == "final":
-            stage |= {"without_audio": True, "shuffled_audio": True, "decisive_removed": True}
+            stage |= {"shuffled_audio": True, "decisive_removed": True}
 
 
 def without_mgrd(recipe: Object) -> None:

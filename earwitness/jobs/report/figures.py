@@ -113,6 +113,11 @@ class Evaluation:
         """Mean length of the think block, tokens; a block that is not closed counts whole."""
         return mean([float(think_length(t.token_ids, self.think_end)) for t in self.trajectories])
 
+    def unanswered(self) -> float | None:
+        """Samples that answer with none of the choices, which a blind guess always does."""
+        asked = [(g.task.prompt, t) for g in self.groups for t in g.trajectories if g.task.prompt.choices]
+        return mean([float(given_answer(prompt, t) not in prompt.choices) for prompt, t in asked])
+
     def confusion(self) -> dict[str, dict[str, Counter[str]]]:
         """By kind and right answer: how often each answer was given."""
         tables: dict[str, dict[str, Counter[str]]] = {}
@@ -205,6 +210,21 @@ def figures(
         "kinds": _kinds(passes),
         "prompts": {name: e.outcomes() if e else None for name, e in both},
     }
+
+
+def by_control(found: Sequence[tuple[Evaluation, str]]) -> list[dict[str, Any]]:
+    """Evaluations in which the sound cannot tell, each with its control. A gain that is there too is none of hearing;
+    for answers that are none of the choices accuracy is below that of blind guesses."""
+    return [
+        {
+            "evaluation": evaluation.name,
+            "control": control,
+            "accuracy": evaluation.accuracy(),
+            "interval": _interval(evaluation),
+            "unanswered": evaluation.unanswered(),
+        }
+        for evaluation, control in found
+    ]
 
 
 def thinking(changed: Sequence[Evaluation]) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ def render(
             _headline(report),
             _evaluations(report, evaluations),
             _headroom(report),
+            _without_sound(report),
             _thinking(report),
             _rounds(report),
             _stages(report),
@@ -140,6 +141,23 @@ def _headroom(report: Mapping[str, Any]) -> str:
     note = "The chance that one of so many samples is right: what there is to learn. Greedy: each token the likeliest."
     listed = table(["", *(f"pass@{k}" for k in counts), "Greedy"], cells, right_from=1)
     return f"<h2>Headroom</h2><p>{note}</p>{listed}"
+
+
+def _without_sound(report: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            esc(of["evaluation"]),
+            esc(of["control"].replace("_", " ")),
+            percent(of["accuracy"]),
+            percent(of["unanswered"]),
+        ]
+        for of in report["controls"]
+    ]
+    if not rows:
+        return ""
+    note = "What an evaluation gains here too it has not gained by hearing. A blind guess is always one of the choices."
+    listed = table(["Evaluation", "Control", "Right", "None of the choices"], rows, right_from=2)
+    return f"<h2>Where the sound cannot tell</h2><p>{note}</p>{listed}"
 
 
 def _thinking(report: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from earwitness.jobs.context import RunningJob
 from earwitness.jobs.phases import Phase
 from earwitness.jobs.preparing import think_end
 from earwitness.jobs.report.compare import REPORT, STEPS, steps_to
-from earwitness.jobs.report.figures import Evaluation, Milestones, figures, thinking
+from earwitness.jobs.report.figures import Evaluation, Milestones, by_control, figures, thinking
 from earwitness.jobs.report.page import render
 from earwitness.jobs.report.provenance import provenance
 from earwitness.recipe.schema.reinforcement import Reinforcement
@@ -81,6 +81,7 @@ def _write(job: RunningJob, events: list[jobs_pb2.Event]) -> None:
         "samples": {"cold_start": cold_start.file if cold_start else "", "final": final.file if final else ""},
         "denials": {e.name: e.denial_share() for e in sounding},
         "pass_at": {e.name: e.pass_at() for e in sounding},
+        "controls": by_control([of for of in evaluations if of[1]]),
         "greedy": {e.name: e.accuracy() for e in greedy},
         "headroom": _headroom(job),
         "thinking": thinking(bounded),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness.jobs.report.clips import choose
-from earwitness.jobs.report.figures import Evaluation, Milestones, figures, thinking
+from earwitness.jobs.report.figures import Evaluation, Milestones, by_control, figures, thinking
 from earwitness.jobs.report.page import render
 from earwitness.jobs.report.provenance import provenance
 from earwitness.jobs.report.stats import paired_gain, wilson
@@ -50,7 +50,8 @@ def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
         ),
         "ledger": {"run": {"used": 3}}, "job": {"job_id": "j", "name": "n"}, "config": {"name": "n"},
         "provenance": provenance({}), "thinking": [], "extended": [], "rounds": [],
-        "greedy": {"final": 0.75}, "headroom": {"mgrd 3": {"1": 0.5, "4": 0.8125}}, "pass_at": {"final": {"1": 0.625}},
+        "greedy": {"final": 0.75}, "controls": by_control([(final, "without_audio")] if final else []),
+        "headroom": {"mgrd 3": {"1": 0.5, "4": 0.8125}}, "pass_at": {"final": {"1": 0.625}},
         "stages": [{"stage": 2, "type": "mgrd", "traces kept": 40, "refused by the judge": 3}],
     }  # fmt: skip
 
@@ -138,6 +139,18 @@ def test_headroom_stands_before_and_after_with_greedy_beside() -> None:
     assert "75.0 %" in page  # greedy
     bare = {**report_of(None, final), "greedy": {}, "headroom": {}}
     assert "Headroom" not in render(bare, {}, [final], None, final)
+
+
+def test_controls_of_every_evaluation_tell_what_is_no_answer() -> None:
+    silent = evaluation("before", [[True, False], [False, False]])
+    silent.groups[0].trajectories[1].reward.answer = "of no kind"
+    (found,) = by_control([(silent, "without_audio")])
+    assert (found["evaluation"], found["accuracy"], found["unanswered"]) == ("before", 0.25, 0.25)
+    page = render(report_of(None, silent) | {"controls": [found]}, {}, [silent], None, silent)
+    assert "None of the choices" in page and "without audio" in page
+    silent.groups[0].task.prompt.ClearField("choices")
+    silent.groups[1].task.prompt.ClearField("choices")
+    assert silent.unanswered() is None
 
 
 def test_coverage_is_the_share_of_statements_about_the_sound_with_a_verdict() -> None:
