@@ -10,6 +10,8 @@ from typing import Any
 A_CLIP = 0.25
 """Points of accuracy that one of 400 clips is: what is to beat another must be right once more."""
 
+BELOW = "points below chance"
+
 Report = Mapping[str, Any]
 Reports = Mapping[tuple[str, int], Report]
 """By variant and seed."""
@@ -108,11 +110,11 @@ CLAIMS = (
     Claim("... and not at their cold start", "the same", ("reasoning",), lambda r: -by_thinking(r, "cold_start"), -5,
           why_not="As above: the conclusion stands last."),
     Claim("Without audio nothing is left", "not reported", ("whole",),
-          lambda r: -above_chance(r, "without_audio"), -7),
+          lambda r: -above_chance(r, "without_audio"), -7, BELOW),
     Claim("... nor with the clip of another question", "not reported", ("whole",),
-          lambda r: -above_chance(r, "shuffled_audio"), -7),
+          lambda r: -above_chance(r, "shuffled_audio"), -7, BELOW),
     Claim("... nor with a clip without what decides", "not reported", ("whole",),
-          lambda r: -above_chance(r, "decisive_removed"), -7),
+          lambda r: -above_chance(r, "decisive_removed"), -7, BELOW),
     Claim("MGRD before RL beats RL alone", "both are needed", ("whole", "without_mgrd"), better, A_CLIP,
           why_not="RL alone comes as far: who guesses half the time is right often enough to learn."),
     Claim("PPO, the paper's algorithm, adds as well", "PPO", ("by_ppo", "whole"),

@@ -55,7 +55,19 @@ def accuracies(jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         for name, of in jobs.items()
     ]
     head = ["job", "seeds", "minutes", *(column.replace("_", " ") for column in columns)]
-    return f"## Accuracy of every job\n\n{TOLD}\n\n{listed(head, lines)}"
+    return f"## Accuracy of every job\n\n{TOLD}{unanswered(jobs)}\n\n{listed(head, lines)}"
+
+
+def unanswered(jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """How much of what lies below chance is answers that no guess would give."""
+    found: dict[str, list[float]] = {}
+    for of in (of for reports in jobs.values() for report in reports for of in report.get("controls", ())):
+        if of["evaluation"] == "final" and of["unanswered"] is not None:
+            found.setdefault(of["control"].replace("_", " "), []).append(of["unanswered"])
+    if not found:
+        return ""
+    shares = ", ".join(f"{control} {100 * mean(shares):.1f} %" for control, shares in sorted(found.items()))
+    return f" None of the choices, which no blind guess is, are of the final answers: {shares}."
 
 
 def taken(reports: Reports) -> str:

@@ -55,6 +55,8 @@ def score_bytes(
     return group.SerializeToString()
 
 
+FAILED = trajectory_pb2.TRACE_VERDICT_FAILED
+
 RETRIED = Counter(*series("reward_retried"))
 DROPPED = Counter(*series("reward_dropped"))
 FALLEN_BACK = Counter(*series("reward_reader_fell_back"))
@@ -103,6 +105,10 @@ class ScoringProcess:
         if fell_back:
             FALLEN_BACK.inc(len(fell_back))
             self._log.warning("reader fell back", ordinal=group.task.ordinal, traces=len(fell_back), why=fell_back[0])
+        unjudged = [t.reward for t in scored.trajectories if t.reward.trace_verdict == FAILED]
+        if unjudged:
+            why = unjudged[0].trace_verdict_why
+            self._log.warning("no verdict on traces", ordinal=group.task.ordinal, traces=len(unjudged), why=why)
         away = [c.measured for t in scored.trajectories for c in t.reward.claims if c.measured.startswith(AWAY)]
         if away:
             UNHEARD.inc(len(away))

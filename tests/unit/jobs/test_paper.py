@@ -64,6 +64,7 @@ def report(final: float, distilled: float, think: float) -> dict[str, Any]:
         | dict.fromkeys(("final_without_audio", "final_shuffled_audio", "final_decisive_removed"), 0.35),
         "evaluations": {"cold_start": 0.6, "distilled": distilled, "final": final},
         "supported_share": {"cold_start": 0.5, "final": 0.9}, "surrogate_share": shares,
+        "controls": [{"evaluation": "final", "control": "decisive_removed", "unanswered": 0.1}],
         "seconds": {"install": 60.0, "total": 420.0},
         "think_tokens": {"final": think}, "provenance": {"commit": "abc"},
         "extended": [{"evaluation": "final", "budget": None, "accuracy": final}],
@@ -88,6 +89,8 @@ def test_a_claim_holds_by_its_mean_over_seeds_and_what_has_no_report_is_not_know
     assert "| RL adds to the distilled policy | RL is the recipe's last step up | +6.0 points (+2.0 to +10.0)" in shown
     assert shown.count("not known") >= 5
     assert "2 jobs, seeds 1, 2, commit abc, from the shipped listener, 12 minutes in all" in shown
+    assert "no blind guess is, are of the final answers: decisive removed 10.0 %." in shown
+    assert "points below chance (" in shown
     assert "| whole | 2 | 6.0 | 60.0 (60.0 to 60.0) | 81.0 (80.0 to 82.0) | 87.0 (84.0 to 90.0) | 35.0" in shown
     assert "| final | 57.0 (54.0 to 60.0) | 67.0" in shown and "| final, going on once |  |  |  |  | 87.0" in shown
     assert "| 1 | 40 | 25.0 % |" in shown and "| 2 | 9 |  |" in shown
