@@ -41,7 +41,6 @@ LOOPS = {
     "loop_amen_full": 16,
     "loop_breakbeat": 4,
     "loop_compus": 16,
-    "loop_3d_printer": 16,
     "loop_mika": 16,
     "loop_safari": 16,
     "loop_industrial": 2,

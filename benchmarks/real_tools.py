@@ -58,7 +58,6 @@ def shifted(samples: Samples, semitones: float) -> Samples:
 
 def agreed_pitch(samples: Samples, named: float | None = None) -> float | None:
     """F0, Hz, on which WORLD's Harvest and an autocorrelation agree (and `named`, up to the octave convention)."""
-    samples = samples[: int(ENOUGH_SECONDS * SAMPLE_RATE)]
     f0, _ = pyworld.harvest(samples.astype(np.float64), SAMPLE_RATE, f0_floor=60.0, f0_ceil=1200.0)
     own = np.array(autocorrelation_pitch(samples))
     if (f0 > 0).sum() < 10 or len(own) < 5:
@@ -101,5 +100,5 @@ def centroid(samples: Samples) -> float:
 def named_note(clips: Clips, instrument: str, key: int, length: float) -> tuple[Samples, float] | None:
     """A note and its F0, if two tools and its name agree."""
     samples = cut(clips.note(instrument, key), length)
-    pitch = agreed_pitch(samples, 440 * 2 ** ((key - 69) / 12))
+    pitch = agreed_pitch(samples[: int(ENOUGH_SECONDS * SAMPLE_RATE)], 440 * 2 ** ((key - 69) / 12))
     return None if pitch is None or seconds(samples) < 0.25 else (samples, pitch)

@@ -18,6 +18,7 @@ from reward.families.said import MOST_COUNTED, share_of_counts
 from reward.families.stretches import is_voice
 from reward.families.values import check_value
 from reward.measure import Measurement
+from reward.measure.facts import in_parallel
 from reward.parse.claim import Claim
 from reward.recognise.track import NotHeard
 from reward.statements import (
@@ -43,6 +44,12 @@ SUPPORTED = trajectory_pb2.VERDICT_SUPPORTED
 CONTRADICTED = trajectory_pb2.VERDICT_CONTRADICTED
 _TO_THE_NEXT = (Quantity.DURATION, Quantity.OFFSET)
 """What the beginning of the next sound decides as well."""
+_GAPS = {
+    Quantity.GAP_FIRST: slice(None, 2),
+    Quantity.GAP_LAST: slice(-2, None),
+    Quantity.GAP_SHORTEST: slice(None),
+    Quantity.GAP_LONGEST: slice(None),
+}
 NOT_CHECKABLE = trajectory_pb2.VERDICT_NOT_CHECKABLE
 UNSURE = 0.25
 """Most of what sounds whose F0 may be open where something is told of it."""
@@ -95,7 +102,10 @@ def is_pitch_unsure(statement: Statement, measurement: Measurement) -> bool:
     named = [part for part in (getattr(statement, "part", None), getattr(statement, "other", None)) if part is not None]
     events = [event for part in named or [None] for event in parts(measurement, part)]
     if isinstance(statement, Change):  # goes by the first and the last
-        return any(not event.pitch_sure or (event.notes and not event.rings) for event in events[:1] + events[-1:])
+        ends = events[:1] + events[-1:]
+        chords = any(event.notes and not event.rings for event in ends)
+        alone = len(events) > 1 and in_parallel(ends[0].notes, ends[-1].notes)
+        return not all(event.pitch_sure for event in ends) or (chords and not alone)
     unsure = [w for w, event in zip(weights_of(events), events, strict=True) if not event.pitch_sure]
     most = UNSURE if named or not is_voice(measurement) else UNSURE_OF_SPEECH
     return sum(unsure) > most * sum(weights_of(events))
@@ -124,6 +134,8 @@ def _unsure(statement: Statement, measurement: Measurement, contradicted: bool) 
         # Where there is such a sound, it is near nothing that may be an onset.
         return isinstance(statement.part, int) and statement.part > len(events) and bool(measurement.doubtful)
     meant = [part for part in (getattr(statement, "part", None), getattr(statement, "other", None)) if part]
+    if (gaps := _gaps(statement)) is not None:
+        return not all(event.sure for event in events[gaps]) or (contradicted and bool(measurement.doubtful))
     if meant == [-1]:
         before, upto = events[-1:], [t for t in measurement.doubtful if events and t > events[-1].start]
     else:
@@ -141,9 +153,14 @@ def _is_steady(statement: Statement) -> TypeGuard[Change]:
 def _of_one_sound(statement: Statement) -> bool:
     if isinstance(statement, Value | Bound | Comparison) and statement.quantity is Quantity.PAUSE:
         return False  # its number is that of a pause
-    return isinstance(statement, Value | Bound | Comparison | Change | Turn | Timbre) and isinstance(
-        statement.part, int
+    return _gaps(statement) is not None or (
+        isinstance(statement, Value | Bound | Comparison | Change | Turn | Timbre) and isinstance(statement.part, int)
     )
+
+
+def _gaps(statement: Statement) -> slice | None:
+    """Which sounds decide the gap that is spoken of."""
+    return _GAPS.get(statement.quantity) if isinstance(statement, Value | Bound) else None
 
 
 def _check(statement: Statement, measurement: Measurement) -> Finding:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from reward.families.base import Family, Number, Scene, constant, of_gap
 from reward.families.stretches import is_voice
-from reward.measure import Event
+from reward.measure import Event, Measurement
 from reward.statements import Quantity
 
 ONSET_SECONDS = 0.1
@@ -31,7 +31,12 @@ def _gap(pick: Callable[[Sequence[float]], float]) -> Number:
         gaps = gaps_of(scene)
         return [pick(gaps)] if gaps else None
 
-    return Number(found, of_gap)
+    return Number(found, of_gap, refuted=_refuted)
+
+
+def _refuted(near: float, claimed: float, measurement: Measurement) -> bool:
+    """A shorter gap is contradicted only where no sound was missed, which would part the gap that was found."""
+    return claimed > near or measurement.most <= len(measurement.events)
 
 
 def _mean_gap(scene: Scene) -> list[float] | None:

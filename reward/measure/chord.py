@@ -18,6 +18,8 @@ SHORTEST_SECONDS = 0.1
 """Of shorter sounds two notes a third apart cannot be told (40 Hz between lobes)."""
 LONGEST_SECONDS = 0.256
 """Longer frames part closer notes, but hands do not hold them steady."""
+BEFORE_ENDS = 2 / 3
+"""Of a chord of which one note ends before the others: what is looked at if the whole is not steady."""
 HALF_SECONDS = 0.128
 """Of half a sound, to tell whether its peaks sound on."""
 POINTS = 16384
@@ -34,6 +36,8 @@ DEEP_PARTIALS = 12
 """Its partials that are looked at: above, strings are sharp."""
 DEEP_OFF = 0.02
 """How far, as a share, a multiple of it may be from them: a bin is 3 % of its own, 1 % of its third partial."""
+DEEP_PRIMES, PRIME_OFF = (2, 3, 5, 7, 11), 0.01
+"""Partials of a tone that are no multiples of one another, and how far they may be off: a minor seventh is by 0.018."""
 PEAK_DB = 40.0
 """A peak is at most so far below the strongest."""
 ABOVE_NOISE_DB = 22.0
@@ -73,12 +77,17 @@ PERHAPS_TONAL = 0.6
 
 def steady(samples: Samples, notes: tuple[float, ...], f0: float | None) -> bool:
     """Whether each of `notes` sounds in a half of `samples` and two in both, where told: a voice's have moved on."""
-    halves = [half for half in np.array_split(samples, 2) if len(half) >= LONGEST_SECONDS * SAMPLE_RATE]
-    found = [notes_at_once(half, f0)[1] for half in halves]
-    heard = [sum(_sounds(note, peaks) for peaks in found) for note in notes]
     if len(notes) > SURE_NOTES or _partials_of_one(notes):
         return False
-    return not found or (min(heard) > 0 and sum(count == len(found) for count in heard) >= 2)
+    for share in (1.0, BEFORE_ENDS):
+        halves = np.array_split(samples[: int(share * len(samples))], 2)
+        found = [notes_at_once(half, f0)[1] for half in halves if len(half) >= LONGEST_SECONDS * SAMPLE_RATE]
+        if not found:
+            return share == 1.0
+        heard = [sum(_sounds(note, peaks) for peaks in found) for note in notes]
+        if min(heard) > 0 and sum(count == len(found) for count in heard) >= 2:
+            return True
+    return False
 
 
 def is_deeper(samples: Samples, lowest: float, peaks: tuple[float, ...]) -> bool:
@@ -101,6 +110,26 @@ def is_deeper(samples: Samples, lowest: float, peaks: tuple[float, ...]) -> bool
         return True
     faint = [base for base in bases if round(lowest / base) <= MOST_FAINT]
     return len(peaks) > 1 and any(_in_a_row(peaks, base) for base in faint)
+
+
+def deep_tone(notes: tuple[float, ...]) -> float | None:
+    """F0, Hz, of the one tone too deep to be tracked of which `notes` are partials; None unless that is sure.
+
+    Of partials that are taken for notes those with a prime number are left. No chord has 2, 3, 5 and 7 of one F0.
+    """
+    base = notes[0] / 2 if notes else 0.0
+    if not DEEPEST_HZ <= base <= DEEP_HZ:
+        return None
+    numbers = np.array(notes) / base
+    nearest = np.round(numbers)
+    primes = set(DEEP_PRIMES[:4]) <= set(nearest) <= set(DEEP_PRIMES)
+    exact = bool(np.all(np.abs(numbers / nearest - 1) <= PRIME_OFF))
+    return float(np.median(np.array(notes) / nearest)) if primes and exact else None
+
+
+def perhaps_deep(notes: tuple[float, ...]) -> bool:
+    """Whether the lowest of `notes` and one a fifth above may be partials 2 and 3 of a tone too deep to be tracked."""
+    return notes[0] <= 2 * DEEP_HZ and any(abs(note / notes[0] / 1.5 - 1) <= DEEP_OFF for note in notes)
 
 
 def _in_a_row(peaks: tuple[float, ...], base: float) -> bool:

@@ -20,6 +20,8 @@ LIKE_BAR = 0.9
 """Bars so much alike tell the tempo, if not whether what is played in them is even."""
 RIVAL = 0.97
 """From here on two tempos are as likely."""
+PARALLEL = 0.015
+"""How far, as a share, two intervals may be from one another that are one."""
 Samples = NDArray[np.float32]
 """Mono waveform `[samples]` at 16 kHz, full scale at 1."""
 Frames = NDArray[np.float64]
@@ -94,6 +96,13 @@ class Event:
     def duration(self) -> float:
         """Seconds; error 30 ms."""
         return self.end - self.start
+
+
+def in_parallel(notes: tuple[float, ...], others: tuple[float, ...]) -> bool:
+    """Whether `notes` are as many, and as far from one another, as `others`: such sounds move as one note does."""
+    if not notes or len(notes) != len(others):
+        return False
+    return bool(np.allclose(np.array(notes) / notes[0], np.array(others) / others[0], rtol=PARALLEL, atol=0))
 
 
 @dataclass(frozen=True)

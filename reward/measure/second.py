@@ -9,7 +9,8 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
 from earwitness.audio import SAMPLE_RATE
-from reward.measure.facts import CLEAR, Event, Frames, Samples
+from reward.measure.chord import deep_tone, perhaps_deep
+from reward.measure.facts import CLEAR, Event, Frames, Samples, in_parallel
 
 WINDOW = 2048
 """Samples (128 ms) of a window where the period is not known: six periods of 50 Hz."""
@@ -114,15 +115,24 @@ def struck(events: list[Event]) -> list[Event]:
     done: list[Event] = []
     ringing: set[float] = set()
     for event in events:
+        heard = event.notes
         if not done or event.start - done[-1].end > ADJACENT_SECONDS:
             ringing = set()
-        elif event.notes:
-            new = [note for note in event.notes if all(abs(note / old - 1) > SAME_NOTE for old in ringing)]
-            one = new[0] if len(new) == 1 else event.pitch
-            event = replace(
-                event, pitch=one, pitch_start=one, pitch_end=one, rings=True,
-                pitch_sure=len(new) == 1 and all(before.pitch_sure for before in done[-1:]),
-            )  # fmt: skip
-        ringing |= {*event.notes, *([event.pitch] if event.pitch else [])}
+        elif heard:
+            new = tuple(note for note in heard if all(abs(note / old - 1) > SAME_NOTE for old in ringing))
+            event = _new_in(event, new, done)
+        ringing |= {*heard, *([event.pitch] if event.pitch else [])}
         done.append(event)
     return done
+
+
+def _new_in(event: Event, new: tuple[float, ...], before: list[Event]) -> Event:
+    """`event`, in which those `before` ring on, with the pitch of its `new` notes."""
+    sure = before[-1].pitch_sure
+    deep = deep_tone(new)
+    chords = [other.notes for other in before if not other.rings]
+    if len(new) > 1 and not perhaps_deep(new) and any(in_parallel(new, notes) for notes in chords):
+        return replace(event, notes=new, pitch=new[0], pitch_start=new[0], pitch_end=new[0], pitch_sure=sure)
+    one = deep or (new[0] if len(new) == 1 else event.pitch)
+    sure = deep is not None or (len(new) == 1 and sure)
+    return replace(event, pitch=one, pitch_start=one, pitch_end=one, rings=True, pitch_sure=sure)
