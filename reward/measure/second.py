@@ -23,6 +23,8 @@ FIRST = 0.9
 """The first peak so near the highest is the period; later ones are its multiples."""
 NONE = 0.6
 """Up to that height there is none."""
+MOST_OF = 0.8
+"""Where F0 is known of a smaller share of a sound, the places are taken there."""
 NEAR_SECONDS = 0.03
 """Two methods are compared at places no further from each other."""
 AGREE = 0.04
@@ -44,6 +46,10 @@ ADJACENT_SECONDS = 0.02
 def bears_out(samples: Samples, f0: Frames, times: Frames) -> bool:
     """Whether this method finds in `samples`, one event, the F0 frames `f0` at `times` (seconds from its beginning)."""
     size = int(np.clip(PERIODS * SAMPLE_RATE / float(np.median(f0)), WINDOW // 4, WINDOW))
+    begin, end = (int(time * SAMPLE_RATE) for time in (times[0], times[-1]))
+    if end - begin < MOST_OF * len(samples):  # a vowel of a phrase
+        begin = max(0, begin - size // 2)
+        samples, times = samples[begin : end + size // 2], times - begin / SAMPLE_RATE
     answers = []
     for middle, period, height in _places(samples, size):
         nearest = int(np.argmin(np.abs(times - middle)))
