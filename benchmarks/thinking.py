@@ -29,6 +29,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # else files beside this one would hide our packages
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `earwitness serve` has it
 
 import numpy as np  # noqa: E402
 

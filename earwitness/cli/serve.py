@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,9 @@ def serve(
 
         earwitness serve runs/mine/checkpoints/2-rl/step-100/hf --host 0.0.0.0 --token SECRET
     """
+    # Before NumPy is there. Its products here are small, a clip's log-mel is the largest: with two threads, which spin
+    # where the engine needs a core, it took seven times the CPU, and all sessions waited for it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         settings = importlib.import_module("serving.settings")
         program = importlib.import_module("serving.program")
