@@ -230,7 +230,7 @@ async def talk(
 async def speak_all(
     address: str, prompts: Sequence[trajectory_pb2.Prompt], sessions: int, turns: int, voice: Hibari
 ) -> dict[str, Any]:
-    """Sessions side by side; each question is asked twice, aloud and, for the floor, in words, by turns first."""
+    """Sessions side by side; each question is asked aloud and, for the floor, in words, by half of them first."""
     waits, words = Waits(), soxr.resample(voice(INTERRUPTION), voice.rate, SAMPLE_RATE)
     words = words[np.flatnonzero(np.abs(words) > SOUND)[0] :]
     texts: list[tuple[float, str]] = []
@@ -241,7 +241,7 @@ async def speak_all(
             caller = Caller(socket)
             for turn in range(2 * turns):
                 prompt = prompts[(number * turns + turn // 2) % len(prompts)]
-                if (number + turn // 2 + turn) % 2:
+                if (number + turn) % 2:
                     await hear(caller, prompt, words, waits)
                     continue
                 last = await caller.ask(prompt, output_modalities=["text"])
