@@ -4,7 +4,8 @@
 
 vLLM samples responses to questions about clips of noise and tones, and the trainer's model gives the log-probs of the
 same tokens: in fp32, and in bf16 with logits in bf16 and in fp32 on either side. Models: the shipped listener, and
-random ones of hidden 1,024 with so many layers, whose layers and output are sharpened, so that they have favourites.
+random ones of hidden 1,024 with so many layers, their output sharpened, so that they have favourites. "12-sharp" has
+layers four times as large as a model starts with, which make much of every rounding: no model to train, a worst case.
 
 TF32 is emulated: a tensor core rounds both operands of a product to TF32_BITS explicit bits of the mantissa and sums
 in fp32. "layers" rounds in the listener and the decoder's layers, as Transformer Engine multiplies; "all" the output
@@ -35,15 +36,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 ROOT = Path(__file__).parents[1]
 TEXTS = ["the pitch climbs from about 220 to 440 Hz, so it is rising", "two beeps, then silence; the second is louder"]
-GROUPS, SAMPLES, RESPONSE = 8, 4, 48
+GROUPS, SAMPLES, RESPONSE = 6, 4, 32
 TEMPERATURE = 1.0
 CLIP = 0.2
 """A ratio further from 1 than this is clipped in PPO."""
 TF32_BITS, FP32_BITS = 10, 23
 HIDDEN, HEADS, KV_HEADS, INTERMEDIATE, VOCAB = 1024, 16, 4, 2816, 4096
 SHARPER = 4.0
-"""Weights of random layers and outputs are multiplied by this, as in the tests of parity: flat ones hide mistakes."""
-MODELS = ("shipped", "2", "12", "24")
+"""The output of a random model is multiplied by this, so that it has favourites; so are its layers if it is SHARP."""
+SHARP = "-sharp"
+BF16 = ("bf16", "bf16, fp32 logits")
+MODELS = ("shipped", "2", "12", "24", f"12{SHARP}")
 
 Rows = list[dict[str, Any]]
 Mode = Callable[[], Any]
@@ -55,6 +58,9 @@ def main() -> int:
     parser.add_argument(
         "--only", nargs="+", choices=MODELS, default=MODELS, help="shipped, or layers of a random model"
     )
+    parser.add_argument(
+        "--rollout", choices=("vllm", "transformers"), default="vllm", help="transformers: text alone, no engine"
+    )
     parser.add_argument("--json", action="store_true", help="a line of JSON for each row")
     parser.add_argument("--sample", nargs=4, metavar=("FOLDER", "DTYPE", "HEAD", "FILE"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -63,13 +69,16 @@ def main() -> int:
         return 0
     if not chosen.json:
         print(
-            "| model | trainer | rollout | tokens | mean gap | largest gap | KL | clipped at 0.2 |\n" + "|---" * 8 + "|"
+            f"| model | trainer | rollout | tokens | mean gap | largest gap | KL | clipped at {CLIP} |\n"
+            + "|---" * 8
+            + "|"
         )
     for name in chosen.only:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             model(name, folder)
-            for row in compared(folder):
+            ways = {"vllm": functools.partial(sampled, folder), "transformers": functools.partial(of_peer, folder)}
+            for row in compared(folder, ways[chosen.rollout]):
                 row = {"model": name if name == "shipped" else f"{name} layers", **row}
                 print(json.dumps(row) if chosen.json else line(row), flush=True)
     return 0
@@ -84,25 +93,25 @@ def line(row: dict[str, Any]) -> str:
     )
 
 
-def compared(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of one model."""
-    fp32 = sampled(folder, "float32", "model")
+def compared(folder: Path, rollout: Callable[[str, str], Rows]) -> Iterator[dict[str, Any]]:
+    """The rows of one model; `rollout` samples in a type, with logits in another."""
+    fp32 = rollout("float32", "model")
     policy = side(folder, torch.float32)
-    exact = logprobs(policy, fp32)
-    layers = logprobs(policy, fp32, layers=Tf32)
-    everything = logprobs(policy, fp32, layers=Tf32, head=Tf32)
     other = functools.partial(Tf32, torch.float64)
+    (exact,) = logprobs(policy, fp32)
+    layers, everything = logprobs(policy, fp32, nullcontext, Tf32, layers=Tf32)
+    (theirs,) = logprobs(policy, fp32, other, layers=other)
     told = np.concatenate([row["logprobs"] for row in fp32])
     yield figures("fp32", "fp32", exact, told)
     yield figures("TF32, layers", "fp32", layers, told)
     yield figures("TF32, all", "fp32", everything, told)
-    yield figures("TF32, all", "TF32, all", everything, logprobs(policy, fp32, layers=other, head=other))
+    yield figures("TF32, all", "TF32, all", everything, theirs)
     policy = side(folder, torch.bfloat16)
-    for head, rollout in (("model", "bf16"), ("float32", "bf16, fp32 logits")):
-        rows = sampled(folder, "bfloat16", head)
+    for head, name in zip(("model", "float32"), BF16, strict=True):
+        rows = rollout("bfloat16", head)
         told = np.concatenate([row["logprobs"] for row in rows])
-        yield figures("bf16, fp32 logits", rollout, logprobs(policy, rows), told)
-        yield figures("bf16", rollout, logprobs(policy, rows, head=rounded_logits), told)
+        for trainer, ours in zip(BF16, logprobs(policy, rows, rounded_logits, nullcontext), strict=True):
+            yield figures(trainer, name, ours, told)
 
 
 def figures(trainer: str, rollout: str, ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
@@ -175,29 +184,37 @@ def side(folder: Path, dtype: torch.dtype) -> Any:
     from trainer.ranks import parallel
 
     if not torch.distributed.is_initialized():
+        torch.set_num_threads(1)  # beside other work threads that wait for one another are slower than one
         parallel.initialize(1, 1)
     return build_policy(folder / "model", dtype=dtype).eval()
 
 
-def logprobs(policy: Any, rows: Rows, *, layers: Mode = nullcontext, head: Mode = nullcontext) -> np.ndarray:
-    """The trainer's, of all responses one after another; `layers` and `head`: in what its model, its output runs."""
+def logprobs(policy: Any, rows: Rows, *heads: Mode, layers: Mode = nullcontext) -> list[np.ndarray]:
+    """The trainer's, of all responses one after another, with its output layer in each of `heads`, by default as it is.
+
+    `layers`: in what its model runs.
+    """
+    heads = heads or (nullcontext,)
     from earwitness.hearing import read_segments
     from earwitness.logmel import log_mel
     from trainer.model.audio import AudioBatch
     from trainer.model.logprobs import response_logprobs
 
-    found = []
+    found: list[list[np.ndarray]] = [[] for _ in heads]
     with torch.no_grad():
         for row in rows:
             tokens = torch.tensor([row["prompt"] + row["response"]])
-            (segment,) = read_segments(row["clip"], policy.architecture.family)
-            mel = torch.from_numpy(log_mel(segment, policy.architecture.audio.n_mels))[None]
+            heard: tuple[Any, ...] = ()
+            if row["clip"]:
+                (segment,) = read_segments(row["clip"], policy.architecture.family)
+                mel = torch.from_numpy(log_mel(segment, policy.architecture.audio.n_mels))[None]
+                heard = AudioBatch(mel, torch.tensor([mel.shape[-1]])), torch.tensor([[0]])
             with layers():
-                states = policy(tokens, AudioBatch(mel, torch.tensor([mel.shape[-1]])), torch.tensor([[0]]))
-            with head():
-                told = response_logprobs(states, tokens, TEMPERATURE)
-            found.append(told[0, len(row["prompt"]) :].numpy())
-    return np.concatenate(found).astype(np.float64)
+                states = policy(tokens, *heard)
+            for head, told in zip(heads, found, strict=True):
+                with head():
+                    told.append(response_logprobs(states, tokens, TEMPERATURE)[0, len(row["prompt"]) :].numpy())
+    return [np.concatenate(told).astype(np.float64) for told in found]
 
 
 def sampled(folder: Path, dtype: str, head: str) -> Rows:
@@ -209,6 +226,14 @@ def sampled(folder: Path, dtype: str, head: str) -> Rows:
             raise SystemExit(f"vLLM ended:\n{log.read_text(errors='replace')[-3000:]}")
     rows: Rows = json.loads(file.read_text())
     return rows
+
+
+def of_peer(folder: Path, dtype: str, head: str) -> Rows:
+    """The same of transformers, asked without clips."""
+    from benchmarks.precision_peer import sampled as peer_sampled
+
+    asked = [f"{number}: what happens to the pitch?" for number in range(GROUPS)]
+    return peer_sampled(folder / "model", asked, SAMPLES, RESPONSE, dtype, head)
 
 
 async def sample(folder: Path, dtype: str, head: str, file: str) -> None:
@@ -277,7 +302,7 @@ def model(name: str, folder: Path) -> None:
 
     toy = ToyModel.model_construct(
         **ToyModel().model_dump()
-        | {"hidden_size": HIDDEN, "layers": int(name), "heads": HEADS, "kv_heads": KV_HEADS,
+        | {"hidden_size": HIDDEN, "layers": int(name.removesuffix(SHARP)), "heads": HEADS, "kv_heads": KV_HEADS,
            "intermediate_size": INTERMEDIATE}
     )  # fmt: skip
     target.mkdir()
@@ -286,14 +311,14 @@ def model(name: str, folder: Path) -> None:
     for file, content in toy_files(architecture).items():
         (target / file).write_text(json.dumps(content))
     weights = random_weights(architecture, seed=1)
-    sharpen(weights)
+    sharpen(weights, ("lm_head", "model.layers") if name.endswith(SHARP) else ("lm_head",))
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
 
 
-def sharpen(weights: dict[str, torch.Tensor]) -> None:
-    """In place."""
+def sharpen(weights: dict[str, torch.Tensor], parts: tuple[str, ...]) -> None:
+    """The matrices of `parts`, in place."""
     for name, tensor in weights.items():
-        if tensor.dim() > 1 and name.startswith(("model.layers", "lm_head")):
+        if tensor.dim() > 1 and name.startswith(parts):
             tensor.mul_(SHARPER)
 
 

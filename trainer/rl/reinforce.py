@@ -12,7 +12,7 @@ from trainer.ranks.agreement import agree
 from trainer.rl.experience import names_of, updates_of
 from trainer.rl.groups import Sample
 from trainer.rl.learn import learn
-from trainer.rl.parity import GAP_BOUNDS, check_parity
+from trainer.rl.parity import check_parity, gap_bound
 from trainer.rl.recall import recall, recalled
 from trainer.steps import Clock, Step, Steps
 
@@ -55,7 +55,7 @@ def reinforce(
         # Once it is shown that the first update meets the policy of the old log-probs, they need not be computed twice.
         found = recall(policy, critic, updates, stage, names, first=not shown)
         if step == done + 1:
-            bound = stage.logprob_gap_bound or GAP_BOUNDS[policy.model.config.params_dtype]
+            bound = stage.logprob_gap_bound or gap_bound(policy.model.config.params_dtype)
             probe = [experience for update in updates for experience in update.micro_batches]
             gap = recalled(found, sum(update.tokens for update in updates))["logprob_gap.mean"]
             check_parity(probe, gap, bound, names, token_text)
