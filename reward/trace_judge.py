@@ -7,8 +7,7 @@ JSON of a schema, or that there is none and why; it never takes a trace away by 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,12 +16,14 @@ from earwitness.chat import split_response
 from earwitness.errors import InfrastructureError
 from earwitness.hearing import clip_uris
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from reward.endpoint import MAX_ASKED_CHARS, EndpointSettings, SparedEndpoint
+from reward.endpoint import MAX_ASKED_CHARS, SECONDS, EndpointSettings, SparedEndpoint
 
 ASKED_AT_ONCE = 16
 """Requests at a time: a group of the usual size takes as long as its slowest trace."""
 GROUP_SECONDS = 8.0
 """No trace of a group is sent later than that, so that with the last reply it stays within the limit of scoring."""
+LAST_SECONDS = GROUP_SECONDS + SECONDS + 2.0
+"""Nor is a reply waited for longer than that."""
 MAX_REPLY_TOKENS = 200
 INSTRUCTION = (
     "You check reasoning about an audio clip that you cannot hear. The user sends a JSON object with a question, the "
@@ -31,6 +32,8 @@ INSTRUCTION = (
     "false if it guesses from the words of the question, from a transcript or from what is usual, contradicts itself, "
     "or if its steps do not lead to the answer. `why`: the reason in a few words."
 )
+Said = tuple[wire.TraceVerdict, str]
+"""A verdict and its reason."""
 _NAMES = {wire.VERDICT_SUPPORTED: "supported", wire.VERDICT_CONTRADICTED: "contradicted"}
 
 
@@ -91,27 +94,33 @@ def judge_traces(group: wire.Group, judge: TraceJudge | None) -> None:
     if not group.task.judge_traces or not clip_uris(group.task.prompt):
         return
     until = time.monotonic() + GROUP_SECONDS
-    asked: Sequence[wire.Trajectory] = [t for t in group.trajectories if is_learnable(t.reward)]
+    pool = ThreadPoolExecutor(ASKED_AT_ONCE)
+    asked = {
+        pool.submit(_ask, judge, group.task.prompt, trajectory, until): trajectory.reward
+        for trajectory in group.trajectories
+        if is_learnable(trajectory.reward)
+    }
+    wait(asked, LAST_SECONDS)
+    pool.shutdown(wait=False, cancel_futures=True)  # looking up a name has no limit of time: nobody waits for it
+    for future, reward in asked.items():
+        late = not future.done() or future.cancelled()
+        reward.trace_verdict, reward.trace_verdict_why = _failed("no reply in time") if late else future.result()
 
-    def fill(trajectory: wire.Trajectory) -> None:
-        reward = trajectory.reward
-        try:
-            if judge is None:
-                raise InfrastructureError("the judge", 0.0, "EW_JUDGE_URL of the reward worker is not set")
-            if time.monotonic() > until:
-                raise InfrastructureError("the judge", GROUP_SECONDS, "the time of the group is up")
-            judged = judge(group.task.prompt, trajectory)
-        except InfrastructureError as error:
-            reward.trace_verdict, reward.trace_verdict_why = (
-                wire.TRACE_VERDICT_FAILED,
-                f"{error.waited_for}: {error.detail}",
-            )
-            return
-        reward.trace_verdict = wire.TRACE_VERDICT_GROUNDED if judged.grounded else wire.TRACE_VERDICT_REFUSED
-        reward.trace_verdict_why = judged.why
 
-    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
-        list(pool.map(fill, asked))
+def _ask(judge: TraceJudge | None, prompt: wire.Prompt, trajectory: wire.Trajectory, until: float) -> Said:
+    if judge is None:
+        return _failed("EW_JUDGE_URL of the reward worker is not set")
+    if time.monotonic() > until:
+        return _failed("the time of the group is up")
+    try:
+        judged = judge(prompt, trajectory)
+    except InfrastructureError as error:
+        return _failed(error.detail, error.waited_for)
+    return wire.TRACE_VERDICT_GROUNDED if judged.grounded else wire.TRACE_VERDICT_REFUSED, judged.why
+
+
+def _failed(why: str, who: str = "the judge") -> Said:
+    return wire.TRACE_VERDICT_FAILED, f"{who}: {why}"
 
 
 def is_learnable(reward: wire.Reward) -> bool:

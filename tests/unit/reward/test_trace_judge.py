@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ STAGE = MgrdStage.model_validate(
 def scored(endpoint, make_group, monkeypatch, request) -> Callable[..., wire.Group]:
     """scored(*texts, **prompt fields): a group as it leaves the scoring process, its traces judged by the endpoint."""
     endpoint.requests = []
-    monkeypatch.setattr(trace_judge, "GROUP_SECONDS", PATIENCE)  # a machine that stalls is no failure of the judge
+    for limit in ("GROUP_SECONDS", "LAST_SECONDS"):
+        monkeypatch.setattr(trace_judge, limit, PATIENCE)  # a machine that stalls is no failure of the judge
     # Another key for each test: the process keeps one judge for each of its settings.
     settings = EndpointSettings(f"http://127.0.0.1:{endpoint.server_port}/v1", "small", request.node.name, PATIENCE)
 
@@ -108,6 +110,21 @@ def test_a_group_whose_time_is_up_is_handed_on_unjudged(endpoint, scored, monkey
     ((verdict, told),) = verdicts(scored(HEARD))
     assert verdict == wire.TRACE_VERDICT_FAILED and "the time of the group is up" in told
     assert not endpoint.requests
+
+
+def test_a_judge_that_hangs_holds_nothing_up(make_group, monkeypatch):
+    monkeypatch.setattr(trace_judge, "LAST_SECONDS", 0.0)
+    goes_on = threading.Event()
+
+    def hangs(prompt: wire.Prompt, trajectory: wire.Trajectory) -> trace_judge.Judged:
+        assert goes_on.wait(PATIENCE)
+        return trace_judge.Judged(grounded=False, why="too late")
+
+    group = wire.Group.FromString(score_bytes(make_group(HEARD, HEARD).SerializeToString()))
+    group.task.judge_traces = True
+    trace_judge.judge_traces(group, hangs)
+    goes_on.set()
+    assert verdicts(group) == [(wire.TRACE_VERDICT_FAILED, "the judge: no reply in time")] * 2
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{" * 50_000, '{"grounded": true}', '{"grounded": "true", "why": ""}'])
