@@ -7,15 +7,11 @@ from dataclasses import replace
 
 from reward.families import QUALITIES, own_of
 from reward.statements import (
+    Alone,
     Change,
     Comparison,
     Not,
-    Pace,
-    Regular,
     Relation,
-    Repeats,
-    Side,
-    Spoken,
     Statement,
     Timbre,
     Turn,
@@ -23,7 +19,7 @@ from reward.statements import (
 
 
 def alternatives(
-    statement: Change | Comparison | Turn | Timbre | Regular | Pace | Repeats | Side | Spoken,
+    statement: Change | Comparison | Turn | Timbre | Alone,
 ) -> Sequence[Statement]:
     """The statement and its alternatives, each as likely as the others."""
     match statement:
@@ -36,7 +32,6 @@ def alternatives(
             return [statement, replace(statement, first=then, then=first)]
         case Timbre(what):
             others: Sequence[Statement] = [Timbre(other, statement.part) for other in QUALITIES[what].others]
-        case Regular() | Pace() | Repeats() | Side() | Spoken():
-            own = own_of(statement)
-            others = own.others(statement) if own else ()
+        case Alone():
+            others = own_of(statement).others(statement)
     return [statement, *(others or [Not(statement)])]

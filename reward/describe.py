@@ -10,19 +10,15 @@ from reward.families.base import Words
 from reward.statements import (
     BEGINNING,
     ENDING,
+    Alone,
     Bound,
     Change,
     Comparison,
     Count,
     Not,
-    Pace,
     Part,
-    Regular,
     Relation,
-    Repeats,
-    Side,
     Span,
-    Spoken,
     Statement,
     Timbre,
     Turn,
@@ -62,10 +58,8 @@ def describe(statement: Statement) -> str:
             return f"{_part(part)}{_of(first, words)}, then {_of(then, words).split(' ', 1)[1]}"
         case Timbre(what, part):
             return f"{_part(part)}{QUALITIES[what].words}"
-        case Regular() | Pace() | Repeats() | Side() | Spoken():
-            own = own_of(statement)
-            assert own is not None
-            return f"{_part(getattr(statement, 'part', None))}{own.describe(statement)}"
+        case Alone():
+            return f"{_part(getattr(statement, 'part', None))}{own_of(statement).describe(statement)}"
     assert_never(statement)
 
 

@@ -13,7 +13,7 @@ from reward.measure import Measurement
 from reward.parse import Reading, read_trace
 from reward.parse.claim import Claim
 from reward.several import check_among
-from reward.statements import Change, Comparison, Count, Not, Statement, Value
+from reward.statements import Alone, Change, Comparison, Count, Not, Statement, Value
 from reward.verify import as_message
 
 LEAST_EVIDENCE = 1.0
@@ -131,8 +131,7 @@ def _excludes(one: Statement, other: Statement) -> bool:
             return (one.part, one.other) == (other.other, other.part) and one.relation is not other.relation.reverse
         case (Count(), Count()):
             return one.of is other.of and one.part == other.part and one.value != other.value
-    own = own_of(one)
-    return own is not None and own.excludes and type(one) is type(other) and one != other
+    return isinstance(one, Alone) and own_of(one).excludes and type(one) is type(other) and one != other
 
 
 def _same(one: Statement, other: Statement) -> bool:

@@ -189,7 +189,12 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Regular:
+class Alone:
+    """A form of statement that one family alone has, and checks."""
+
+
+@dataclass(frozen=True)
+class Regular(Alone):
     """ "the rhythm is regular": are the gaps even?"""
 
     even: bool
@@ -209,7 +214,7 @@ class Timbre:
 
 
 @dataclass(frozen=True)
-class Side:
+class Side(Alone):
     """ "on the left": where the sound of a stereo clip is.
 
     `where`: left, right, middle; rightward, leftward (it moves there).
@@ -220,7 +225,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Pace:
+class Pace(Alone):
     """ "fast pulses", "speaks slowly": on the scale of tempo, or of speaking rate for `speech`."""
 
     fast: bool
@@ -229,7 +234,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Repeats:
+class Repeats(Alone):
     """ "the pattern repeats"."""
 
 
@@ -244,7 +249,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class Spoken(Alone):
     """ "says 'hello'": these words are spoken."""
 
     text: str
@@ -255,7 +260,7 @@ class Spoken:
 class Not:
     """The opposite of a statement: "does not rise"."""
 
-    statement: Count | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn | Spoken
+    statement: Count | Comparison | Change | Turn | Timbre | Alone
 
 
-Statement = Count | Value | Bound | Comparison | Change | Regular | Timbre | Side | Pace | Repeats | Turn | Spoken | Not
+Statement = Count | Value | Bound | Comparison | Change | Turn | Timbre | Alone | Not

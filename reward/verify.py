@@ -22,18 +22,14 @@ from reward.measure.facts import in_parallel
 from reward.parse.claim import Claim
 from reward.recognise.track import NotHeard
 from reward.statements import (
+    Alone,
     Bound,
     Change,
     Comparison,
     Count,
     Not,
-    Pace,
     Quantity,
-    Regular,
     Relation,
-    Repeats,
-    Side,
-    Spoken,
     Statement,
     Timbre,
     Turn,
@@ -194,10 +190,8 @@ def _checked(statement: Statement, measurement: Measurement) -> Finding:
             return turn(statement, measurement) if turn else Finding(None, "followed one way only")
         case Timbre():
             return _check_quality(statement, measurement)
-        case Regular() | Pace() | Repeats() | Side() | Spoken():
-            own = own_of(statement)
-            assert own is not None
-            return own.check(statement, measurement)
+        case Alone():
+            return own_of(statement).check(statement, measurement)
     assert_never(statement)
 
 

@@ -30,18 +30,14 @@ from reward.families import (
 )
 from reward.families.base import Compared, Counts, Family, Moves, Number, Own, Quality
 from reward.statements import (
+    Alone,
     Bound,
     Change,
     Comparison,
     Count,
     Counted,
     Not,
-    Pace,
     Quantity,
-    Regular,
-    Repeats,
-    Side,
-    Spoken,
     Statement,
     Timbre,
     Turn,
@@ -91,13 +87,11 @@ def family_of(statement: Statement) -> Family:
             return next(family for family in FAMILIES if of in family.counts)
         case Timbre(what):
             return next(family for family in FAMILIES if what in family.qualities)
-        case Regular() | Pace() | Repeats() | Side() | Spoken():
+        case Alone():
             return next(family for family in FAMILIES if family.own and family.own.is_mine(statement))
     assert_never(statement)
 
 
-def own_of(statement: Statement) -> Own | None:
-    """What the family of a statement says of it, if only that family has statements of this form."""
-    if isinstance(statement, Regular | Pace | Repeats | Side | Spoken):
-        return family_of(statement).own
-    return None
+def own_of(statement: Alone) -> Own:
+    """What its family says of a form that no other has."""
+    return next(family.own for family in FAMILIES if family.own and family.own.is_mine(statement))
