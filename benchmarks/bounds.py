@@ -16,25 +16,15 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
-import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from earwitness.client import TERMINAL, Mesh, state_name
+from benchmarks.toy_mesh import TOY, TUNE, rl, toy_mesh
 from earwitness.explain import explain
-from earwitness.local import control
-from earwitness.local.plan import Options
 from earwitness.local.state import read_state
 from earwitness.local.sweep import tagged
-from earwitness.probe.write import write_probe
-from earwitness.recipe.schema import ProbeData
 from earwitness.series import Steps, steps_of
 from earwitness.wire.jobs.v1 import jobs_pb2
 
@@ -48,21 +38,6 @@ CASES = {
 
 READ = ("seconds.", "work.", "workers.", "publish.", "staleness.")
 """Beginnings of the figures that speed is explained by."""
-
-TOY = {
-    "hidden_size": 64, "layers": 1, "heads": 2, "kv_heads": 2, "intermediate_size": 128, "vocab_size": 512,
-    "max_positions": 256, "encoder_size": 64, "encoder_layers": 1, "encoder_heads": 2, "adapter_size": 64,
-}  # fmt: skip
-OPTIMIZER = {"learning_rate": 1.0e-3}
-TUNE = {"type": "sft", "tune": {"steps": 5, "batch_size": 8, "micro_batch_size": 8, "optimizer": OPTIMIZER}}
-
-
-def rl(steps: int, staleness: int = 0) -> dict[str, Any]:
-    """A stage of short steps."""
-    return {
-        "type": "rl", "steps": steps, "groups_per_step": 4, "sampling": {"samples": 4, "max_tokens": 24},
-        "optimizer": OPTIMIZER, "dynamic_filter": False, "checkpoint_every": 1000, "max_staleness": staleness,
-    }  # fmt: skip
 
 
 @contextmanager
@@ -93,27 +68,6 @@ def held_up(folder: Path, name: str, stopped: float, running: float) -> Iterator
         beating.join()
 
 
-def probe(folder: Path) -> dict[str, str]:
-    """A few clips: manifests by split, written once."""
-    return write_probe(str(folder / "data"), ProbeData(lessons=1, cold_start=32, train=24, eval=8, seed=3))
-
-
-def done(
-    client: Mesh, folder: Path, name: str, stages: list[dict[str, Any]], model: dict[str, Any], **given: Any
-) -> Any:
-    """A job of these stages at its good end, on the probe unless `given`, the rest of its recipe, has other data."""
-    path = folder / f"{name}.yaml"
-    recipe = {"name": name, "output": str(folder / "out"), "model": model, "data": probe(folder), "stages": stages}
-    path.write_text(yaml.safe_dump(recipe | given))
-    job = client.submit(path, request_id=uuid.uuid4().hex)
-    while job.state not in TERMINAL:
-        time.sleep(0.5)
-        job = client.get(job.job_id)
-    if state_name(job.state) != "succeeded":
-        raise SystemExit(f"{name}: {state_name(job.state)}: {job.reason}")
-    return job
-
-
 def figures(events: Sequence[jobs_pb2.Event], read: tuple[str, ...]) -> Steps:
     """Of the job's RL steps the figures whose names begin so."""
     (steps,) = [steps for (_, stage, _), steps in steps_of(events).items() if stage == "rl"]
@@ -133,26 +87,20 @@ def main() -> int:
     given = parser.parse_args()
     steps, cases = given.steps, given.cases or list(CASES)
     wrong, recorded = 0, {}
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        state = control.start_detached(Options(folder / "mesh"), lambda line: None)
-        try:
-            with Mesh.connect(state.address, state.token) as client:
-                first = done(client, folder, "warm", [TUNE, rl(2)], {"toy": TOY})
-                # On one model, so that the rollout worker keeps its engine.
-                model = {"path": f"{first.output_uri}/model"}
-                for bound in cases:
-                    with held_up(folder / "mesh", *CASES[bound]):
-                        job = done(client, folder, bound, [rl(steps, given.staleness)], model)
-                    events = list(client.events(job.job_id))
-                    recorded[bound] = figures(events, READ)
-                    (phase,) = [p for p in explain(events).phases if p.speed]
-                    assert phase.speed is not None
-                    wrong += phase.speed.bound != bound
-                    verdict = "right" if phase.speed.bound == bound else "WRONG"
-                    print(f"{bound:8} {verdict}: {phase.speed.words} ({phase.speed.step_seconds:.1f} s)", flush=True)
-        finally:
-            control.stop(folder / "mesh")
+    with toy_mesh() as mesh:
+        first = mesh.done("warm", [TUNE, rl(2)], {"toy": TOY})
+        # On one model, so that the rollout worker keeps its engine.
+        model = {"path": f"{first.output_uri}/model"}
+        for bound in cases:
+            with held_up(mesh.folder, *CASES[bound]):
+                job = mesh.done(bound, [rl(steps, given.staleness)], model)
+            events = list(mesh.client.events(job.job_id))
+            recorded[bound] = figures(events, READ)
+            (phase,) = [p for p in explain(events).phases if p.speed]
+            assert phase.speed is not None
+            wrong += phase.speed.bound != bound
+            verdict = "right" if phase.speed.bound == bound else "WRONG"
+            print(f"{bound:8} {verdict}: {phase.speed.words} ({phase.speed.step_seconds:.1f} s)", flush=True)
     if given.record:
         given.record.write_text(json.dumps(recorded, indent=1) + "\n")
     return int(wrong > 0)

@@ -1,32 +1,36 @@
-"""What traces cost: a group's hooks in a loop, and a step of a real mesh with and without them.
+"""What traces cost: a group's hooks in a loop, and all that tracing takes of a step of a real mesh.
 
-    python -m benchmarks.tracing [--rounds 4] [--steps 30]
+    python -m benchmarks.tracing [--steps 60]
 
 The hooks cost CPU seconds of this process. Their collector is one that takes nothing (a closed port), so that only our
 side is measured: what is too much for the queue of the exporter is dropped, as beside a slow collector.
 
-The steps are those of two meshes of this machine (vLLM, Megatron-core, Redis) with the toy model, one of which tells a
-collector in this process of every group. They take turns, a job each, and who begins changes from round to round, so
-that a machine that gets slower or faster meets both. All of it is done twice, since the mesh that is started first may
-be slower or faster for that alone. Steps overlap: else the jobs service, which looks every half second what it may
-issue, would be what a step of so small a model takes. A job's first step is left out: it starts things up. CPU seconds
-are those of all processes of the mesh while its job runs, by the job's steps. `--rounds 0` leaves the meshes out.
+The mesh (vLLM, Megatron-core, Redis, the toy model) runs twice: once with nobody to tell, and once telling a collector
+in this process of every group. Two meshes, and a mesh and itself a minute later, differ by more than tracing costs. So
+what it costs is measured where it is spent: each process adds up the CPU seconds of its threads inside the functions of
+`earwitness.tracing` and of the thread that exports (`benchmarks.tracing_cost`), over its whole life. Only gRPC's own
+threads, which other calls use as well, are measured in a process that does nothing else, by the export. Steps overlap:
+else the jobs service, which looks every half second what it may issue, would be what a step of so small a model takes.
+The CPU seconds of a step are those of all processes of the mesh while the job runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import geometric_mean, median
-from typing import Any
+from statistics import mean
 
 import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -34,26 +38,35 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from benchmarks.bounds import TOY, TUNE, done, rl
+from benchmarks.toy_mesh import TOY, TUNE, rl, toy_mesh
+from benchmarks.tracing_cost import Cost
 from earwitness import tracing
-from earwitness.client import Mesh
 from earwitness.explain.speed import PARTS
-from earwitness.local import control
-from earwitness.local.plan import Options
-from earwitness.local.state import MeshState
 from earwitness.local.sweep import tagged
 from earwitness.series import Steps, steps_of
 
 CALLS = 20_000
 WARM = 2
-"""Steps of a job that does not count."""
+"""Steps of the job that makes the model."""
 
 OVERLAP = 4
 """Versions that a group may be behind: as many steps are under way beside the trainer's."""
 
+EXPORTS = 40
+"""By which gRPC's own threads are measured."""
+
 STATIONS = ("rollout", "reward", "reference", "train", "publish", "load")
 
 EXPORT = "opentelemetry.proto.collector.trace.v1.TraceService"
+
+LOADED = """\
+import os, pathlib, sys
+if os.environ.get("EW_NAME"):
+    sys.path.insert(0, {root!r})
+    from benchmarks.tracing_cost import Measured
+    Measured(pathlib.Path({folder!r}))
+"""
+"""A `sitecustomize` for the processes of a mesh."""
 
 
 def micros(call: Callable[[], object]) -> float:
@@ -71,8 +84,8 @@ def group() -> None:
         tracing.child(context, station, 2.0, 3.0, worker="rollout-0", ordinal=7, waited=0.5)
 
 
-def hooks() -> tuple[str, float]:
-    """What the hooks of one group cost, in words; and CPU seconds of a span."""
+def hooks() -> str:
+    """What the hooks of one group cost, in words."""
     off = micros(group)
     os.environ[tracing.VARIABLES[1]] = "http://127.0.0.1:1"
     tracing.start("benchmark", "0")
@@ -86,8 +99,7 @@ def hooks() -> tuple[str, float]:
     for name in (tracing.VARIABLES[1], *sampler):
         del os.environ[name]
     count = 1 + len(STATIONS)
-    words = f"a group's {count} hooks, us of CPU: off {off:.2f}, told {told:.0f}, not sampled {left_out:.0f}"
-    return words, told / count / 1e6
+    return f"a group's {count} hooks, us of CPU: off {off:.2f}, told {told:.0f}, not sampled {left_out:.0f}"
 
 
 @contextmanager
@@ -111,35 +123,40 @@ def collector() -> Iterator[tuple[str, list[int]]]:
         server.stop(None).wait()
 
 
-@dataclass
-class Side:
-    """One of the two meshes, and what its jobs took."""
+@dataclass(frozen=True)
+class Run:
+    """A job on a mesh, and what tracing took of the mesh's life."""
 
-    folder: Path
-    state: MeshState
-    client: Mesh
-    seconds: list[float] = field(default_factory=list)
-    """Of each step."""
-    cpu: list[float] = field(default_factory=list)
-    """CPU seconds of a step, job by job."""
-
-    def warm(self, model: dict[str, Any] | None = None) -> Any:
-        """Runs what does not count, the same on both: the first job of all makes the model."""
-        stages = [TUNE, rl(WARM)] if model is None else [rl(WARM)]
-        return done(self.client, self.folder, f"warm-{len(stages)}", stages, model or {"toy": TOY})
-
-    def job(self, name: str, steps: int, model: dict[str, Any]) -> None:
-        """Runs one."""
-        before = cpu_seconds(self.state.mesh)
-        job = done(self.client, self.folder, name, [rl(steps, OVERLAP)], model)
-        self.cpu.append((cpu_seconds(self.state.mesh) - before) / steps)
-        (told,) = [t for t in steps_of(self.client.events(job.job_id)).values() if "seconds.wait" in t[max(t)]]
-        self.seconds += step_seconds(told)
+    step_seconds: float
+    """Mean over the job's steps, but for the first: it starts things up."""
+    step_cpu: float
+    """CPU seconds of all processes while the job ran, by its steps."""
+    steps: int
+    """Of all jobs that the mesh has seen."""
+    costs: list[Cost]
+    """Of each process."""
 
 
-def step_seconds(steps: Steps) -> list[float]:
-    """Of each step but the first."""
-    return [sum(steps[step].get(f"seconds.{part}", 0.0) for part in PARTS) for step in sorted(steps)[1:]]
+def run(steps: int, collector: Mapping[str, str]) -> Run:
+    """A mesh from its start to its end, with a job of so many steps. `collector`: the variable that names one."""
+    with tempfile.TemporaryDirectory() as loaded, tempfile.TemporaryDirectory() as told:
+        root = str(Path(__file__).parents[1])
+        Path(loaded, "sitecustomize.py").write_text(LOADED.format(root=root, folder=told))
+        path = os.pathsep.join([loaded, *filter(None, [os.environ.get("PYTHONPATH")])])
+        with toy_mesh({"PYTHONPATH": path, **collector}) as mesh:
+            first = mesh.done("warm", [TUNE, rl(WARM)], {"toy": TOY})
+            before = cpu_seconds(mesh.state.mesh)
+            job = mesh.done("measured", [rl(steps, OVERLAP)], {"path": f"{first.output_uri}/model"})
+            cpu = cpu_seconds(mesh.state.mesh) - before
+            figures = steps_of(mesh.client.events(job.job_id)).values()
+        (of_trainer,) = [found for found in figures if "seconds.wait" in found[max(found)]]
+        costs = [Cost(**json.loads(file.read_text())) for file in Path(told).glob("*.json")]
+    return Run(step_seconds(of_trainer), cpu / steps, WARM + steps, costs)
+
+
+def step_seconds(steps: Steps) -> float:
+    """Of each step but the first, on average."""
+    return mean(sum(steps[step].get(f"seconds.{part}", 0.0) for part in PARTS) for step in sorted(steps)[1:])
 
 
 def cpu_seconds(mesh: str) -> float:
@@ -154,72 +171,56 @@ def cpu_seconds(mesh: str) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-@contextmanager
-def side(folder: Path, environment: dict[str, str]) -> Iterator[Side]:
-    """A mesh that is started with these variables, as long as the block runs."""
-    folder.mkdir()
-    os.environ |= environment
-    state = control.start_detached(Options(folder / "mesh"), lambda line: None)
-    for name in environment:
-        del os.environ[name]
-    try:
-        with Mesh.connect(state.address, state.token) as client:
-            yield Side(folder, state, client)
-    finally:
-        control.stop(folder / "mesh")
+def of_grpc(spans: int, collector: Mapping[str, str]) -> float:
+    """CPU seconds that gRPC's own threads take to export so many spans."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmarks.tracing_cost", str(EXPORTS), str(spans), folder]
+        environment = {**os.environ, **collector, "OTEL_BSP_SCHEDULE_DELAY": "20"}
+        return float(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
 
-def turns(first: str, rounds: int, steps: int, address: str, batches: list[int]) -> dict[str, Side]:
-    """Both meshes, `off` and `on`, in turn; `first`: which is started first. SystemExit if `off` tells of spans."""
-    sides: dict[str, Side] = {}
-    told = len(batches)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for name in sorted(("off", "on"), key=lambda name: name != first):
-            environment = {tracing.VARIABLES[1]: address} if name == "on" else {}
-            sides[name] = stack.enter_context(side(folder / name, environment))
-            model = {"path": f"{sides[name].warm().output_uri}/model"}
-            if "on" not in sides and len(batches) > told:
-                raise SystemExit("a mesh without a collector has told of spans")
-        for mesh in sides.values():  # the engine is made anew for another model
-            mesh.warm(model)
-        for number in range(rounds):
-            for mesh in list(sides.values())[:: 1 if number % 2 else -1]:
-                mesh.job(f"round-{number}", steps, model)
-    return sides
-
-
-def measured(rounds: int, steps: int, span: float, show: Callable[[str], None]) -> None:
-    """Tells what steps take, off and on. `span`: CPU seconds of one."""
-    found: dict[str, list[float]] = {"seconds": [], "CPU seconds": []}
-    cpu: list[float] = []
+def measured(steps: int) -> None:
+    """Print what tracing takes of a step, off and on. SystemExit if a mesh that has nobody to tell tells of spans."""
     with collector() as (address, batches):
-        for first in ("off", "on"):
-            sides = turns(first, rounds, steps, address, batches)
-            off, on = sides["off"], sides["on"]
-            cpu += off.cpu
-            for what, without, traced in (("seconds", off.seconds, on.seconds), ("CPU seconds", off.cpu, on.cpu)):
-                found[what].append(median(traced) / median(without))
-                medians = f"off {median(without):.3f}, on {median(traced):.3f}"
-                show(f"{first} started first, {what} of a step, medians: {medians}; ratio {found[what][-1]:.3f}")
-    for what, ratios in found.items():
-        show(f"{what} of a step, on by off, whoever is first: {geometric_mean(ratios):.3f}")
-    spans = sum(batches) / 2 / (2 * WARM + rounds * steps)  # all have come: the meshes have ended
-    share = spans * span / median(cpu)
-    show(f"{spans:.0f} spans a step, {span * 1e6:.0f} us of CPU each: {share:.2%} of the CPU seconds of a step")
+        off = run(steps, {})
+        if batches or any(cost.spans for cost in off.costs):
+            raise SystemExit("a mesh without a collector has told of spans")
+        hooks = sum(cost.hooks for cost in off.costs) / off.steps
+        print(
+            f"off: 0 spans; hooks take {hooks * 1e6:.0f} us of CPU a step, {hooks / off.step_cpu:.4%} of it", flush=True
+        )
+        there = {tracing.VARIABLES[1]: address}
+        on = run(steps, there)
+        exports, spans = (sum(getattr(cost, name) for cost in on.costs) for name in ("exports", "spans"))
+        if spans != sum(batches):
+            raise SystemExit(f"{spans} spans were told, and {sum(batches)} have come")
+        grpc_seconds = of_grpc(round(spans / exports), there)
+    shares = defaultdict[str, float](float)
+    for cost in on.costs:
+        shares[cost.service] += cost.hooks + cost.exporter + cost.exports * grpc_seconds
+    parts = {
+        "hooks": sum(cost.hooks for cost in on.costs),
+        "exporting threads": sum(cost.exporter for cost in on.costs),
+        "gRPC's threads": exports * grpc_seconds,
+    }
+    total = sum(parts.values()) / on.steps
+    words = ", ".join(f"{name} {seconds / on.steps * 1e3:.2f}" for name, seconds in [*parts.items(), *shares.items()])
+    print(f"on, ms of CPU a step: {words}; {spans / on.steps:.0f} spans, {exports / on.steps:.2f} exports")
+    print(
+        f"on: {total / on.step_cpu:.2%} of the CPU of a step ({on.step_cpu:.2f} s), and {total / on.step_seconds:.2%} "
+        f"of its seconds ({on.step_seconds:.2f}) if nothing else was done meanwhile"
+    )
 
 
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=4, help="jobs of each mesh")
-    parser.add_argument("--steps", type=int, default=30, help="RL steps of a job")
+    parser.add_argument("--steps", type=int, default=60, help="RL steps of the job; 0 leaves the mesh out")
     given = parser.parse_args()
     logging.disable()
-    words, span = hooks()
-    print(words, flush=True)
-    if given.rounds:
-        measured(given.rounds, given.steps, span, lambda line: print(line, flush=True))
+    print(hooks(), flush=True)
+    if given.steps:
+        measured(given.steps)
 
 
 if __name__ == "__main__":

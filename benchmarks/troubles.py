@@ -19,17 +19,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bounds import TOY, TUNE, done, figures, probe, rl
-from earwitness.client import Mesh
+from benchmarks.bounds import figures
+from benchmarks.toy_mesh import TOY, TUNE, ToyMesh, rl, toy_mesh
 from earwitness.explain import explain
-from earwitness.local import control
-from earwitness.local.plan import Options
 from earwitness.metrics import CLAIMS, KIND
 
 STEPS = 10
@@ -80,14 +77,12 @@ def one_answer(data: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def job_of(client: Mesh, folder: Path, name: str, case: Case) -> Any:
+def job_of(mesh: ToyMesh, name: str, case: Case) -> Any:
     """The case's job at its end."""
     tune = {**TUNE, "tune": {**TUNE["tune"], "steps": case.tuning}}
     stages = [tune, {**rl(case.steps), **case.stage}]
-    data = probe(folder)
-    if case.one_answer:
-        data = one_answer(data)
-    return done(client, folder, name.replace("_", "-"), stages, {"toy": TOY}, data=data, rewards=case.rewards)
+    data = one_answer(mesh.probe()) if case.one_answer else mesh.probe()
+    return mesh.done(name.replace("_", "-"), stages, {"toy": TOY}, data=data, rewards=case.rewards)
 
 
 def main() -> int:
@@ -97,22 +92,16 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", help="troubles to provoke; without any, all")
     given = parser.parse_args()
     missed, recorded = 0, {}
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        state = control.start_detached(Options(folder / "mesh"), lambda line: None)
-        try:
-            with Mesh.connect(state.address, state.token) as client:
-                for rule in given.cases or CASES:
-                    job = job_of(client, folder, rule, CASES[rule])
-                    events = list(client.events(job.job_id))
-                    recorded[rule] = figures(events, READ)
-                    found = {f.rule: f.words for phase in explain(events).phases for f in phase.trouble}
-                    missed += rule not in found
-                    verdict = f"right: {found[rule]}" if rule in found else "MISSED"
-                    others = ", ".join(other for other in found if other != rule)
-                    print(f"{rule:15} {verdict}" + (f" (also {others})" if others else ""), flush=True)
-        finally:
-            control.stop(folder / "mesh")
+    with toy_mesh() as mesh:
+        for rule in given.cases or CASES:
+            job = job_of(mesh, rule, CASES[rule])
+            events = list(mesh.client.events(job.job_id))
+            recorded[rule] = figures(events, READ)
+            found = {f.rule: f.words for phase in explain(events).phases for f in phase.trouble}
+            missed += rule not in found
+            verdict = f"right: {found[rule]}" if rule in found else "MISSED"
+            others = ", ".join(other for other in found if other != rule)
+            print(f"{rule:15} {verdict}" + (f" (also {others})" if others else ""), flush=True)
     if given.record:
         given.record.write_text(json.dumps(recorded) + "\n")
     return int(missed > 0)
