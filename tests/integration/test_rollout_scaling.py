@@ -31,11 +31,14 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.mesh_kit import TOY, RealMesh, published_versions, recipe, wait_for
 from tests.integration.process_kit import below, said_in
 from tests.integration.rollout_frozen import FROZEN_SECONDS, frozen_at_work
+from tests.integration.trace_collector import Collector, collector
 
 ROOT = Path(__file__).parents[2]
 STEPS = 36
 GROUPS = 4
 STALENESS = 1
+AHEAD = 6
+"""Steps, and staleness bound, of a job in which no group can become too old."""
 MAX_TOKENS = 150
 BEHIND_SECONDS = "3600"
 """A worker that stands still while others join must not be taken for one that cannot keep up."""
@@ -148,7 +151,14 @@ def words_in(line: bytes) -> list[bytes]:
 
 
 @pytest.fixture
-def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealMesh]:
+def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    with collector() as there:
+        there.environment(monkeypatch)
+        yield there
+
+
+@pytest.fixture
+def mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traces: Collector) -> Iterator[RealMesh]:
     monkeypatch.setenv("EW_ROLLOUT_BEHIND_SECONDS", BEHIND_SECONDS)
     mesh = RealMesh(tmp_path)
     yield mesh
@@ -188,7 +198,7 @@ def submit(mesh: RealMesh) -> jobs_pb2.Job:
     return mesh.client.submit(path, request_id="scaling")
 
 
-def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Workers) -> None:
+def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Workers, traces: Collector) -> None:
     job = submit(mesh)
     run_id = f"{job.job_id}/1-train/0"
     with published_versions(mesh) as versions, Watch(mesh, run_id) as watch:
@@ -221,6 +231,9 @@ def test_workers_come_and_go_in_the_middle_of_a_job(mesh: RealMesh, workers: Wor
     used = check_ledger(mesh.queue, run_id)
     check_groups(watch, used, workers, versions)
     check_hand_over(watch, mesh.queue.ledger(run_id), workers, leavers)
+
+    check_loads(traces, run_id, workers)
+    check_one_trace_over_a_hand_over(mesh, workers, traces, job, "extra-4", ["extra-3"])
 
 
 def check_ledger(queue: Queue, run_id: str) -> dict[int, int]:
@@ -277,3 +290,52 @@ def check_hand_over(watch: Watch, ledger: dict[int, str], workers: Workers, leav
             count = len(before.token_ids)
             assert list(after.token_ids[:count]) == list(before.token_ids)
             assert list(after.logprobs[:count]) == list(before.logprobs)
+
+
+def check_loads(traces: Collector, run_id: str, workers: Workers) -> None:
+    """The traces of the groups that a version was learned from go on to the workers that loaded it."""
+
+    def loads() -> set[str]:
+        spans = [span for life in traces.lives(run_id).values() for span in life if span.name == "load"]
+        return {traces.attributes(span)["worker"] for span in spans}
+
+    wait_for("loads", lambda: "rollout-0" in loads())
+    assert loads() <= {"rollout-0", *workers.processes}
+
+
+def check_one_trace_over_a_hand_over(
+    mesh: RealMesh, workers: Workers, traces: Collector, before: jobs_pb2.Job, leaver: str, others: list[str]
+) -> None:
+    """The leaver alone can generate, until it has left: all that it had begun is learned from, since the staleness
+    bound of this job lets no group become too old. Each such group is one trace over all services."""
+    asked = recipe("ahead", mesh.folder / "out", mesh.data, {"path": f"{before.output_uri}/model"}, AHEAD)
+    asked["stages"] = asked["stages"][1:2]
+    asked["stages"][0] |= {"max_staleness": AHEAD, "sampling": {"samples": 4, "max_tokens": MAX_TOKENS}}
+    with stopped([mesh.pid("rollout-0"), *[workers.processes[name].pid for name in others]]):
+        job = mesh.submit_recipe(asked)
+        assert workers.leave(leaver) > 0, "it had generated nothing"
+    mesh.until_succeeded(job.job_id)
+    run_id = f"{job.job_id}/0-train/0"
+    used = sorted(f"used:{step}" for step in range(1, AHEAD + 1) for _ in range(GROUPS))
+    assert sorted(mesh.queue.ledger(run_id).values()) == used
+    handed = {ordinal: tokens for ordinal, tokens in workers.handed_back(leaver).items() if tokens}
+    stations = {"submit", "issue", "rollout", "reward", "train", "publish"}
+
+    def crossed() -> bool:
+        lives = traces.lives(run_id)
+        return all(stations <= {span.name for span in lives.get(ordinal, ())} for ordinal in handed)
+
+    wait_for("the traces", crossed)
+    lives = traces.lives(run_id)
+    for ordinal, tokens in handed.items():
+        told = [(span, traces.attributes(span)) for span in lives[ordinal]]
+        stays = [(span.start_time_unix_nano, about) for span, about in told if span.name == "rollout"]
+        ((left_at, left),) = [stay for stay in stays if stay[1]["worker"] == leaver]
+        assert left["handed_back"] and left["tokens"] == tokens
+        went_on = [stay for stay in stays if stay[1]["worker"] in ("rollout-0", *others)]
+        assert went_on and len(went_on) == len(stays) - 1
+        for begun, stay in went_on:
+            assert begun > left_at and stay["tokens"] >= tokens and not stay["handed_back"]
+        (learned,) = [about for span, about in told if span.name == "train"]
+        assert {about["version"] for span, about in told if span.name in ("publish", "load")} == {learned["version"]}
+    print(f"{len(handed)} groups handed over, {sum(handed.values())} tokens of them, one trace each")
