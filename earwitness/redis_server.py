@@ -21,13 +21,11 @@ from pathlib import Path
 from typing import Literal
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from earwitness.errors import InfrastructureError
 from earwitness.parent import end_with_parent
 from earwitness.redis_bulk import connect_bulk
-from earwitness.redis_client import connect, connect_async
+from earwitness.redis_client import connect, connect_async, connect_once
 
 __all__ = ["RedisServer", "connect", "connect_async", "connect_bulk"]
 
@@ -142,10 +140,8 @@ class RedisServer:
             raise
 
     def _wait_for_pong(self, started: float) -> bool:
-        once = Retry(NoBackoff(), 0)  # this loop is the retry
-        client = redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1, protocol=2, retry=once)
         assert self._process is not None
-        with client:
+        with connect_once(self.url, 1) as client:  # this loop is the retry
             while self._process.poll() is None:
                 try:
                     if client.ping():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from earwitness.data.choices import listed, settled
-from earwitness.data.fields import kept, needed, needed_sound, text
-from earwitness.data.importers.base import Columns, Importer
+from earwitness.data.choices import listed
+from earwitness.data.fields import text
+from earwitness.data.importers.base import Columns, Importer, of_choices
 from earwitness.data.question import LeftOut, Question, Row
 
 
@@ -14,17 +14,8 @@ def question(row: Row, _columns: Columns) -> Question:
     answer = text(fields, "answer")
     if not answer:
         raise LeftOut("no answer (those of the test split are withheld)")
-    choices, right = settled(listed(fields.get("choices")), answer)
-    return Question(
-        needed(fields, "id"),
-        needed(fields, "question"),
-        right,
-        "choice",
-        choices,
-        needed_sound(fields, "audio_id", "audio"),
-        text(fields, "task"),
-        extra=kept(fields, ("dataset", "split", "category", "sub-category", "difficulty")),
-    )
+    more = ("dataset", "split", "category", "sub-category", "difficulty")
+    return of_choices(fields, listed(fields.get("choices")), answer, ("audio_id", "audio"), "task", more)
 
 
 IMPORTER = Importer(
