@@ -2,7 +2,8 @@
 
 Megatron decorates its fused functions by `torch.compile` while it is imported, and that alone imports TorchDynamo and
 Inductor: 2.3 of the 6.4 s of CPU that each rank needs to start. They are for CUDA. A torch without CUDA runs none of
-them, so there they stay what they are.
+them, so there they stay what they are. Torch's optimizers import TorchDynamo too, at their first use and to tell it to
+keep out: the same seconds once more.
 """
 
 import torch
@@ -17,3 +18,7 @@ if torch.version.cuda is None:
         import megatron.core  # noqa: F401
     finally:
         torch.compile = _compile
+    for _method in vars(torch.optim.Optimizer).values():
+        if hasattr(_method, "__wrapped__"):
+            _method.__wrapped__.__dict__["__dynamo_disable"] = _method.__wrapped__  # what TorchDynamo would make of it
+    torch.optim.Adam.step = torch.no_grad()(torch.optim.Adam.step.__wrapped__)  # but for a word to TorchDynamo
