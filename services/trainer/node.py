@@ -55,6 +55,9 @@ def main(arguments: list[str]) -> int:
         server.add_insecure_port(f"{settings.listen.rpartition(':')[0]}:{settings.health_port}")
         server.start()
         os.environ["EW_HEALTH_PORT"] = str(own)  # of the rank that answers for this node
+    # The nodes that are left keep the address of the ranks' store from the round before, and one that comes back would
+    # wait a minute to be told it, whereupon all nodes end: so each round has a store of its own.
+    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
     from torch.distributed import run  # seconds, in which the probes are answered already
 
     try:
