@@ -1,4 +1,4 @@
-"""How answers are worded, right ones and wrong ones: the tables of `benchmarks/answers.py`."""
+"""How answers are worded, right ones and wrong ones: the tables of `hostile_answers.py`."""
 
 from __future__ import annotations
 
