@@ -10,7 +10,11 @@ from benchmarks.paper_claims import Reports, Row
 
 EVALUATIONS = ("cold_start", "distilled", "final")
 CONTROLS = ("final_without_audio", "final_shuffled_audio", "final_decisive_removed")
-TOLD = "Means over the seeds that have run, in percent; in brackets the lowest and the highest of several."
+TOLD = (
+    "Means over the seeds that have run, in percent; in brackets the lowest and the highest of several. Where the "
+    "sound cannot tell, accuracy lies below chance, most likely because some answers are none of the choices: a blind "
+    "guess always is one."
+)
 
 
 def page(rows: Sequence[Row], reports: Reports) -> str:
@@ -59,7 +63,7 @@ def accuracies(jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 
 def unanswered(jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """How much of what lies below chance is answers that no guess would give."""
+    """How many answers no guess would give, of those where the sound cannot tell."""
     found: dict[str, list[float]] = {}
     for of in (of for reports in jobs.values() for report in reports for of in report.get("controls", ())):
         if of["evaluation"] == "final" and of["unanswered"] is not None:
@@ -67,7 +71,7 @@ def unanswered(jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     if not found:
         return ""
     shares = ", ".join(f"{control} {100 * mean(shares):.1f} %" for control, shares in sorted(found.items()))
-    return f" None of the choices, which no blind guess is, are of the final answers: {shares}."
+    return f" Of the final answers are none of the choices: {shares}."
 
 
 def taken(reports: Reports) -> str:

@@ -89,7 +89,7 @@ def test_a_claim_holds_by_its_mean_over_seeds_and_what_has_no_report_is_not_know
     assert "| RL adds to the distilled policy | RL is the recipe's last step up | +6.0 points (+2.0 to +10.0)" in shown
     assert shown.count("not known") >= 5
     assert "2 jobs, seeds 1, 2, commit abc, from the shipped listener, 12 minutes in all" in shown
-    assert "no blind guess is, are of the final answers: decisive removed 10.0 %." in shown
+    assert "Of the final answers are none of the choices: decisive removed 10.0 %." in shown
     assert "points below chance (" in shown
     assert "| whole | 2 | 6.0 | 60.0 (60.0 to 60.0) | 81.0 (80.0 to 82.0) | 87.0 (84.0 to 90.0) | 35.0" in shown
     assert "| final | 57.0 (54.0 to 60.0) | 67.0" in shown and "| final, going on once |  |  |  |  | 87.0" in shown
