@@ -49,6 +49,7 @@ from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
 from serving.speech.playback import Spoken  # noqa: E402
 from serving.speech.voice import Hibari  # noqa: E402
 
+Prompts = Sequence[trajectory_pb2.Prompt]
 FRAME_SECONDS = 0.02
 VOICE_RATE = 24_000
 """Of the sound that comes, unless another is asked for."""
@@ -69,6 +70,7 @@ START_SECONDS = 300.0
 CLIPS = 28
 AGAIN_SECONDS = 0.5
 """After which one who was told that there is no engine asks again."""
+SOON_MS = 1_000
 ENGINE = "EngineCore"
 """In the name of vLLM's process."""
 TOO_LATE = "response_cancel_not_active"
@@ -129,12 +131,14 @@ def main() -> int:
                 for count in chosen.sessions
             ]
             killed = asyncio.run(kill(address, prompts[0]))
-    found = {"rows": rows, "spoken": spoken, "killed": killed}
+    held = max((row["sessions"] for row in spoken if row["audio_p95_ms"] < SOON_MS), default=0)
+    found = {"rows": rows, "spoken": spoken, "held": held, "killed": killed}
     if chosen.json:
         print(json.dumps({"cores": os.cpu_count(), "load": os.getloadavg()[0]} | found))
     else:
         show(rows)
         show_spoken(spoken)
+        print(f"\nMost sessions of these whose first sound comes within {SOON_MS} ms (p95): {held}.")
         print("\nEngine killed in mid-speech: " + ", ".join(f"{name} after {ms:.0f} ms" for name, ms in killed.items()))
     return 0
 
@@ -157,9 +161,7 @@ def served(model: Path, log: Path) -> Iterator[str]:
         process.wait()
 
 
-async def talk_all(
-    address: str, prompts: Sequence[trajectory_pb2.Prompt], sessions: int, turns: int, session: dict[str, Any]
-) -> Waits:
+async def talk_all(address: str, prompts: Prompts, sessions: int, turns: int, session: dict[str, Any]) -> Waits:
     """Sessions side by side, begun at moments of their own."""
     waits = Waits()
     await asyncio.gather(*(talk(address, prompts, number, turns, session, waits) for number in range(sessions)))
@@ -197,14 +199,7 @@ class Caller:
         return last
 
 
-async def talk(
-    address: str,
-    prompts: Sequence[trajectory_pb2.Prompt],
-    number: int,
-    turns: int,
-    session: dict[str, Any],
-    waits: Waits,
-) -> None:
+async def talk(address: str, prompts: Prompts, number: int, turns: int, session: dict[str, Any], waits: Waits) -> None:
     """One session: turns that are answered, and after each one that is cancelled at its first thought."""
     await asyncio.sleep(0.137 * number)
     async with connect(f"ws://{address}/v1/realtime", proxy=None) as socket:
@@ -227,9 +222,7 @@ async def talk(
             waits.cancel.append(time.perf_counter() - cancelled)
 
 
-async def speak_all(
-    address: str, prompts: Sequence[trajectory_pb2.Prompt], sessions: int, turns: int, voice: Hibari
-) -> dict[str, Any]:
+async def speak_all(address: str, prompts: Prompts, sessions: int, turns: int, voice: Hibari) -> dict[str, Any]:
     """Sessions side by side; each question is asked aloud and, for the floor, in words, by half of them first."""
     waits, words = Waits(), soxr.resample(voice(INTERRUPTION), voice.rate, SAMPLE_RATE)
     words = words[np.flatnonzero(np.abs(words) > SOUND)[0] :]
