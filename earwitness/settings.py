@@ -30,6 +30,9 @@ class Settings:
     """host:port of the gRPC server; port 0 lets the system choose."""
     trainer: str = ""
     """host:port of the trainer (jobs service only)."""
+    trainer_gone_seconds: int = 120
+    """A trainer that does not answer for this long is gone (jobs service only): a restart imports torch and Megatron,
+    tens of seconds. The pods of a gang wait longer for each other, and so must we for them."""
     recogniser: str = ""
     """host:port of the recogniser; empty: there is none (reward workers only)."""
     name: str = ""
@@ -62,6 +65,7 @@ class Settings:
             weights_anchors=environ.get("EW_WEIGHTS_ANCHORS", ""),
             listen=environ.get("EW_LISTEN", "127.0.0.1:0"),
             trainer=environ.get("EW_TRAINER", ""),
+            trainer_gone_seconds=number(environ, "EW_TRAINER_GONE_SECONDS", 120, 86_400, least=1),
             recogniser=environ.get("EW_RECOGNISER", ""),
             name=environ.get("EW_NAME", "") or f"{socket.gethostname()}-{os.getpid()}",
             token=environ.get("EW_TOKEN", ""),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,15 +12,8 @@ import grpc
 from earwitness.errors import JobFailed
 from earwitness.jobs.trainer import TrainerGone
 from earwitness.log import Logger
-from earwitness.settings import number
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 from earwitness.wire.trainer.v1 import trainer_pb2_grpc
-
-GONE_SECONDS = 120
-"""A trainer that does not answer for this long is gone, unless EW_TRAINER_GONE_SECONDS says how long: a restart imports
-torch and Megatron, tens of seconds. The pods of a gang wait longer for each other, and so must we for them."""
-
-LONGEST_GONE_SECONDS = 86_400
 
 RETRY_SECONDS = 0.5
 
@@ -47,12 +39,10 @@ _ABSENT = (
 class TrainerClient:
     """Calls of the trainer service, as `earwitness.jobs.trainer.Trainer` says."""
 
-    def __init__(self, channel: grpc.aio.Channel, log: Logger, gone_seconds: float | None = None) -> None:
-        """`gone_seconds`: in place of what the environment says. Raises InputError if that is no number in range."""
+    def __init__(self, channel: grpc.aio.Channel, log: Logger, gone_seconds: float) -> None:
+        """A trainer that does not answer for `gone_seconds` is gone."""
         self._stub = trainer_pb2_grpc.TrainerServiceStub(channel)
         self._log = log
-        if gone_seconds is None:
-            gone_seconds = number(os.environ, "EW_TRAINER_GONE_SECONDS", GONE_SECONDS, LONGEST_GONE_SECONDS, least=1)
         self._gone_seconds = gone_seconds
 
     async def prepare_model(self, request: wire.PrepareModelRequest) -> wire.PrepareModelResponse:

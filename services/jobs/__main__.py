@@ -33,7 +33,8 @@ async def run(settings: Settings) -> None:
     redis = await connect_async(settings.queue_url, at_first=Patience(log))
     queue, store = AsyncQueue(redis, settings.claim_idle_ms), JobStore(redis)
     async with open_channel(settings.trainer, settings) as channel:
-        runner = Runner(store, queue, redis, TrainerClient(channel, log), settings.name, log)
+        trainer = TrainerClient(channel, log, settings.trainer_gone_seconds)
+        runner = Runner(store, queue, redis, trainer, settings.name, log)
         mesh = MeshView(store, queue, redis)
         service, metrics = JobService(store, mesh, Uploads(Path.cwd())), MeshMetrics(mesh)
         REGISTRY.register(metrics)

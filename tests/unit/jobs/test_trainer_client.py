@@ -13,6 +13,7 @@ from earwitness.jobs import trainer_client
 from earwitness.jobs.trainer import TrainerGone
 from earwitness.jobs.trainer_client import TrainerClient
 from earwitness.log import get_logger
+from earwitness.settings import Settings
 from earwitness.wire.trainer.v1 import trainer_pb2 as wire
 
 
@@ -57,14 +58,12 @@ def test_within_a_limit(code: str) -> None:
         ask(Channel(grpc.StatusCode[code]), gone_seconds=0.02)
 
 
-def test_the_environment_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EW_TRAINER_GONE_SECONDS", "1")
-    channel = Channel(grpc.StatusCode.UNAVAILABLE)
+def test_the_environment_says_how_long() -> None:
+    seconds = Settings.from_env({"EW_TRAINER_GONE_SECONDS": "1"}).trainer_gone_seconds
     with pytest.raises(TrainerGone, match=r"waited \d+\.\d s for the trainer"):
-        asyncio.run(TrainerClient(channel, get_logger("test")).status())  # type: ignore[arg-type]
-    monkeypatch.setenv("EW_TRAINER_GONE_SECONDS", "for ever")
+        ask(Channel(grpc.StatusCode.UNAVAILABLE), seconds)
     with pytest.raises(InputError, match="EW_TRAINER_GONE_SECONDS"):
-        TrainerClient(channel, get_logger("test"))  # type: ignore[arg-type]
+        Settings.from_env({"EW_TRAINER_GONE_SECONDS": "for ever"})
 
 
 @pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "FAILED_PRECONDITION", "INTERNAL"])
