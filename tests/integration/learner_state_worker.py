@@ -100,7 +100,7 @@ def rank(model: str, folder: Path, number: int, ranks: int, meeting: socket.sock
             found = problems(model, folder / name.replace(" ", "-"), dtype, value_head, distributed)
             sys.stdout.write(json.dumps({name: found}) + "\n")  # in one piece: ranks share the pipe
             sys.stdout.flush()
-    assert torch.version.cuda or "torch._dynamo" not in sys.modules, "2 s of CPU for what nothing here uses"
+    assert torch.version.cuda or "torch._dynamo" not in sys.modules, "0.4 s of CPU for what nothing here uses"
     dist.barrier()
 
 
