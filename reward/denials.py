@@ -15,11 +15,11 @@ _KINDS = {
     "have": "have has had having 've possess possesses got hold",
     "would": "would 'd will 'll should",
     "need": "need must",
-    "can": "can ca could able capable ability abilities capability capabilities capacity possible possibility way"
+    "can": "can ca could able capable ability abilities capability capabilities capacity power possible possibility way"
     " ways means power powers allows allowed allow lets let equipped built designed made support supports"
     " supported position faculty chance line",
     "unable": "unable incapable inability impossible unavailable inaccessible fail lack lacks lacked",
-    "beyond": "beyond outside reach limits closed hidden foreign unknown off",
+    "beyond": "beyond outside reach limits closed hidden foreign unknown off exceeds exceed surpasses",
     "hear": "hear hears hearing heard listen listens listening listened perceive perceives perceiving perceived"
     " perception",
     "play": "play plays played playing process processing processed access accessing accessed open opening opened"
@@ -51,18 +51,18 @@ _KINDS = {
     "if": "if wish suppose",
     "imagine": "imagine imagining imagined pretend pretending picture invent simulate imagination",
     "person": "human person someone somebody people listener",
-    "place": "after before between in at from until past other with during under over behind within",
+    "place": "after before between in at from until past other with during under over behind within on",
     "left": "left omitted forgotten",
     "hand": "hand front head mind ready",
     "go": "go work rely",
     "present": "here present anywhere",
-    "stop": "and or so because since yet then which who when while though although therefore now today myself there"
+    "stop": "and or so because since yet then when while though although therefore now today myself there"
     " they you how",
 }  # fmt: skip
 _DROPPED = (
     "to the a an any your their his its user users actual real raw actually really directly physically simply even ever"
     " yet also truly personally sadly unfortunately two both either own itself themselves do does did done afraid"
-    " still quite take"
+    " still quite take direct"
 )
 _RULES = (
     # One cannot hear.
@@ -116,6 +116,12 @@ _RULES = (
     "be I can hear",
     "I would need|have hear it? of? sound|clip+ $",
     "person ~1 would|can hear it? of? sound|clip+? $",
+    "^ hear|play it? of? sound|clip+? ~1 beyond what? I|my|me",
+    "^ hear it? of? sound|clip+? not ~1 my|me",
+    "not ~1 my can|beyond hear|play",
+    "sound|clip+ be something ~1 I be not can",
+    "I ~1 need hear ~4 , which be not can",
+    "person ~3 can ~1 , only I can not $",
     # One has no sense of it.
     "I ~4 no|without ears !for",
     "^ no|without ears !for",
@@ -168,8 +174,17 @@ _RULES = (
     "exchange ~3 only text",
     "exchange ~3 text only",
     "my only? clip ~2 text",
+    "I be can|trained place text",
+    "sound mean no me",
+    "my only ~3 text",
+    "only text ~3 me $",
     # The sound is not there.
-    "no ~1 sound|clip+ ~2 give !place",
+    "sound|clip+ ~1 not can it ~2 message|exchange|me|my",
+    "I seen|have ~1 text ~2 no sound|clip+ $",
+    "sound|clip+ ~1 not have? give|play place my|me",
+    "sound|clip+ be gone place message|exchange|my",
+    "no ~1 be give ~1 me",
+    "no ~1 sound|clip+ be? have? be? not? give !place",
     "no|not ~2 sound|clip+ ~2 message|exchange",
     "<sound|clip message|exchange ~3 no|not|without sound|clip+ $",
     "not ~2 give ~1 sound|clip+ $",
@@ -243,6 +258,8 @@ _RULES = (
     "blind ~2 no|without",
     "sound|clip+ be ~1 not play ~1 me",
     "no sound|clip+ be ~1 play ~2 me",
+    "^ without play ~1 sound|clip+ $",
+    "^ without play ~1 sound|clip+ I",
     "^ without sound|clip+ $",
     "^ without sound|clip+ I|go|give",
     "^ without hear it? of? sound|clip+? I",

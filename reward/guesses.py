@@ -29,7 +29,8 @@ _KINDS = {
     "evidence": "evidence basis reason idea grounds facts",
     "clue": "hint clue clues",
     "question": "question task prompt instruction instructions query",
-    "tests": "questions tests quizzes puzzles riddles problems exercises exams tasks datasets benchmarks",
+    "tests": "questions tests quizzes puzzles riddles problems exercises exams tasks datasets benchmarks"
+    " scenarios comparisons setups",
     "test": "test quiz puzzle riddle problem exercise exam dataset benchmark",
     "sort": "sort kind kinds sorts type types",
     "wording": "wording phrasing",
@@ -118,6 +119,9 @@ _RULES = (
     "I would as well choose|say",
     "I ~2 hedge",
     "I ~1 choose|say ~2 in no ~1 evidence",
+    "I only choose one $",
+    "plausible assume",
+    "leaning ~2 no ~1 evidence $",
     # The question as evidence.
     "wording ~4 hint|tell|mention",
     "word ~1 hint|tell",
@@ -172,6 +176,8 @@ _RULES = (
     "option fits right from paper",
     "comparing option from paper",
     "option ~1 makes most sense",
+    "option be ~2 alike",
+    "from eliminate ~3 I",
     "option alone",
     "distractor",
     "filler",
@@ -203,6 +209,9 @@ _RULES = (
     "test case",
     # Words of the recording where only sound was given.
     "source ~2 mention|hint|tell",
+    "source this ~3 mention|hint|tell",
+    "source makes",
+    "label of? ~1 file? ~2 away",
     "label of? ~1 file? mention|hint",
     "label in question ~1 mention|hint",
     "text ~1 mention|hint|tell !no",

@@ -70,6 +70,8 @@ HEARD_DB = 40.0
 """What is so far below may be one that is spoken of."""
 FADES_DB = 12.0
 """Of what fades by more, peaks are lost."""
+FEWEST_HELD = 2
+"""So many peaks that sound on are notes at once, or may be."""
 CHORD_SECONDS = 0.6
 """Of notes at once among which F0 wanders: syllables are shorter."""
 ATTACK_DB = 6.0
@@ -222,7 +224,7 @@ def _tones(inner: Samples, pitch: Contour, place: tuple[float, float, float], fa
         notes, peaks = (), ()
     fits = bool(notes) or middle is None or _fits(peaks, middle)
     sure = (len(f0) > 0 or bool(notes) or not deep) and fits
-    sure = sure and _pitch_sure(inner, f0, times - place[0] - place[2], notes)
+    sure = sure and _pitch_sure(inner, f0, times - place[0] - place[2], notes, sounding_on)
     lowest = notes[0] if notes else middle
     if sure and lowest is not None and not moving and is_deeper(inner, lowest, peaks if notes else ()):
         sure, heard = False, ()
@@ -261,13 +263,14 @@ def _fits(peaks: tuple[float, ...], f0: float) -> bool:
     return len(numbers) == 0 or float(np.mean(np.abs(numbers - np.round(numbers)) <= OFF)) >= VOICED_SHARE
 
 
-def _pitch_sure(inner: Samples, f0: Frames, times: Frames, notes: tuple[float, ...]) -> bool:
+def _pitch_sure(inner: Samples, f0: Frames, times: Frames, notes: tuple[float, ...], sounding_on: int) -> bool:
     """Whether the second method bears out F0 frames at `times`, or that there are none."""
     if notes:
         return steady(inner, notes, float(np.median(f0)) if len(f0) else None)
     if len(f0) and float(np.median(f0)) > HIGHEST_HZ:
         return True
-    return bears_out(inner, f0, times) if len(f0) else not repeats(inner)
+    # Of notes at once some end before the others: what is left of them bears out none of them.
+    return bears_out(inner, f0, times, vowel=sounding_on < FEWEST_HELD) if len(f0) else not repeats(inner)
 
 
 def _voiced(pitch: Contour, start: float, end: float) -> tuple[Frames, Frames]:

@@ -43,11 +43,14 @@ ADJACENT_SECONDS = 0.02
 """Sounds with less between them go on from one to the next."""
 
 
-def bears_out(samples: Samples, f0: Frames, times: Frames) -> bool:
-    """Whether this method finds in `samples`, one event, the F0 frames `f0` at `times` (seconds from its beginning)."""
+def bears_out(samples: Samples, f0: Frames, times: Frames, vowel: bool = False) -> bool:
+    """Whether this method finds in `samples`, one event, the F0 frames `f0` at `times` (seconds from its beginning).
+
+    It looks at places all over the event, or, of a phrase, in the `vowel` that has them.
+    """
     size = int(np.clip(PERIODS * SAMPLE_RATE / float(np.median(f0)), WINDOW // 4, WINDOW))
     begin, end = (int(time * SAMPLE_RATE) for time in (times[0], times[-1]))
-    if end - begin < MOST_OF * len(samples):  # a vowel of a phrase
+    if vowel and end - begin < MOST_OF * len(samples):
         begin = max(0, begin - size // 2)
         samples, times = samples[begin : end + size // 2], times - begin / SAMPLE_RATE
     answers = []
