@@ -21,8 +21,8 @@ from trainer.rl.experience import Experience
 GAP_BOUNDS = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 TF32_BOUND = 0.01
 """Largest mean |trainer - rollout log-prob| where the recipe names none, by the type of the weights; of fp32 on a GPU
-the second, for there Transformer Engine multiplies in TF32. About four times what `benchmarks/precision.py` finds with
-12 layers (bf16 0.028, TF32 0.0023), for rounding adds up with depth; fp32 gave 2e-6."""
+the second, for there Transformer Engine multiplies in TF32. Three to four times what `benchmarks/precision.py` finds
+with 24 layers (bf16 0.034, TF32 0.0026), for rounding adds up with depth; fp32 gave 2e-6."""
 
 NOWHERE = float(2**53)
 """Stands for "no token differs"; above any place."""
