@@ -19,18 +19,13 @@ from earwitness.wire.trainer.v1 import trainer_pb2
 from tests.integration.browser_kit import CHROMIUM
 from tests.integration.mesh_kit import PROBE, TOY, RealMesh, published_versions, wait_for
 from tests.integration.metrics_kit import Metrics, answer, asked, prometheus, unanswered, until_answered
-from tests.integration.page_kit import opened, points
+from tests.integration.page_kit import opened
 from tests.integration.trace_collector import Collector, collector
+from tests.integration.watching_kit import watches_to_the_end
 
 STEPS = 6
 GROUPS = 4
 WATCHED_STEPS = 60  # of half a second: a page that asks every two has to see some before they are over
-PLAYED = """(async () => {
-  const audio = document.querySelector('.sample audio');
-  if (audio.paused) await audio.play();
-  return audio.currentTime > 0.1 && {duration: audio.duration, at: audio.currentTime};
-})()"""
-"""Plays the first sample of the page, and says how far it has come."""
 
 
 @pytest.fixture(scope="module")
@@ -185,35 +180,7 @@ def test_a_person_watches_a_job_in_a_browser_from_its_start_to_its_end(
     mesh.client.pause(job.job_id)  # while Chromium starts
     with opened(mesh.client, tmp_path) as page:  # it shows the job that has begun
         page.until("the job", f"document.getElementById('job').value === {job.job_id!r}")
-        seen = page.until("a reward", points("Reward, part by part"))
-        page.until("a button to resume", "!document.querySelector('[data-verb=resume]').disabled")
-        page.run("document.querySelector('[data-verb=resume]').click()")
-        page.until("a reward that grows", f"{points('Reward, part by part')} > {seen}")
-
-        page.until("a button", "!document.querySelector('[data-verb=pause]').disabled")
-        page.run("document.querySelector('[data-verb=pause]').click()")
-        page.until("a pause", "document.getElementById('state').textContent === 'paused'")
-        step = mesh.client.get(job.job_id).step
-        page.until("the other button", "!document.querySelector('[data-verb=resume]').disabled")
-        page.run("document.querySelector('[data-verb=resume]').click()")
-        mesh.until_step(job.job_id, step + 1)
-
-        page.until("samples", "document.querySelectorAll('.sample').length > 0")
-        playing = page.until("sound that plays", PLAYED)
-        assert playing["duration"] > 0.5 and playing["at"] > 0.1
-
-        listed = "document.getElementById('workers').textContent.includes('rollout-0')"
-        assert page.until("the rollout worker", listed)
-        mesh.freeze_at_work("rollout-0", TASKS)
-        page.until("a list without the worker that hangs", f"!{listed}")
-        with mesh.killed("rollout-0"):
-            pass
-        page.until("its successor", listed)
-
-        page.until("the end", "document.getElementById('state').textContent === 'succeeded'")
-        assert mesh.client.get(job.job_id).state == jobs_pb2.JOB_STATE_SUCCEEDED
-        page.until("the last step", f"{points('Reward, part by part')} === {WATCHED_STEPS}")
-        assert page.run("document.getElementById('problem').hidden")
+        watches_to_the_end(page, mesh, job, WATCHED_STEPS)
 
 
 def test_down_leaves_no_process(mesh: RealMesh) -> None:
