@@ -62,13 +62,14 @@ def test_a_verdict_comes_with_its_reason_and_scores_nothing(endpoint, scored):
     assert [t.reward.total for t in group.trajectories] == [t.reward.total for t in plain.trajectories]
     assert verdicts(plain) == [(wire.TRACE_VERDICT_UNSPECIFIED, "")] * 2
     assert len(endpoint.requests) == 2
-    request = next(r for r in endpoint.requests if "higher" in r["messages"][1]["content"])
-    assert (request["path"], request["response_format"], request["temperature"]) == ("/v1/chat/completions", FORMAT, 0)
-    asked = json.loads(request["messages"][1]["content"])
-    assert asked == {
+    for request in endpoint.requests:
+        given = (request["path"], request["response_format"], request["temperature"])
+        assert given == ("/v1/chat/completions", FORMAT, 0)
+    contents = [json.loads(request["messages"][1]["content"]) for request in endpoint.requests]
+    assert {
         "question": "Which tone is higher?", "reasoning": "The second tone is higher.", "answer": "second",
         "measured": "The second tone is higher: supported",
-    }  # fmt: skip
+    } in contents  # fmt: skip
 
 
 def test_only_traces_that_could_be_learned_from_are_sent(endpoint, scored):
