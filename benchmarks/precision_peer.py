@@ -22,7 +22,7 @@ def sampled(
     from earwitness.wire.trajectory.v1 import trajectory_pb2
     from rollout.prompts import PromptCodec
 
-    model = qwen2(folder).to(getattr(torch, dtype)).eval()
+    model = qwen2(folder).to(getattr(torch, dtype))
     codec = PromptCodec(str(folder))
     asked = [
         trajectory_pb2.Prompt(
@@ -55,22 +55,20 @@ def qwen2(folder: Path) -> Any:
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     dims = read_architecture(folder).decoder
-    config = Qwen2Config(
-        vocab_size=dims.vocab_size,
-        hidden_size=dims.hidden_size,
-        intermediate_size=dims.intermediate_size,
-        num_hidden_layers=dims.layers,
-        num_attention_heads=dims.heads,
-        num_key_value_heads=dims.kv_heads,
-        max_position_embeddings=dims.max_positions,
-        rms_norm_eps=dims.norm_eps,
-        rope_parameters={"rope_type": "default", "rope_theta": dims.rope_theta},
-        tie_word_embeddings=False,
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=dims.vocab_size,
+            hidden_size=dims.hidden_size,
+            intermediate_size=dims.intermediate_size,
+            num_hidden_layers=dims.layers,
+            num_attention_heads=dims.heads,
+            num_key_value_heads=dims.kv_heads,
+            max_position_embeddings=dims.max_positions,
+            rms_norm_eps=dims.norm_eps,
+            rope_parameters={"rope_type": "default", "rope_theta": dims.rope_theta},
+            tie_word_embeddings=False,
+        )
     )
-    with torch.device("meta"):
-        model = Qwen2ForCausalLM(config)
     weights = load_file(folder / "model.safetensors")
-    ours = {name: tensor.float() for name, tensor in weights.items() if name.startswith(("model.", "lm_head."))}
-    model.load_state_dict(ours, assign=True)
-    model.model.rotary_emb = type(model.model.rotary_emb)(config)  # what is computed, not loaded
-    return model
+    model.load_state_dict({name: w for name, w in weights.items() if name.startswith(("model.", "lm_head."))})
+    return model.eval()

@@ -1,17 +1,12 @@
-"""What parts of the model are by their description: a listener operation by operation, and transformers' decoder."""
+"""What the listener is by its description, operation by operation."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
-
-from earwitness.families.architecture import read_architecture
 
 
 def described(weights: dict[str, Tensor], mel: Tensor, attention_heads: int) -> Tensor:
@@ -49,27 +44,3 @@ def described(weights: dict[str, Tensor], mel: Tensor, attention_heads: int) -> 
     x = norm("encoder.after_norm", x[: 2 * pairs].reshape(pairs, 2, -1).mean(1))
     x = gelu(conv("adapter.conv", x.T, 2)).T
     return linear("adapter.linear2", linear("adapter.linear1", x).relu())
-
-
-def qwen2(toy_dir: Path) -> Any:
-    """transformers' model with the toy's decoder weights."""
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    dims = read_architecture(toy_dir).decoder
-    model = Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=dims.vocab_size,
-            hidden_size=dims.hidden_size,
-            intermediate_size=dims.intermediate_size,
-            num_hidden_layers=dims.layers,
-            num_attention_heads=dims.heads,
-            num_key_value_heads=dims.kv_heads,
-            max_position_embeddings=dims.max_positions,
-            rms_norm_eps=dims.norm_eps,
-            rope_parameters={"rope_type": "default", "rope_theta": dims.rope_theta},
-            tie_word_embeddings=False,
-        )
-    )
-    weights = load_file(toy_dir / "model.safetensors")
-    model.load_state_dict({name: w for name, w in weights.items() if name.startswith(("model.", "lm_head."))})
-    return model.eval()

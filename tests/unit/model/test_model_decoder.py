@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.model.described import qwen2
+from benchmarks.precision_peer import qwen2
 from trainer.model.audio import AudioBatch
 from trainer.model.build import build_policy
 from trainer.model.logprobs import States, response_logprobs

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from benchmarks.precision_peer import qwen2
 from earwitness.families.audioflamingo3 import AUDIOFLAMINGO3
 from earwitness.families.family import Family
 from earwitness.families.qwen2_5_omni import QWEN2_5_OMNI
@@ -19,7 +20,7 @@ from earwitness.families.qwen3_asr import QWEN3_ASR
 from earwitness.families.step_audio import STEP_AUDIO
 from earwitness.recipe.schema import ToyModel
 from tests.unit.model.conftest import scatter_weights
-from tests.unit.model.described import described, qwen2
+from tests.unit.model.described import described
 from tests.unit.model.family_pairs import AUDIO, PATCH, TEXT, clips, compare, heard_by_us, make
 from trainer.model.build import build_policy
 from trainer.model.logprobs import response_logprobs
