@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.browser_kit import CHROMIUM, Page, opened, served
+from tests.integration.browser_kit import NEEDS_CHROMIUM, Page, opened, served
 from tests.unit.serving.serving_kit import Parrot, server, wav
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 RESPONSE = "The tone is near 440 Hz. It lasts about 3 seconds. <b>Bold</b>.\n</think>\nA. falls"
 

@@ -16,7 +16,7 @@ from earwitness.local.sweep import born, tagged
 from earwitness.queue import READY, ROLLOUTS, TASKS
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trainer.v1 import trainer_pb2
-from tests.integration.browser_kit import CHROMIUM
+from tests.integration.browser_kit import NEEDS_CHROMIUM
 from tests.integration.mesh_kit import PROBE, TOY, RealMesh, published_versions, wait_for
 from tests.integration.metrics_kit import Metrics, answer, asked, prometheus, unanswered, until_answered
 from tests.integration.page_kit import opened
@@ -171,7 +171,7 @@ def test_cancel_in_the_middle_leaves_nothing_running(mesh: RealMesh, long: jobs_
     assert ledger and all(state.startswith(("used:", "dropped:")) for state in ledger.values())
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH")
+@NEEDS_CHROMIUM
 def test_a_person_watches_a_job_in_a_browser_from_its_start_to_its_end(
     mesh: RealMesh, first: jobs_pb2.Job, tmp_path: Path
 ) -> None:

@@ -6,8 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).parent))
 
 from jobs_kit import jobs_mesh, whole_recipe
@@ -15,7 +13,7 @@ from jobs_kit import jobs_mesh, whole_recipe
 from earwitness.client import Mesh as Client
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
-from tests.integration.browser_kit import CHROMIUM
+from tests.integration.browser_kit import NEEDS_CHROMIUM
 from tests.integration.page_kit import opened, points
 from tests.integration.process_kit import PATIENCE
 
@@ -33,7 +31,7 @@ DRAWN_SOON = """(() => {
 })()"""
 """Milliseconds that all charts take to be drawn and to have pixels, unless they took a second."""
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH")
+pytestmark = NEEDS_CHROMIUM
 
 
 def test_a_job_is_watched_from_a_browser(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.browser_kit import CHROMIUM
+from tests.integration.browser_kit import NEEDS_CHROMIUM
 from tests.integration.mesh_kit import RealMesh
 from tests.integration.page_kit import opened
 from tests.integration.watching_kit import watches_to_the_end
@@ -24,7 +24,7 @@ CHOSEN = """((id) => {
 
 
 @pytest.mark.long
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@NEEDS_CHROMIUM
 def test_every_stage_of_the_quickstart_is_seen_as_it_runs(tmp_path: Path) -> None:
     recipe = yaml.safe_load(QUICKSTART.read_text())
     recipe |= {"output": str(tmp_path / "out"), "model": recipe["model"] | {"path": str(ROOT / "models" / "listener")}}

@@ -11,14 +11,12 @@ import numpy as np
 import pytest
 
 from serving.claims import verifier
-from tests.integration.browser_kit import CHROMIUM, Page, opened, served
+from tests.integration.browser_kit import NEEDS_CHROMIUM, Page, opened, served
 from tests.integration.process_kit import PATIENCE
 from tests.unit.serving.serving_kit import Hum, Parrot, server, wav
 from tests.unit.serving.test_serving_turns import Network, words
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 RATE = 48_000
 ANSWER = " ".join(["A. falls, and so it has been since the first of all tones,"] * 20)
