@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 
@@ -70,13 +71,8 @@ def toy_mesh(environment: Mapping[str, str] | None = None) -> Iterator[ToyMesh]:
     """A mesh that is started with these variables beside our own, as long as the block runs."""
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        ours = dict(os.environ)
-        os.environ |= environment or {}
-        try:
+        with patch.dict(os.environ, environment or {}):
             state = control.start_detached(Options(scratch / "mesh"), lambda line: None)
-        finally:
-            os.environ.clear()
-            os.environ |= ours
         try:
             with Mesh.connect(state.address, state.token) as client:
                 yield ToyMesh(scratch / "mesh", scratch, state, client)

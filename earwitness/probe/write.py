@@ -147,7 +147,7 @@ def _write_split(
     split: str,
     traces: Traces | None,
     asked: Asked,
-    progress: Progress | None = None,
+    progress: Progress | None,
 ) -> str:
     manifest = Path(out_dir) / f"{split}.jsonl"
     if manifest.exists():
