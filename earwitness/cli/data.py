@@ -95,7 +95,7 @@ def probe(
     count: Annotated[int, typer.Option(min=1, max=MOST_CLIPS, help="Clips.")],
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the clips.")] = 1,
     split: Annotated[
-        Literal["lessons", "cold_start", "train", "eval"], typer.Option(help="Splits never share a clip.")
+        Literal["lessons", "cold_start", "train", "eval", "dev"], typer.Option(help="Splits never share a clip.")
     ] = "train",
     surrogate_share: Annotated[
         float | None,

@@ -19,7 +19,6 @@ from earwitness.jobs.changes import DataKnown, Prepared
 from earwitness.jobs.context import RunningJob
 from earwitness.manifest import Example
 from earwitness.manifest_index import IndexedManifest, read_index
-from earwitness.recipe.schema import ProbeData
 from earwitness.recipe.schema.mixing import Part
 from earwitness.wire.trainer.v1 import trainer_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
@@ -37,7 +36,7 @@ async def prepare(job: RunningJob) -> Prepared:
     manifests = dict(recipe.data)
     await asyncio.to_thread(artifacts.write_text, record.path("recipe.yaml"), job.recipe_yaml.decode())
     if recipe.probe is not None:
-        await job.tell("stage", f"writing {_clips(recipe.probe)} probe clips")
+        await job.tell("stage", f"writing {sum(recipe.probe.counts.values())} probe clips")
         given = {"folder": record.path("data"), "probe": recipe.probe.model_dump(mode="json")}
         manifests = {**(await apart_from(job, "probe", given, QUIET_SECONDS)), **manifests}
     for name, count in (await _index(job, manifests)).items():
@@ -158,7 +157,3 @@ def max_positions(model_uri: str) -> int:
 def think_end(model_uri: str) -> tuple[int, ...]:
     """Token ids of the end of the think block."""
     return think_end_ids(artifacts.read_json(f"{model_uri}/tokenizer.json"))
-
-
-def _clips(probe: ProbeData) -> int:
-    return probe.lessons + probe.cold_start + probe.train + probe.eval

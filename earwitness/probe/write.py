@@ -25,15 +25,15 @@ from earwitness.probe.recordings import RECORDING_KINDS
 from earwitness.probe.removal import without
 from earwitness.probe.scene import Kind, Recording, Scene
 from earwitness.probe.sound import Rng, Wave, in_a_room, silence
+from earwitness.recipe.rules import PROBE_MANIFESTS
 from earwitness.recipe.schema import ProbeData
+from earwitness.recipe.schema.sampling import OF_TWO_SIDES
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
-SPLITS = ("lessons", "cold_start", "train", "eval")
-"""A split's index is part of every clip's seed, so no two splits can share a clip."""
-HELD_OUT = "eval"
-"""The split that nothing is learned from. Its clips stand there a second time, without what decides."""
-SALT = 369
-"""So drawn that every answer of every kind that can be asked so has combinations on both sides."""
+UNSEEN = ("eval", "dev")
+"""The splits that nothing is learned from. Their clips stand there a second time, without what decides."""
+SALT = 10738
+"""So drawn that every answer of every kind that can be asked so has combinations on every side."""
 BY_NAME = {kind.name: kind for kind in (*KINDS, *REASONING_KINDS, *RECORDING_KINDS)}
 """Every kind that there is."""
 
@@ -83,7 +83,7 @@ class Asked:
     kinds: tuple[str, ...] = tuple(kind.name for kind in KINDS)
     """In turns."""
     new_combinations: bool = False
-    """What is held out is put together as no other clip is."""
+    """What is held out, and what is chosen by, is put together as no other clip is."""
     pause_seconds: float = 0.0
     """Quiet at the end of each clip."""
 
@@ -92,22 +92,28 @@ class Asked:
         """What a recipe asks."""
         return cls(tuple(probe.kinds), probe.new_combinations, probe.pause_seconds)
 
+    def of_split(self, split: str) -> tuple[str, ...]:
+        """The kinds that a split asks."""
+        if split != "dev" or not self.new_combinations:
+            return self.kinds
+        return tuple(kind for kind in self.kinds if kind not in OF_TWO_SIDES)
+
 
 def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None) -> dict[str, str]:
     """Write the splits under `out_dir`; returns manifest path by split name.
 
     A split whose manifest exists is kept: the manifest is written last, so it is whole.
     """
-    counts = {"lessons": probe.lessons, "cold_start": probe.cold_start, "train": probe.train, "eval": probe.eval}
+    counts = probe.counts
     cold_start = Traces(probe.surrogate_share, probe.denial_share, probe.stepwise_share, probe.invented_share)
     traces = {"lessons": Traces(), "cold_start": cold_start}
     asked, manifests, done, total = Asked.of(probe), {}, 0, sum(counts.values())
     with _mapping(max(counts.values())) as mapping:
-        for split in SPLITS:
+        for split, count in counts.items():
             report = None if progress is None else (lambda n, _count, behind=done: progress(behind + n, total))
-            given = (counts[split], probe.seed, split, traces.get(split), asked, report)
+            given = (count, probe.seed, split, traces.get(split), asked, report)
             manifests[split] = _write_split(mapping, out_dir, *given)
-            done += counts[split]
+            done += count
     return manifests
 
 
@@ -176,11 +182,12 @@ def make_example(
 
     A trace that did not listen answers what it guessed, right or wrong.
     """
-    rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    kind = BY_NAME[asked.kinds[index % len(asked.kinds)]]
+    rng = np.random.default_rng([seed, PROBE_MANIFESTS.index(split), index])
+    kinds = asked.of_split(split)
+    kind = BY_NAME[kinds[index % len(kinds)]]
     answer = str(rng.choice(kind.answers))
     scene = kind.make(rng, answer)
-    while asked.new_combinations and is_held_out(kind, scene) != (split == HELD_OUT):
+    while asked.new_combinations and side_of(kind, scene) != (split if split in UNSEEN else ""):
         scene = kind.make(rng, answer)
     scene = _with_pause(scene, asked.pause_seconds)
     path = Path(clips) / f"{index:06d}-{kind.name}.flac"
@@ -195,9 +202,9 @@ def make_example(
         kind=kind.name,
     )
     if scene.second is not None:
-        _compare(prompt, scene.second, np.random.default_rng([seed, SPLITS.index(split), index, 2]))
-    if split == HELD_OUT:
-        apart = np.random.default_rng([seed, SPLITS.index(split), index, 1])
+        _compare(prompt, scene.second, np.random.default_rng([seed, PROBE_MANIFESTS.index(split), index, 2]))
+    if split in UNSEEN:
+        apart = np.random.default_rng([seed, PROBE_MANIFESTS.index(split), index, 1])
         _take_away(prompt, kind, [Recording(scene.wave, scene.level), *([scene.second] if scene.second else [])], apart)
     extra: dict[str, Any] = {"facts": scene.facts}
     if traces is None:
@@ -247,10 +254,14 @@ def _take_away(prompt: wire.Prompt, kind: Kind, recordings: Sequence[Recording],
         named.control_uri = str(control)
 
 
-def is_held_out(kind: Kind, scene: Scene) -> bool:
-    """Whether the facts of a scene are put together as only held-out clips are: a third of all combinations."""
+def side_of(kind: Kind, scene: Scene) -> str:
+    """Which split alone puts the facts of a scene together so: `eval` and `dev` have a sixth of all combinations each,
+    or `eval` a third. Empty: those that are learned from."""
     told = f"{SALT} {kind.name} {sorted(scene.facts.items())}"
-    return bool(xxhash.xxh3_64_intdigest(told.encode()) % 3 == 0)
+    part = xxhash.xxh3_64_intdigest(told.encode()) % 6
+    if part % 3:
+        return ""
+    return "dev" if part and kind.name not in OF_TWO_SIDES else "eval"
 
 
 def write_clip(path: Path, rng: Rng, wave: Wave, level: float | None) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, StageOutline, head_rules, order_rules, require
+from earwitness.recipe.rules import Rule, StageOutline, head_rules, order_rules, require
 from earwitness.recipe.schema.fields import Name, Seed, Strict, Uri
 from earwitness.recipe.schema.model import ModelConfig
 from earwitness.recipe.schema.sampling import ProbeData, Rewards
@@ -40,12 +40,13 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        provided = {*self.data, *(PROBE_MANIFESTS if self.probe else ())}
+        written = self.probe.counts if self.probe else {}
+        provided = {*self.data, *written}
         stages = [
             StageOutline(s.type, s.manifests, getattr(s, "name", None), s.begins, s.sampled() is not None)
             for s in self.stages
         ]
-        both = sorted(set(self.data) & set(PROBE_MANIFESTS if self.probe else ()))
+        both = sorted(set(self.data) & set(written))
         rules = [
             (False, Rule(f"data.{name}", "the probe provides a manifest of this name too", "another name"))
             for name in both

@@ -10,8 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from earwitness.errors import shown
 
-PROBE_MANIFESTS = ("lessons", "cold_start", "train", "eval")
-"""Manifests that `probe` provides."""
+PROBE_MANIFESTS = ("lessons", "cold_start", "train", "eval", "dev")
+"""Manifests that `probe` provides, those of which it has clips. A split's index is part of every clip's seed, so no two
+splits can share a clip."""
 
 
 HEAD_SIZES = (32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from earwitness.recipe.rules import Rule, require
+from earwitness.recipe.rules import PROBE_MANIFESTS, Rule, require
 from earwitness.recipe.schema.fields import Count, Group, Positive, Seed, Share, Strict, Tokens
 
 SIMPLE_KINDS = (
@@ -21,12 +21,15 @@ REASONING_KINDS = ("more_than_after", "weighted_sum", "odd_one_out", "pitch_orde
 """Kinds whose answer is worked out from several sounds."""
 RECORDING_KINDS = ("recording_higher", "recording_longer", "recording_louder")
 """Kinds that compare two clips."""
+OF_TWO_SIDES = ("loud_count", "more_than_after", "weighted_sum")
+"""Kinds with answers that two or three combinations come to, to learn from and held out: none is left to choose by."""
 
 
 class ProbeData(Strict):
     """Listening questions with synthesised clips, written under the job's output (see `earwitness data probe`).
 
-    It provides the manifests `lessons`, `cold_start`, `train` and `eval`; they never share a clip.
+    It provides the manifests `lessons`, `cold_start`, `train` and `eval`, and `dev` if it has clips; they never share a
+    clip.
     """
 
     lessons: Positive = 4000
@@ -38,6 +41,8 @@ class ProbeData(Strict):
     """Clips for MGRD and RL."""
     eval: Positive = 320
     """Held-out clips."""
+    dev: Count = 0
+    """Clips to choose settings by, so that none is chosen by the held-out ones."""
     surrogate_share: Share = 0.5
     """Share of the cold-start traces that guess from the words of the question."""
     denial_share: Share = 0.0
@@ -53,11 +58,18 @@ class ProbeData(Strict):
     `pitch_order`, whose answer is worked out from several sounds, and `recording_higher`, `recording_longer` and
     `recording_louder`, which compare two clips."""
     new_combinations: bool = False
-    """Held-out clips put sounds together as no other clip does. Only with kinds over several sounds."""
+    """Held-out clips put sounds together as no other clip does, and so do those of `dev`, which leaves out the kinds
+    with too few combinations for three sides. Only with kinds over several sounds."""
     pause_seconds: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     """Quiet at the end of each clip: the pause that ends a speaker's turn."""
     seed: Seed = 1
     """Seed of the clips."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Clips of each split that is written."""
+        every = {name: getattr(self, name) for name in PROBE_MANIFESTS}
+        return {name: count for name, count in every.items() if count}
 
     @model_validator(mode="after")
     def _kinds_that_there_are(self) -> ProbeData:
@@ -70,6 +82,9 @@ class ProbeData(Strict):
             what = f"{kind!r} is of one sound, which new_combinations cannot put together anew"
             apart = self.new_combinations and kind in SIMPLE_KINDS
             rules.append((not apart, Rule(where, what, f"of {', '.join(known[len(SIMPLE_KINDS) :])}")))
+        what = f"{self.dev} clips put together anew, of kinds with too few combinations"
+        some = not (self.dev and self.new_combinations and set(self.kinds) <= set(OF_TWO_SIDES))
+        rules.append((some, Rule("dev", what, f"0, or kinds beside {' and '.join(OF_TWO_SIDES)}")))
         require(rules)
         return self
 

@@ -2,63 +2,141 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from benchmarks.paper import THINK_BUDGETS, VARIANTS, recipe_of, with_origins
+from benchmarks.paper import CLIPS, JOBS, RECIPES, job_folder, load, minutes_left, origins, recipe_of, with_origins
 from benchmarks.paper_claims import CLAIMS, judged
 from benchmarks.paper_page import page, spread
 from earwitness.recipe import load_recipe
 
+BUDGETS = [0, 6, 12, 24, 48]
+EVERY_FILE = {"name", "output"}
+"""What no two files have in common."""
+CONTROLS = {"greedy", "without_audio", "shuffled_audio", "decisive_removed", "think_budgets"}
+"""What an evaluation asks beside its prompts: it changes nothing of the policy."""
+DIFFERS = {
+    "by-ppo": {"stages.rl.algorithm"},
+    "without-format": {"rewards.weights.correct", "rewards.weights.grounded"},
+    "presence": {"rewards.weights.grounded", "rewards.weights.presence"},
+    "window": {"stages.rl.select", "stages.rl.dynamic_filter"},
+    "hardest": {"stages.rl.select", "stages.rl.dynamic_filter"},
+    "unfiltered": {"stages.rl.select", "stages.rl.dynamic_filter"},
+    "random": {"stages.rl.select", "stages.rl.dynamic_filter"},
+    "without-mgrd": {"stages.mgrd", "stages.distilled"},
+    "mgrd-ungrounded": {"stages.mgrd.min_supported_share"},
+    "mgrd-incoherent": {"stages.mgrd.coherent"},
+}
+"""An ablation, and all that it changes of the recipe as a whole."""
+
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """A folder where the jobs that others go on from have left their checkpoints."""
+    """A folder where the jobs that others go on from have ended well."""
     for job, stages in (("whole-17/whole-1", ("0-sft", "2-mgrd")), ("inventing-17/inventing-1", ("0-sft",))):
         for stage in stages:
             (tmp_path / job / "checkpoints" / stage / "step-00000008/hf").mkdir(parents=True)
+        (tmp_path / job / "report.json").write_text("{}")
     return tmp_path
 
 
-@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "whole"])
-def test_every_variant_is_a_recipe_that_differs_from_the_whole(name: str, out: Path) -> None:
-    recipe, whole = (load_recipe(yaml.safe_dump(recipe_of(out, of, 17))) for of in (name, "whole"))
-    assert recipe.seed == 17 and recipe.output.endswith(f"{name}-17")
-    same = {"name": "", "output": ""}
-    assert recipe.model_copy(update=same) != whole.model_copy(update=same)
+def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
+    """Where two recipes differ; a stage goes by its name, or else its type."""
+    if isinstance(one, dict) and isinstance(other, dict) and path != "stages.rl.select":
+        for key in sorted({*one, *other}):
+            yield from differences(one.get(key), other.get(key), f"{path}.{key}".removeprefix("."))
+    elif path == "stages" and one and other:
+        named = [{stage.get("name", stage.get("type", "rounds")): stage for stage in stages} for stages in (one, other)]
+        yield from differences(*named, path)
+    elif one != other:
+        yield path
 
 
-def test_a_variant_goes_on_behind_the_evaluation_of_the_stage_that_it_shares(out: Path) -> None:
+def test_every_file_is_a_job_and_a_recipe_that_can_be_submitted_by_itself() -> None:
+    assert sorted(JOBS) == sorted(file.stem for file in RECIPES.glob("*.yaml"))
+    for name in JOBS:
+        recipe = load_recipe((RECIPES / f"{name}.yaml").read_text())
+        assert (recipe.name, recipe.output) == (name, f"runs/paper/{name}")
+        assert recipe.probe is not None and recipe.probe.seed == CLIPS + recipe.seed
+        assert "dev" not in {data for stage in recipe.stages for data in stage.manifests}
+
+
+@pytest.mark.parametrize("name", DIFFERS)
+def test_an_ablation_changes_what_it_says_and_nothing_else(name: str) -> None:
+    found = {path for path in differences(load("whole"), load(name)) if path.split(".")[-1] not in CONTROLS}
+    assert found - EVERY_FILE == DIFFERS[name]
+
+
+def test_two_that_differ_in_their_reward_differ_in_nothing_else() -> None:
+    found = set(differences(load("inventing"), load("inventing-presence")))
+    assert found - EVERY_FILE == {"rewards.weights.grounded", "rewards.weights.presence"}
+
+
+def test_a_job_goes_on_behind_all_that_it_has_in_common_with_one_before_it(out: Path) -> None:
     job = out / "whole-17/whole-1"
-    for name, after, kinds in (("window", "2-mgrd", ["rl", "eval"]), ("without_mgrd", "0-sft", ["rl", "eval"]),
-                               ("mgrd_incoherent", "0-sft", ["mgrd", "eval", "rl", "eval"])):  # fmt: skip
+    for name, after, kinds in (("window", "2-mgrd", ["rl", "eval"]), ("without-mgrd", "0-sft", ["rl", "eval"]),
+                               ("mgrd-incoherent", "0-sft", ["mgrd", "eval", "rl", "eval"])):  # fmt: skip
         recipe = recipe_of(out, name, 17)
         assert recipe["model"]["path"] == str(job / "checkpoints" / after / "step-00000008/hf")
         assert recipe["data"] == {split: str(job / f"data/{split}.jsonl") for split in ("train", "eval")}
         assert [stage["type"] for stage in recipe["stages"]] == kinds and "probe" not in recipe
-    with pytest.raises(FileNotFoundError, match=r"no .*-sft/step"):
-        recipe_of(out, "without_mgrd", 18)
+    with pytest.raises(FileNotFoundError, match="no checkpoint of sft of whole, seed 18"):
+        recipe_of(out, "without-mgrd", 18)
+    assert origins()["rounds"] == ("whole", 1) and origins()["inventing-presence"] == ("inventing", 1)
+    assert set(JOBS) - origins().keys() == {"whole", "inventing", "reasoning", "self-cognition"}
 
 
-def test_a_job_that_others_go_on_from_is_run_before_them() -> None:
+@pytest.mark.parametrize("choose", [False, True])
+@pytest.mark.parametrize("name", JOBS)
+def test_what_is_submitted_is_a_recipe_and_asks_one_split_alone(name: str, choose: bool, out: Path) -> None:
+    recipe = load_recipe(yaml.safe_dump(recipe_of(out, name, 17, choose)))
+    assert recipe.seed == 17 and recipe.output == str(out / f"{name}-17")
+    asked = {data for stage in recipe.stages if stage.type == "eval" for data in stage.manifests}
+    assert asked == {"dev" if choose else "eval"}
+    learned = {data for stage in recipe.stages if stage.type != "eval" for data in stage.manifests}
+    assert learned <= {"cold_start", "train"}
+
+
+def test_jobs_that_begin_alike_stand_together_and_behind_their_origin() -> None:
+    begins = [origins().get(name, (name, 0)) for name in JOBS]
+    runs = [one for one, before in zip_longest(begins, [None, *begins[:-1]]) if one != before]
+    assert len(runs) == len(set(runs))
     assert with_origins(["window"]) == ["whole", "window"]
-    assert with_origins(["inventing_presence", "self_cognition"]) == [
-        "inventing", "inventing_presence", "self_cognition"
+    assert with_origins(["inventing-presence", "self-cognition"]) == [
+        "inventing", "inventing-presence", "self-cognition"
     ]  # fmt: skip
-    assert with_origins(VARIANTS) == list(VARIANTS)
+    assert with_origins(JOBS) == list(JOBS)
+
+
+def test_a_job_that_was_stopped_has_no_report_and_is_run_again(out: Path) -> None:
+    (out / "window-17/window-1").mkdir(parents=True)
+    assert job_folder(out, "window", 17) is None
+    later = out / "window-17/window-2"
+    later.mkdir()
+    later.joinpath("report.json").write_text(json.dumps({}))
+    assert job_folder(out, "window", 17) == later
+
+
+def test_what_is_left_is_told_by_what_the_same_jobs_took() -> None:
+    reports = {("whole", 17): report(0.9, 0.8, 20)}  # of six minutes
+    assert minutes_left([("whole", 18), ("window", 18)], reports) == 12
+    assert minutes_left([("whole", 17)], {}) is None
 
 
 def test_every_claim_is_told_from_jobs_that_are_run() -> None:
-    assert {job for claim in CLAIMS for job in claim.jobs} <= set(VARIANTS)
+    assert {job for claim in CLAIMS for job in claim.jobs} <= set(JOBS)
     assert len({claim.words for claim in CLAIMS}) == len(CLAIMS)
 
 
 def report(final: float, distilled: float, think: float) -> dict[str, Any]:
     shares = {"cold_start": 0.5, "final": 0.1}
-    curve = [("final", budget, final - 0.3 + 0.1 * place) for place, budget in enumerate(THINK_BUDGETS)]
+    curve = [("final", budget, final - 0.3 + 0.1 * place) for place, budget in enumerate(BUDGETS)]
     return {
         "accuracy": {"cold_start": 0.6, "distilled": distilled, "final": final, "chance": 0.37}
         | dict.fromkeys(("final_without_audio", "final_shuffled_audio", "final_decisive_removed"), 0.35),
@@ -71,7 +149,7 @@ def report(final: float, distilled: float, think: float) -> dict[str, Any]:
         "rounds": [{"round": 1, "traces kept": 40, "scored": 0.25}, {"round": 2, "traces kept": 9}],
         "thinking": [
             {"evaluation": of, "budget": budget, "accuracy": accuracy}
-            for of, budget, accuracy in [*curve, *(("cold_start", budget, 0.5) for budget in THINK_BUDGETS)]
+            for of, budget, accuracy in [*curve, *(("cold_start", budget, 0.5) for budget in BUDGETS)]
         ],
     }  # fmt: skip
 

@@ -32,7 +32,9 @@ COUNT = 160
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("probe")
-    return write_probe(str(folder), ProbeData(lessons=COUNT, cold_start=COUNT, train=COUNT, eval=COUNT, seed=3))
+    return write_probe(
+        str(folder), ProbeData(lessons=COUNT, cold_start=COUNT, train=COUNT, eval=COUNT, dev=COUNT, seed=3)
+    )
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_there_are_at_least_eight_kinds_of_question(splits):
 
 def test_no_two_clips_are_the_same_in_any_split(splits):
     clips = [e.prompt.audio_uri for uri in splits.values() for e in read_manifest(uri, check_audio=True)]
-    assert len({hashlib.sha256(Path(clip).read_bytes()).digest() for clip in clips}) == len(clips) == 4 * COUNT
+    assert len({hashlib.sha256(Path(clip).read_bytes()).digest() for clip in clips}) == len(clips) == 5 * COUNT
 
 
 def test_the_same_seed_gives_the_same_clip_and_another_seed_another(tmp_path, splits):
@@ -160,7 +162,7 @@ def test_only_what_is_held_out_has_controls(splits):
     has = {
         name: {bool(e.prompt.control_uri) for e in read_manifest(uri, check_audio=True)} for name, uri in splits.items()
     }
-    assert has == {"lessons": {False}, "cold_start": {False}, "train": {False}, "eval": {True}}
+    assert has == {"lessons": {False}, "cold_start": {False}, "train": {False}, "eval": {True}, "dev": {True}}
 
 
 def test_a_clip_ends_with_the_pause_that_is_asked_for(tmp_path):

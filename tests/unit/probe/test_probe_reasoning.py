@@ -13,10 +13,11 @@ from earwitness.audio import read_audio
 from earwitness.probe import Traces, write
 from earwitness.probe.kinds import KINDS
 from earwitness.probe.reasoning import REASONING_KINDS
-from earwitness.probe.write import BY_NAME, Asked, is_held_out, make_example
+from earwitness.probe.write import BY_NAME, Asked, make_example, side_of
 from earwitness.recipe import RecipeError, load_recipe
+from earwitness.recipe.rules import PROBE_MANIFESTS
 from earwitness.recipe.schema import ProbeData
-from earwitness.recipe.schema.sampling import COMPOUND_KINDS, RECORDING_KINDS, SIMPLE_KINDS
+from earwitness.recipe.schema.sampling import COMPOUND_KINDS, OF_TWO_SIDES, RECORDING_KINDS, SIMPLE_KINDS
 from earwitness.recipe.schema.sampling import REASONING_KINDS as REASONING_NAMES
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.measure import measure
@@ -89,24 +90,43 @@ def test_the_answer_is_what_the_account_comes_to_and_the_account_is_true(tmp_pat
 
 
 @pytest.mark.parametrize("kind", COMBINED)
-def test_every_answer_has_combinations_to_learn_from_and_others_to_be_asked(kind: str) -> None:
+def test_every_answer_has_combinations_on_every_side(kind: str) -> None:
     rng = np.random.default_rng(0)
     for answer in BY_NAME[kind].answers:
+        expected = {"", "eval"} | (set() if kind in OF_TWO_SIDES else {"dev"})
         sides = set()
-        for _ in range(80):
-            sides.add(is_held_out(BY_NAME[kind], BY_NAME[kind].make(rng, answer)))
-            if len(sides) == 2:
+        for _ in range(400):
+            sides.add(side_of(BY_NAME[kind], BY_NAME[kind].make(rng, answer)))
+            if sides == expected:
                 break
-        assert sides == {True, False}, answer
+        assert sides == expected, answer
 
 
-def test_what_is_held_out_was_never_put_together_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", COMBINED)
+def test_what_is_learned_held_out_and_chosen_by_share_no_combination(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(write, "write_clip", lambda path, rng, wave, level: None)
+    splits = [split for split in PROBE_MANIFESTS if split != "dev" or kind not in OF_TWO_SIDES]
     facts = {
-        split: {str(made(tmp_path, "weighted_sum", i, split, new_combinations=True)[2]) for i in range(12)}
-        for split in ("lessons", "train", "eval")
+        split: {str(made(tmp_path, kind, i, split, new_combinations=True)[2]) for i in range(12)} for split in splits
     }
-    assert facts["eval"] and not facts["eval"] & (facts["train"] | facts["lessons"])
+    learned = facts["lessons"] | facts["cold_start"] | facts["train"]
+    assert facts["eval"] and not facts["eval"] & learned
+    assert not facts.get("dev", set()) & (learned | facts["eval"])
+
+
+def test_the_clips_to_choose_by_leave_out_what_has_no_third_side(tmp_path: Path) -> None:
+    both = Asked(("weighted_sum", "odd_one_out"), new_combinations=True)
+    assert both.of_split("dev") == ("odd_one_out",) and both.of_split("eval") == both.kinds
+    assert Asked(both.kinds).of_split("dev") == both.kinds
+    given = {"kinds": ["weighted_sum"], "new_combinations": True}
+    ProbeData.model_validate(given)
+    with pytest.raises(ValueError, match="dev: 8 clips put together anew, of kinds with too few combinations"):
+        ProbeData.model_validate(given | {"dev": 8})
+
+
+def test_without_new_combinations_splits_share_some(tmp_path: Path) -> None:
     plain = [{str(made(tmp_path, "weighted_sum", i, split)[2]) for i in range(12)} for split in ("train", "eval")]
     assert plain[0] & plain[1]
 
