@@ -18,7 +18,7 @@ def test_the_cluster_tests_are_skipped_with_a_reason() -> None:
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert "no cluster: KUBECONFIG is not set" in run.stdout
-    assert "15 skipped" in run.stdout
+    assert "22 skipped" in run.stdout
 
 
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
