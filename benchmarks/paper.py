@@ -53,8 +53,8 @@ Job = tuple[str, int]
 
 JOBS = (
     "whole", "by-ppo", "without-format", "presence", "window", "hardest", "unfiltered", "random",  # behind its MGRD
-    "without-mgrd", "mgrd-ungrounded", "mgrd-incoherent", "rounds",  # behind its cold start
-    "inventing", "inventing-presence", "reasoning", "self-cognition",
+    "without-mgrd", "mgrd-incoherent", "rounds",  # behind its cold start
+    "inventing", "inventing-presence", "mgrd-inventing", "mgrd-ungrounded", "reasoning", "self-cognition",
 )  # fmt: skip
 """Every recipe of recipes/paper, one that others go on from before them. Jobs that begin with the same checkpoint stand
 together: the engine is kept between them."""
