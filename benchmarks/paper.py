@@ -18,7 +18,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -35,6 +35,7 @@ from benchmarks.paper_page import minutes, page
 from earwitness.client import Mesh, state_name
 from earwitness.local import control
 from earwitness.local.plan import Options
+from earwitness.local.state import NoMesh
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 ROOT = Path(__file__).parents[1]
@@ -219,8 +220,10 @@ def reports_of(out: Path, jobs: Iterable[Job]) -> Mapping[Job, Object]:
 
 @contextmanager
 def mesh_of(out: Path) -> Iterator[Mesh]:
-    """A mesh of this machine for the time of the block."""
+    """A mesh of this machine for the time of the block. What a run that was killed left of its own is stopped first."""
     out.mkdir(parents=True, exist_ok=True)
+    with suppress(NoMesh):
+        control.stop(out / "mesh")
     control.start_detached(Options(out / "mesh", fresh=True), lambda line: print(line, file=sys.stderr))
     try:
         with Mesh.connect(state=out / "mesh") as mesh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,23 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.paper import CLIPS, JOBS, RECIPES, job_folder, load, minutes_left, origins, recipe_of, with_origins
+from benchmarks.paper import (
+    CLIPS,
+    JOBS,
+    RECIPES,
+    job_folder,
+    load,
+    mesh_of,
+    minutes_left,
+    origins,
+    recipe_of,
+    with_origins,
+)
 from benchmarks.paper_claims import CLAIMS, judged
 from benchmarks.paper_page import page, spread
+from earwitness.client import Mesh
+from earwitness.local import control
+from earwitness.local.state import NoMesh
 from earwitness.recipe import load_recipe
 
 BUDGETS = [0, 6, 12, 24, 48]
@@ -122,6 +137,28 @@ def test_a_job_that_was_stopped_has_no_report_and_is_run_again(out: Path) -> Non
     later.mkdir()
     later.joinpath("report.json").write_text(json.dumps({}))
     assert job_folder(out, "window", 17) == later
+
+
+def test_a_mesh_that_a_killed_run_left_is_stopped_before_another_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    left = [NoMesh(tmp_path)]
+
+    def stop(folder: Path) -> list[int]:
+        if left and not done:
+            raise left.pop()
+        done.append(f"stop {folder.name}")
+        return []
+
+    monkeypatch.setattr(control, "stop", stop)
+    monkeypatch.setattr(control, "start_detached", lambda options, say: done.append("start"))
+    monkeypatch.setattr(Mesh, "connect", lambda state: nullcontext())
+    for _ in range(2):
+        with mesh_of(tmp_path):
+            done.append("jobs")
+    once = ["start", "jobs", "stop mesh"]
+    assert done == [*once, "stop mesh", *once]
 
 
 def test_what_is_left_is_told_by_what_the_same_jobs_took() -> None:
