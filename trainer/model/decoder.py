@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from megatron.core import parallel_state
 from megatron.core.distributed import finalize_model_grads
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from earwitness.errors import InputError
 from earwitness.families.dims import DecoderDims
 from trainer.model.attention import CausalAttention, is_fused
+from trainer.model.gate import SwiGlu
 from trainer.model.norm import RMSNorm
 from trainer.model.packing import Packing
 from trainer.model.replicated import average_replicated
@@ -119,6 +121,7 @@ def transformer_config(
         use_cpu_initialization=not on_gpu,
         # Compiled for CUDA from torch code.
         bias_activation_fusion=on_gpu,
+        use_te_activation_func=not on_gpu,  # Megatron's name for an activation of one's own: see `layer_spec`
         bias_dropout_fusion=on_gpu,
         # CUDA kernels of Transformer Engine, or of APEX, which is not used.
         apply_rope_fusion=fused and dims.yarn is None,  # its kernel multiplies with nothing
@@ -162,12 +165,15 @@ def layer_spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmod
     if config.qk_layernorm:
         attention = spec.submodules.self_attention
         attention.submodules = replace(attention.submodules, q_layernorm=RMSNorm, k_layernorm=RMSNorm)
+    spec.submodules.mlp.submodules.activation_func = SwiGlu
     spec.submodules.input_layernorm = spec.submodules.pre_mlp_layernorm = RMSNorm
     return TransformerBlockSubmodules([spec] * get_num_layers_to_build(config), layer_norm=RMSNorm)
 
 
 def _finalize(model: list[nn.Module], _num_tokens: Tensor | None, **options: Any) -> None:
     """Sums gradients over replicas; the losses are divided already, so the token count must not divide again."""
+    if dist.get_world_size() == 1:
+        return
     for chunk in model:
         average_replicated(chunk)
     finalize_model_grads(model, None, **options)

@@ -50,12 +50,16 @@ def bad_row(values: Tensor, mask: Tensor, numbers: Tensor) -> Tensor:
 
 def everywhere(fine: bool) -> bool:
     """True if it is true on every rank."""
+    if dist.get_world_size() == 1:  # gloo's thread would hand the number to itself, in its turn on a busy machine
+        return fine
     flag = torch.tensor([int(fine)], device=device())
     dist.all_reduce(flag, op=dist.ReduceOp.MIN)
     return bool(flag)
 
 
 def _over_world(local: list[float], how: dist.ReduceOp, *, silent: float) -> list[float]:
+    if dist.get_world_size() == 1:
+        return local
     speaks = is_last_stage() and parallel_state.get_tensor_model_parallel_rank() == 0
     content = torch.tensor(local if speaks else [silent] * len(local), dtype=torch.float64, device=device())
     dist.all_reduce(content, op=how)
