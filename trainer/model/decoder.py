@@ -27,7 +27,7 @@ from trainer.model.gate import SwiGlu
 from trainer.model.norm import RMSNorm
 from trainer.model.packing import Packing
 from trainer.model.replicated import average_replicated
-from trainer.model.rotary import scale_attention, yarn_frequencies
+from trainer.model.rotary import scale_attention, turn_in_place, yarn_frequencies
 from trainer.ranks.parallel import device
 
 
@@ -46,6 +46,8 @@ def build_decoder(
     _check_layout(dims)
     pre_process, post_process = parallel_state.is_pipeline_first_stage(), parallel_state.is_pipeline_last_stage()
     config = transformer_config(dims, dtype, sequence_parallel=sequence_parallel, recompute=recompute)
+    if not torch.cuda.is_available():
+        turn_in_place()
     decoder = Decoder(
         config=config,
         transformer_layer_spec=layer_spec(config),

@@ -1,4 +1,5 @@
-"""Rotary frequencies that YaRN stretches (https://arxiv.org/abs/2309.00071), put into Megatron's plain embedding.
+"""Rotary embedding: frequencies that YaRN stretches (https://arxiv.org/abs/2309.00071), put into Megatron's plain
+embedding, and the turning itself on the CPU.
 
 Megatron has a YaRN embedding too, which lives on GPUs alone and asks for 40 fields of multi-latent attention.
 """
@@ -9,6 +10,7 @@ import math
 from typing import Any
 
 import torch
+from megatron.core.models.common.embeddings import rope_utils
 from megatron.core.transformer import TransformerConfig
 from torch import Tensor
 
@@ -47,3 +49,42 @@ def scale_attention(config: TransformerConfig, yarn: Yarn) -> None:
     }
     for name, value in said.items():
         setattr(config, name, value)
+
+
+def turn_in_place() -> None:
+    """Lets Megatron turn queries and keys by `turned`; calling it again changes nothing. Not where CUDA is."""
+    rope_utils._apply_rotary_pos_emb_bshd = turned
+
+
+def turned(t: Tensor, angles: Tensor, *, mscale: float = 1.0, **_megatron: Any) -> Tensor:
+    """Each pair of channels i and i + head / 2 turned by its angle, and multiplied with `mscale`.
+
+    t: [seq, batch, heads, head]. angles: [seq, 1, 1, head], whose halves are the same.
+    """
+    half = angles[..., : angles.shape[-1] // 2]
+    cos, sin = ((of(half) * mscale).to(t.dtype) for of in (torch.cos, torch.sin))
+    result: Tensor = _Turned.apply(t, cos, sin)
+    return result
+
+
+class _Turned(torch.autograd.Function):
+    """The gradient is turned back: two passes, where Megatron's formula copies halves together, there and back."""
+
+    @staticmethod
+    def forward(ctx: Any, t: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turn(t, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        return _turn(gradient, cos, -sin), None, None
+
+
+def _turn(t: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = t.chunk(2, -1)
+    both = torch.empty(t.shape, dtype=t.dtype, device=t.device)
+    to_first, to_second = both.chunk(2, -1)
+    torch.mul(first, cos, out=to_first).addcmul_(second, sin, value=-1)
+    torch.mul(second, cos, out=to_second).addcmul_(first, sin)
+    return both
