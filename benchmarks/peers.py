@@ -4,7 +4,8 @@
 
 TRL lives in an environment of its own, which is made at the first run, with the torch that is installed here. Both
 have one process with one thread, a Qwen2 of the same dimensions in fp32, the same tokens, rewards and micro-batches,
-one update a step, and take turns. What is compared is the training of a step whose samples are there: what a rollout
+one update a step, and take turns. Ours packs its rows, as the recipes of real models do; TRL can do so only with
+FlashAttention, which is for GPUs. What is compared is the training of a step whose samples are there: what a rollout
 engine costs, and that ours runs beside the training, is not in it.
 """
 
@@ -144,13 +145,20 @@ def ours(kind: str, work: dict[str, Any]) -> Callable[[int], tuple[float, float]
     parallel.initialize(1, 1)
     optimizer = Optimizer(learning_rate=LEARNING_RATE)
     learner = Learner(build_policy(work["model"], freeze_encoder=True), optimizer, 1000)
-    tune = Tune(steps=1000, batch_size=SUPERVISED_BATCH, micro_batch_size=SUPERVISED_BATCH, optimizer=optimizer)
+    tune = Tune(
+        steps=1000,
+        batch_size=SUPERVISED_BATCH,
+        micro_batch_size=SUPERVISED_BATCH,
+        packed=True,
+        optimizer=optimizer,
+    )
     stage = RlStage(
         algorithm="grpo",
         steps=1000,
         groups_per_step=GROUPS,
         sampling=SamplingConfig(samples=SAMPLES, temperature=1.0),
         micro_batch_size=MICRO_BATCH,
+        packed=True,
         optimizer=optimizer,
     )
 
