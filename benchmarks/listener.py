@@ -22,8 +22,8 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # else files beside this one would hide our packages
 
-from earwitness.cli.table import wilson  # noqa: E402
 from earwitness.families.architecture import read_architecture  # noqa: E402
+from earwitness.jobs.report.stats import wilson  # noqa: E402
 from earwitness.manifest import read_manifest  # noqa: E402
 from earwitness.probe import write_split  # noqa: E402
 from earwitness.probe.kinds import KINDS  # noqa: E402

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ import typer
 from earwitness.audio import decode_audio, read_clip
 from earwitness.cli.terminal import out, shows_errors
 from earwitness.errors import InfrastructureError, InputError
+from earwitness.extras import module_of
 from earwitness.loopback import is_loopback
 
 SERVER = "http://127.0.0.1:8000"
@@ -23,11 +23,6 @@ STYLES = {"supported": "green", "contradicted": "red", "not_checkable": "yellow"
 """Of verdicts."""
 EVENT = "data: "
 """Begins a line of the stream."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(ask)
 
 
 @shows_errors
@@ -51,10 +46,7 @@ def ask(
 
         earwitness ask a.wav b.wav "In which recording is the tone higher?"
     """
-    try:
-        httpx = importlib.import_module("httpx")
-    except ModuleNotFoundError as error:
-        raise InputError("ask", f"package {error.name!r} is missing", "pip install 'earwitness[serving]'") from error
+    httpx = module_of("serving", "httpx", "ask")
     files = [read_clip(clip) for clip in clips]
     for clip, data in zip(clips, files, strict=True):
         decode_audio(data, clip)  # what is wrong with it is said before anything is sent

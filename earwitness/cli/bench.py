@@ -13,17 +13,13 @@ import yaml
 from earwitness.cli.terminal import err, out, progress
 from earwitness.cli.where import Where, finds_mesh
 from earwitness.errors import InputError, JobFailed, shown
+from earwitness.extras import module_of
 
 if TYPE_CHECKING:
     from earwitness.data.importing import Import
 
 LONGEST_ANSWER = 4096
 """Tokens of an answer with its thinking, where nobody says more: the paper's have 2,300 to 2,800."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(bench)
 
 
 @finds_mesh
@@ -136,11 +132,7 @@ def _ask_aloud(server: str, token: str, manifest: str, folder: Path) -> tuple[st
     from earwitness import artifacts
     from earwitness.manifest import read_manifest
 
-    try:
-        aloud = importlib.import_module("serving.realtime.aloud")
-    except ModuleNotFoundError as error:
-        expected = "pip install 'earwitness[serving]'"
-        raise InputError("--realtime", f"package {error.name!r} is missing", expected) from error
+    aloud = module_of("serving", "serving.realtime.aloud", "--realtime")
     with progress("questions") as told:
         prompts = [example.prompt for example in read_manifest(manifest)]
         heard = asyncio.run(aloud.ask_all(server, token, prompts, told))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from typing import Any
 
 import typer
@@ -13,16 +13,16 @@ COMMANDS = {
     "down": ("mesh", "Stop the mesh on this machine, and leave no process behind."),
     "status": ("status", "Show the processes or pods, the workers with their weight versions, the queue and the job."),
     "doctor": ("doctor", "Say whether this machine can run the mesh, part by part, and what mends what is wrong."),
-    "scale": ("scale", "Change the number of workers, while the mesh works."),
+    "scale": ("scale:app", "Change the number of workers, while the mesh works."),
     "logs": ("logs", "Show logs. Where there are several, each line says whose it is."),
     "submit": ("jobs", "Submit a recipe."),
     "watch": ("jobs", "Show a job from its start until it ends."),
     "cancel": ("jobs", "Cancel a job; returns once nothing of it runs."),
     "pause": ("jobs", "Hold a running job after the work in flight."),
     "resume": ("jobs", "Let a paused job go on."),
-    "list": ("jobs", "List jobs, newest first."),
-    "open": ("open", "Show a mesh and its jobs in a browser, live, until Ctrl-C."),
-    "explain": ("explain", "Say why a job is slow, and why it does not learn."),
+    "list": ("jobs:list_jobs", "List jobs, newest first."),
+    "open": ("open:open_page", "Show a mesh and its jobs in a browser, live, until Ctrl-C."),
+    "explain": ("explain:explain_job", "Say why a job is slow, and why it does not learn."),
     "trace": ("trace", "Show one group's way through the mesh, with times: from submit to what was learned."),
     "compare": ("compare", "Compare jobs that have ended: accuracy over the same clips, settings, curves."),
     "reproduce": ("compare", "Run the job of a report again, and compare."),
@@ -33,10 +33,11 @@ COMMANDS = {
     "serve": ("serve", "Talk to a checkpoint: an OpenAI-compatible server that streams reasoning and answer apart."),
     "ask": ("ask", "Ask a served checkpoint about clips: its reasoning, each claim checked, and the answer."),
     "bench": ("bench", "Put a benchmark to a model on the mesh, and score it beside published rows."),
-    "data": ("data", "Import, check, mix, show, write and push data."),
-    "model": ("model", "Check, convert and push checkpoints."),
+    "data": ("data:group", "Import, check, mix, show, write and push data."),
+    "model": ("model:group", "Check, convert and push checkpoints."),
 }  # fmt: skip
-"""Module and first line of the help of each command, in the order of `earwitness --help`."""
+"""Where each command stands, and the first line of its help, in the order of `earwitness --help`. It is the function of
+its name in that module, or what the colon names: a function, or what holds several."""
 
 
 class Commands(TyperGroup):
@@ -59,10 +60,13 @@ class Commands(TyperGroup):
 
 def load(name: str) -> Any:
     """The whole command `name`."""
-    module = importlib.import_module(f"earwitness.cli.{COMMANDS[name][0]}")
-    holder = typer.Typer(rich_markup_mode="rich")
-    module.register(holder)
-    return typer.main.get_group(holder).commands[name]
+    module, _, function = COMMANDS[name][0].partition(":")
+    found = pkgutil.resolve_name(f"earwitness.cli.{module}:{function or name}")
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
 
 
 app = typer.Typer(

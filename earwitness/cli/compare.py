@@ -20,12 +20,6 @@ from earwitness.jobs.report.compare_page import render_comparison
 from earwitness.jobs.report.provenance import checksum
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(compare)
-    app.command()(reproduce)
-
-
 @finds_mesh
 def compare(
     jobs: Annotated[list[str], typer.Argument(help="Ids of jobs, or their output folders (paths or URIs).")],

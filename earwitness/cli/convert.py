@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from earwitness.cli.terminal import out, progress, shows_errors
-from earwitness.errors import InputError
+from earwitness.extras import module_of
 from earwitness.plan.gpus import GB
 
 
@@ -50,8 +49,4 @@ def model_convert(
 
 def of_the_trainer(name: str) -> Any:
     """A module of it: the light install has none."""
-    try:
-        return importlib.import_module(f"trainer.{name}")
-    except ModuleNotFoundError as error:
-        problem = f"package {error.name!r} is missing"
-        raise InputError("model", problem, "pip install 'earwitness[cpu]'") from error
+    return module_of("cpu", f"trainer.{name}", "model")

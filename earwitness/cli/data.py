@@ -22,23 +22,6 @@ MOST_SEED = 2**53 - 1
 """Beyond it JSON's numbers lose their last digit."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Import, check, mix, show, write and push data.")
-    group.callback()(_group)
-    group.command("import")(import_)
-    group.command()(check)
-    group.command()(mix)
-    group.command()(show)
-    group.command()(probe)
-    group.command("push")(data_push)
-    app.add_typer(group, name="data")
-
-
-def _group() -> None:
-    """Import, check, mix, show, write and push data."""
-
-
 @shows_errors
 def import_(
     name: Annotated[
@@ -123,3 +106,14 @@ def probe(
         str(folder), count, seed, split, traces, progress=lambda done, total: err.print(f"{done} of {total} clips")
     )
     out.print(written)
+
+
+group = typer.Typer(
+    name="data", no_args_is_help=True, add_completion=False, help="Import, check, mix, show, write and push data."
+)
+group.command("import")(import_)
+group.command()(check)
+group.command()(mix)
+group.command()(show)
+group.command()(probe)
+group.command("push")(data_push)

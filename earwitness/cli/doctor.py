@@ -18,11 +18,6 @@ PART_WIDTH = 18
 """Columns of the name of a part."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(doctor)
-
-
 @shows_errors
 def doctor(
     quick: Annotated[bool, typer.Option("--quick", help="Only what takes no time: what `up` looks at.")] = False,

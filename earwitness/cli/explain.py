@@ -14,11 +14,6 @@ from earwitness.cli.where import Where, finds_mesh
 from earwitness.explain import ExplainedPhase, Speed, explain
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("explain")(explain_job)
-
-
 @finds_mesh
 def explain_job(
     job_id: JobId,

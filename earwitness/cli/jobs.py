@@ -20,13 +20,6 @@ MOST_JOBS = 100_000
 """More than a mesh keeps."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (submit, watch, cancel, pause, resume):
-        app.command()(command)
-    app.command("list")(list_jobs)
-
-
 @finds_mesh
 def submit(
     recipe: Annotated[str, typer.Argument(help="File of a recipe; relative paths in it start here.")],

@@ -12,11 +12,6 @@ from earwitness.cli.terminal import out, shows_errors
 from earwitness.errors import InputError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(listen)
-
-
 @shows_errors
 def listen(
     clips: Annotated[

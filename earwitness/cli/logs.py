@@ -22,11 +22,6 @@ LOOK_SECONDS = 0.3
 """Between two looks at a local file that is followed."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(logs)
-
-
 @finds_mesh
 def logs(
     service: Annotated[str, typer.Argument(help="A service, for example rollout: all of it; or one process or pod.")],

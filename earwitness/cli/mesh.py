@@ -14,12 +14,6 @@ from earwitness.local.limits import WORKERS
 from earwitness.local.plan import Options
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (up, down):
-        app.command()(command)
-
-
 @shows_errors
 def up(
     rollout: Annotated[int, typer.Option(min=0, max=WORKERS, help="Rollout workers (vLLM).")] = 1,

@@ -28,20 +28,6 @@ AGREE = 1e-3
 """Largest difference of log-probs in float32 that rounding explains in a model of dozens of layers."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Check, convert and push checkpoints.")
-    group.callback()(_group)
-    group.command()(check)
-    group.command("convert")(model_convert)
-    group.command("push")(model_push)
-    app.add_typer(group, name="model")
-
-
-def _group() -> None:
-    """Check, convert and push checkpoints."""
-
-
 @shows_errors
 def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A Hugging Face directory.")],
@@ -157,3 +143,11 @@ def _show(told: dict[str, Any], gpu: str) -> None:
     elif "not_compared" in told:
         table.add_row("transformers", f"not compared: {told['not_compared']}")
     out.print(table)
+
+
+group = typer.Typer(
+    name="model", no_args_is_help=True, add_completion=False, help="Check, convert and push checkpoints."
+)
+group.command()(check)
+group.command("convert")(model_convert)
+group.command("push")(model_push)

@@ -14,11 +14,6 @@ from earwitness.errors import InputError
 from earwitness.page import PageServer
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("open")(open_page)
-
-
 @finds_mesh
 def open_page(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")] = 0,

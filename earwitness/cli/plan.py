@@ -28,11 +28,6 @@ SIZES = (8, 16, 32, 64)
 PARTS = ("weights", "gradients", "optimizer", "activations", "logits", "critic")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(plan)
-
-
 @shows_errors
 def plan(
     recipe: Annotated[str, typer.Argument(help="File or URI of a recipe.")],

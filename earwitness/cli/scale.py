@@ -18,11 +18,10 @@ MOST = 10_000
 """Most workers of a cluster: the largest that Kubernetes is tested with has 5,000 nodes."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(context_settings={"ignore_unknown_options": True})(scale)  # -1 is a number, not an option
+app = typer.Typer(add_completion=False)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})  # -1 is a number, not an option
 @finds_mesh
 def scale(
     role: Annotated[str, typer.Argument(help="rollout; on this machine also reward, recogniser.")],

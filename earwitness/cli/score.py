@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Annotated
 
 import typer
 
 from earwitness.cli.terminal import out, shows_errors
-from earwitness.errors import InputError
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(score)
+from earwitness.extras import module_of
 
 
 @shows_errors
@@ -31,8 +25,5 @@ def score(
 
         earwitness score manifest.jsonl answers.jsonl --json
     """
-    try:
-        program = importlib.import_module("reward.benchmarks.program")  # needs what the core does without
-    except ModuleNotFoundError as error:
-        raise InputError("score", f"package {error.name!r} is missing", "pip install 'earwitness[reward]'") from error
+    program = module_of("reward", "reward.benchmarks.program", "score")
     program.main(manifest, answers, benchmark, as_json, console=out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +9,7 @@ from typing import Annotated
 import typer
 
 from earwitness.cli.terminal import err, shows_errors
-from earwitness.errors import InputError
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(serve)
+from earwitness.extras import module_of
 
 
 @shows_errors
@@ -43,12 +37,6 @@ def serve(
     # Before NumPy is there. Its products here are small, a clip's log-mel is the largest: with two threads, which spin
     # where the engine needs a core, it took seven times the CPU, and all sessions waited for it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        settings = importlib.import_module("serving.settings")
-        program = importlib.import_module("serving.program")
-    except ModuleNotFoundError as error:
-        raise InputError("serve", f"package {error.name!r} is missing", "pip install 'earwitness[cpu]'") from error
-    program.main(
-        settings.Settings(checkpoint, job, host, port, token, tls_cert, tls_key, tuple(audio_host), running),
-        console=err,
-    )
+    settings, program = (module_of("cpu", f"serving.{name}", "serve") for name in ("settings", "program"))
+    chosen = settings.Settings(checkpoint, job, host, port, token, tls_cert, tls_key, tuple(audio_host), running)
+    program.main(chosen, console=err)

@@ -17,11 +17,6 @@ from earwitness.local.state import read_state
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(status)
-
-
 @finds_mesh
 def status(*, where: Where) -> None:
     """Show the processes or pods, the workers with their weight versions, the queue and the job.

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.table import Table
-
-Z95 = 1.959964
-"""Two-sided 95 % quantile of the normal distribution."""
 
 COLUMNS = ("cold_start", "final", "final_without_audio")
 """Which policy a figure speaks of."""
@@ -42,16 +37,6 @@ def final_table(report: dict[str, float]) -> Table:
     return table
 
 
-def wilson(share: float, count: float) -> tuple[float, float]:
-    """95 % score interval of a share seen in `count` trials (Wilson 1927)."""
-    if count <= 0:
-        return 0.0, 1.0
-    shrink = 1 + Z95**2 / count
-    middle = (share + Z95**2 / (2 * count)) / shrink
-    half = Z95 * math.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2)) / shrink
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def _cell(report: dict[str, float], row: str, column: str) -> str:
     name = f"{row}.{column}"
     if name not in report:
@@ -66,5 +51,7 @@ def _cell(report: dict[str, float], row: str, column: str) -> str:
     if low is None or high is None:
         if "accuracy.n" not in report or column not in COLUMNS:
             return text
-        low, high = wilson(value, report["accuracy.n"])
+        from earwitness.jobs.report.stats import wilson  # NumPy, which a report of this release does without
+
+        low, high = wilson(value, int(report["accuracy.n"])) or (0.0, 1.0)
     return f"{text} [{100 * low:.1f}, {100 * high:.1f}]"

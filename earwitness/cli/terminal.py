@@ -65,11 +65,8 @@ def shows_errors(command: _Command) -> _Command:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except EarwitnessError as error:
-            err.print(f"error: {error}", style="red")
-            raise typer.Exit(1) from error
-        except OSError as error:
-            err.print(f"error: {file_error(error)}", style="red")
+        except (EarwitnessError, OSError) as error:
+            err.print(f"error: {file_error(error) if isinstance(error, OSError) else error}", style="red")
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(130) from error

@@ -19,11 +19,6 @@ MOST_ORDINAL = 2**63 - 1
 """Redis counts no further."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(trace)
-
-
 @finds_mesh
 def trace(
     job_id: JobId,

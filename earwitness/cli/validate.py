@@ -17,11 +17,6 @@ MOST_TOLD = 100
 """Mistakes that are listed; as many rows of a manifest may be too long as there are."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(validate)
-
-
 @shows_errors
 def validate(
     recipe: Annotated[str, typer.Argument(help="File or URI of a recipe.")],

@@ -3,26 +3,19 @@
 Needs the package `kubernetes` (extra `cluster`), which is imported when a cluster is asked for and not before.
 """
 
-from earwitness.cluster.api import Api, ClusterError, Forbidden, NoCluster
+from earwitness.cluster.api import Api, Forbidden
 from earwitness.cluster.forward import Forward
 from earwitness.cluster.logs import log_lines
-from earwitness.cluster.parts import Part, explained, parts_of
-from earwitness.cluster.pods import Pod, pods_of
-from earwitness.cluster.release import NoRelease, Release, SeveralReleases, find_release
-from earwitness.cluster.scale import Scaled, scale
+from earwitness.cluster.parts import explained, parts_of
+from earwitness.cluster.pods import pods_of
+from earwitness.cluster.release import Release, find_release
+from earwitness.cluster.scale import scale
 
 __all__ = [
     "Api",
-    "ClusterError",
     "Forbidden",
     "Forward",
-    "NoCluster",
-    "NoRelease",
-    "Part",
-    "Pod",
     "Release",
-    "Scaled",
-    "SeveralReleases",
     "explained",
     "find_release",
     "log_lines",

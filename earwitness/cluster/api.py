@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from earwitness.errors import EarwitnessError, InputError
+from earwitness.errors import EarwitnessError
+from earwitness.extras import module_of
 from earwitness.loopback import is_loopback
 
 CONNECT_SECONDS = 3.0
@@ -61,7 +62,7 @@ class Api:
 
     def __init__(self, context: str | None = None) -> None:
         """`context`: its name; None: the current one. Raises NoCluster, InputError if the package is missing."""
-        self._client = _package("kubernetes.client")
+        self._client = module_of("cluster", "kubernetes.client", "cluster")
         self._configuration, self.namespace = self._configure(context)
         if is_loopback(urlsplit(self._configuration.host).hostname or ""):
             self._configuration.proxy = None  # of the environment
@@ -90,7 +91,7 @@ class Api:
 
     def forward(self, namespace: str, pod: str, port: int) -> socket.socket:
         """A connection to a port of a pod; one of its own each time, closed by shutting it down."""
-        stream = _package("kubernetes.stream")
+        stream = module_of("cluster", "kubernetes.stream", "cluster")
         # The client library turns the whole ApiClient into a stream while it connects, so this one is ours alone.
         core = self._client.CoreV1Api(self._client.ApiClient(self._configuration))
         with self.asking("create", "pods/portforward", namespace):
@@ -101,7 +102,7 @@ class Api:
 
     def _configure(self, context: str | None) -> tuple[Any, str]:
         """The client's configuration and the context's namespace."""
-        config = _package("kubernetes.config")
+        config = module_of("cluster", "kubernetes.config", "cluster")
         configuration = self._client.Configuration()
         try:
             # The package itself looks at the variable only once, when it is imported.
@@ -115,15 +116,6 @@ class Api:
             raise NoCluster(f"no cluster: {wanted} cannot be used: {error}") from error
         chosen = next((c for c in contexts if c["name"] == context), current)
         return configuration, chosen["context"].get("namespace") or "default"
-
-
-def _package(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise InputError(
-            "cluster", f"package {error.name!r} is missing", "pip install 'earwitness[cluster]'"
-        ) from error
 
 
 def _handshake_status(reason: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import math
 import os
@@ -18,6 +17,7 @@ from earwitness.audio import read_clip
 from earwitness.chat import render_prompt, render_response
 from earwitness.containers import whole
 from earwitness.errors import AudioError, EarwitnessError, InputError, Problem
+from earwitness.extras import module_of
 from earwitness.families.architecture import read_architecture
 from earwitness.families.family import clip_tokens
 from earwitness.hearing import MAX_CLIPS, Cut, check_segments, clip_uris, read_segments
@@ -73,10 +73,7 @@ class Counting:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        try:
-            tokenizers = importlib.import_module("tokenizers")
-        except ModuleNotFoundError as error:
-            raise InputError("--data", "package 'tokenizers' is missing", "pip install 'earwitness[cpu]'") from error
+        tokenizers = module_of("cpu", "tokenizers", "--data")
         try:
             return tokenizers.Tokenizer.from_file(str(self._path))
         except Exception as error:  # the package raises no other type

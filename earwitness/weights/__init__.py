@@ -14,7 +14,7 @@ found damaged.
 **Not promised:** that an old version stays. The newest two do, and any that a lease names.
 """
 
-from earwitness.weights.errors import ChecksumError, MissingVersion, WeightError, WrongBase
+from earwitness.weights.errors import MissingVersion
 from earwitness.weights.host_copy import Held, HostCopy, Signature
 from earwitness.weights.names import NEWS
 from earwitness.weights.part import WeightPart
@@ -25,16 +25,13 @@ from earwitness.weights.tensors import Tensor
 
 __all__ = [
     "NEWS",
-    "ChecksumError",
     "Held",
     "HostCopy",
     "MissingVersion",
     "Signature",
     "Tensor",
-    "WeightError",
     "WeightPart",
     "WeightPublisher",
     "WeightReader",
-    "WrongBase",
     "connect_shards",
 ]

@@ -13,7 +13,8 @@ import yaml
 from kubernetes.stream import stream
 
 from earwitness.client import TERMINAL, Mesh, state_name
-from earwitness.cluster import Api, Pod, Release, find_release, pods_of
+from earwitness.cluster import Api, Release, find_release, pods_of
+from earwitness.cluster.pods import Pod
 from earwitness.cluster.release import COMPONENT
 from earwitness.wire.jobs.v1 import jobs_pb2
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from earwitness.cli.table import wilson
+from earwitness.jobs.report.stats import wilson
 from earwitness.probe.kinds import KINDS
 
 ROOT = Path(__file__).parents[2]

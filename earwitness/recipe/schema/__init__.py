@@ -4,7 +4,6 @@ Only types and rules live here; reading YAML and wording the errors is `load.py`
 """
 
 from earwitness.recipe.schema.algorithms import (
-    Algorithm,
     ClipLoss,
     CriticAlgorithm,
     Grpo,
@@ -18,7 +17,6 @@ from earwitness.recipe.schema.sampling import ProbeData, Rewards, SamplingConfig
 from earwitness.recipe.schema.updates import (
     Curriculum,
     Listening,
-    Load,
     MicroBatching,
     Optimizer,
     PreferenceTune,
@@ -28,13 +26,11 @@ from earwitness.recipe.schema.updates import (
 )
 
 __all__ = [
-    "Algorithm",
     "ClipLoss",
     "CriticAlgorithm",
     "Curriculum",
     "Grpo",
     "Listening",
-    "Load",
     "Lora",
     "MicroBatching",
     "ModelConfig",

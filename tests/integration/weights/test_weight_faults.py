@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from earwitness.weights import ChecksumError, Held, HostCopy, MissingVersion, WeightPublisher, WrongBase
+from earwitness.weights import Held, HostCopy, MissingVersion, WeightPublisher
+from earwitness.weights.errors import ChecksumError, WrongBase
 from earwitness.weights.manifest import seal
 from earwitness.weights.names import manifest_key
 from earwitness.weights.tensors import size_of

@@ -6,7 +6,8 @@ import fsspec
 import pytest
 
 from earwitness.errors import InfrastructureError, InputError
-from earwitness.weights import ChecksumError, HostCopy, MissingVersion, WeightPublisher, WeightReader
+from earwitness.weights import HostCopy, MissingVersion, WeightPublisher, WeightReader
+from earwitness.weights.errors import ChecksumError
 from earwitness.weights.manifest import nbytes
 from earwitness.weights.store import Folder
 from tests.integration.weights.weights_kit import LINEAGE, Policy, held, kinds, published, running_shards

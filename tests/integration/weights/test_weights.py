@@ -7,7 +7,8 @@ import pytest
 
 from earwitness.errors import InfrastructureError
 from earwitness.redis_server import RedisServer
-from earwitness.weights import NEWS, ChecksumError, MissingVersion, WeightPublisher, WeightReader, WrongBase
+from earwitness.weights import NEWS, MissingVersion, WeightPublisher, WeightReader
+from earwitness.weights.errors import ChecksumError, WrongBase
 from earwitness.weights.names import CHUNK_BYTES, LEASES, chunk_key, manifest_key
 from earwitness.wire.weights.v1.weights_pb2 import VERSION_KIND_DELTA
 from tests.integration.weights.weights_kit import LINEAGE, breaking_lines, running_shards

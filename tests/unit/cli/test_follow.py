@@ -4,8 +4,9 @@ import io
 
 from earwitness.cli.figures import clock, number
 from earwitness.cli.follow import Rate, conclusion, follow, step_line
-from earwitness.cli.table import final_table, wilson
+from earwitness.cli.table import final_table
 from earwitness.cli.terminal import Terminal
+from earwitness.jobs.report.stats import wilson
 from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.metrics.v1.metrics_pb2 import Metric
 
@@ -90,14 +91,6 @@ def test_intervals_of_the_report_win_over_our_own() -> None:
     Terminal(file=text, width=200).print(final_table({**report, **gain}))
     assert "[11.1, 99.9]" in text.getvalue()
     assert "12.0 % [5.0, 19.0]" in text.getvalue()
-
-
-def test_wilson_interval() -> None:
-    low, high = wilson(0.5, 100)
-    assert abs(low - 0.4038) < 1e-3
-    assert abs(high - 0.5962) < 1e-3
-    assert wilson(0.0, 10)[0] == 0.0
-    assert wilson(1.0, 10)[1] > 0.999
 
 
 def test_conclusion_tells_success_from_failure() -> None:

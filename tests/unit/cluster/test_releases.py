@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from fake_kubernetes import FakeKubernetes
 
-from earwitness.cluster import Api, Forbidden, NoCluster, NoRelease, SeveralReleases, find_release
-from earwitness.cluster.release import read_authority, read_token
+from earwitness.cluster import Api, Forbidden, find_release
+from earwitness.cluster.api import NoCluster
+from earwitness.cluster.release import NoRelease, SeveralReleases, read_authority, read_token
 from earwitness.errors import InputError
 
 

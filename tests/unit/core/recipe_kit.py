@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from earwitness.recipe import RecipeError, load_recipe
+from earwitness.recipe.load import RecipeError, load_recipe
 
 TUNE = {"steps": 10, "optimizer": {"learning_rate": 1e-3}}
 SFT: dict[str, Any] = {"type": "sft", "tune": TUNE}

@@ -16,7 +16,7 @@ from earwitness.errors import (
     shown,
 )
 from earwitness.manifest import ManifestError
-from earwitness.recipe import RecipeError
+from earwitness.recipe.load import RecipeError
 from earwitness.storage import StorageError
 
 PROBLEMS = [Problem("a", "is wrong", "right"), Problem("b", "too", "less")]

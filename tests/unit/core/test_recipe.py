@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from earwitness.recipe import RlStage, SftStage, load_recipe
+from earwitness.recipe.load import load_recipe
 from earwitness.recipe.schema import ToyModel
+from earwitness.recipe.stages import RlStage, SftStage
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from earwitness.recipe import RecipeError, load_recipe
+from earwitness.recipe.load import RecipeError, load_recipe
 from earwitness.recipe.recipe import Recipe
 
 SCHEMA = TypeAdapter(Recipe).json_schema()

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from earwitness.errors import InputError
-from earwitness.recipe import RecipeError, RlStage, SftStage, load_recipe, read_recipe
-from earwitness.recipe.load import absolute_paths, require_absolute
+from earwitness.recipe.load import RecipeError, absolute_paths, load_recipe, read_recipe, require_absolute
+from earwitness.recipe.stages import RlStage, SftStage
 from earwitness.recipe.yamltext import MAX_BYTES, MAX_NODES, read_yaml
 
 sys.path.insert(0, str(Path(__file__).parent))

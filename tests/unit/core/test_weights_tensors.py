@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from earwitness.weights import ChecksumError
+from earwitness.weights.errors import ChecksumError
 from earwitness.weights.manifest import seal, unseal
 from earwitness.weights.tensors import checked, digest, verify
 from earwitness.wire.weights.v1.weights_pb2 import ChunkEntry, Manifest, TensorEntry

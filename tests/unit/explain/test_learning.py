@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earwitness.explain import RULES, explain
-from earwitness.explain.learning import Seen, findings
+from earwitness.explain import explain
+from earwitness.explain.learning import RULES, Seen, findings
 from earwitness.explain.window import Window
 from earwitness.series import Steps
 from earwitness.wire.jobs.v1 import jobs_pb2

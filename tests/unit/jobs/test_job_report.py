@@ -59,6 +59,7 @@ def report_of(cold_start: Evaluation | None, final: Evaluation | None) -> dict:
 def test_wilson_against_known_values() -> None:
     assert wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson(0.0, 10)[0] == 0.0 and wilson(1.0, 10)[1] > 0.999
     assert wilson(0.5, 0) is None
 
 

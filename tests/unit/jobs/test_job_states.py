@@ -25,8 +25,8 @@ from earwitness.jobs.changes import (
 from earwitness.jobs.phases import phases_of
 from earwitness.jobs.record import JobRecord, effective_recipe, recipe_yaml
 from earwitness.jobs.states import NEXT, State, may_become, next_action, refusal
-from earwitness.recipe import ProbeData
 from earwitness.recipe.load import load_recipe
+from earwitness.recipe.schema import ProbeData
 from earwitness.wire.jobs.v1 import jobs_pb2
 
 RECIPE = """

@@ -29,7 +29,7 @@ from benchmarks.paper_page import page, spread
 from earwitness.client import Mesh
 from earwitness.local import control
 from earwitness.local.state import NoMesh
-from earwitness.recipe import load_recipe
+from earwitness.recipe.load import load_recipe
 
 BUDGETS = [0, 6, 12, 24, 48]
 EVERY_FILE = {"name", "output"}

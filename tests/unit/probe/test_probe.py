@@ -19,7 +19,7 @@ from earwitness.manifest import read_manifest
 from earwitness.probe import Traces, write, write_probe, write_split
 from earwitness.probe.kinds import KINDS
 from earwitness.probe.write import Asked, make_example
-from earwitness.recipe import ProbeData
+from earwitness.recipe.schema import ProbeData
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.measure import measure
 from reward.parse import extract_claims

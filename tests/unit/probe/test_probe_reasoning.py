@@ -14,7 +14,7 @@ from earwitness.probe import Traces, write
 from earwitness.probe.kinds import KINDS
 from earwitness.probe.reasoning import REASONING_KINDS
 from earwitness.probe.write import BY_NAME, Asked, make_example, side_of
-from earwitness.recipe import RecipeError, load_recipe
+from earwitness.recipe.load import RecipeError, load_recipe
 from earwitness.recipe.rules import PROBE_MANIFESTS
 from earwitness.recipe.schema import ProbeData
 from earwitness.recipe.schema.sampling import COMPOUND_KINDS, OF_TWO_SIDES, RECORDING_KINDS, SIMPLE_KINDS
