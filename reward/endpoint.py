@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
 from earwitness.errors import InfrastructureError, InputError
 
@@ -29,6 +29,7 @@ MAX_ASKED_CHARS = 16_000
 MAX_REPLY_BYTES = 64 * 1024
 """Longest reply that is read: a verdict with its envelope is below 2 kB, the claims of a long trace below 40 kB."""
 _T = TypeVar("_T")
+_Model = TypeVar("_Model", bound=BaseModel)
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """Statuses of a server that is busy or being restarted."""
 
@@ -70,17 +71,21 @@ def endpoint_settings(prefix: str, environ: Mapping[str, str] = os.environ) -> E
 
 
 class Endpoint:
-    """Asks one endpoint. Safe to use from several threads; use as a context manager."""
+    """Asks one endpoint. Safe to use from several threads; use as a context manager.
 
-    def __init__(self, settings: EndpointSettings) -> None:
+    After a failure it is left alone for `silence_seconds`: who asks meanwhile is told so at once.
+    """
+
+    def __init__(self, settings: EndpointSettings, silence_seconds: float = 0.0) -> None:
         headers = {"Authorization": f"Bearer {settings.key}"} if settings.key else {}
         self._settings = settings
+        self._silence_seconds, self._silent_until = silence_seconds, 0.0
         # Proxies of the environment are not for a service that is named by its address.
         self._client = httpx.Client(
             base_url=settings.url.rstrip("/") + "/", headers=headers, timeout=settings.seconds, trust_env=False
         )
 
-    def __enter__(self) -> Endpoint:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -98,9 +103,12 @@ class Endpoint:
     ) -> _T:
         """What `parse` makes of the text of the reply to `record`; asked again while it makes nothing of it.
 
-        `more` is added to the request. Raises EndpointFailure after `attempts` requests.
+        `more` is added to the request. Raises EndpointFailure after `attempts` requests, and without one while the
+        endpoint is left alone.
         """
         started, problem = time.monotonic(), ""
+        if started < self._silent_until:
+            raise EndpointFailure(f"the endpoint at {self._settings.url}", 0.0, "it failed a moment ago")
         request = {
             "model": self._settings.model,
             "messages": [
@@ -129,6 +137,7 @@ class Endpoint:
             if parsed is not None:
                 return parsed
             problem = f"not what was asked for: {body[:200].decode(errors='replace')!r}"
+        self._silent_until = time.monotonic() + self._silence_seconds
         raise EndpointFailure(f"the endpoint at {self._settings.url}", time.monotonic() - started, problem)
 
     def _post(self, request: dict[str, Any]) -> tuple[int, bytes]:
@@ -145,34 +154,17 @@ class Endpoint:
             return response.status_code, body[:MAX_REPLY_BYTES]
 
 
-class SparedEndpoint:
-    """An endpoint that is asked once a trace, and left alone for a while after it failed. Safe in several threads."""
+def json_format(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    """The `response_format` that asks for JSON of the model's schema."""
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": model.model_json_schema(), "strict": True}}
 
-    def __init__(self, settings: EndpointSettings) -> None:
-        self._settings = settings
-        self._endpoint = Endpoint(settings)
-        self._lock = threading.Lock()
-        self._silent_until = 0.0
 
-    def ask(
-        self,
-        instruction: str,
-        record: Mapping[str, str],
-        max_tokens: int,
-        parse: Callable[[str], _T | None],
-        **more: Any,
-    ) -> _T:
-        """As `Endpoint.ask`, in one attempt. Raises EndpointFailure, also without asking."""
-        with self._lock:
-            silent = time.monotonic() < self._silent_until
-        if silent:
-            raise EndpointFailure(f"the endpoint at {self._settings.url}", 0.0, "it failed a moment ago")
-        try:
-            return self._endpoint.ask(instruction, record, max_tokens, parse, **more)
-        except EndpointFailure:
-            with self._lock:
-                self._silent_until = time.monotonic() + SILENCE_SECONDS
-            raise
+def read_as(model: type[_Model], text: str) -> _Model | None:
+    """A reply in JSON, or None if it is not of the model's schema."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def content_of(body: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from reward.endpoint import Endpoint, EndpointSettings
+from reward.endpoint import Endpoint
 
 ATTEMPTS = 3
 """Requests for one verdict: one for a full queue, one for a reply in other words."""
@@ -34,27 +34,18 @@ _MARK = re.compile(r"Score:\s*\[?\s*(\d{1,2})\b", re.IGNORECASE)
 _VERDICTS = {"CORRECT": True, "INCORRECT": False}
 
 
-class EndpointJudge:
-    """Asks one endpoint. Safe to use from several threads; use as a context manager."""
-
-    def __init__(self, settings: EndpointSettings) -> None:
-        self._endpoint = Endpoint(settings)
-
-    def __enter__(self) -> EndpointJudge:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._endpoint.__exit__(*error)
+class EndpointJudge(Endpoint):
+    """An endpoint that compares and marks answers."""
 
     def agrees(self, question: str, reference: str, answer: str) -> bool:
         """True if `answer` means `reference`. Raises EndpointFailure after ATTEMPTS requests without a verdict."""
         record = {"question": question, "reference_answer": reference, "given_answer": answer}
-        return self._endpoint.ask(INSTRUCTION, record, MAX_TOKENS, parse_verdict, attempts=ATTEMPTS)
+        return self.ask(INSTRUCTION, record, MAX_TOKENS, parse_verdict, attempts=ATTEMPTS)
 
     def mark(self, request: str, checklist: str, reply: str) -> int:
         """How good `reply` is, 1 to 10. Raises EndpointFailure after ATTEMPTS requests without a mark."""
         record = {"request": request, "checklist": checklist, "reply": reply}
-        return self._endpoint.ask(MARKING, record, MARK_TOKENS, read_mark, attempts=ATTEMPTS)
+        return self.ask(MARKING, record, MARK_TOKENS, read_mark, attempts=ATTEMPTS)
 
 
 def parse_verdict(text: str) -> bool | None:

@@ -7,14 +7,14 @@ family knows, and what the question presupposes is no claim. Where it does not a
 from __future__ import annotations
 
 import math
-from typing import Any
+from functools import partial
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from earwitness.errors import InfrastructureError
 from earwitness.hearing import clip_uris
 from earwitness.wire.trajectory.v1 import trajectory_pb2
-from reward.endpoint import MAX_ASKED_CHARS, EndpointSettings, SparedEndpoint
+from reward.endpoint import MAX_ASKED_CHARS, SILENCE_SECONDS, Endpoint, EndpointSettings, json_format, read_as
 from reward.families import COMPARED, COUNTS, MOVES, NUMBERS, QUALITIES
 from reward.parse import Reading, presupposed, read_trace
 from reward.parse.claim import Claim
@@ -102,10 +102,7 @@ class Reply(BaseModel):
     unread: list[NotFitting] = Field(default=[], max_length=MAX_UNREAD)
 
 
-FORMAT: dict[str, Any] = {
-    "type": "json_schema",
-    "json_schema": {"name": "claims", "schema": Reply.model_json_schema(), "strict": True},
-}
+FORMAT = json_format("claims", Reply)
 _SIDES = frozenset({"left", "right", "middle", "rightward", "leftward"})
 
 
@@ -113,7 +110,7 @@ class EndpointReader:
     """Reads with the endpoint, and with the rules where that fails. Safe to use from several threads."""
 
     def __init__(self, settings: EndpointSettings) -> None:
-        self._endpoint = SparedEndpoint(settings)
+        self._endpoint = Endpoint(settings, SILENCE_SECONDS)
 
     def __call__(self, reasoning: str, prompt: trajectory_pb2.Prompt) -> Reading:
         """What `reasoning` says; `by` tells who read."""
@@ -125,18 +122,12 @@ class EndpointReader:
             return _by_rules(reasoning, prompt, "the trace is too long")
         record = {"question": prompt.question, "reasoning": reasoning}
         try:
-            reply = self._endpoint.ask(INSTRUCTION, record, MAX_REPLY_TOKENS, parse_reply, response_format=FORMAT)
+            reply = self._endpoint.ask(
+                INSTRUCTION, record, MAX_REPLY_TOKENS, partial(read_as, Reply), response_format=FORMAT
+            )
         except InfrastructureError as error:
             return _by_rules(reasoning, prompt, str(error))
         return reading_of(reply, reasoning, prompt)
-
-
-def parse_reply(text: str) -> Reply | None:
-    """The reply, or None if it is not of the schema."""
-    try:
-        return Reply.model_validate_json(text)
-    except ValidationError:
-        return None
 
 
 def reading_of(reply: Reply, reasoning: str, prompt: trajectory_pb2.Prompt) -> Reading:

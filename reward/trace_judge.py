@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from earwitness.chat import split_response
 from earwitness.errors import InfrastructureError
 from earwitness.hearing import clip_uris
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
-from reward.endpoint import MAX_ASKED_CHARS, SECONDS, EndpointSettings, SparedEndpoint
+from reward.endpoint import MAX_ASKED_CHARS, SECONDS, SILENCE_SECONDS, Endpoint, EndpointSettings, json_format, read_as
 
 ASKED_AT_ONCE = 16
 """Requests at a time: a group of the usual size takes as long as its slowest trace."""
@@ -46,10 +47,7 @@ class Judged(BaseModel):
     why: str = Field(max_length=200)
 
 
-FORMAT: dict[str, Any] = {
-    "type": "json_schema",
-    "json_schema": {"name": "judged", "schema": Judged.model_json_schema(), "strict": True},
-}
+FORMAT = json_format("judged", Judged)
 
 
 class TraceJudge(Protocol):
@@ -62,7 +60,7 @@ class EndpointTraceJudge:
     """Asks one endpoint. Safe to use from several threads."""
 
     def __init__(self, settings: EndpointSettings) -> None:
-        self._endpoint = SparedEndpoint(settings)
+        self._endpoint = Endpoint(settings, SILENCE_SECONDS)
 
     def __call__(self, prompt: wire.Prompt, trajectory: wire.Trajectory) -> Judged:
         """The verdict on one trace. Raises EndpointFailure, InfrastructureError for a trace that is too long."""
@@ -77,15 +75,9 @@ class EndpointTraceJudge:
             "answer": answer or "",
             "measured": measured,
         }
-        return self._endpoint.ask(INSTRUCTION, record, MAX_REPLY_TOKENS, parse_judged, response_format=FORMAT)
-
-
-def parse_judged(text: str) -> Judged | None:
-    """The verdict of a reply, or None if it is not of the schema."""
-    try:
-        return Judged.model_validate_json(text)
-    except ValidationError:
-        return None
+        return self._endpoint.ask(
+            INSTRUCTION, record, MAX_REPLY_TOKENS, partial(read_as, Judged), response_format=FORMAT
+        )
 
 
 def judge_traces(group: wire.Group, judge: TraceJudge | None) -> None:

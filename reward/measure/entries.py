@@ -8,20 +8,18 @@ swings with its vibrato, next to none does: its partials come back to where they
 from __future__ import annotations
 
 import numpy as np
-from scipy.fft import rfft
 from scipy.ndimage import maximum_filter1d
 
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.facts import Contour, Frames, Samples
 from reward.measure.flux import Onsets
 from reward.measure.pitch import JUMP_OCTAVES
+from reward.measure.spectrum import spectra
 
 HOP = 320
 """Samples between frames (20 ms)."""
 FRAME = 2048
 """Samples of a frame (128 ms): tones of 16 Hz apart are parted, a semitone from 260 Hz on, two from 130 Hz on."""
-BLOCK = 256
-"""Frames transformed at a time."""
 HERTZ = (31.0, 3_000.0)
 """Where partials are looked at: above, those of a new note are faint."""
 REACH = 3
@@ -44,7 +42,8 @@ AROUND_SECONDS = (0.03, 0.12)
 
 def find_entries(samples: Samples, pitch: Contour) -> Onsets:
     """Where new partials enter, and the share of the power that they have; not where `pitch` goes on as it was."""
-    power = _power(samples)
+    low, high = (round(hertz * FRAME / SAMPLE_RATE) for hertz in HERTZ)
+    power = np.concatenate(list(spectra(np.pad(samples, FRAME // 2), FRAME, HOP, slice(low, high))))
     share = np.zeros(len(power))
     if len(power) <= 2 * REACH:
         return Onsets(share[:0], share[:0])
@@ -58,19 +57,6 @@ def find_entries(samples: Samples, pitch: Contour) -> Onsets:
     peaks = np.flatnonzero((share >= ENTERS) & (share == maximum_filter1d(share, APART)))
     kept = [place for place in peaks.tolist() if not _goes_on(pitch, place * HOP / SAMPLE_RATE)]
     return Onsets(np.array(kept, dtype=float) * HOP / SAMPLE_RATE, share[kept])
-
-
-def _power(samples: Samples) -> np.ndarray:
-    """Power `[frames, bins]` of frames around every HOP samples."""
-    window = np.hanning(FRAME).astype(np.float32)
-    padded = np.pad(samples.astype(np.float32, copy=False), FRAME // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME)[::HOP]
-    low, high = (round(hertz * FRAME / SAMPLE_RATE) for hertz in HERTZ)
-    power = np.empty((len(frames), high - low), dtype=np.float32)
-    for begin in range(0, len(frames), BLOCK):
-        spectrum = rfft(frames[begin : begin + BLOCK] * window)[:, low:high]
-        power[begin : begin + BLOCK] = spectrum.real**2 + spectrum.imag**2
-    return power
 
 
 def _goes_on(pitch: Contour, time: float) -> bool:

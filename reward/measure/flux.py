@@ -8,18 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import rfft
 from scipy.ndimage import maximum_filter1d
 
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.facts import Frames, Samples
+from reward.measure.spectrum import band_powers
 
 HOP = 80
 """Samples between frames (5 ms)."""
 FRAME = 512
 """Samples of a frame (32 ms): two periods of 60 Hz."""
-BLOCK = 1024
-"""Frames transformed at a time."""
 STEP_FRAMES = 4
 """A rise is taken over 20 ms, within which a stroke is at its loudest."""
 FLOOR_DB = 50.0
@@ -36,18 +34,12 @@ LATE_SECONDS = 0.006
 
 def measure_flux(samples: Samples) -> Frames:
     """Mean rise of the bands, dB, of every frame; frame i is at i * HOP samples."""
-    window = np.hanning(FRAME).astype(np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, FRAME // 2), FRAME)[::HOP]
-    bands = np.empty((len(frames), len(_EDGES) - 1), dtype=np.float32)
-    for begin in range(0, len(frames), BLOCK):
-        spectrum = rfft(frames[begin : begin + BLOCK] * window)
-        power = spectrum.real**2 + spectrum.imag**2
-        bands[begin : begin + BLOCK] = np.add.reduceat(power[:, : _EDGES[-1]], _EDGES[:-1], axis=1)
+    bands = band_powers(samples, FRAME, HOP, _EDGES)
     strongest = float(bands.max(initial=0.0))
     if strongest <= 0:
-        return np.zeros(len(frames))
+        return np.zeros(len(bands))
     db = 10 * np.log10(bands / strongest + 10 ** (-FLOOR_DB / 10))
-    flux = np.zeros(len(frames))
+    flux = np.zeros(len(bands))
     flux[STEP_FRAMES:] = np.maximum(db[STEP_FRAMES:] - db[:-STEP_FRAMES], 0).mean(axis=1)
     return flux
 

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.fft import rfft
 from scipy.ndimage import uniform_filter1d
 
 from earwitness.audio import SAMPLE_RATE
 from reward.measure.facts import Event, Frames, Reverberation, Samples
+from reward.measure.spectrum import band_powers
 
 HOP, FRAME = 80, 256
 """Samples between frames (5 ms), and of a frame (16 ms)."""
-BLOCK = 1024
-"""Frames transformed at a time."""
 _EDGES = np.array([4, 8, 16, 32, 64, 112])
 """First bins of the bands: octaves from 250 Hz to 4 kHz, and 4 to 7 kHz. In lower ones a room has too few modes."""
 SMOOTH_FRAMES = 5
@@ -91,13 +89,7 @@ def _median(values: list[float | None], least: int) -> list[float]:
 
 def _levels(samples: Samples) -> Frames:
     """dB of every band `[frames, bands]`; frame i is at i * HOP samples."""
-    window = np.hanning(FRAME).astype(np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, FRAME // 2), FRAME)[::HOP]
-    power = np.empty((len(frames), len(_EDGES) - 1))
-    for begin in range(0, len(frames), BLOCK):
-        spectrum = rfft(frames[begin : begin + BLOCK] * window)
-        bins = spectrum.real**2 + spectrum.imag**2
-        power[begin : begin + BLOCK] = np.add.reduceat(bins[:, : _EDGES[-1]], _EDGES[:-1], axis=1)
+    power = band_powers(samples, FRAME, HOP, _EDGES).astype(np.float64)
     return 10 * np.log10(uniform_filter1d(power, SMOOTH_FRAMES, axis=0) + 1e-12)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.fft import rfft  # keeps single precision
 
 from earwitness.audio import SAMPLE_RATE
@@ -29,8 +31,8 @@ CONTOUR_HOP = 256
 """Samples between frames of the centroid contour (16 ms)."""
 CONTOUR_FRAME = 512
 """Samples of such a frame (32 ms): two periods of 60 Hz."""
-CONTOUR_BLOCK = 1024
-"""Frames transformed at a time."""
+BLOCK_SAMPLES = 1 << 19
+"""Of the frames transformed at a time: all those of ten minutes would take 150 MB."""
 HEARD_DB = 6.0
 """Frames less than this above the background have no centroid."""
 MAX_PARTIALS = 16
@@ -161,19 +163,32 @@ def centroid_and_bandwidth(samples: Samples, background: float) -> tuple[float, 
 
 def centroid_contour(samples: Samples, background: float) -> Contour:
     """Spectral centroid over time, after a white background of `background` dBFS is taken out."""
-    count = (len(samples) - CONTOUR_FRAME) // CONTOUR_HOP + 1
     window = np.hanning(CONTOUR_FRAME).astype(np.float32)
     floor = np.float32(2 * 10 ** (background / 10) * float(np.sum(window**2)))
     frequency = np.fft.rfftfreq(CONTOUR_FRAME, 1 / SAMPLE_RATE).astype(np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, CONTOUR_FRAME)[::CONTOUR_HOP]
-    values = np.full(count, np.nan)
-    for begin in range(0, count, CONTOUR_BLOCK):  # block by block: ten minutes of frames would take 150 MB
-        spectrum = rfft(frames[begin : begin + CONTOUR_BLOCK] * window)
-        power = spectrum.real**2 + spectrum.imag**2
+    values = []
+    for power in spectra(samples, CONTOUR_FRAME, CONTOUR_HOP):
         total = power.sum(axis=1)
         heard = total > 10 ** (HEARD_DB / 10) * floor * len(frequency) / 2
         power = np.maximum(power[heard] - floor, 0)
         kept = power.sum(axis=1)
+        values.append(np.full(len(total), np.nan))
         with np.errstate(invalid="ignore"):
-            values[begin : begin + CONTOUR_BLOCK][heard] = np.where(kept > 0, power @ frequency / kept, np.nan)
-    return Contour((np.arange(count) * CONTOUR_HOP + CONTOUR_FRAME / 2) / SAMPLE_RATE, values)
+            values[-1][heard] = np.where(kept > 0, power @ frequency / kept, np.nan)
+    found = np.concatenate(values)
+    return Contour((np.arange(len(found)) * CONTOUR_HOP + CONTOUR_FRAME / 2) / SAMPLE_RATE, found)
+
+
+def spectra(samples: Samples, frame: int, hop: int, bins: slice = slice(None)) -> Iterator[NDArray[np.float32]]:
+    """Power `[frames, bins]` of windowed frames, block by block; frame i begins at sample i * hop."""
+    window = np.hanning(frame).astype(np.float32)
+    frames, step = np.lib.stride_tricks.sliding_window_view(samples, frame)[::hop], BLOCK_SAMPLES // frame
+    for begin in range(0, len(frames), step):
+        spectrum = rfft(frames[begin : begin + step] * window)[:, bins]
+        yield spectrum.real**2 + spectrum.imag**2
+
+
+def band_powers(samples: Samples, frame: int, hop: int, edges: NDArray[np.int_]) -> NDArray[np.float32]:
+    """Power `[frames, bands]` of bands between the bins `edges`; frame i is around sample i * hop."""
+    blocks = spectra(np.pad(samples, frame // 2), frame, hop, slice(edges[-1]))
+    return np.concatenate([np.add.reduceat(power, edges[:-1], axis=1) for power in blocks])

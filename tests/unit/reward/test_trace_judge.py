@@ -14,9 +14,9 @@ from earwitness.manifest import read_manifest
 from earwitness.recipe.stages import MgrdStage
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 from reward import trace_judge
-from reward.endpoint import MAX_ASKED_CHARS, EndpointSettings
+from reward.endpoint import MAX_ASKED_CHARS, EndpointSettings, read_as
 from reward.scoring import score_bytes
-from reward.trace_judge import FORMAT, parse_judged
+from reward.trace_judge import FORMAT, Judged
 
 PATIENCE = 600.0
 """Seconds."""
@@ -130,7 +130,7 @@ def test_a_judge_that_hangs_holds_nothing_up(make_group, monkeypatch):
 
 @pytest.mark.parametrize("text", ["", "[]", "{" * 50_000, '{"grounded": true}', '{"grounded": "true", "why": ""}'])
 def test_what_is_not_of_the_schema_is_no_verdict(text):
-    assert parse_judged(text) is None
+    assert read_as(Judged, text) is None
 
 
 class Job:
