@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # else reward.py beside this file would hide the package `reward`
 
 from benchmarks import grounding_free, grounding_said, grounding_scenes  # noqa: E402
+from benchmarks.grounding_scenes import pick  # noqa: E402
 from earwitness.audio import SAMPLE_RATE  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
 from reward.grounding import check_claims  # noqa: E402
@@ -117,22 +118,18 @@ def _module(name: str) -> ModuleType:
     return module
 
 
-def _one_of(rng: np.random.Generator, *sentences: str) -> str:
-    return str(rng.choice(sentences))
-
-
 def pitch(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
     clip = clips.tones(rng, 2, 25.0, str(rng.choice(["sine", "square", "sawtooth"])))
     low, high = clip.pitches
     off = low * rng.choice([0.8, 1.25])
     pairs = [
-        (_one_of(rng, f"The first tone is near {low:.0f} Hz.", f"The first sits at about {low / 1000:.3f} kHz."), True),
-        (_one_of(rng, f"The first tone is near {off:.0f} Hz.", f"I hear a first tone around {off:.0f} hertz."), False),
+        (pick(rng, f"The first tone is near {low:.0f} Hz.", f"The first sits at about {low / 1000:.3f} kHz."), True),
+        (pick(rng, f"The first tone is near {off:.0f} Hz.", f"I hear a first tone around {off:.0f} hertz."), False),
     ]
     if abs(np.log2(high / low)) > 0.1:
         upper, lower = ("second", "first") if high > low else ("first", "second")
-        pairs.append((_one_of(rng, f"So the {upper} is higher.", f"The {lower} tone is lower than the {upper}."), True))
-        pairs.append((_one_of(rng, f"The {lower} has the higher pitch.", f"The higher one is the {lower}."), False))
+        pairs.append((pick(rng, f"So the {upper} is higher.", f"The {lower} tone is lower than the {upper}."), True))
+        pairs.append((pick(rng, f"The {lower} has the higher pitch.", f"The higher one is the {lower}."), False))
     return clip.samples, pairs
 
 
@@ -157,8 +154,8 @@ def count(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]:
     clip = clips.tones(rng, number, 25.0, str(rng.choice(["sine", "noise"])))
     noun = "sound" if number == 1 else "sounds"
     return clip.samples, [
-        (_one_of(rng, f"I hear {number} {noun}.", f"There are {words[number]} short {noun}."), True),
-        (_one_of(rng, f"I hear {wrong} sounds.", f"There are {words[wrong]} distinct sounds."), False),
+        (pick(rng, f"I hear {number} {noun}.", f"There are {words[number]} short {noun}."), True),
+        (pick(rng, f"I hear {wrong} sounds.", f"There are {words[wrong]} distinct sounds."), False),
     ]
 
 
@@ -172,8 +169,8 @@ def loudness(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pair
     return clip.samples, [
         (f"The {loud} is about {gap:.0f} dB louder than the {quiet}.", True),
         (f"The {loud} is about {gap + 6:.0f} dB louder.", False),
-        (_one_of(rng, f"The {quiet} is quieter.", f"The {loud} tone is the loudest."), True),
-        (_one_of(rng, f"The {quiet} is louder.", f"The {loud} one is softer than the {quiet}."), False),
+        (pick(rng, f"The {quiet} is quieter.", f"The {loud} tone is the loudest."), True),
+        (pick(rng, f"The {quiet} is louder.", f"The {loud} one is softer than the {quiet}."), False),
     ]
 
 
@@ -228,16 +225,8 @@ def timbre(clips: ModuleType, rng: np.random.Generator) -> tuple[Samples, Pairs]
 
 
 FAMILIES: dict[str, Family] = {
-    "pitch": pitch,
-    "direction": direction,
-    "count": count,
-    "loudness": loudness,
-    "duration": duration,
-    "tempo": tempo,
-    "regularity": regularity,
-    "timbre": timbre,
+    family.__name__: family for family in (pitch, direction, count, loudness, duration, tempo, regularity, timbre)
 }
-
 FAMILIES |= {f"{name} (free)": family for name, family in grounding_free.FAMILIES.items()}
 SCENES: dict[str, Family] = {**grounding_scenes.FAMILIES, **grounding_said.FAMILIES}
 """Families on clips of several sounds."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks import grounding_scenes
 from benchmarks.real_clips import Clips
 from benchmarks.real_samples import BLOWN, DRY, LOOPS, NOISES, RINGING, STEADY, STRUCK
 from benchmarks.real_tools import agreed_pitch, centroid, cut, gained, named_note, place, seconds, shifted, to_rms
@@ -22,23 +23,12 @@ Random = np.random.Generator
 KICKS = ("bd_haus", "bd_808", "drum_bass_hard")
 SNARES = ("sn_dolf", "drum_snare_hard", "elec_snare")
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-WORDS = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "13",
-    "14",
-)
+WORDS = (*grounding_scenes.WORDS, "13", "14")
+
+
+def either(family: str, plain: str, heard: str, right: object, wrong: object) -> list[Fact]:
+    """What is true and what is false: both sentences with the right value and with a wrong one."""
+    return [(family, plain.format(v), heard.format(v), truth) for v, truth in ((right, True), (wrong, False))]
 
 
 def hits(clips: Clips, random: Random, names: tuple[str, ...]) -> Scene:
@@ -52,15 +42,13 @@ def hits(clips: Clips, random: Random, names: tuple[str, ...]) -> Scene:
     family = "count, ringing" if names is RINGING else "count, dry"
     facts = counts(family, count, ("hits", "strikes"))
     k = int(random.integers(1, count))
-    for shift, truth in ((0.0, True), (0.3 * random.choice([-1, 1]), False)):
-        when = float(onsets[k]) + shift
-        facts.append(("onset", f"The {ORDINALS[k]} sound starts at {when:.2f} s.",
-                      f"I can hear the {ORDINALS[k]} hit come in at around {when:.1f} seconds.", truth))  # fmt: skip
+    when, nth = float(onsets[k]), ORDINALS[k]
+    facts += either("onset", f"The {nth} sound starts at {{:.2f}} s.",
+                    f"I can hear the {nth} hit come in at around {{:.1f}} seconds.",
+                    when, when + 0.3 * random.choice([-1, 1]))  # fmt: skip
     gap = float(onsets[1] - onsets[0])
-    for factor in (1.0, 1.7):
-        facts.append(("gap", f"The first gap is {gap * factor:.2f} s.",
-                      f"The first two hits are about {gap * factor:.2f} seconds apart.", factor == 1.0))  # fmt: skip
-    return clip, facts
+    heard = "The first two hits are about {:.2f} seconds apart."
+    return clip, facts + either("gap", "The first gap is {:.2f} s.", heard, gap, gap * 1.7)
 
 
 def counts(family: str, count: int, names: tuple[str, str]) -> list[Fact]:
@@ -107,12 +95,8 @@ def loops(clips: Clips, random: Random) -> Scene:
 
 def tempo(family: str, bpm: float, random: Random) -> list[Fact]:
     wrong = bpm * float(random.choice([1.25, 0.8, 1.7, 0.59]))
-    values = [
-        (family, f"The tempo is {value:.0f} BPM.", f"The groove sits at roughly {value:.0f} BPM.", truth)
-        for value, truth in ((bpm, True), (wrong, False))
-    ]
     return [
-        *values,
+        *either(family, "The tempo is {:.0f} BPM.", "The groove sits at roughly {:.0f} BPM.", bpm, wrong),
         ("steadiness", "The rhythm is regular.", "It keeps a steady beat throughout.", True),
         ("steadiness", "The rhythm is irregular.", "The beat is erratic and uneven.", False),
         ("steadiness", "It speeds up.", "The tempo accelerates as it goes on.", False),
@@ -144,13 +128,10 @@ def melody(clips: Clips, random: Random) -> Scene | None:
          f"Compared with the first note, the last one is clearly {'higher' if up is t else 'lower'} in pitch.", t)
         for t in (True, False)
     ]  # fmt: skip
-    for value, truth in ((last, True), (last * 1.26, False)):
-        facts.append(("pitch, melody", f"The last note is near {value:.0f} Hz.",
-                      f"The final note lands at about {value:.0f} Hz.", truth))  # fmt: skip
-    for value, truth in ((first, True), (first * 0.75, False)):
-        facts.append(("pitch, melody", f"The first note is near {value:.0f} Hz.",
-                      f"The first note has a fundamental of roughly {value:.0f} Hz.", truth))  # fmt: skip
-    return clip, facts
+    heard = "The final note lands at about {:.0f} Hz."
+    facts += either("pitch, melody", "The last note is near {:.0f} Hz.", heard, last, last * 1.26)
+    heard = "The first note has a fundamental of roughly {:.0f} Hz."
+    return clip, facts + either("pitch, melody", "The first note is near {:.0f} Hz.", heard, first, first * 0.75)
 
 
 def note(clips: Clips, random: Random) -> Scene | None:
@@ -170,15 +151,8 @@ def note(clips: Clips, random: Random) -> Scene | None:
 
 def pitched(family: str, hertz: float, random: Random) -> list[Fact]:
     wrong = hertz * float(random.choice([1.3, 0.77, 1.5, 2.0, 3.0, 0.5]))
-    facts = [
-        (
-            family,
-            f"The pitch is near {value:.0f} Hz.",
-            f"It has a fundamental frequency of about {value:.0f} Hz.",
-            truth,
-        )
-        for value, truth in ((hertz, True), (wrong, False))
-    ]
+    heard = "It has a fundamental frequency of about {:.0f} Hz."
+    facts = either(family, "The pitch is near {:.0f} Hz.", heard, hertz, wrong)
     if not 200 < hertz < 560:
         high = hertz >= 560
         facts += [
@@ -199,10 +173,8 @@ def voice(clips: Clips, random: Random) -> Scene | None:
     lead = float(random.uniform(0.5, 1.2))
     clip = place(lead + seconds(spoken) + 0.4, [(lead, to_rms(spoken, -22.0))], clips.sample("vinyl_hiss"))
     pitch = agreed_pitch(spoken)
-    facts = single() + [
-        ("onset", f"The sound starts at {value:.1f} s.", f"The voice comes in at about {value:.1f} seconds.", truth)
-        for value, truth in ((lead, True), (lead + 0.4, False))
-    ]
+    heard = "The voice comes in at about {:.1f} seconds."
+    facts = single() + either("onset", "The sound starts at {:.1f} s.", heard, lead, lead + 0.4)
     if pitch is None:
         return clip, facts
     a, b, c = (round(pitch * r) for r in (1.0, 3.2, 6.7))
@@ -225,10 +197,7 @@ def words(clips: Clips, random: Random) -> Scene:
         noun, verb = ("pauses", "are") if n > 1 else ("pause", "is")
         facts.append(("pauses", f"There {verb} {WORDS[n]} {noun}.",
                       f"The speaker makes {WORDS[n]} {noun} in between.", n == count - 1))  # fmt: skip
-    facts += [
-        ("pauses", f"The first pause lasts {value:.1f} s.", f"Then there is a {value:.1f}-second pause.", truth)
-        for value, truth in ((gap, True), (2 * gap, False))
-    ]
+    facts += either("pauses", "The first pause lasts {:.1f} s.", "Then there is a {:.1f}-second pause.", gap, 2 * gap)
     return place(now, parts, clips.sample("vinyl_hiss")), facts
 
 
@@ -242,16 +211,13 @@ def chord(clips: Clips, random: Random) -> Scene | None:
     steps = [(0, 4, 7), (0, 3, 7), (0, 5), (0, 7), (0, 5, 9), (0, 4, 7, 10)][int(random.integers(6))]
     clip = place(1.6, [(0.2, gained(shifted(got[0], float(s)), -9.0)) for s in steps], clips.sample("vinyl_hiss"))
     hertz = [got[1] * 2 ** (s / 12) for s in steps]
-    facts = []
-    for n in (len(steps), len(steps) + 2):
-        facts.append(("chord", f"There are {WORDS[n]} notes at once.",
-                      f"A chord: {WORDS[n]} notes sound simultaneously.", n == len(steps)))  # fmt: skip
-    for factor in (1.0, 1.19):
-        listed = [f"{h * factor:.0f}" for h in hertz]
-        text = f"{', '.join(listed[:-1])} and {listed[-1]} Hz"
-        facts.append(("chord", f"Notes near {text} sound at once.",
-                      f"Simultaneous tones at about {text} make up the chord.", factor == 1.0))  # fmt: skip
-    return clip, facts
+    right, wrong = WORDS[len(steps)], WORDS[len(steps) + 2]
+    heard = "A chord: {} notes sound simultaneously."
+    facts = either("chord", "There are {} notes at once.", heard, right, wrong)
+    listed = [[f"{h * factor:.0f}" for h in hertz] for factor in (1.0, 1.19)]
+    right, wrong = (f"{', '.join(notes[:-1])} and {notes[-1]} Hz" for notes in listed)
+    heard = "Simultaneous tones at about {} make up the chord."
+    return clip, facts + either("chord", "Notes near {} sound at once.", heard, right, wrong)
 
 
 def two(clips: Clips, random: Random) -> Scene:
@@ -268,13 +234,10 @@ def two(clips: Clips, random: Random) -> Scene:
          f"The second one comes out noticeably {word} than the first one.", (word == "louder") is bool(louder))
         for word in ("louder", "quieter")
     ]  # fmt: skip
-    for factor in (1.0, 1.6):
-        value = float(lengths[0]) * factor
-        facts.append(("duration", f"The first sound lasts {value:.2f} s.",
-                      f"The first sound goes on for about {value:.1f} seconds.", factor == 1.0))  # fmt: skip
-    for value, truth in ((second, True), (second - 0.45, False)):
-        facts.append(("onset", f"The second sound starts at {value:.2f} s.",
-                      f"At around {value:.1f} seconds the second sound begins.", truth))  # fmt: skip
+    length, heard = float(lengths[0]), "The first sound goes on for about {:.1f} seconds."
+    facts += either("duration", "The first sound lasts {:.2f} s.", heard, length, length * 1.6)
+    heard = "At around {:.1f} seconds the second sound begins."
+    facts += either("onset", "The second sound starts at {:.2f} s.", heard, second, second - 0.45)
     octaves = np.log2(centroid(sounds[1]) / centroid(sounds[0]))
     if abs(octaves) > 0.8:
         facts += [
@@ -318,15 +281,8 @@ def pattern(clips: Clips, random: Random) -> Scene:
         (0.2 + n * period + float(gaps[:k].sum()), cut(clips.sample(str(names[k])), 0.3))
         for n in range(times) for k in range(size)
     ]  # fmt: skip
-    facts = [
-        (
-            "repetition",
-            f"The pattern repeats {WORDS[n]} times.",
-            f"The same figure comes round {WORDS[n]} times.",
-            n == times,
-        )
-        for n in (times, times + 3)
-    ]
+    heard = "The same figure comes round {} times."
+    facts = either("repetition", "The pattern repeats {} times.", heard, WORDS[times], WORDS[times + 3])
     return place(times * period + 0.6, parts, clips.sample("vinyl_hiss")), facts + counts(
         "count, dry", size * times, ("hits", "hits")
     )
