@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers.audio_utils import mel_filter_bank
 
 from earwitness.audio import MAX_SECONDS
 from earwitness.errors import InputError
@@ -15,11 +14,18 @@ from earwitness.logmel import SAMPLE_RATE, frames, log_mel, mel_filters
 torch.set_num_threads(1)
 
 
+def slaney_filters(n_mels: int) -> np.ndarray:
+    """Librosa's filters, [201, n_mels], by transformers, which is slow to import: only who asks does."""
+    from transformers.audio_utils import mel_filter_bank
+
+    return mel_filter_bank(201, n_mels, 0.0, 8000.0, 16000, norm="slaney", mel_scale="slaney")
+
+
 def reference_log_mel(samples: np.ndarray, n_mels: int) -> np.ndarray:
     """Step-Audio-R1's front end as it is written for torch."""
     audio = torch.nn.functional.pad(torch.from_numpy(samples), (0, 479))
     stft = torch.stft(audio, 400, 160, window=torch.hann_window(400), return_complex=True)
-    bank = mel_filter_bank(201, n_mels, 0.0, 8000.0, 16000, norm="slaney", mel_scale="slaney").astype(np.float32)
+    bank = slaney_filters(n_mels).astype(np.float32)
     mel = torch.from_numpy(bank).T @ (stft[..., :-1].abs() ** 2)
     log = torch.clamp(mel, min=1e-10).log10()
     return ((torch.maximum(log, log.max() - 8.0) + 4.0) / 4.0).numpy()
@@ -27,7 +33,7 @@ def reference_log_mel(samples: np.ndarray, n_mels: int) -> np.ndarray:
 
 @pytest.mark.parametrize("n_mels", [40, 80, 128])
 def test_the_filters_are_librosas(n_mels: int) -> None:
-    expected = mel_filter_bank(201, n_mels, 0.0, 8000.0, 16000, norm="slaney", mel_scale="slaney").T
+    expected = slaney_filters(n_mels).T
     np.testing.assert_allclose(mel_filters(n_mels), expected, atol=1e-12)
 
 

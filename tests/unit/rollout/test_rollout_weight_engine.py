@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from earwitness.errors import InfrastructureError
-from rollout import weight_engine
-from rollout.weight_engine import RedisInitInfo, RedisWeightTransferEngine
 
 
 def test_a_shard_that_cannot_be_reached_fails_a_fetch_and_not_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rollout import weight_engine  # here: vLLM takes 4 s of CPU to import, and every process collects every file
+
     asked: list[list[str]] = []
 
     class Reader:
@@ -21,8 +21,8 @@ def test_a_shard_that_cannot_be_reached_fails_a_fetch_and_not_the_engine(monkeyp
     monkeypatch.setattr(weight_engine, "get_world_group", lambda: SimpleNamespace(local_rank=0, world_size=1))
     monkeypatch.setattr(weight_engine, "WeightReader", Reader)
     config = SimpleNamespace(parallel_config=None, model_config=None)
-    engine = RedisWeightTransferEngine(SimpleNamespace(), config, torch.device("cpu"), torch.nn.Module())
-    engine.init_transfer_engine(RedisInitInfo(["redis://shard"]))
+    engine = weight_engine.RedisWeightTransferEngine(SimpleNamespace(), config, torch.device("cpu"), torch.nn.Module())
+    engine.init_transfer_engine(weight_engine.RedisInitInfo(["redis://shard"]))
     assert not asked
     for times in (1, 2):  # and the next one tries again
         engine.fetch("job/0", 1)

@@ -5,22 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from vllm import SamplingParams
 
 from rollout.prompts import PromptCodec
-from serving.listening import STRIDE, EngineListening
 from serving.talk import Question, Tokens
 from tests.unit.serving.serving_kit import LISTENER
+
+if TYPE_CHECKING:
+    from vllm import SamplingParams
+
+    from serving.listening import EngineListening
 
 CODEC = PromptCodec(str(LISTENER))
 THOUGHTS = CODEC.ids("The first tone is near 390 Hz and the second is near 950 Hz, so the second is higher.")
 ANSWER = CODEC.ids("\n</think>\nsecond") + CODEC.stop_ids[:1]
 HEAD, MARK, TAIL = CODEC.around("Which is higher?")
 SEGMENT = np.zeros(8_000, np.float32)
+
+
+@pytest.fixture(scope="module")
+def stride() -> int:
+    """Imported here: vLLM takes 4 s of CPU to import, and every process collects every file."""
+    from serving.listening import STRIDE
+
+    return STRIDE
 
 
 class Engine:
@@ -62,6 +73,10 @@ class Engine:
 
 
 def listening(engine: Any, between: int) -> tuple[EngineListening, Question]:
+    from vllm import SamplingParams
+
+    from serving.listening import EngineListening
+
     question = Question("Which is higher?", segment_seconds=0.5, between=between)
 
     def params(asked: Question, behind: int) -> SamplingParams:
@@ -82,8 +97,11 @@ async def answer(ears: EngineListening, question: Question) -> tuple[str, str, T
     return "".join(piece.reasoning for piece in said), "".join(piece.answer for piece in said), tokens
 
 
-@pytest.mark.parametrize("between", [STRIDE - 1, 2 * STRIDE + 1])
-async def test_thoughts_stand_behind_the_segment_after_which_they_were_drawn(between: int) -> None:
+@pytest.mark.parametrize(("strides", "more"), [(1, -1), (2, 1)])
+async def test_thoughts_stand_behind_the_segment_after_which_they_were_drawn(
+    strides: int, more: int, stride: int
+) -> None:
+    between = strides * stride + more
     engine = Engine(THOUGHTS + ANSWER)
     ears, question = listening(engine, between)
     for _ in range(2):
@@ -93,7 +111,7 @@ async def test_thoughts_stand_behind_the_segment_after_which_they_were_drawn(bet
     first, second, rest = THOUGHTS[:between], THOUGHTS[between : 2 * between], THOUGHTS[2 * between :]
     assert engine.tokens == [*HEAD, *MARK, *first, *MARK, *second, *MARK, *TAIL, *rest, *ANSWER]
     assert sum(map(len, engine.given)) == len(HEAD) + 3 * len(MARK) + len(TAIL) + sum(
-        -(-between // STRIDE) for _ in range(2)
+        -(-between // stride) for _ in range(2)
     )  # nothing is given twice but for what vLLM has thrown away
     assert (reasoning, words) == (CODEC.text(THOUGHTS), "second")
     assert tokens.reasoning >= len(THOUGHTS) and tokens.answer == len(ANSWER) - 2
@@ -109,9 +127,9 @@ async def test_thoughts_stand_behind_the_segment_after_which_they_were_drawn(bet
     assert (tokens.prompt, tokens.cached) == (without.prompt, without.cached)
 
 
-async def test_who_has_no_more_to_think_waits_for_the_next_segment() -> None:
+async def test_who_has_no_more_to_think_waits_for_the_next_segment(stride: int) -> None:
     engine = Engine([*THOUGHTS[:2], MARK[0]])
-    ears, question = listening(engine, 2 * STRIDE)
+    ears, question = listening(engine, 2 * stride)
     ears.hear(SEGMENT)
     await settled(ears)
     assert engine.tokens == [*HEAD, *MARK, *THOUGHTS[:2], MARK[0]] and len(engine.given) == 1
@@ -121,9 +139,9 @@ async def test_who_has_no_more_to_think_waits_for_the_next_segment() -> None:
     assert (reasoning, words) == (CODEC.text(THOUGHTS[:2]), "second")
 
 
-async def test_thoughts_give_way_to_what_is_still_to_be_heard() -> None:
+async def test_thoughts_give_way_to_what_is_still_to_be_heard(stride: int) -> None:
     engine = Engine(THOUGHTS + ANSWER, open_gate=False)
-    ears, question = listening(engine, 4 * STRIDE)
+    ears, question = listening(engine, 4 * stride)
     ears.hear(SEGMENT)
     await asyncio.sleep(0)
     ears.hear(SEGMENT)  # while the first is being computed
@@ -131,7 +149,7 @@ async def test_thoughts_give_way_to_what_is_still_to_be_heard() -> None:
     await asyncio.sleep(0)
     engine.gate.set()
     reasoning, words, _ = await answering
-    first, rest = THOUGHTS[:STRIDE], THOUGHTS[STRIDE:]
+    first, rest = THOUGHTS[:stride], THOUGHTS[stride:]
     assert engine.tokens == [*HEAD, *MARK, *first, *MARK, *MARK, *TAIL, *rest, *ANSWER]
     assert (reasoning, words) == (CODEC.text(THOUGHTS), "second")
 
