@@ -4,8 +4,9 @@
 
 Each recipe of recipes/paper is a job, by seed; they run one after another on one mesh of this machine. What a job has
 in common with one before it, the cold start and often MGRD, is computed once a seed. Those whose report is there are
-not run again, so it goes on where it was stopped. It writes paper.json and paper.md: claim, what the paper reports,
-what is seen here (mean over seeds, lowest and highest), holds or not, and the figures behind it.
+not run again, so it goes on where it was stopped; one whose recipe has changed since is. It writes paper.json and
+paper.md: claim, what the paper reports, what is seen here (mean over seeds, lowest and highest), holds or not, and the
+figures behind it.
 
 Nothing is chosen by what the held-out clips say: `--choose` asks the clips of the split `dev` in their place, which
 share neither a clip nor a combination with them.
@@ -25,6 +26,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import xxhash
 import yaml
 
 if __name__ == "__main__":
@@ -77,7 +79,7 @@ def main() -> int:
     seeds = chosen.seeds or ([CHOOSING_SEED] if chosen.choose else SEEDS)
     wanted = [(name, seed) for seed in seeds for name in with_origins(chosen.only)]
     run_missing(out, wanted, chosen.choose)
-    reports = reports_of(out, wanted)
+    reports = reports_of(out, wanted, chosen.choose)
     rows = judged(reports)
     out.joinpath("paper.json").write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
     for place in (out / "paper.md", *([chosen.page] if chosen.page else [])):
@@ -88,13 +90,13 @@ def main() -> int:
 
 def run_missing(out: Path, wanted: Iterable[Job], choose: bool) -> None:
     """Every job that has no report, one after another."""
-    missing = [one for one in wanted if report_of(out, *one) is None]
+    missing = [one for one in wanted if not job_folder(out, *one, choose)]
     if not missing:
         return
     began = time.monotonic()
     with mesh_of(out) as mesh:
         for number, (name, seed) in enumerate(missing):
-            left = minutes_left(missing[number:], reports_of(out, wanted))
+            left = minutes_left(missing[number:], reports_of(out, wanted, choose))
             told = f"{(time.monotonic() - began) / 60:.0f} min taken" + ("" if left is None else f", {left:.0f} left")
             print(f"{number + 1} of {len(missing)}: {name}, seed {seed} ({told})", file=sys.stderr, flush=True)
             run(mesh, out, name, seed, choose)
@@ -159,7 +161,7 @@ def recipe_of(out: Path, name: str, seed: int, choose: bool = False) -> Object:
         FileNotFoundError: The job that it goes on from has not come so far.
     """
     recipe = load(name)
-    recipe |= {"seed": seed, "output": str(folder_of(out, name, seed))}
+    recipe |= {"seed": seed, "output": str(folder_of(out, name, seed, choose))}
     probe = recipe["probe"] | {"seed": CLIPS + seed}
     recipe["model"]["path"] = str(ROOT / recipe["model"]["path"])
     if choose:
@@ -169,7 +171,7 @@ def recipe_of(out: Path, name: str, seed: int, choose: bool = False) -> Object:
         return recipe | {"probe": probe}
     origin, count = origins()[name]
     behind, stages = place_behind(recipe, count), recipe["stages"]
-    job, kind = job_folder(out, origin, seed), stages[behind]["type"]
+    job, kind = job_folder(out, origin, seed, choose), stages[behind]["type"]
     reached = sorted(job.glob(f"checkpoints/{place_behind(load(origin), count)}-{kind}/step-*/hf")) if job else []
     if not job or not reached:
         raise FileNotFoundError(f"no checkpoint of {kind} of {origin}, seed {seed}")
@@ -195,27 +197,29 @@ def chosen_by(stages: Iterable[Object]) -> None:
         chosen_by(stage.get("stages", ()))
 
 
-def folder_of(out: Path, name: str, seed: int) -> Path:
-    """Where a job keeps what it makes."""
-    return out.resolve() / f"{name}-{seed}"
+def folder_of(out: Path, name: str, seed: int, choose: bool = False) -> Path:
+    """Where a job keeps what it makes: with another recipe, or another listener, it is another job."""
+    return out.resolve() / f"{name}-{seed}-{mark_of(name)}{'-dev' if choose else ''}"
 
 
-def job_folder(out: Path, name: str, seed: int) -> Path | None:
+@cache
+def mark_of(name: str) -> str:
+    """Tells a recipe and the model that it begins with from any others."""
+    recipe = load(name)
+    weights = (ROOT / recipe["model"]["path"] / "model.safetensors").read_bytes()
+    return xxhash.xxh3_64_hexdigest(json.dumps(recipe).encode() + weights)[:8]
+
+
+def job_folder(out: Path, name: str, seed: int, choose: bool = False) -> Path | None:
     """What the job that has ended well has left."""
-    found = sorted(folder_of(out, name, seed).glob("*/report.json"))
+    found = sorted(folder_of(out, name, seed, choose).glob("*/report.json"))
     return found[-1].parent if found else None
 
 
-def report_of(out: Path, name: str, seed: int) -> Object | None:
-    """The report of a job that has ended well."""
-    folder = job_folder(out, name, seed)
-    report: Object | None = json.loads((folder / "report.json").read_text()) if folder else None
-    return report
-
-
-def reports_of(out: Path, jobs: Iterable[Job]) -> Mapping[Job, Object]:
-    """Those that there are."""
-    return {one: found for one in jobs if (found := report_of(out, *one)) is not None}
+def reports_of(out: Path, jobs: Iterable[Job], choose: bool) -> Mapping[Job, Object]:
+    """The reports of those that have ended well."""
+    folders = {one: job_folder(out, *one, choose) for one in jobs}
+    return {one: json.loads((folder / "report.json").read_text()) for one, folder in folders.items() if folder}
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import Any
 
-A_CLIP = 0.25
-"""Points of accuracy that one of 400 clips is: what is to beat another must be right once more."""
+A_CLIP = 100 / 350
+"""Points of accuracy that one of the held-out clips is: what is to beat another must be right once more."""
 
 BELOW = "points below chance"
 
@@ -59,7 +59,7 @@ class Row:
         if not self.seen:
             return [self.claim, self.paper, "no report", "not known"]
         spread = f" ({min(self.seen):+z.1f} to {max(self.seen):+z.1f})" if len(self.seen) > 1 else ""
-        seen = f"{mean(self.seen):+z.1f} {self.unit}{spread}, at least {self.at_least:+g}"
+        seen = f"{mean(self.seen):+z.1f} {self.unit}{spread}, at least {self.at_least:+.2g}"
         return [self.claim, self.paper, seen, "holds" if self.holds else "does not hold"]
 
 

@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks import paper
 from benchmarks.paper import (
     CLIPS,
     JOBS,
     RECIPES,
+    folder_of,
     job_folder,
     load,
+    mark_of,
     mesh_of,
     minutes_left,
     origins,
@@ -53,10 +56,12 @@ DIFFERS = {
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     """A folder where the jobs that others go on from have ended well."""
-    for job, stages in (("whole-17/whole-1", ("0-sft", "2-mgrd")), ("inventing-17/inventing-1", ("0-sft",))):
-        for stage in stages:
-            (tmp_path / job / "checkpoints" / stage / "step-00000008/hf").mkdir(parents=True)
-        (tmp_path / job / "report.json").write_text("{}")
+    for name, stages in (("whole", ("0-sft", "2-mgrd")), ("inventing", ("0-sft",))):
+        for choose in (False, True):
+            job = folder_of(tmp_path, name, 17, choose) / f"{name}-1"
+            for stage in stages:
+                (job / "checkpoints" / stage / "step-00000008/hf").mkdir(parents=True)
+            (job / "report.json").write_text("{}")
     return tmp_path
 
 
@@ -95,7 +100,7 @@ def test_two_that_are_compared_differ_in_one_thing() -> None:
 
 
 def test_a_job_goes_on_behind_all_that_it_has_in_common_with_one_before_it(out: Path) -> None:
-    job = out / "whole-17/whole-1"
+    job = folder_of(out, "whole", 17) / "whole-1"
     for name, after, kinds in (("window", "2-mgrd", ["rl", "eval"]), ("without-mgrd", "0-sft", ["rl", "eval"]),
                                ("mgrd-incoherent", "0-sft", ["mgrd", "eval"])):  # fmt: skip
         recipe = recipe_of(out, name, 17)
@@ -112,7 +117,7 @@ def test_a_job_goes_on_behind_all_that_it_has_in_common_with_one_before_it(out: 
 @pytest.mark.parametrize("name", JOBS)
 def test_what_is_submitted_is_a_recipe_and_asks_one_split_alone(name: str, choose: bool, out: Path) -> None:
     recipe = load_recipe(yaml.safe_dump(recipe_of(out, name, 17, choose)))
-    assert recipe.seed == 17 and recipe.output == str(out / f"{name}-17")
+    assert recipe.seed == 17 and Path(recipe.output) == folder_of(out, name, 17, choose)
     asked = {data for stage in recipe.stages if stage.type == "eval" for data in stage.manifests}
     assert asked == {"dev" if choose else "eval"}
     learned = {data for stage in recipe.stages if stage.type != "eval" for data in stage.manifests}
@@ -131,12 +136,21 @@ def test_jobs_that_begin_alike_stand_together_and_behind_their_origin() -> None:
 
 
 def test_a_job_that_was_stopped_has_no_report_and_is_run_again(out: Path) -> None:
-    (out / "window-17/window-1").mkdir(parents=True)
+    (folder_of(out, "window", 17) / "window-1").mkdir(parents=True)
     assert job_folder(out, "window", 17) is None
-    later = out / "window-17/window-2"
+    later = folder_of(out, "window", 17) / "window-2"
     later.mkdir()
     later.joinpath("report.json").write_text(json.dumps({}))
     assert job_folder(out, "window", 17) == later
+
+
+def test_a_job_whose_recipe_has_changed_is_another(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = {mark_of(name) for name in JOBS}
+    assert len(marks) == len(JOBS)
+    changed = load("whole")
+    changed["stages"][0]["tune"]["steps"] += 1
+    monkeypatch.setattr(paper, "load", lambda name: changed)
+    assert mark_of.__wrapped__("whole") not in marks
 
 
 def test_a_mesh_that_a_killed_run_left_is_stopped_before_another_starts(
