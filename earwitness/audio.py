@@ -20,19 +20,6 @@ from earwitness.errors import AudioError
 from earwitness.families.family import WHISPER_SECONDS
 from earwitness.logmel import SAMPLE_RATE
 
-__all__ = [
-    "MEASURED_SECONDS",
-    "SAMPLE_RATE",
-    "SILENCE_SECONDS",
-    "AudioError",
-    "channels",
-    "content_hash",
-    "decode_audio",
-    "read_audio",
-    "read_clip",
-    "silence",
-]
-
 MAX_SECONDS: Final = WHISPER_SECONDS
 """Longest clip where nobody says more."""
 MEASURED_SECONDS: Final = 600.0

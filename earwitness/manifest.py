@@ -278,28 +278,26 @@ def _check_audio(example: Example, uri: str, number: int, problems: list[Problem
 
 
 def _line(example: Example, folder: str) -> str:
+    def named(clip: str) -> str:
+        return clip.removeprefix(f"{folder}/")
+
     prompt = example.prompt
-    record: dict[str, Any] = {"id": prompt.id}
-    if prompt.clips:
-        record["messages"] = write_messages(prompt, lambda clip: clip.removeprefix(f"{folder}/"))
-    if prompt.audio_uri:
-        record["audio"] = prompt.audio_uri.removeprefix(f"{folder}/")
-    if prompt.control_uri:
-        record["control_audio"] = prompt.control_uri.removeprefix(f"{folder}/")
-    if not prompt.clips:
-        record["question"] = prompt.question
-    if prompt.choices:
-        record["choices"] = list(prompt.choices)
-    record |= {"answer": prompt.answer, "verifier": _VERIFIER_NAMES[prompt.verifier]}
-    if prompt.kind:
-        record["kind"] = prompt.kind
-    if example.reasoning is not None:
-        record["reasoning"] = example.reasoning
-    if example.response is not None:
-        record["response"] = example.response
-    if example.extra:
-        record["extra"] = example.extra
-    return json.dumps(record, ensure_ascii=False, allow_nan=False)
+    record = {
+        "id": prompt.id,
+        "messages": write_messages(prompt, named) if prompt.clips else None,
+        "audio": named(prompt.audio_uri) or None,
+        "control_audio": named(prompt.control_uri) or None,
+        "question": None if prompt.clips else prompt.question,
+        "choices": list(prompt.choices) or None,
+        "answer": prompt.answer,
+        "verifier": _VERIFIER_NAMES[prompt.verifier],
+        "kind": prompt.kind or None,
+        "reasoning": example.reasoning,
+        "response": example.response,
+        "extra": example.extra or None,
+    }
+    told = {key: value for key, value in record.items() if value is not None}
+    return json.dumps(told, ensure_ascii=False, allow_nan=False)
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

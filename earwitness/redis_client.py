@@ -82,8 +82,8 @@ def connect(url: str, at_first: Patience | None = None) -> redis.Redis:
 
 def connect_once(url: str, seconds: float) -> redis.Redis:
     """A client that asks once and waits `seconds`: Redis's own ConnectionError or TimeoutError if nobody answers."""
-    limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
-    return redis.Redis(connection_pool=_pool(parse(url), limits))
+    pool = _pool(parse(url), redis, Retry, socket_timeout=seconds, socket_connect_timeout=seconds)
+    return redis.Redis(connection_pool=pool)
 
 
 async def connect_async(
@@ -185,22 +185,13 @@ def _words(error: redis.RedisError) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _pool(address: RedisAddress, options: dict[str, Any]) -> redis.ConnectionPool:
-    kinds = {"redis": redis.Connection, "rediss": redis.SSLConnection, "unix": redis.UnixDomainSocketConnection}
-    once = Retry(NoBackoff(), 0)  # who repeats is this module
-    return redis.ConnectionPool(kinds[address.scheme], retry=once, **_fitting(address, options))
-
-
-def _async_pool(address: RedisAddress) -> redis.asyncio.ConnectionPool:
-    own = redis.asyncio
-    unix = own.UnixDomainSocketConnection
-    kinds: dict[str, Any] = {"redis": own.Connection, "rediss": own.SSLConnection, "unix": unix}
-    return own.ConnectionPool(kinds[address.scheme], retry=AsyncRetry(NoBackoff(), 0), **_fitting(address, {}))
-
-
-def _fitting(address: RedisAddress, options: dict[str, Any]) -> dict[str, Any]:
+def _pool(address: RedisAddress, own: Any, retry: type[Any], **options: Any) -> Any:
+    """Connections of `own`: redis, or redis.asyncio."""
+    kinds = {"redis": own.Connection, "rediss": own.SSLConnection, "unix": own.UnixDomainSocketConnection}
+    once = retry(NoBackoff(), 0)  # who repeats is this module
     tcp = {} if address.scheme == "unix" else {"socket_keepalive": True}
-    return {**_OPTIONS, **tcp, **options, **address.arguments()}
+    fitting = {**_OPTIONS, **tcp, **options, **address.arguments()}
+    return own.ConnectionPool(kinds[address.scheme], retry=once, **fitting)
 
 
 class Client(redis.Redis):
@@ -208,7 +199,7 @@ class Client(redis.Redis):
 
     def __init__(self, url: str) -> None:
         address = parse(url)
-        super().__init__(connection_pool=_pool(address, {}))
+        super().__init__(connection_pool=_pool(address, redis, Retry))
         self.auto_close_connection_pool = True  # the pool is this client's own
         self.where = str(address)
         self._patience: Patience | None = None
@@ -247,7 +238,7 @@ class Client(redis.Redis):
 class _AsyncClient(redis.asyncio.Redis):
     def __init__(self, url: str, patience: Patience | None) -> None:
         address = parse(url)
-        super().__init__(connection_pool=_async_pool(address))
+        super().__init__(connection_pool=_pool(address, redis.asyncio, AsyncRetry))
         self.auto_close_connection_pool = True  # the pool is this client's own
         self.where = str(address)
         self.patience = patience

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from earwitness.errors import EarwitnessError, InfrastructureError, InputError, shown
@@ -61,7 +61,7 @@ def _local(uri: str) -> Path | None:
     return None if "://" in uri else Path(uri).expanduser()
 
 
-def open_to_read(uri: str) -> BinaryIO:
+def open_to_read(uri: str) -> io.BufferedReader:
     """The file at `uri`, buffered: `readline(limit)` keeps to its limit on every store. Raises StorageError."""
     check_scheme(uri)
     local = _local(uri)
@@ -69,7 +69,7 @@ def open_to_read(uri: str) -> BinaryIO:
         if local is not None and not (stat.S_ISREG(mode := local.stat().st_mode) or stat.S_ISDIR(mode)):
             # Opening it might wait for ever.
             raise StorageError(uri, "is a device, a pipe or a socket", "a regular file")
-        return cast(BinaryIO, io.BufferedReader(_Typed(uri, local.open("rb", buffering=0) if local else _opened(uri))))
+        return io.BufferedReader(_Typed(uri, local.open("rb", buffering=0) if local else _opened(uri)))
 
 
 def _opened(uri: str) -> Any:

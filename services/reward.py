@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import sys
 
-import grpc
+from grpc.aio import ServicerContext as Context
 
 from earwitness.errors import InputError
 from earwitness.log import get_logger
@@ -33,9 +33,7 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
     def __init__(self, scoring: ScoringProcess) -> None:
         self._scoring = scoring
 
-    async def Score(  # noqa: N802 (name of the wire)
-        self, request: reward_pb2.ScoreRequest, context: grpc.aio.ServicerContext
-    ) -> reward_pb2.ScoreResponse:
+    async def Score(self, request: reward_pb2.ScoreRequest, context: Context) -> reward_pb2.ScoreResponse:  # noqa: N802 (name of the wire)
         """Scores every trajectory; those that cannot be verified come back with a drop reason."""
         check_group(request.group)
         return reward_pb2.ScoreResponse(group=await self._scoring.score(request.group))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-import grpc
+from grpc.aio import ServicerContext as Context
 
 from earwitness.errors import InfrastructureError, InputError
 from earwitness.log import get_logger
@@ -42,9 +42,7 @@ class RolloutService(rollout_pb2_grpc.RolloutServiceServicer):
         self._serving = serving
         self._worker = worker
 
-    async def Generate(  # noqa: N802 (name of the wire)
-        self, request: rollout_pb2.GenerateRequest, context: grpc.aio.ServicerContext
-    ) -> rollout_pb2.GenerateResponse:
+    async def Generate(self, request: rollout_pb2.GenerateRequest, context: Context) -> rollout_pb2.GenerateResponse:  # noqa: N802 (name of the wire)
         """One group with the weights in use; UNAVAILABLE while there are none."""
         check_sampling(request.sampling)
         if not self._serving.ready:
@@ -61,9 +59,7 @@ class RolloutService(rollout_pb2_grpc.RolloutServiceServicer):
         )
         return rollout_pb2.GenerateResponse(group=group)
 
-    async def GetStatus(  # noqa: N802 (name of the wire)
-        self, request: rollout_pb2.GetStatusRequest, context: grpc.aio.ServicerContext
-    ) -> rollout_pb2.GetStatusResponse:
+    async def GetStatus(self, request: rollout_pb2.GetStatusRequest, context: Context) -> rollout_pb2.GetStatusResponse:  # noqa: N802 (name of the wire)
         """What the worker does; version 0 and no lineage before the first version."""
         engine = self._serving.engine
         served = engine.served if engine else None

@@ -90,11 +90,13 @@ def _import(plan: Import) -> int:
 def _recipe(model: Path, benchmark: str, folder: Path, runs: int, max_tokens: int | None) -> dict[str, Any]:
     """A recipe of one evaluation. Of a recipe it takes the model, and how its last evaluation samples."""
     if model.is_dir():
+        from earwitness.jobs.preparing import max_positions
+
         path = next((place for place in (model, model / "hf") if (place / "config.json").is_file()), None)
         if path is None:
             raise InputError(str(model), "holds no config.json", "the folder of a checkpoint in Hugging Face's layout")
         chosen: dict[str, Any] = {"path": str(path.absolute())}
-        sampling = {"max_tokens": min(LONGEST_ANSWER, _positions(path) // 2)}
+        sampling = {"max_tokens": min(LONGEST_ANSWER, max_positions(str(path)) // 2)}
     else:
         from earwitness.recipe.load import read_recipe
 
@@ -114,13 +116,6 @@ def _recipe(model: Path, benchmark: str, folder: Path, runs: int, max_tokens: in
         "data": {benchmark: str((folder / f"{benchmark}.jsonl").absolute())},
         "stages": [{"type": "eval", "name": benchmark, "data": benchmark, "sampling": sampling}],
     }
-
-
-def _positions(checkpoint: Path) -> int:
-    """Longest sequence of a model, tokens."""
-    from earwitness.jobs.preparing import max_positions
-
-    return max_positions(str(checkpoint))
 
 
 def _ask_aloud(server: str, token: str, manifest: str, folder: Path) -> tuple[str, dict[str, float]]:

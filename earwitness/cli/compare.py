@@ -19,13 +19,13 @@ from earwitness.jobs.report.compare import REPORT, Run, comparison, read_run
 from earwitness.jobs.report.compare_page import render_comparison
 from earwitness.jobs.report.provenance import checksum
 
+Page = Annotated[Path | None, typer.Option(help="Also write a page with curves and clips to this HTML file.")]
+
 
 @finds_mesh
 def compare(
     jobs: Annotated[list[str], typer.Argument(help="Ids of jobs, or their output folders (paths or URIs).")],
-    page: Annotated[
-        Path | None, typer.Option(help="Also write a page with curves and clips to this HTML file.")
-    ] = None,
+    page: Page = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     *,
     where: Where,
@@ -48,9 +48,7 @@ def compare(
 @finds_mesh
 def reproduce(
     report: Annotated[str, typer.Argument(help="Output folder of a job, or the report.json or report.html in it.")],
-    page: Annotated[
-        Path | None, typer.Option(help="Also write a page with curves and clips to this HTML file.")
-    ] = None,
+    page: Page = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     *,
     where: Where,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -51,11 +52,5 @@ def listen(
 
 def _is_text(argument: str) -> bool:
     """Whether an argument is a sentence: it has words, and there is no such file."""
-    return " " in argument.strip() and "://" not in argument and not _is_file(argument)
-
-
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).exists()
-    except OSError:  # a name that is longer than names can be
-        return False
+    words = " " in argument.strip() and "://" not in argument
+    return words and not os.path.exists(argument)  # noqa: PTH110 (Path's raises for what is longer than a name can be)

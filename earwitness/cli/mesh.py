@@ -69,10 +69,10 @@ def up(
         mesh = control.start_detached(options, lambda line: err.print(line))
         out.print(f"mesh up at {mesh.address} after {time.monotonic() - started:.0f} s; logs in {state / 'logs'}")
     else:
-        from earwitness.local.supervisor import run_supervisor  # Redis, which `down` need not wait for
+        from earwitness.local.supervisor import Supervisor  # Redis, which `down` need not wait for
 
         control.make_room(state)
-        run_supervisor(options, lambda line: out.print(line))
+        Supervisor(options, lambda line: out.print(line)).run()
 
 
 @shows_errors

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,6 +88,12 @@ class Api:
             raise kind(f"cannot {verb} {resource} in namespace {namespace}: {_reason(error)}") from error
         except (transport, OSError) as error:
             raise NoCluster(f"no answer from {self._configuration.host}: {_root_cause(error)}") from error
+
+    def ask(self, verb: str, resource: str, namespace: str, call: Callable[..., Any], *name: str, **how: Any) -> Any:
+        """What `call` answers, the client's method for it; `name`: of the one object, if it is about one. Raises as
+        `asking`."""
+        with self.asking(verb, resource, namespace):
+            return call(*name, namespace, **how, _request_timeout=TIMEOUT)
 
     def forward(self, namespace: str, pod: str, port: int) -> socket.socket:
         """A connection to a port of a pod; one of its own each time, closed by shutting it down."""

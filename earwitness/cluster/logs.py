@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from earwitness.cluster.api import CONNECT_SECONDS, TIMEOUT, Api, ClusterError
+from earwitness.cluster.api import CONNECT_SECONDS, Api, ClusterError
 from earwitness.cluster.pods import Pod, pods_of
 from earwitness.cluster.release import Release
 from earwitness.errors import EarwitnessError, InputError
@@ -70,10 +70,8 @@ def _arriving(lines: queue.Queue[Line | EarwitnessError]) -> Iterator[Line]:
 
 def _read(api: Api, release: Release, pod: Pod, tail: int) -> list[str]:
     try:
-        with api.asking("get", "pods/log", release.namespace):
-            text: str = api.core.read_namespaced_pod_log(
-                pod.name, release.namespace, tail_lines=tail, _request_timeout=TIMEOUT
-            )
+        read = api.core.read_namespaced_pod_log
+        text: str = api.ask("get", "pods/log", release.namespace, read, pod.name, tail_lines=tail)
     except ClusterError:
         return [f"(no log: {pod.state})"]
     return text.splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,9 +19,11 @@ COMPONENT = "earwitness-jobs"
 class OwnEvents:
     """Tells of one Deployment. Whoever may not, or finds nobody, says so in the log once and goes on without."""
 
-    def __init__(self, api: OwnApi, deployment: str, log: Logger) -> None:
+    def __init__(self, api: OwnApi, deployment: str, name: str, log: Logger) -> None:
+        """`name`: of the process that tells."""
         self._api = api
         self._deployment = deployment
+        self._name = name
         self._log = log
         self._about: dict[str, Any] = {}
         self._said = ""
@@ -58,7 +59,7 @@ class OwnEvents:
             "message": message[:MESSAGE_CHARS],
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
-            "reportingInstance": os.environ.get("EW_NAME", ""),
+            "reportingInstance": self._name,
             "firstTimestamp": now,
             "lastTimestamp": now,
             "count": 1,

@@ -6,11 +6,11 @@ events of whatever was to make it tell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from earwitness.cluster.api import TIMEOUT, Api
+from earwitness.cluster.api import Api
 from earwitness.cluster.release import COMPONENT, Release
 
 
@@ -45,15 +45,11 @@ class Part:
 
 def parts_of(api: Api, release: Release) -> list[Part]:
     """The components, by name, without warnings. Raises Forbidden, NoCluster."""
-    with api.asking("list", "deployments.apps", release.namespace):
-        found = api.apps.list_namespaced_deployment(
-            release.namespace, label_selector=release.labels, _request_timeout=TIMEOUT
-        ).items
-    with api.asking("list", "statefulsets.apps", release.namespace):
-        found += api.apps.list_namespaced_stateful_set(
-            release.namespace, label_selector=release.labels, _request_timeout=TIMEOUT
-        ).items
-    return sorted((_read(owner) for owner in found), key=lambda part: part.name)
+    owners = []
+    kinds = {"deployments": api.apps.list_namespaced_deployment, "statefulsets": api.apps.list_namespaced_stateful_set}
+    for kind, listed in kinds.items():
+        owners += api.ask("list", f"{kind}.apps", release.namespace, listed, label_selector=release.labels).items
+    return sorted(map(_read, owners), key=lambda part: part.name)
 
 
 def explained(api: Api, release: Release, parts: list[Part]) -> list[Part]:
@@ -61,10 +57,8 @@ def explained(api: Api, release: Release, parts: list[Part]) -> list[Part]:
     lacking = [part for part in parts if part.ready < part.wanted]
     if not lacking:
         return []
-    with api.asking("list", "events", release.namespace):
-        events = api.core.list_namespaced_event(
-            release.namespace, field_selector="type=Warning", _request_timeout=TIMEOUT
-        ).items
+    listed = api.core.list_namespaced_event
+    events = api.ask("list", "events", release.namespace, listed, field_selector="type=Warning").items
     newest = sorted(events, key=_time, reverse=True)
     now = datetime.now(UTC)
     return [_with_warning(part, f"{release.prefix}-{part.name}", newest, now) for part in lacking]
@@ -87,7 +81,7 @@ def _with_warning(part: Part, owner: str, newest: list[Any], now: datetime) -> P
         if name == owner or f"{owner}-" in name:
             age = max(0.0, (now - _time(event)).total_seconds())
             warning = WarningEvent(event.reason or "", " ".join((event.message or "").split()), age)
-            return Part(part.name, part.wanted, part.there, part.ready, warning)
+            return replace(part, warning=warning)
     return part
 
 

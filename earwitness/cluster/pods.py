@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from earwitness.cluster.api import TIMEOUT, Api
+from earwitness.cluster.api import Api
 from earwitness.cluster.release import COMPONENT, Release
 
 
@@ -38,8 +38,7 @@ class Pod:
 def pods_of(api: Api, release: Release, component: str = "") -> list[Pod]:
     """The pods of a release, or of one component of it, by name. Raises Forbidden, NoCluster."""
     selector = release.labels + (f",{COMPONENT}={component}" if component else "")
-    with api.asking("list", "pods", release.namespace):
-        found = api.core.list_namespaced_pod(release.namespace, label_selector=selector, _request_timeout=TIMEOUT)
+    found = api.ask("list", "pods", release.namespace, api.core.list_namespaced_pod, label_selector=selector)
     now = datetime.now(UTC)
     return sorted((_read(pod, now) for pod in found.items), key=lambda pod: pod.name)
 

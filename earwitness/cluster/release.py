@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from earwitness.cluster.api import TIMEOUT, Api, ClusterError, Forbidden
+from earwitness.cluster.api import Api, ClusterError, Forbidden
 from earwitness.errors import EarwitnessError
 
 CHART = "app.kubernetes.io/name=earwitness"
@@ -78,10 +78,8 @@ def find_release(api: Api, namespace: str | None = None, name: str | None = None
     Raises NoRelease, SeveralReleases, Forbidden, NoCluster.
     """
     namespace = namespace or api.namespace
-    with api.asking("list", "deployments.apps", namespace):
-        found = api.apps.list_namespaced_deployment(
-            namespace, label_selector=f"{CHART},{COMPONENT}=jobs", _request_timeout=TIMEOUT
-        ).items
+    jobs, listed = f"{CHART},{COMPONENT}=jobs", api.apps.list_namespaced_deployment
+    found = api.ask("list", "deployments.apps", namespace, listed, label_selector=jobs).items
     by_name = {deployment.metadata.labels[INSTANCE]: deployment for deployment in found}
     if name is None and len(by_name) > 1:
         raise SeveralReleases(namespace, sorted(by_name))
@@ -103,9 +101,8 @@ def read_authority(api: Api, release: Release) -> bytes | None:
 
 def _read_secret(api: Api, release: Release, secret: str, key: str) -> bytes:
     try:
-        with api.asking("get", f"secrets/{secret}", release.namespace):
-            data = api.core.read_namespaced_secret(secret, release.namespace, _request_timeout=TIMEOUT).data or {}
-            return base64.b64decode(data[key])
+        found = api.ask("get", f"secrets/{secret}", release.namespace, api.core.read_namespaced_secret, secret)
+        return base64.b64decode((found.data or {})[key])
     except Forbidden as error:
         instead = "or give the token with --token (EW_TOKEN) and the authority with EW_TLS_CA"
         raise Forbidden(error.verb, error.resource, error.namespace, instead) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from earwitness.cluster.api import TIMEOUT, Api, Forbidden
+from earwitness.cluster.api import Api, Forbidden
 from earwitness.cluster.release import Release
 from earwitness.errors import EarwitnessError, InputError
 
@@ -59,22 +59,17 @@ def scale(api: Api, release: Release, component: str, count: int) -> Scaled:
         raise InputError("role", f"{component!r} cannot be scaled while it runs", way)
     deployment = f"{release.prefix}-{component}"
     unseen = _require_no_autoscaler(api, release, component, deployment)
-    with api.asking("get", "deployments.apps/scale", release.namespace):
-        current = api.apps.read_namespaced_deployment_scale(deployment, release.namespace, _request_timeout=TIMEOUT)
-    with api.asking("patch", "deployments.apps/scale", release.namespace):
-        api.apps.patch_namespaced_deployment_scale(
-            deployment, release.namespace, {"spec": {"replicas": count}}, _request_timeout=TIMEOUT
-        )
+    namespace, size, wanted = release.namespace, "deployments.apps/scale", {"spec": {"replicas": count}}
+    current = api.ask("get", size, namespace, api.apps.read_namespaced_deployment_scale, deployment)
+    api.ask("patch", size, namespace, api.apps.patch_namespaced_deployment_scale, deployment, body=wanted)
     return Scaled(current.spec.replicas or 0, count, unseen)
 
 
 def _require_no_autoscaler(api: Api, release: Release, component: str, deployment: str) -> str:
     """Raises OwnedByAutoscaler. Whoever may scale but not see autoscalers may go on, and is told so."""
     try:
-        with api.asking("list", "horizontalpodautoscalers.autoscaling", release.namespace):
-            found = api.autoscaling.list_namespaced_horizontal_pod_autoscaler(
-                release.namespace, _request_timeout=TIMEOUT
-            ).items
+        listed = api.autoscaling.list_namespaced_horizontal_pod_autoscaler
+        found = api.ask("list", "horizontalpodautoscalers.autoscaling", release.namespace, listed).items
     except Forbidden as error:
         return str(error)
     for autoscaler in found:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from earwitness.containers import flac, mpeg, ogg, riff, tags
 from earwitness.errors import AudioError
 
-__all__ = ["EXPECTED", "is_flac", "is_mpeg", "whole"]
-
 EXPECTED = "a wav, flac, mp3 or ogg file"
 
 _OTHERS = (

@@ -50,7 +50,8 @@ class Clips:
         for folder in dict.fromkeys((row.folder, self._root)):
             named = os.path.relpath(folder, self._root)
             relative = sound.path if Path(sound.path).is_absolute() or named == "." else f"{named}/{sound.path}"
-            if _is_file(found := inside(self._root, relative, row.where)):
+            found = inside(self._root, relative, row.where)
+            if os.path.isfile(found):  # noqa: PTH113 (Path's raises for text where a path should be, longer than a name)
                 return found
             if (spelled := self._spelled.get(_folded(found))) is not None:
                 return spelled
@@ -116,14 +117,6 @@ class Clips:
                 raise SourceError(str(self._root), f"more than {MAX_NAMES:,} files", "a data set of fewer")
             found += [Path(folder, name) for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES]
         return found
-
-
-def _is_file(path: Path) -> bool:
-    """Also of what is longer than a name can be: text that stands where a path should."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def _folded(path: Path | str) -> str:

@@ -6,6 +6,7 @@ no data set has or holds objects to be unpickled ends there. The second takes th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -32,7 +33,6 @@ from earwitness.manifest_index import Referee
 from earwitness.parallel import in_parallel
 
 Told = Callable[[int, int], None]
-_HASHED = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -242,11 +242,8 @@ def _examples(journal: Journal, name: str, uri: str) -> Iterator[Example]:
 def _described(path: Path, *, checksums: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"path": str(path), "bytes": path.stat().st_size}
     if checksums:
-        digest = xxhash.xxh3_128()
         with path.open("rb") as file:
-            for part in iter(partial(file.read, _HASHED), b""):
-                digest.update(part)
-        found["xxh3_128"] = digest.hexdigest()
+            found["xxh3_128"] = hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
     return found
 
 

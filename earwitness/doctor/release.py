@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from earwitness.cluster.api import TIMEOUT, Absent, Api
+from earwitness.cluster.api import Absent, Api
 from earwitness.cluster.parts import explained, parts_of
 from earwitness.cluster.pods import Pod, pods_of
 from earwitness.cluster.release import Release
@@ -45,10 +45,8 @@ def images(api: Api, release: Release) -> Finding:
 
 def volumes(api: Api, release: Release) -> Finding:
     """Every claim of the release is bound."""
-    with api.asking("list", "persistentvolumeclaims", release.namespace):
-        claims = api.core.list_namespaced_persistent_volume_claim(
-            release.namespace, label_selector=release.labels, _request_timeout=TIMEOUT
-        ).items
+    listed, chosen = api.core.list_namespaced_persistent_volume_claim, release.labels
+    claims = api.ask("list", "persistentvolumeclaims", release.namespace, listed, label_selector=chosen).items
     waiting = [f"{claim.metadata.name} is {claim.status.phase}" for claim in claims if claim.status.phase != "Bound"]
     mend = "a storage class that can serve the claim (`kubectl describe pvc`)" if waiting else ""
     return Finding("volumes", ", ".join(waiting) or f"{len(claims)} bound", mend)
@@ -56,21 +54,18 @@ def volumes(api: Api, release: Release) -> Finding:
 
 def secrets(api: Api, release: Release) -> Finding:
     """Every secret and key that a pod of the release reads is there."""
-    with api.asking("list", "pods", release.namespace):
-        listed = api.core.list_namespaced_pod(
-            release.namespace, label_selector=release.labels, _request_timeout=TIMEOUT
-        ).items
-    wanted = sorted({reference for pod in listed for reference in _references(pod)})
+    namespace, core = release.namespace, api.core
+    found = api.ask("list", "pods", namespace, core.list_namespaced_pod, label_selector=release.labels).items
+    wanted = sorted({reference for pod in found for reference in _references(pod)})
     missing = []
     for name in sorted({name for name, _ in wanted}):
         keys = {key for secret, key in wanted if secret == name and key}
         try:
-            with api.asking("get", f"secrets/{name}", release.namespace):
-                data = api.core.read_namespaced_secret(name, release.namespace, _request_timeout=TIMEOUT).data or {}
+            secret = api.ask("get", f"secrets/{name}", namespace, core.read_namespaced_secret, name)
         except Absent:
             missing.append(name)
             continue
-        missing += [f"{name} has no key {key!r}" for key in sorted(keys - data.keys())]
+        missing += [f"{name} has no key {key!r}" for key in sorted(keys - (secret.data or {}).keys())]
     mend = "the secrets that the values name (`helm upgrade` makes those that the chart owns)" if missing else ""
     return Finding(
         "secrets", f"missing: {', '.join(missing)}" if missing else f"{len({n for n, _ in wanted})} there", mend

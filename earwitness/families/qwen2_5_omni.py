@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from earwitness.families.decoder import TIED, read_decoder
+from earwitness.families.decoder import QWEN2_DEFAULTS, TIED, read_decoder
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import CHATML, Family, chatml
 from earwitness.families.names import Names
@@ -37,14 +37,13 @@ LONGEST_SECONDS = 300.0
 LONGEST_FRAMES = 100 * int(LONGEST_SECONDS) + TRAILING_FRAMES
 
 TEXT_DEFAULTS: dict[str, Any] = {
+    **QWEN2_DEFAULTS,
     "hidden_size": 3584,
     "intermediate_size": 18944,
     "num_hidden_layers": 28,
     "num_attention_heads": 28,
     "num_key_value_heads": 4,
     "vocab_size": 152064,
-    "max_position_embeddings": 32768,
-    "rms_norm_eps": 1e-6,
     "rope_theta": 1e6,
 }
 """transformers' Qwen2_5OmniTextConfig."""

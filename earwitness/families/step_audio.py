@@ -11,7 +11,7 @@ from earwitness.families.decoder import TIED, read_decoder
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims, DecoderDims
 from earwitness.families.family import THINK, THINK_END, Family, Layout
 from earwitness.families.reading import TEXT, Section
-from earwitness.families.whisper import MLP_RATIO, encoded, encoder_shapes
+from earwitness.families.whisper import MLP_RATIO, encoded, encoder_shapes, two_layer_shapes
 
 PAD = "<|PAD|>"
 BOT = "<|BOT|>"
@@ -60,10 +60,7 @@ def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:
         **encoder_shapes(dims),
         "adapter.conv.weight": (dims.size, dims.size, KERNEL),
         "adapter.conv.bias": (dims.size,),
-        "adapter.linear1.weight": (dims.adapter_size, dims.size),
-        "adapter.linear1.bias": (dims.adapter_size,),
-        "adapter.linear2.weight": (hidden, dims.adapter_size),
-        "adapter.linear2.bias": (hidden,),
+        **two_layer_shapes(dims.size, dims.adapter_size, hidden),
     }
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -40,14 +39,17 @@ REASONS = {
 """Kubernetes' kind of word for a state that a job has come to; the others are of no interest to a cluster."""
 
 
-def in_kubernetes(redis: redis.asyncio.Redis, store: JobStore, log: Logger) -> list[Coroutine[Any, Any, None]]:
-    """What runs beside the service, by EW_FIRST_SIZE_OF, EW_FIRST_SIZE and EW_EVENTS_OF. Raises InputError."""
+def in_kubernetes(
+    environ: Mapping[str, str], name: str, redis: redis.asyncio.Redis, store: JobStore, log: Logger
+) -> list[Coroutine[Any, Any, None]]:
+    """What runs beside the service of that name, by EW_FIRST_SIZE_OF, EW_FIRST_SIZE and EW_EVENTS_OF of `environ`.
+    Raises InputError."""
     beside: list[Coroutine[Any, Any, None]] = []
-    if deployment := os.environ.get("EW_FIRST_SIZE_OF", ""):
-        replicas = number(os.environ, "EW_FIRST_SIZE", 1, 100_000, least=1)
-        beside.append(set_first_size(OwnApi.from_env(os.environ), redis, deployment, replicas, log))
-    if deployment := os.environ.get("EW_EVENTS_OF", ""):
-        beside.append(tell_of_jobs(store, redis, OwnEvents(OwnApi.from_env(os.environ), deployment, log)))
+    if deployment := environ.get("EW_FIRST_SIZE_OF", ""):
+        replicas = number(environ, "EW_FIRST_SIZE", 1, 100_000, least=1)
+        beside.append(set_first_size(OwnApi.from_env(environ), redis, deployment, replicas, log))
+    if deployment := environ.get("EW_EVENTS_OF", ""):
+        beside.append(tell_of_jobs(store, redis, OwnEvents(OwnApi.from_env(environ), deployment, name, log)))
     return beside
 
 

@@ -6,7 +6,7 @@ The other services show themselves; only this one sees who lags behind whom.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -23,14 +23,13 @@ LOOK_SECONDS = 5.0
 DEAD = "dead"
 
 
-def _labelled(name: str) -> GaugeMetricFamily:
+def _of(name: str, values: Iterable[tuple[Sequence[str], float]]) -> GaugeMetricFamily:
+    """The series `ew_<name>`: a value for each set of labels."""
     name, text, labels = series(name)
-    return GaugeMetricFamily(name, text, labels=labels)
-
-
-def _single(name: str, value: float) -> GaugeMetricFamily:
-    name, text, _ = series(name)
-    return GaugeMetricFamily(name, text, value)
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for given, value in values:
+        family.add_metric(given, value)
+    return family
 
 
 class MeshMetrics(Collector):
@@ -52,44 +51,29 @@ class MeshMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The figures, for prometheus_client."""
         seen = self._seen
-        yield _single("queue_up", float(seen is not None))
+        yield _of("queue_up", [([], float(seen is not None))])
         if seen is not None:
             yield from figures(seen)
 
 
 def figures(seen: wire.GetMeshResponse) -> Iterator[Metric]:
     """What a mesh looks like in figures; what there is none of has no sample."""
-    waiting = _labelled("queue_waiting")
-    pending = _labelled("queue_pending")
-    oldest = _labelled("queue_oldest_seconds")
-    dead = _labelled("queue_dead_letters")
-    for stream in seen.streams:
-        if stream.stream == DEAD:
-            dead.add_metric([], stream.waiting)
-            continue
-        waiting.add_metric([stream.stream], stream.waiting)
-        pending.add_metric([stream.stream], stream.pending)
-        oldest.add_metric([stream.stream], stream.oldest_seconds)
-    version = _labelled("worker_version")
-    for worker in seen.workers:
-        version.add_metric([worker.role, worker.name], worker.version)
-    yield from (waiting, pending, oldest, dead, version)
-    if seen.HasField("active"):
-        yield from _job_figures(seen)
-
-
-def _job_figures(seen: wire.GetMeshResponse) -> Iterator[Metric]:
+    streams = [stream for stream in seen.streams if stream.stream != DEAD]
+    yield _of("queue_waiting", (([s.stream], s.waiting) for s in streams))
+    yield _of("queue_pending", (([s.stream], s.pending) for s in streams))
+    yield _of("queue_oldest_seconds", (([s.stream], s.oldest_seconds) for s in streams))
+    yield _of("queue_dead_letters", (([], s.waiting) for s in seen.streams if s.stream == DEAD))
+    yield _of("worker_version", (([w.role, w.name], w.version) for w in seen.workers))
+    if not seen.HasField("active"):
+        return
     job = seen.active
-    state = _labelled("job_state")
-    state.add_metric([job.job_id, state_name(job.state)], 1)
-    yield state
-    trouble = _labelled("job_trouble")
-    for rule in job.trouble:
-        trouble.add_metric([rule], 1)
-    yield trouble
-    yield _single("job_stage", job.stage_index)
-    yield _single("job_step", job.step)
-    yield _single("job_steps", job.steps)
-    yield _single("weights_published_version", seen.version)
-    if job.state != wire.JOB_STATE_PAUSED:
-        yield _single("job_still_seconds", seen.still_seconds)
+    yield _of("job_state", [([job.job_id, state_name(job.state)], 1)])
+    yield _of("job_trouble", (([rule], 1) for rule in job.trouble))
+    alone = {
+        "job_stage": job.stage_index,
+        "job_step": job.step,
+        "job_steps": job.steps,
+        "weights_published_version": seen.version,
+        **({} if job.state == wire.JOB_STATE_PAUSED else {"job_still_seconds": seen.still_seconds}),
+    }
+    yield from (_of(name, [([], value)]) for name, value in alone.items())

@@ -72,26 +72,9 @@ class JobRecord:
         return cls(**{**fields, "state": State(fields["state"])})
 
     def wire(self) -> jobs_pb2.Job:
-        """The record as callers see it."""
-        return jobs_pb2.Job(
-            job_id=self.job_id,
-            state=self.state.wire,
-            name=self.name,
-            stage_index=self.stage_index,
-            stage_type=self.stage_type,
-            phase=self.phase,
-            step=self.step,
-            steps=self.steps,
-            reason=self.reason,
-            stages=self.stages,
-            submitted_at=self.submitted_at,
-            started_at=self.started_at,
-            ended_at=self.ended_at,
-            output_uri=self.output_uri,
-            seconds_left=self.seconds_left,
-            lineage=self.lineage,
-            trouble=self.trouble,
-        )
+        """The record as callers see it: those of its fields that the wire has."""
+        told = {name: getattr(self, name) for name in jobs_pb2.Job.DESCRIPTOR.fields_by_name}
+        return jobs_pb2.Job(**{**told, "state": self.state.wire})
 
     def path(self, *parts: str) -> str:
         """URI of an artifact in the job's folder."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
@@ -56,36 +57,28 @@ for ended in (State.SUCCEEDED, State.FAILED, State.CANCELLED):
     ENDED.labels(ended.lower())  # a series that begins at 1 has not increased
 
 
+@dataclass(eq=False)
 class Runner:
     """Takes jobs from the store and runs them while this process leads."""
 
-    def __init__(
-        self,
-        store: JobStore,
-        queue: AsyncQueue,
-        redis: redis.asyncio.Redis,
-        trainer: Trainer,
-        name: str,
-        log: Logger,
-    ) -> None:
-        self._store = store
-        self._queue = queue
-        self._redis = redis
-        self._trainer = trainer
-        self._name = name
-        self._log = log
-        self._active: ActiveJob | None = None
-        """What the workers were told in the current phase."""
+    store: JobStore
+    queue: AsyncQueue
+    redis: redis.asyncio.Redis
+    trainer: Trainer
+    name: str
+    log: Logger
+    _active: ActiveJob | None = None
+    """What the workers were told in the current phase."""
 
     async def run(self) -> None:
         """Run until cancelled. Redis away or the leadership lost: begin again, the state is where it was."""
         while True:
-            leadership = Leadership(self._redis, self._name)
+            leadership = Leadership(self.redis, self.name)
             try:
                 await leadership.acquire()
                 await self._lead(leadership)
             except (InfrastructureError, LeadershipLost) as error:
-                self._log.warning("begin again", reason=str(error))
+                self.log.warning("begin again", reason=str(error))
                 await asyncio.sleep(1.0)
             except asyncio.CancelledError:
                 await leadership.release()
@@ -106,16 +99,16 @@ class Runner:
 
     async def _work(self, holder: str) -> None:
         while True:
-            job_id = await self._store.take(holder)
+            job_id = await self.store.take(holder)
             if job_id is None:
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
-            stored = await self._store.get(job_id)
+            stored = await self.store.get(job_id)
             # Beside the event loop: a recipe may be a mebibyte of YAML.
             recipe = await asyncio.to_thread(load_recipe, stored.recipe)
             job = RunningJob(
-                stored, recipe, holder, self._store, self._queue, self._redis, self._trainer,
-                f"{self._name}-ready", self._log,
+                stored, recipe, holder, self.store, self.queue, self.redis, self.trainer,
+                f"{self.name}-ready", self.log,
             )  # fmt: skip
             async with Tracking(job):
                 await self._run_job(job)
@@ -123,13 +116,12 @@ class Runner:
     async def _run_job(self, job: RunningJob) -> None:
         """From wherever the job is to its end."""
         while True:
-            match next_action(job.record.state, await self._store.wish(job.record.job_id)):
+            match next_action(job.record.state, await self.store.wish(job.record.job_id)):
                 case "nothing":
                     await job.commit(job.record, [])  # ended already: leave the mesh free
                     return
                 case "start":
-                    message = f"{job.record.job_id} starts"
-                    await job.tell("state", message, change=Started(time.time()))
+                    await job.tell("state", f"{job.record.job_id} starts", change=Started(time.time()))
                 case "work":
                     await self._work_on_phase(job)
                 case "stop for pause":
@@ -137,7 +129,7 @@ class Runner:
                 case "wait":
                     await asyncio.sleep(IDLE_SECONDS)
                 case "go on":
-                    await self._go_on(job)
+                    await job.tell("state", f"{job.record.job_id} goes on", change=Resumed(time.time()))
                 case "stop for cancel":
                     await self._stop(job)
                     await self._end(job, State.CANCELLED, "")
@@ -157,8 +149,8 @@ class Runner:
             if isinstance(error, LeadershipLost | InfrastructureError) and not isinstance(error, TrainerGone):
                 raise  # not the job's fault: `run` begins again where the job stands
             await self._fail(job, str(error))
-        except Exception as error:  # noqa: BLE001 - a bug must end the job loudly, not the service
-            self._log.exception("job failed", error, job=job.record.job_id)
+        except Exception as error:
+            self.log.exception("job failed", error, job=job.record.job_id)
             await self._fail(job, f"internal error: {type(error).__name__}: {error}")
         else:
             await self._advance(job, outcome)
@@ -171,7 +163,7 @@ class Runner:
         """Returns once the person wants something that changes what the runner does."""
         told = time.monotonic()
         while True:
-            wish = await self._store.wish(job.record.job_id)
+            wish = await self.store.wish(job.record.job_id)
             if next_action(job.record.state, wish) != "work":
                 return wish
             if self._active is not None and time.monotonic() - told > ACTIVE_SECONDS:
@@ -228,7 +220,7 @@ class Runner:
         holding = asyncio.create_task(self._hold_trainer(job), name="hold trainer")
         try:
             while not holding.done():
-                if await self._store.wish(job.record.job_id) == "cancel":
+                if await self.store.wish(job.record.job_id) == "cancel":
                     return
                 await asyncio.wait({holding}, timeout=IDLE_SECONDS)
             holding.result()
@@ -247,10 +239,6 @@ class Runner:
         except (TimeoutError, JobFailed) as error:
             job.log.warning("no checkpoint before the pause", reason=str(error))
         await stop_trainer(job)
-
-    async def _go_on(self, job: RunningJob) -> None:
-        message = f"{job.record.job_id} goes on"
-        await job.tell("state", message, change=Resumed(time.time()))
 
     async def _fail(self, job: RunningJob, reason: str) -> None:
         await self._stop(job)

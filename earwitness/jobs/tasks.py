@@ -13,7 +13,7 @@ from earwitness.data.mixture import Portion, before_a_repeat, portion_of
 from earwitness.jobs.permutation import permuted
 from earwitness.jobs.phases import Phase
 from earwitness.recipe.recipe import Recipe
-from earwitness.recipe.schema import Rewards, SamplingConfig
+from earwitness.recipe.schema import Rewards
 from earwitness.recipe.stages.base import Asked
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
@@ -23,30 +23,22 @@ class Pass:
     """One pass over prompts: everything its tasks have in common."""
 
     run_id: str
-    prompts: Sequence[wire.Prompt]
-    """Candidates, in manifest order."""
+    asked: Asked
     portions: Sequence[Portion]
     """Which of them come from which manifest, one behind the other."""
     seed: int
     """Seed of sampling; fits 63 bits."""
     shuffle: str
     """Seed of the order; empty keeps the manifest's."""
-    sampling: SamplingConfig
     rewards: Rewards
-    without_audio: bool = False
-    think_tokens: int | None = None
-    extend: str = ""
-    needs_reference: bool = False
-    needs_spread: bool = False
-    judge_traces: bool = False
 
     def place_of(self, ordinal: int) -> int:
-        """Where the prompt of an ordinal stands in `prompts`.
+        """Where the prompt of an ordinal stands among those that are asked.
 
         In a shuffled pass manifests take turns by weight, and each epoch of each has an order of its own.
         """
         if not self.shuffle:
-            return ordinal % len(self.prompts)
+            return ordinal % len(self.asked.prompts)
         at, nth = portion_of(self.portions, ordinal)
         count = self.portions[at].prompts
         epoch, place = divmod(nth, count)
@@ -56,27 +48,28 @@ class Pass:
     @property
     def before_a_repeat(self) -> int:
         """How many ordinals there are before one asks a prompt a second time."""
-        return before_a_repeat(self.portions) if self.shuffle else len(self.prompts)
+        return before_a_repeat(self.portions) if self.shuffle else len(self.asked.prompts)
 
     def prompt_of(self, ordinal: int) -> wire.Prompt:
         """The prompt of an ordinal."""
-        return self.prompts[self.place_of(ordinal)]
+        return self.asked.prompts[self.place_of(ordinal)]
 
     def task(self, ordinal: int, min_version: int, lineage: str = "") -> wire.GroupTask:
         """The task of an ordinal; `lineage` of the weights it asks for."""
+        asked, sampling = self.asked, self.asked.sampling
         return wire.GroupTask(
             run_id=self.run_id,
             ordinal=ordinal,
             prompt=self.prompt_of(ordinal),
             sampling=wire.Sampling(
-                samples=self.sampling.samples,
-                temperature=self.sampling.temperature,
-                top_p=self.sampling.top_p,
-                max_tokens=self.sampling.max_tokens,
+                samples=sampling.samples,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=sampling.max_tokens,
                 seed=self.seed,
-                stop=self.sampling.stop,
-                think_tokens=self.think_tokens,
-                extend=self.extend,
+                stop=sampling.stop,
+                think_tokens=asked.think_tokens,
+                extend=asked.extend,
             ),
             reward=wire.RewardRule(
                 weights=self.rewards.weights,
@@ -85,10 +78,10 @@ class Pass:
             ),
             min_version=min_version,
             lineage=lineage,
-            needs_reference=self.needs_reference,
-            needs_spread=self.needs_spread,
-            judge_traces=self.judge_traces,
-            without_audio=self.without_audio,
+            needs_reference=asked.needs_reference,
+            needs_spread=asked.needs_spread,
+            judge_traces=asked.judge_traces,
+            without_audio=asked.without_audio,
         )
 
 
@@ -97,18 +90,11 @@ def pass_of(asked: Asked, recipe: Recipe, phase: Phase, run_id: str, portions: S
     shuffle = f"{recipe.seed}/{phase.slug}" if asked.shuffled else ""
     return Pass(
         run_id=run_id,
-        prompts=asked.prompts,
+        asked=asked,
         portions=portions,
         seed=seed_of(shuffle or f"{recipe.seed}/eval"),
         shuffle=shuffle,
-        sampling=asked.sampling,
         rewards=recipe.rewards,
-        without_audio=asked.without_audio,
-        think_tokens=asked.think_tokens,
-        extend=asked.extend,
-        needs_reference=asked.needs_reference,
-        needs_spread=asked.needs_spread,
-        judge_traces=asked.judge_traces,
     )
 
 

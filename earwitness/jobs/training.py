@@ -68,7 +68,8 @@ class Follower:
                 if starts > 1 or step:
                     await job.tell("stage", f"{job.phase.name} goes on from step {step}")
                 # Steps after the checkpoint will be taken again, and told again.
-                await self._remember(min(job.record.after_step, step))
+                if step < job.record.after_step:
+                    await job.change(WentBack(step))
                 continue
             self.latest = status
             for problem in set(status.passed_over) - self._passed_over:
@@ -109,10 +110,6 @@ class Follower:
         # A server that the trainer could not reach may be back: only `FUTILE_STARTS` of these end the job.
         unreachable = status.reason_kind == errors_pb2.ERROR_KIND_INFRASTRUCTURE
         return not (status.state == wire.PHASE_STATE_FAILED and unreachable)
-
-    async def _remember(self, after_step: int) -> None:
-        if after_step != self._job.record.after_step:
-            await self._job.commit(apply(self._job.record, WentBack(after_step)), [])
 
     async def _tell(self, status: wire.GetStatusResponse) -> None:
         """One event for each step that has not been told."""

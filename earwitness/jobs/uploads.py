@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 from contextlib import suppress
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import xxhash
 
@@ -17,8 +18,6 @@ from earwitness.storage import MAX_URI_CHARS, check_scheme
 DIGEST_BYTES = 16
 """Of an xxh3-128."""
 
-READ_BYTES = 1 << 20
-"""At a time, where a file is read for its checksum."""
 
 NO_PLACE = (errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.ELOOP)
 """What is wrong with the name of a file, not with the disk."""
@@ -101,9 +100,6 @@ def _is(target: Path, size: int, digest: bytes) -> bool:
         return _digest(file) == digest
 
 
-def _digest(file: BinaryIO) -> bytes:
+def _digest(file: BufferedIOBase) -> bytes:
     file.seek(0)
-    whole = xxhash.xxh3_128()
-    while piece := file.read(READ_BYTES):
-        whole.update(piece)
-    return whole.digest()
+    return hashlib.file_digest(file, xxhash.xxh3_128).digest()

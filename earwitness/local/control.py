@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,7 +88,9 @@ def start_detached(options: Options, say: Callable[[str], None]) -> MeshState:
             ended = supervisor.poll() is not None
             for line in lines.read().splitlines():
                 say(line)
-            state = _state_or_none(options.folder)
+            state = None
+            with suppress(NoMesh):
+                state = read_state(options.folder)
             if state is not None and state.failure:
                 supervisor.wait(MARGIN_SECONDS)
                 raise MeshFailed(state.failure)
@@ -138,13 +141,6 @@ def scale(folder: Path, role: str, count: int) -> None:
             return
         time.sleep(POLL_SECONDS)
     raise InfrastructureError(f"{count} {role} workers", START_SECONDS, f"there are {states}; see {folder / 'logs'}")
-
-
-def _state_or_none(folder: Path) -> MeshState | None:
-    try:
-        return read_state(folder)
-    except NoMesh:
-        return None
 
 
 def _arguments(options: Options) -> list[str]:

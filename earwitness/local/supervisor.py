@@ -263,10 +263,5 @@ class Supervisor:
             self._say(line)
 
 
-def run_supervisor(options: Options, say: Callable[[str], None]) -> None:
-    """Run a mesh until it is told to stop. Raises MeshFailed, InputError."""
-    Supervisor(options, say).run()
-
-
 def _address() -> str:
     return f"{HOST}:{free_ports(1)[0]}"

@@ -71,11 +71,7 @@ def more_before_pause(rng: Rng, answer: str) -> Scene:
     fewer, more = sorted(rng.choice(np.arange(1, 5), 2, replace=False).tolist())
     same = int(rng.integers(1, 5))
     before, after = {"before": (more, fewer), "after": (fewer, more), "equal": (same, same)}[answer]
-    hz = near(rng, float(rng.choice(PITCH_LADDER)))
-    wave = row(rng, [tone(rng.uniform(0.06, 0.09), hz) for _ in range(before + after)], pause_before=before)
-    account = f"I hear {before + after} beeps, {before} before the pause and {after} after it"
-    conclusion = "both are equal" if answer == "equal" else f"there are more {answer} it"
-    return Scene(wave, account, conclusion, {"before": before, "after": after})
+    return parted(rng, before, after, "both are equal" if answer == "equal" else f"there are more {answer} it")
 
 
 def loud_count(rng: Rng, answer: str) -> Scene:
@@ -88,6 +84,14 @@ def loud_count(rng: Rng, answer: str) -> Scene:
     events = [gain(db) * tone(rng.uniform(0.08, 0.12), hz) for db in levels]
     account = f"I hear {beeps} beeps, {loud} of which stand out"
     return Scene(row(rng, events), account, f"the answer is {loud}", {"count": beeps, "loud": loud})
+
+
+def parted(rng: Rng, before: int, after: int, conclusion: str) -> Scene:
+    """So many beeps before and after a pause."""
+    hz = near(rng, float(rng.choice(PITCH_LADDER)))
+    wave = row(rng, [tone(rng.uniform(0.06, 0.09), hz) for _ in range(before + after)], pause_before=before)
+    account = f"I hear {before + after} beeps, {before} before the pause and {after} after it"
+    return Scene(wave, account, conclusion, {"before": before, "after": after})
 
 
 def row(rng: Rng, events: list[Wave], pause_before: int | None = None) -> Wave:

@@ -9,7 +9,7 @@ from itertools import permutations
 
 import numpy as np
 
-from earwitness.probe.compound import numbered, pitches_of, row
+from earwitness.probe.compound import numbered, parted, pitches_of, row
 from earwitness.probe.scene import ORDINALS, PITCH_LADDER, Kind, Scene, near
 from earwitness.probe.sound import Rng, tone
 
@@ -44,14 +44,6 @@ def pitch_order(rng: Rng, answer: str) -> Scene:
     pitches = [rungs[place] for place in places]
     wave = row(rng, [tone(rng.uniform(0.18, 0.28), near(rng, hz)) for hz in pitches])
     return Scene(wave, pitches_of("tone", pitches), f"the order is {answer}", numbered(pitches, "hz"))
-
-
-def parted(rng: Rng, before: int, after: int, conclusion: str) -> Scene:
-    """So many beeps before and after a pause."""
-    hz = near(rng, float(rng.choice(PITCH_LADDER)))
-    wave = row(rng, [tone(rng.uniform(0.06, 0.09), hz) for _ in range(before + after)], pause_before=before)
-    account = f"I hear {before + after} beeps, {before} before the pause and {after} after it"
-    return Scene(wave, account, conclusion, {"before": before, "after": after})
 
 
 REASONING_KINDS: tuple[Kind, ...] = (

@@ -170,14 +170,7 @@ def _write_split(
     return str(manifest)
 
 
-def make_example(
-    clips: str,
-    seed: int,
-    split: str,
-    traces: Traces | None,
-    index: int,
-    asked: Asked = Asked(),
-) -> tuple[bytes, str | None, str | None, dict[str, Any]]:
+def make_example(clips: str, seed: int, split: str, traces: Traces | None, index: int, asked: Asked = Asked()) -> Made:
     """Write clip `index` of a split; returns the fields of its example, the prompt as bytes to cross processes.
 
     A trace that did not listen answers what it guessed, right or wrong.

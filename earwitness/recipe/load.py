@@ -15,8 +15,6 @@ from earwitness.recipe.rounds import as_written, expanded
 from earwitness.recipe.words import recipe_problems
 from earwitness.recipe.yamltext import MAX_BYTES, YamlError, compose, read_yaml
 
-__all__ = ["Problem", "RecipeError", "absolute_paths", "load_recipe", "read_recipe", "require_absolute"]
-
 
 class RecipeError(DocumentError):
     """Every mistake of a recipe."""

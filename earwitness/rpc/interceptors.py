@@ -69,13 +69,15 @@ def _parent(details: grpc.HandlerCallDetails) -> str:
     return "" if details.method.rpartition("/")[2].startswith("Get") else tracing.parent_of(details.invocation_metadata)
 
 
-class AsyncGuard(grpc.aio.ServerInterceptor):
-    """Interceptor of the asyncio servers."""
-
+class _Guard:
     def __init__(self, token: str, log: Logger) -> None:
         self._token = token
         self._log = log
         self._callers = Callers()
+
+
+class AsyncGuard(_Guard, grpc.aio.ServerInterceptor):
+    """Interceptor of the asyncio servers."""
 
     async def intercept_service(
         self,
@@ -133,13 +135,8 @@ class AsyncGuard(grpc.aio.ServerInterceptor):
         return _replace(handler, method, wrap)
 
 
-class ThreadGuard(grpc.ServerInterceptor):
+class ThreadGuard(_Guard, grpc.ServerInterceptor):
     """Interceptor of the threaded server; unary methods only, as the trainer has no streams."""
-
-    def __init__(self, token: str, log: Logger) -> None:
-        self._token = token
-        self._log = log
-        self._callers = Callers()
 
     def intercept_service(
         self,

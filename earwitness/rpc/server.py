@@ -27,8 +27,6 @@ from earwitness.rpc.interceptors import AsyncGuard, ThreadGuard
 from earwitness.rpc.limits import CALLS, CALLS_OF_A_HOST, MESSAGE_LIMIT
 from earwitness.settings import Settings
 
-__all__ = ["RunningServer", "Settings", "authorities", "open_channel", "serve", "serve_health", "serve_in_thread"]
-
 GRACE_SECONDS = 5.0
 """Seconds that calls in progress get when the service stops."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from earwitness.errors import InfrastructureError
@@ -50,39 +50,32 @@ class Folder:
 
     def put(self, key: str, parts: Sequence[memoryview]) -> None:
         path = self._place(key)
-        try:
+        with self._answering():
             self._make(path.rsplit("/", 1)[0])
             with self._files.open(path, "wb") as file:
                 for part in parts:
                     file.write(part)
-        except OSError as error:
-            raise InfrastructureError(self.uri, 0.0, str(error)) from error
 
     def get_into(self, key: str, parts: Sequence[memoryview]) -> int | None:
         path, wanted = self._place(key), sum(part.nbytes for part in parts)
-        try:
-            with self._files.open(path, "rb", cache_type="none") as file:
-                if (found := int(self._files.size(path))) != wanted:
-                    return found
-                return sum(_fill(file, part) for part in parts)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise InfrastructureError(self.uri, 0.0, str(error)) from error
+        with (
+            self._answering(),
+            suppress(FileNotFoundError),
+            self._files.open(path, "rb", cache_type="none") as file,
+        ):
+            if (found := int(self._files.size(path))) != wanted:
+                return found
+            return sum(_fill(file, part) for part in parts)
+        return None
 
     def exists(self, *keys: str) -> int:
-        try:
+        with self._answering():
             return sum(bool(self._files.exists(self._place(key))) for key in keys)
-        except OSError as error:
-            raise InfrastructureError(self.uri, 0.0, str(error)) from error
 
     def unlink(self, *keys: str) -> None:
         for key in keys:
-            try:
-                with suppress(FileNotFoundError):
-                    self._files.rm_file(self._place(key))
-            except OSError as error:
-                raise InfrastructureError(self.uri, 0.0, str(error)) from error
+            with self._answering(), suppress(FileNotFoundError):
+                self._files.rm_file(self._place(key))
 
     def keys(self) -> Iterable[str]:
         """All that is there."""
@@ -91,6 +84,14 @@ class Folder:
         for path in self._files.find(self._path):
             *lineage, version, chunk = self._files._strip_protocol(path).removeprefix(root).split("/")
             yield f"{PREFIX}{'/'.join(lineage)}:{version}:{chunk}"
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """What goes wrong within is the store's."""
+        try:
+            yield
+        except OSError as error:
+            raise InfrastructureError(self.uri, 0.0, str(error)) from error
 
     def _place(self, key: str) -> str:
         return f"{self._path.rstrip('/')}/{key.removeprefix(PREFIX).replace(':', '/')}"

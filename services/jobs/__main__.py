@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -42,7 +43,7 @@ async def run(settings: Settings) -> None:
             "jobs",
             settings,
             lambda s: jobs_pb2_grpc.add_JobServiceServicer_to_server(service, s),
-            [runner.run(), metrics.follow(), *in_kubernetes(redis, store, log)],
+            [runner.run(), metrics.follow(), *in_kubernetes(os.environ, settings.name, redis, store, log)],
         )
     await redis.aclose()
 

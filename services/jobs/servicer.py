@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 
-import grpc
+from grpc.aio import ServicerContext as Context
 
 from earwitness import storage
 from earwitness.errors import ConflictError, InfrastructureError, InputError, NotFoundError, shown
@@ -66,9 +66,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         self._uploads = uploads
         self._places = asyncio.Semaphore(PLACES)
 
-    async def SubmitJob(  # noqa: N802 - the proto's name
-        self, request: wire.SubmitJobRequest, context: grpc.aio.ServicerContext
-    ) -> wire.SubmitJobResponse:
+    async def SubmitJob(self, request: wire.SubmitJobRequest, context: Context) -> wire.SubmitJobResponse:  # noqa: N802 - the proto's name
         if not REQUEST_ID.fullmatch(request.request_id):
             raise InputError("request_id", f"{request.request_id[:80]!r}", "1 to 64 letters, digits, '-', '_'")
         known = await self._store.find_request(request.request_id)
@@ -111,15 +109,11 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         finally:
             self._places.release()
 
-    async def GetJob(  # noqa: N802
-        self, request: wire.GetJobRequest, context: grpc.aio.ServicerContext
-    ) -> wire.GetJobResponse:
+    async def GetJob(self, request: wire.GetJobRequest, context: Context) -> wire.GetJobResponse:  # noqa: N802
         stored = await self._store.get(_job_id(request.job_id))
         return wire.GetJobResponse(job=stored.record.wire(), recipe_yaml=stored.recipe)
 
-    async def ListJobs(  # noqa: N802
-        self, request: wire.ListJobsRequest, context: grpc.aio.ServicerContext
-    ) -> wire.ListJobsResponse:
+    async def ListJobs(self, request: wire.ListJobsRequest, context: Context) -> wire.ListJobsResponse:  # noqa: N802
         if request.page_token and not request.page_token.isdecimal():
             raise InputError("page_token", f"{request.page_token[:80]!r}", "the token of the previous response")
         offset = int(request.page_token[:9] or 0)
@@ -128,9 +122,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         following = str(offset + size) if len(records) > size else ""
         return wire.ListJobsResponse(jobs=[r.wire() for r in records[:size]], next_page_token=following)
 
-    async def WatchJob(  # noqa: N802
-        self, request: wire.WatchJobRequest, context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[wire.WatchJobResponse]:
+    async def WatchJob(self, request: wire.WatchJobRequest, context: Context) -> AsyncIterator[wire.WatchJobResponse]:  # noqa: N802
         after = request.after_sequence
         if after > LAST_SEQUENCE:
             raise InputError("after_sequence", f"{after}", f"at most {LAST_SEQUENCE}, or 0 for all events")
@@ -145,9 +137,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
                 return
             await asyncio.sleep(POLL_SECONDS)
 
-    async def CancelJob(  # noqa: N802
-        self, request: wire.CancelJobRequest, context: grpc.aio.ServicerContext
-    ) -> wire.CancelJobResponse:
+    async def CancelJob(self, request: wire.CancelJobRequest, context: Context) -> wire.CancelJobResponse:  # noqa: N802
         record = await self._allowed(_job_id(request.job_id), "cancel")
         if record.state is State.QUEUED:
             ended = apply(record, Ended(State.CANCELLED, time.time()))
@@ -159,26 +149,18 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
             raise InfrastructureError(f"{request.job_id} to stop", CANCEL_SECONDS, "it will be cancelled; ask again")
         return wire.CancelJobResponse(job=record.wire())
 
-    async def PauseJob(  # noqa: N802
-        self, request: wire.PauseJobRequest, context: grpc.aio.ServicerContext
-    ) -> wire.PauseJobResponse:
+    async def PauseJob(self, request: wire.PauseJobRequest, context: Context) -> wire.PauseJobResponse:  # noqa: N802
         record = await self._hold(_job_id(request.job_id), "pause", "pause")
         return wire.PauseJobResponse(job=record.wire())
 
-    async def ResumeJob(  # noqa: N802
-        self, request: wire.ResumeJobRequest, context: grpc.aio.ServicerContext
-    ) -> wire.ResumeJobResponse:
+    async def ResumeJob(self, request: wire.ResumeJobRequest, context: Context) -> wire.ResumeJobResponse:  # noqa: N802
         record = await self._hold(_job_id(request.job_id), "resume", "")
         return wire.ResumeJobResponse(job=record.wire())
 
-    async def GetMesh(  # noqa: N802
-        self, request: wire.GetMeshRequest, context: grpc.aio.ServicerContext
-    ) -> wire.GetMeshResponse:
+    async def GetMesh(self, request: wire.GetMeshRequest, context: Context) -> wire.GetMeshResponse:  # noqa: N802
         return await self._mesh.describe()
 
-    async def ListGroups(  # noqa: N802
-        self, request: wire.ListGroupsRequest, context: grpc.aio.ServicerContext
-    ) -> wire.ListGroupsResponse:
+    async def ListGroups(self, request: wire.ListGroupsRequest, context: Context) -> wire.ListGroupsResponse:  # noqa: N802
         answer = wire.ListGroupsResponse()
         for group in await self._mesh.groups(_job_id(request.job_id)):
             if answer.ByteSize() + group.ByteSize() > SHOWN_BYTES:
@@ -186,17 +168,13 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
             answer.groups.append(group)
         return answer
 
-    async def GetGroup(  # noqa: N802
-        self, request: wire.GetGroupRequest, context: grpc.aio.ServicerContext
-    ) -> wire.GetGroupResponse:
+    async def GetGroup(self, request: wire.GetGroupRequest, context: Context) -> wire.GetGroupResponse:  # noqa: N802
         job_id = _job_id(request.job_id)
         ordinal = request.ordinal if request.HasField("ordinal") else None
         record = (await self._store.get(job_id)).record
         return wire.GetGroupResponse(group=await self._mesh.way(job_id, ordinal), submitted_at=record.submitted_at)
 
-    async def GetClip(  # noqa: N802
-        self, request: wire.GetClipRequest, context: grpc.aio.ServicerContext
-    ) -> wire.GetClipResponse:
+    async def GetClip(self, request: wire.GetClipRequest, context: Context) -> wire.GetClipResponse:  # noqa: N802
         job_id = _job_id(request.run_id.split("/")[0])
         for group in await self._mesh.groups(job_id):  # no other file is read
             task = group.task
@@ -205,9 +183,7 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
                 return wire.GetClipResponse(wav=wav)
         raise NotFoundError(f"no clip of ordinal {request.ordinal} is among the newest groups of {job_id}")
 
-    async def PutFile(  # noqa: N802
-        self, request: wire.PutFileRequest, context: grpc.aio.ServicerContext
-    ) -> wire.PutFileResponse:
+    async def PutFile(self, request: wire.PutFileRequest, context: Context) -> wire.PutFileResponse:  # noqa: N802
         piece = (request.path, request.size, request.xxh3_128, request.offset, request.data)
         return wire.PutFileResponse(held=await asyncio.to_thread(self._uploads.put, *piece))
 

@@ -16,6 +16,7 @@ from earwitness.jobs.tasks import Pass
 from earwitness.queue import READY, ROLLOUTS, TASKS, AsyncQueue, Queue
 from earwitness.queue.names import COUNTS, LEDGER
 from earwitness.recipe.schema import Rewards, SamplingConfig
+from earwitness.recipe.stages.base import Asked
 from earwitness.redis_server import RedisServer, connect, connect_async
 from earwitness.wire.trajectory.v1 import trajectory_pb2 as wire
 
@@ -23,11 +24,10 @@ RUN = "job/1-score/0"
 TOTAL = 6
 PASS = Pass(
     RUN,
-    [wire.Prompt(id=f"p{n}") for n in range(TOTAL)],
+    Asked([wire.Prompt(id=f"p{n}") for n in range(TOTAL)], SamplingConfig(samples=1)),
     [Portion(1, TOTAL)],
     1,
     "",
-    SamplingConfig(samples=1),
     Rewards(),
 )
 

@@ -215,30 +215,17 @@ def figures(
 def by_control(found: Sequence[tuple[Evaluation, str]]) -> list[dict[str, Any]]:
     """Evaluations in which the sound cannot tell, each with its control. A gain that is there too is none of hearing;
     for answers that are none of the choices accuracy is below that of blind guesses."""
-    return [
-        {
-            "evaluation": evaluation.name,
-            "control": control,
-            "accuracy": evaluation.accuracy(),
-            "interval": _interval(evaluation),
-            "unanswered": evaluation.unanswered(),
-        }
-        for evaluation, control in found
-    ]
+    return [_one(of, "control", control) | {"unanswered": of.unanswered()} for of, control in found]
 
 
 def thinking(changed: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """What thinking is worth: accuracy of evaluations whose think block was closed after so many tokens, or went on."""
-    return [
-        {
-            "evaluation": evaluation.name,
-            "budget": evaluation.think_budget,
-            "accuracy": evaluation.accuracy(),
-            "interval": _interval(evaluation),
-            "think_tokens": evaluation.think_tokens(),
-        }
-        for evaluation in changed
-    ]
+    return [_one(of, "budget", of.think_budget) | {"think_tokens": of.think_tokens()} for of in changed]
+
+
+def _one(of: Evaluation, what: str, value: str | int | None) -> dict[str, Any]:
+    """An evaluation in which something was changed."""
+    return {"evaluation": of.name, what: value, "accuracy": of.accuracy(), "interval": _interval(of)}
 
 
 def _interval(evaluation: Evaluation | None) -> list[float] | None:

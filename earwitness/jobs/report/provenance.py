@@ -46,14 +46,11 @@ def commit(folder: Path = Path(__file__).parent) -> str:
 
 def checksum(uri: str) -> str:
     """SHA-256 of a file; empty if it cannot be read any more."""
-    digest = hashlib.sha256()
     try:
         with storage.open_to_read(uri) as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except (storage.StorageError, OSError):
         return ""
-    return digest.hexdigest()
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 
 from earwitness import artifacts
 from earwitness.jobs.context import RunningJob
-from earwitness.jobs.phases import Phase
 from earwitness.jobs.preparing import think_end
 from earwitness.jobs.report.compare import REPORT, STEPS, steps_to
 from earwitness.jobs.report.figures import Evaluation, Milestones, by_control, figures, thinking
@@ -177,14 +176,11 @@ def _read(job: RunningJob, file: str) -> Any:
 def _before_reinforcement(job: RunningJob, sounding: Sequence[Evaluation], steps: StepsByPhase) -> Evaluation | None:
     """The last evaluation before the last stage that has reinforced, if there is one after it."""
     taken = [p for p in job.phases if (p.stage_index, p.stage_type, p.name) in steps]
-    reinforced = [p.slug for p in taken if _reinforces(job, p)]
+    trained = ((p.slug, job.recipe.stages[p.stage_index].training(p.name)) for p in taken)
+    reinforced = [slug for slug, training in trained if isinstance(training, Reinforcement)]
     slugs = [phase.slug for phase in job.phases]
     before = [e for e in sounding if reinforced and slugs.index(Path(e.file).stem) < slugs.index(reinforced[-1])]
     return before[-1] if before and before[-1] is not sounding[-1] else None
-
-
-def _reinforces(job: RunningJob, phase: Phase) -> bool:
-    return isinstance(job.recipe.stages[phase.stage_index].training(phase.name), Reinforcement)
 
 
 def _install_seconds() -> float | None:

@@ -10,6 +10,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
@@ -102,7 +103,8 @@ class Tracking:
             elif last:
                 break
             else:
-                await _either(self._ending, POLL_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), POLL_SECONDS)
         await self._tell(await self._worker.run(self._each, methodcaller("close")))
 
     async def _tell(self, problems: Sequence[str]) -> None:
@@ -194,15 +196,6 @@ class _Thread:
     def _serve(self) -> None:
         while True:
             self._calls.get()()
-
-
-async def _either(event: asyncio.Event, seconds: float) -> None:
-    """Until the event, or so long."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
 
 
 def _failed(name: str, error: Exception) -> str:

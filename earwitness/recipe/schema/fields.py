@@ -47,16 +47,12 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 def _plain_uri(uri: str) -> str:
     try:
         storage.check_scheme(uri)
+        if uri.startswith("memory:"):
+            shared = "a store that every service of the mesh reaches"
+            raise InputError("uri", "lies in the memory of one process", shared)
     except InputError as error:
-        raise PydanticCustomError(
-            "uri", "{what}; expected {expected}", {"what": error.problem, "expected": error.expected}
-        ) from error
-    if uri.startswith("memory:"):
-        what = {
-            "what": "lies in the memory of one process",
-            "expected": "a store that every service of the mesh reaches",
-        }
-        raise PydanticCustomError("uri", "{what}; expected {expected}", what)
+        words = {"what": error.problem, "expected": error.expected}
+        raise PydanticCustomError("uri", "{what}; expected {expected}", words) from error
     return uri
 
 

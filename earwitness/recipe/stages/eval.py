@@ -69,29 +69,21 @@ class EvalStage(Stage):
     published rule and strictly."""
 
     @model_validator(mode="after")
-    def _benchmark_is_one_manifest(self) -> EvalStage:
-        rule = Rule("benchmark", "is scored of one manifest, its own", "data of one manifest")
-        require([(self.benchmark is None or len(self.parts) == 1, rule)])
-        return self
-
-    @model_validator(mode="after")
-    def _budgets_mean_something(self) -> EvalStage:
-        most = self.sampling.max_tokens
+    def _means_something(self) -> EvalStage:
+        most, budgets = self.sampling.max_tokens, self.think_budgets
+        alone = Rule("benchmark", "is scored of one manifest, its own", "data of one manifest")
+        twice = Rule("think_budgets", "the same budget twice", "each once")
+        once = "an evaluation asks each prompt once, whatever the weight"
         require(
             [
-                (budget < most, Rule(f"think_budgets.{place}", f"{budget}", f"below sampling.max_tokens, {most}"))
-                for place, budget in enumerate(self.think_budgets)
+                (self.benchmark is None or len(self.parts) == 1, alone),
+                *(
+                    (budget < most, Rule(f"think_budgets.{place}", f"{budget}", f"below sampling.max_tokens, {most}"))
+                    for place, budget in enumerate(budgets)
+                ),
+                (len(set(budgets)) == len(budgets), twice),
+                *((p.weight == 1, Rule(f"data[{at}].weight", once, "none")) for at, p in enumerate(self.parts)),
             ]
-        )
-        rule = Rule("think_budgets", "the same budget twice", "each once")
-        require([(len(set(self.think_budgets)) == len(self.think_budgets), rule)])
-        return self
-
-    @model_validator(mode="after")
-    def _asks_each_prompt_once(self) -> EvalStage:
-        what = "an evaluation asks each prompt once, whatever the weight"
-        require(
-            (part.weight == 1, Rule(f"data[{place}].weight", what, "none")) for place, part in enumerate(self.parts)
         )
         return self
 

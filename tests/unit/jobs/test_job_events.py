@@ -69,7 +69,7 @@ class Api(OwnApi):
 @pytest.fixture
 def mesh() -> SimpleNamespace:
     store, redis, api = Store(), Redis(), Api()
-    teller = JobTeller(store, redis, OwnEvents(api, "ew-jobs", get_logger("test")))  # type: ignore[arg-type]
+    teller = JobTeller(store, redis, OwnEvents(api, "ew-jobs", "jobs", get_logger("test")))  # type: ignore[arg-type]
     return SimpleNamespace(store=store, redis=redis, api=api, look=lambda: asyncio.run(teller.look()))
 
 

@@ -119,7 +119,7 @@ def test_evaluations_differ_by_the_policy_alone() -> None:
     silent, _ = passed("4-score-silent", prompts(4))
     assert before.seed == after.seed == silent.seed
     assert [before.prompt_of(i).id for i in range(4)] == ["p0", "p1", "p2", "p3"]
-    assert (after.without_audio, silent.without_audio) == (False, True)
+    assert (after.asked.without_audio, silent.asked.without_audio) == (False, True)
 
 
 def test_controls_ask_the_same_of_sounds_that_cannot_tell() -> None:
