@@ -35,7 +35,8 @@ PROMPT, SHORTEST, LONGEST = 39, 15, 31
 """Tokens of a prompt and of responses, as in the quickstart."""
 LEARNING_RATE = 1e-5
 WARM_UP = 2
-KINDS = ("grpo", "sft")
+KINDS = {"grpo": 1, "sft": 8}
+"""How many steps a round has: a supervised one takes a tenth of the time, in which a busy machine does anything."""
 ALONE = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 """Our ranks set them; the peer shall not take them for its own."""
 
@@ -43,7 +44,7 @@ ALONE = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 def main() -> int:
     """Entry point; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7, help="steps of each that count")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that count: a step of GRPO, eight of SFT")
     parser.add_argument("--environment", type=Path, default=Path(tempfile.gettempdir()) / "earwitness-peer")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--peer", nargs=2, metavar=("KIND", "WORK"), help=argparse.SUPPRESS)
@@ -52,7 +53,7 @@ def main() -> int:
         return peer(chosen.peer[0], json.loads(Path(chosen.peer[1]).read_text()))
     python = environment(chosen.environment)
     with tempfile.TemporaryDirectory() as scratch:
-        result = {kind: compare(kind, python, Path(scratch), chosen.rounds) for kind in KINDS}
+        result = {kind: compare(kind, python, Path(scratch), chosen.rounds * steps) for kind, steps in KINDS.items()}
     if chosen.json:
         print(json.dumps(result))
     else:
@@ -71,15 +72,15 @@ def environment(folder: Path) -> Path:
     return python
 
 
-def compare(kind: str, python: Path, folder: Path, rounds: int) -> dict[str, Any]:
+def compare(kind: str, python: Path, folder: Path, steps: int) -> dict[str, Any]:
     """Medians of a step of each, in seconds, and how many trained tokens that is a second."""
-    work = make_work(kind, folder, rounds + WARM_UP)
+    work = make_work(kind, folder, steps + WARM_UP)
     path = folder / f"{kind}.json"
     path.write_text(json.dumps(work))
     times: dict[str, list[tuple[float, float]]] = {"ours": [], "peer": []}
     our_step = ours(kind, work)
     with peer_process(kind, python, path) as peer_step:
-        for turn in range(rounds + WARM_UP):
+        for turn in range(steps + WARM_UP):
             for side, step in (("ours", our_step), ("peer", peer_step)):
                 spent = step(turn)
                 if turn >= WARM_UP:
