@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import Any
 
-A_CLIP = 100 / 350
+A_CLIP = 100 / 280
 """Points of accuracy that one of the held-out clips is: what is to beat another must be right once more."""
 
 BELOW = "points below chance"

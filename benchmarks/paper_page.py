@@ -19,8 +19,8 @@ SPLITS = (
     "Three splits share neither a clip nor, where sounds are put together, a combination. Cold start, MGRD, RL and the "
     "selection of prompts take theirs from `cold_start` and `train`. Every figure here is of `eval`, the held-out "
     "clips. Settings were chosen by `dev`, with another seed (`python benchmarks/paper.py --choose`), or by clips of "
-    "other seeds. Of 350 clips at 90 %, an accuracy has an interval (95 %) of 3 points to either "
-    "side, the difference of two jobs at most one of 4.5, and its mean over three seeds one of 2.6: what holds by less "
+    "other seeds. Of 280 clips at 90 %, an accuracy has an interval (95 %) of 3.5 points to either "
+    "side, the difference of two jobs at most one of 5, and its mean over three seeds one of 2.9: what holds by less "
     "is not shown."
 )
 
