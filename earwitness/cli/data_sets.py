@@ -90,8 +90,6 @@ def _weighted(part: str) -> tuple[str, int]:
 def _indexed(uri: str) -> IndexedManifest:
     """A manifest whose lines are found one by one; its clips are named by absolute URIs. Raises ManifestError."""
     from earwitness import storage
-    from earwitness.manifest_index import IndexedManifest, index_manifest
+    from earwitness.manifest_index import indexed
 
-    absolute = storage.absolute(uri, str(Path.cwd()))
-    found = index_manifest(absolute, lambda example: None, lambda lines: None, check_audio=False)
-    return IndexedManifest(absolute, found)
+    return indexed(storage.absolute(uri, str(Path.cwd())))

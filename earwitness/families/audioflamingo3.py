@@ -8,15 +8,14 @@ from dataclasses import replace
 from earwitness.families.decoder import QWEN2_DEFAULTS, TIED, read_decoder
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import CHATML, Family, chatml
-from earwitness.families.names import Names
 from earwitness.families.reading import TEXT, Section
 from earwitness.families.whisper import (
     ENCODER_DEFAULTS,
     TRAILING_FRAMES,
-    block_names,
     counted,
     encoder_shapes,
     read_encoder,
+    tower_names,
     two_layer_shapes,
 )
 
@@ -35,19 +34,9 @@ CALLED = {
 }
 """What its config calls the encoder's dimensions."""
 
-NAMES = Names(
-    beginnings=(
-        ("encoder.positional_embedding.", "audio_tower.embed_positions."),
-        ("encoder.after_norm.", "audio_tower.layer_norm."),
-        *block_names("audio_tower."),
-        ("encoder.", "audio_tower."),
-        ("adapter.linear1.", "multi_modal_projector.linear_1."),
-        ("adapter.linear2.", "multi_modal_projector.linear_2."),
-        ("model.", "language_model.model."),
-        ("lm_head.", "language_model.lm_head."),
-    ),
-    # transformers 5 saves the decoder one `model.` deeper than it is published
-    saved=("language_model.model.model.", "language_model.model."),
+NAMES = tower_names(
+    ("adapter.linear1.", "multi_modal_projector.linear_1."),
+    ("adapter.linear2.", "multi_modal_projector.linear_2."),
 )
 
 

@@ -5,32 +5,19 @@ from __future__ import annotations
 from earwitness.families.decoder import QWEN2_DEFAULTS, TIED, read_decoder
 from earwitness.families.dims import AudioDims, DecoderDims
 from earwitness.families.family import CHATML, Family, chatml
-from earwitness.families.names import Names
 from earwitness.families.reading import TEXT, Section
 from earwitness.families.whisper import (
     ENCODER_DEFAULTS,
-    block_names,
     counted,
     encoder_shapes,
     projector_shapes,
     read_encoder,
+    tower_names,
 )
 
 LAYOUT = chatml("Audio {number}: <|audio_bos|>", "<|AUDIO|>", "<|audio_eos|>\n")
 
-NAMES = Names(
-    beginnings=(
-        ("encoder.positional_embedding.", "audio_tower.embed_positions."),
-        ("encoder.after_norm.", "audio_tower.layer_norm."),
-        *block_names("audio_tower."),
-        ("encoder.", "audio_tower."),
-        ("adapter.", "multi_modal_projector."),
-        ("model.", "language_model.model."),
-        ("lm_head.", "language_model.lm_head."),
-    ),
-    # transformers 5 saves the decoder one `model.` deeper than it is published
-    saved=("language_model.model.model.", "language_model.model."),
-)
+NAMES = tower_names(("adapter.", "multi_modal_projector."))
 
 
 def listener_shapes(dims: AudioDims, hidden: int) -> dict[str, tuple[int, ...]]:

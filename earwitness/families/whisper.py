@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from earwitness.families.dims import KERNEL, STRIDE, AudioDims
+from earwitness.families.names import Names
 from earwitness.families.reading import Section
 
 TRAILING_FRAMES = 2
@@ -84,6 +85,23 @@ def block_names(tower: str) -> tuple[tuple[str, str], ...]:
         "mlp_ln.": "final_layer_norm.",
     }
     return tuple((f"encoder.blocks.#.{ours}", f"{tower}layers.#.{name}") for ours, name in theirs.items())
+
+
+def tower_names(*adapter: tuple[str, str]) -> Names:
+    """Names in checkpoints that have an `audio_tower` beside a `language_model`; `adapter`: of what joins the two."""
+    return Names(
+        beginnings=(
+            ("encoder.positional_embedding.", "audio_tower.embed_positions."),
+            ("encoder.after_norm.", "audio_tower.layer_norm."),
+            *block_names("audio_tower."),
+            ("encoder.", "audio_tower."),
+            *adapter,
+            ("model.", "language_model.model."),
+            ("lm_head.", "language_model.lm_head."),
+        ),
+        # transformers 5 saves the decoder one `model.` deeper than it is published
+        saved=("language_model.model.model.", "language_model.model."),
+    )
 
 
 def read_encoder(audio: Section, called: Mapping[str, str] | None = None) -> AudioDims:

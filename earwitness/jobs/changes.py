@@ -1,6 +1,7 @@
 """What can happen to a job, and what its record is after that: the only way in which a record changes.
 
-A change says what happened, not which fields to set; `apply` is pure, so a record is the sum of what happened to it.
+A change says what happened, in the record's words where it holds just that; `apply` is pure, so a record is the sum of
+what happened to it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ class Change:
     """Something that happened."""
 
     def after(self, r: JobRecord) -> JobRecord:
-        """The record `r` after it."""
-        raise NotImplementedError
+        """The record `r` after it. Unless something else is said, fields of the change have names of the record's."""
+        return replace(r, **vars(self))
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,15 @@ class Started(Change):
 class DataKnown(Change):
     """Its manifests are there."""
 
-    manifests: Mapping[str, str]
-
-    def after(self, r: JobRecord) -> JobRecord:
-        return replace(r, manifests=dict(self.manifests))
+    manifests: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Prepared(Change):
     """Data and model are there."""
 
-    manifests: Mapping[str, str]
+    manifests: dict[str, str]
     model_uri: str
-
-    def after(self, r: JobRecord) -> JobRecord:
-        return replace(r, manifests=dict(self.manifests), model_uri=self.model_uri)
 
 
 @dataclass(frozen=True)
@@ -65,22 +60,16 @@ class Running(Change):
 class Published(Change):
     """Workers were given a weight version."""
 
-    version: int
-
-    def after(self, r: JobRecord) -> JobRecord:
-        return replace(r, published=self.version)
+    published: int
 
 
 @dataclass(frozen=True)
 class Sampled(Change):
     """So many groups of a pass are through."""
 
-    groups: int
-    of: int
+    step: int
+    steps: int
     seconds_left: float
-
-    def after(self, r: JobRecord) -> JobRecord:
-        return replace(r, step=self.groups, steps=self.of, seconds_left=self.seconds_left)
 
 
 @dataclass(frozen=True)
@@ -128,10 +117,7 @@ class StepTold(Change):
 class WentBack(Change):
     """The trainer goes on from an earlier step; later ones will be taken again, and told again."""
 
-    step: int
-
-    def after(self, r: JobRecord) -> JobRecord:
-        return replace(r, after_step=self.step)
+    after_step: int
 
 
 @dataclass(frozen=True)
