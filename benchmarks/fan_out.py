@@ -21,10 +21,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from multiprocessing.queues import Queue as ProcessQueue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,6 @@ def main() -> None:
 
 def measured_queue(workers: int, tokens: int, seconds: float) -> dict[str, Any]:
     """Groups and bytes a second, and how long workers waited for an answer."""
-    context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder, RedisServer("queue", folder) as server:
         client = connect(server.url)
         queue = Queue(client)
@@ -81,15 +81,8 @@ def measured_queue(workers: int, tokens: int, seconds: float) -> dict[str, Any]:
         while issued < 2 * workers + GROUPS_PER_STEP:
             queue.issue(task(issued))
             issued += 1
-        reports, stop = context.Queue(), context.Event()
-        processes = [
-            context.Process(target=work, args=(server.url, number, workers // PROCESSES, tokens, reports, stop))
-            for number in range(PROCESSES)
-        ]
-        for process in processes:
-            process.start()
-        try:
-            for _ in processes:
+        with at_work(work, server.url, workers, tokens) as (reports, stop):
+            for _ in range(PROCESSES):
                 reports.get(timeout=START_SECONDS)  # connected
             step = used = nbytes = 0
             busy, started = None, time.perf_counter()
@@ -111,12 +104,8 @@ def measured_queue(workers: int, tokens: int, seconds: float) -> dict[str, Any]:
             elapsed = time.perf_counter() - started
             busy = cpu_seconds(client) - (busy or 0.0)
             stop.set()
-            waits = {name: np.concatenate(w) for name, w in joined(reports, len(processes)).items()}
+            waits = np.concatenate([reports.get(timeout=LIMIT_SECONDS) for _ in range(PROCESSES)])
             ledger = queue.ledger(RUN)
-        finally:
-            stop.set()
-            for process in processes:
-                process.join(10)
     states = {str(o): state for o, state in ledger.items()}
     assert len(states) == issued and sum(s.startswith("used:") for s in states.values()) == step * GROUPS_PER_STEP
     return {
@@ -124,12 +113,29 @@ def measured_queue(workers: int, tokens: int, seconds: float) -> dict[str, Any]:
         "tokens_per_second": round(used * SAMPLES * tokens / elapsed),
         "kilobytes_per_group": round(nbytes / used / 1000, 1),
         "queue_busy": round(busy / elapsed, 2),
-        **{
-            f"{name}_p{percent}_ms": round(float(np.quantile(w, percent / 100)) * 1000, 2)
-            for name, w in waits.items()
-            for percent in (50, 99)
-        },
+        **{f"hand_off_p{p}_ms": round(float(np.quantile(waits, p / 100)) * 1000, 2) for p in (50, 99)},
     }
+
+
+@contextmanager
+def at_work(
+    target: Callable[..., None], where: str | list[str], workers: int, *more: int
+) -> Iterator[tuple[ProcessQueue[Any], Event]]:
+    """Processes among which the workers are divided, until they are told to stop: their reports, what tells them."""
+    context = multiprocessing.get_context("spawn")
+    reports, stop = context.Queue(), context.Event()
+    processes = [
+        context.Process(target=target, args=(where, number, workers // PROCESSES, *more, reports, stop))
+        for number in range(PROCESSES)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        yield reports, stop
+    finally:
+        stop.set()
+        for process in processes:
+            process.join(10)
 
 
 def work(url: str, number: int, workers: int, tokens: int, reports: ProcessQueue[Any], stop: Any) -> None:
@@ -168,12 +174,11 @@ async def work_all(url: str, number: int, workers: int, tokens: int, reports: Pr
     stations += [station(f"reward-{number}-{index}", ROLLOUTS, READY) for index in range(SCORERS // PROCESSES)]
     reports.put("connected")
     await asyncio.gather(*stations)
-    reports.put({"hand_off": np.array(seconds)})
+    reports.put(np.array(seconds))
 
 
 def measured_weights(workers: int, millions: int, shards: int) -> list[dict[str, Any]]:
     """A row for anchors and one for deltas."""
-    context = multiprocessing.get_context("spawn")
     rows = []
     with ExitStack() as stack:
         folders = [stack.enter_context(tempfile.TemporaryDirectory()) for _ in range(shards)]
@@ -182,14 +187,7 @@ def measured_weights(workers: int, millions: int, shards: int) -> list[dict[str,
         clients = [connect(url) for url in urls]
         publisher = WeightPublisher(urls, LINEAGE, anchor_every=10**9)
         bits = make_bits(millions * 1_000_000)
-        reports, stop = context.Queue(), context.Event()
-        processes = [
-            context.Process(target=follow_all, args=(urls, number, workers // PROCESSES, reports, stop))
-            for number in range(PROCESSES)
-        ]
-        for process in processes:
-            process.start()
-        try:
+        with at_work(follow_all, urls, workers) as (reports, _):
             for _ in range(workers):
                 reports.get(timeout=START_SECONDS)  # connected
             version = -1
@@ -215,10 +213,6 @@ def measured_weights(workers: int, millions: int, shards: int) -> list[dict[str,
                         "gigabytes_per_busy_second": round(workers * sizes[-1] / min(used[WARMED_UP:]) / 1e9, 2),
                     }
                 )
-        finally:
-            stop.set()
-            for process in processes:
-                process.join(10)
     return rows
 
 
@@ -272,15 +266,6 @@ def cpu_seconds(client: Any) -> float:
     """That the server has used so far."""
     usage = client.info("cpu")
     return float(usage["used_cpu_user"]) + float(usage["used_cpu_sys"])
-
-
-def joined(reports: ProcessQueue[Any], count: int) -> dict[str, list[np.ndarray]]:
-    """The reports of all processes by name."""
-    found: dict[str, list[np.ndarray]] = {}
-    for _ in range(count):
-        for name, value in reports.get(timeout=LIMIT_SECONDS).items():
-            found.setdefault(name, []).append(value)
-    return found
 
 
 if __name__ == "__main__":

@@ -46,11 +46,11 @@ from earwitness.chat import question_text  # noqa: E402
 from earwitness.manifest import read_manifest  # noqa: E402
 from earwitness.probe import write_split  # noqa: E402
 from earwitness.wire.trajectory.v1 import trajectory_pb2  # noqa: E402
+from serving.realtime.aloud import FRAME_SECONDS, play  # noqa: E402
 from serving.speech.playback import Spoken  # noqa: E402
 from serving.speech.voice import Hibari  # noqa: E402
 
 Prompts = Sequence[trajectory_pb2.Prompt]
-FRAME_SECONDS = 0.02
 VOICE_RATE = 24_000
 """Of the sound that comes, unless another is asked for."""
 QUIET_SECONDS = 0.5
@@ -309,13 +309,7 @@ async def kill(address: str, prompt: trajectory_pb2.Prompt) -> dict[str, float]:
 
 async def paced(samples: NDArray[np.float32], caller: Caller) -> float:
     """Sends sound as a microphone would; the moment of its last frame."""
-    sound = (32_767 * samples).astype("<i2").tobytes()
-    size = int(FRAME_SECONDS * SAMPLE_RATE) * 2
-    began = time.perf_counter()
-    for index, start in enumerate(range(0, len(sound), size)):
-        await asyncio.sleep(max(0.0, began + (index + 1) * FRAME_SECONDS - time.perf_counter()))
-        await caller.say("input_audio_buffer.append", audio=base64.b64encode(sound[start : start + size]).decode())
-    return time.perf_counter()
+    return await play(caller.say, (32_767 * samples).astype("<i2").tobytes())
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import statistics
 import sys
 import tempfile
 import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,11 +171,7 @@ def _clip(seconds: float, rng: np.random.Generator) -> Samples:
 
 def _ms(work: Callable[[], object]) -> float:
     work()
-    times = []
-    for _ in range(REPEATS):
-        started = time.process_time()
-        work()
-        times.append(time.process_time() - started)
+    times = timeit.repeat(work, gc.enable, time.process_time, REPEATS, 1)  # garbage is collected as ever
     return round(statistics.median(times) * 1000, 3)
 
 

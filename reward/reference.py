@@ -9,13 +9,10 @@ from earwitness.errors import shown
 from earwitness.manifest import VERIFIERS
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.correctness import canonical, unwrap, verify_answer
+from reward.correctness.polar import OPPOSITE
 from reward.correctness.unwrap import clean
 
 _NAMES = {value: name for name, value in VERIFIERS.items()}
-_OPPOSITE = {"yes": "no", "true": "false", "valid": "invalid", "correct": "incorrect"}
-_OPPOSITES = {**_OPPOSITE, **{there: here for here, there in _OPPOSITE.items()}}
-
-
 _WITH_HELP = (trajectory_pb2.VERIFIER_JUDGE, trajectory_pb2.VERIFIER_MATH)
 """Verifiers that ask a language model or start processes: too much for each line of a manifest."""
 
@@ -27,7 +24,7 @@ def reference_problem(prompt: trajectory_pb2.Prompt) -> str | None:
         return None if canonical(unwrap(prompt.answer)) else f"{shown(prompt.answer)} says nothing to {verifier}"
     if not _is_right(prompt, prompt.answer):
         return f"{shown(prompt.answer)} is not right by its own verifier {verifier}"
-    opposite = _OPPOSITES.get(prompt.answer.casefold()) if prompt.verifier == trajectory_pb2.VERIFIER_POLAR else None
+    opposite = OPPOSITE.get(prompt.answer.casefold()) if prompt.verifier == trajectory_pb2.VERIFIER_POLAR else None
     others = [choice for choice in prompt.choices if choice != prompt.answer] + ([opposite] if opposite else [])
     for other in others:
         if _is_right(prompt, other):

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import redis
@@ -149,24 +149,19 @@ class Serving:
                 break
             except InfrastructureError:  # `run` asks too, says so, and gives up when that is due
                 await asyncio.sleep(POLL_SECONDS)
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._serves(min_version, lineage))
-            self._users += 1
-        async with self._used() as engine:
+        async with self._used_once(lambda: self._serves(min_version, lineage)) as engine:
             yield engine
 
-    @asynccontextmanager
-    async def hold(self) -> AsyncIterator[Engine]:
+    def hold(self) -> AbstractAsyncContextManager[Engine]:
         """The engine with whatever weights it has, of the newest job or the one before, once it has any."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.engine is not None and self.engine.served is not None)
-            self._users += 1
-        async with self._used() as engine:
-            yield engine
+        return self._used_once(lambda: self.engine is not None and self.engine.served is not None)
 
     @asynccontextmanager
-    async def _used(self) -> AsyncIterator[Engine]:
-        """The engine for one of its users, who have been counted."""
+    async def _used_once(self, ready: Callable[[], bool]) -> AsyncIterator[Engine]:
+        """The engine for one more user, who is counted, once it is ready for that one."""
+        async with self._changed:
+            await self._changed.wait_for(ready)
+            self._users += 1
         assert self.engine is not None
         try:
             yield self.engine

@@ -10,6 +10,7 @@ from earwitness.errors import InputError, shown
 from earwitness.manifest import VERIFIERS
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from reward.benchmarks.rows import Record, Row, identity, text_of
+from reward.correctness.polar import OPPOSITE
 from reward.numbers import SMALL
 
 TAIL_CHARS = 60
@@ -24,7 +25,6 @@ _CANDIDATES = {
     "web_of_lies": re.compile(rf"{_NOT}\b(?P<said>yes|no)\b", re.IGNORECASE),
     "object_counting": re.compile(rf"(?P<not>)\b(?P<said>\d{{1,9}}|{'|'.join(_NUMBERS)})\b", re.IGNORECASE),
 }
-_OPPOSITE = {"valid": "invalid", "invalid": "valid", "yes": "no", "no": "yes"}
 
 
 def read_big_bench_audio(record: Record, number: int, where: str) -> Row:
@@ -51,4 +51,4 @@ def offline_match(row: Row, prediction: str) -> float | None:
             return None
         found = candidates[-1]
     said = _NUMBERS.get(found["said"].lower(), found["said"].lower())
-    return float((_OPPOSITE[said] if found["not"] else said) == row.prompt.answer)
+    return float((OPPOSITE[said] if found["not"] else said) == row.prompt.answer)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from reward.benchmarks.big_bench_audio import offline_match, read_big_bench_audio
 from reward.benchmarks.mmsu import letter_match, read_mmsu
 from reward.benchmarks.rows import Record, Row
 from reward.benchmarks.spoken_mqa import number_match, read_spoken_mqa, stated_number
-from reward.benchmarks.string_match import read_mmar, read_mmau, string_match
+from reward.benchmarks.string_match import read_row, string_match
 from reward.benchmarks.wildspeech import judgements, mark, read_wildspeech
 from reward.correctness import verify_answer
 
@@ -38,8 +39,8 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    "mmau": Benchmark(read_mmau, "model_output", string_match),
-    "mmar": Benchmark(read_mmar, "answer_prediction", string_match),
+    "mmau": Benchmark(partial(read_row, category="task"), "model_output", string_match),
+    "mmar": Benchmark(partial(read_row, category="category"), "answer_prediction", string_match),
     "mmsu": Benchmark(read_mmsu, "response", letter_match),
     "big-bench-audio": Benchmark(read_big_bench_audio, "response", offline_match),
     "spoken-mqa": Benchmark(read_spoken_mqa, "model_prediction", number_match, stated_number, counts_missing=True),

@@ -10,16 +10,6 @@ from reward.benchmarks.rows import Record, Row, identity, text_of
 _WORD = re.compile(r"\b\w+\b")
 
 
-def read_mmau(record: Record, number: int, where: str) -> Row:
-    """A row of mmau-test-mini.json."""
-    return _row(record, number, where, "task")
-
-
-def read_mmar(record: Record, number: int, where: str) -> Row:
-    """A row of MMAR-meta.jsonl."""
-    return _row(record, number, where, "category")
-
-
 def string_match(row: Row, prediction: str) -> float | None:
     """1 if all words of the answer are in the prediction, and none that only other choices have.
 
@@ -31,7 +21,8 @@ def string_match(row: Row, prediction: str) -> float | None:
     return float(bool(said) and answer <= said and not said & others)
 
 
-def _row(record: Record, number: int, where: str, category: str) -> Row:
+def read_row(record: Record, number: int, where: str, *, category: str) -> Row:
+    """A row of mmau-test-mini.json or MMAR-meta.jsonl, which name the category otherwise."""
     choices = record.get("choices")
     prompt = trajectory_pb2.Prompt(
         id=identity(record, number),

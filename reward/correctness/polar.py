@@ -8,7 +8,7 @@ POSITIVE_NEGATIVE = (("yes", "no"), ("true", "false"), ("valid", "invalid"), ("c
 """Pairs of answers; a question expects one pair and is answered in it, except that yes and true are the same."""
 _YES_NO = ("yes", "no")
 _SAME = {"true": "yes", "false": "no", "yeah": "yes", "yep": "yes", "nope": "no", "nah": "no"}
-_OPPOSITE = {word: other for pair in POSITIVE_NEGATIVE for word, other in (pair, pair[::-1])}
+OPPOSITE = {word: other for pair in POSITIVE_NEGATIVE for word, other in (pair, pair[::-1])}
 _ALONE = {
     word: side
     for side, words in (
@@ -74,7 +74,7 @@ def polar_answer(text: str, expected: str) -> str | None:
         return None
     if words[1:2] and words[1] in ("?", "once", "longer"):  # "yes? I do not think so", "no longer no"
         return None
-    sides = {side for side in taken if side in (wanted, _OPPOSITE[wanted], _UNDECIDED)}
+    sides = {side for side in taken if side in (wanted, OPPOSITE[wanted], _UNDECIDED)}
     if wanted in _YES_NO and words and words[0] in _YES_NO:
         # What follows explains: "Yes, it is not true that". Only a plain yes or no can take it back.
         sides = {word for index, word in enumerate(words) if word in _YES_NO and _stands_alone(words, index)}
@@ -97,7 +97,7 @@ def _side_at(words: list[str], position: int) -> str | None:
     near = clause[-_NEGATION_REACH:]
     if _negations(near) != _negations(clause):
         return _UNDECIDED
-    return _OPPOSITE[side] if _negations(near) % 2 else side
+    return OPPOSITE[side] if _negations(near) % 2 else side
 
 
 def _clause_before(words: list[str], position: int) -> list[str]:
@@ -120,7 +120,7 @@ def _stands_alone(words: list[str], position: int) -> bool:
 
 def _side(word: str) -> str | None:
     word = _SAME.get(word, word)
-    return word if word in _OPPOSITE else None
+    return word if word in OPPOSITE else None
 
 
 def _negations(words: list[str]) -> int:

@@ -7,6 +7,7 @@ little longer than they allow and, if nothing comes, kills the server with all i
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -122,10 +123,8 @@ class Sandbox:
         server.wait()
         for pipe in (server.stdin, server.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(OSError):  # what was buffered for the dead server is lost, as it should be
                     pipe.close()
-                except OSError:
-                    continue  # what was buffered for the dead server is lost, as it should be
 
 
 @functools.cache

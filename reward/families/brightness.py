@@ -37,10 +37,6 @@ HERTZ = Said(300.0, 6_000.0, usual=(800.0, 1.3))
 """Centroids and bandwidths that models say."""
 
 
-def _centroid(event: Event) -> list[float]:
-    return [event.centroid] if event.centroid > 0 else []
-
-
 def _check_bright(event: Event) -> tuple[bool | None, str]:
     holds = on_scale(event.centroid, BRIGHT_HZ, True)
     if holds is False and (event.overtones or 0.0) >= OVERTONES:
@@ -70,7 +66,8 @@ FAMILY = Family(
     numbers={
         Quantity.CENTROID: Number(
             lambda scene: [e.centroid for e in scene.events if e.centroid > 0], share_of(CENTROID), "Hz",
-            of_stretch=lambda stretch: stretch.centroid, said=HERTZ, pieces=pieces_of(_centroid),
+            of_stretch=lambda stretch: stretch.centroid, said=HERTZ,
+            pieces=pieces_of(lambda event: [event.centroid] if event.centroid > 0 else []),
         ),
         Quantity.BANDWIDTH: Number(
             lambda scene: [e.bandwidth for e in scene.events if e.bandwidth > 0], share_of(CENTROID), "Hz",

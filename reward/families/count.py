@@ -12,7 +12,6 @@ from reward.families.base import (
     Family,
     Finding,
     Number,
-    Scene,
     Words,
     events_in_words,
     share_of,
@@ -101,19 +100,11 @@ def _compared(words: Words, measure: Callable[[list[Event]], float], step: float
     return Compared(words, check=check, of_clips=of_clips)
 
 
-def _number(scene: Scene) -> list[float] | None:
-    return [float(len(scene.events))]
-
-
-def _densities(scene: Scene) -> list[float] | None:
-    return [_density(scene.events)]
-
-
 FAMILY = Family(
     "count",
     numbers={
-        Quantity.NUMBER: Number(_number, share_of(0.0), "sounds"),
-        Quantity.DENSITY: Number(_densities, share_of(ALIKE), "sounds/s"),
+        Quantity.NUMBER: Number(lambda scene: [float(len(scene.events))], share_of(0.0), "sounds"),
+        Quantity.DENSITY: Number(lambda scene: [_density(scene.events)], share_of(ALIKE), "sounds/s"),
     },
     compared={
         Quantity.NUMBER: _compared(("more", "fewer", "as many"), lambda events: float(len(events)), 0.0),

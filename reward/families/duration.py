@@ -28,9 +28,8 @@ def _of_clips(claim: Comparison, one: Measurement, other: Measurement) -> Findin
     """By the whole recordings and by what sounds in them: only where both agree is it clear which length is meant."""
     if not one.events or not other.events:
         return Finding(None, "silence in one of the two")
-    found = []
-    for here, there in ((one.duration, other.duration), (_sounding(one), _sounding(other))):
-        found.append(holds_of(claim.relation, math.log(here / there), math.log1p(DURATION_STEP)))
+    lengths = ((one.duration, other.duration), (_sounding(one), _sounding(other)))
+    found = [holds_of(claim.relation, math.log(a / b), math.log1p(DURATION_STEP)) for a, b in lengths]
     words = f"{one.duration:.2f} and {other.duration:.2f} s, sounding {_sounding(one):.2f} and {_sounding(other):.2f} s"
     return Finding(found[0] if found[0] is found[1] else None, words)
 

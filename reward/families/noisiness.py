@@ -23,13 +23,8 @@ def _harmonics_to_noise(periodicity: float) -> float:
     return 10 * math.log10(share / (1 - share))
 
 
-def _pitched(event: Event) -> Answer:
-    return event.pitch is not None, f"{event.pitch:.0f} Hz" if event.pitch else "no pitch"
-
-
-def _unpitched(event: Event) -> Answer:
-    holds, words = _pitched(event)
-    return not holds, words
+def _pitched(event: Event, wanted: bool = True) -> Answer:
+    return (event.pitch is not None) is wanted, f"{event.pitch:.0f} Hz" if event.pitch else "no pitch"
 
 
 def _clear(upper: bool, words: str) -> Quality:
@@ -57,7 +52,7 @@ FAMILY = Family(
         "noise": Quality("noise", lambda event: (event.wave == "noise", waveform(event)), others=("pitched",)),
         "noisy": _clear(False, "noisy"),
         "clean": _clear(True, "free of noise"),
-        "unpitched": Quality("no pitch", _unpitched, others=("pitched",)),
+        "unpitched": Quality("no pitch", lambda event: _pitched(event, False), others=("pitched",)),
         "pitched": Quality("a clear pitch", _pitched, others=("unpitched",)),
     },
 )

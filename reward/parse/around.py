@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 from reward.parse.lexicon.units import APPROXIMATIONS, BACKGROUND, NOT_A_COUNTED_ADJECTIVE
 from reward.parse.meanings import Compares, Edge, EdgeWord, Limit, Moves, Ordinal, Spot, Word
 from reward.parse.nouns import EACH_REACH
 from reward.parse.silences import Silences
+from reward.parse.words import Item
 from reward.statements import Part, Quantity, Span
 
 THAN_REACH = 4
@@ -147,19 +149,12 @@ class Around(Silences):
 
     def amount_before(self, position: int, quantity: Quantity) -> float | None:
         """How much, from the number right before a comparative: "9 dB louder"."""
-        for item in self.items[max(0, position - 2) : position]:
-            if item.number is not None and item.unit == _UNIT.get(quantity):
-                return item.number
-        return None
+        return _amount(self.items[max(0, position - 2) : position], quantity)
 
     def amount_after(self, position: int, quantity: Quantity) -> float | None:
         """How much, from "by 9 dB" right after a comparative."""
         ahead = self.items[position + 1 : position + 5]
-        if ahead and ahead[0].word == "by":
-            for item in ahead:
-                if item.number is not None and item.unit == _UNIT.get(quantity):
-                    return item.number
-        return None
+        return _amount(ahead, quantity) if ahead and ahead[0].word == "by" else None
 
     def is_bound(self, position: int) -> bool:
         """True for the number of "above 500 Hz": a bound, not a value."""
@@ -329,3 +324,8 @@ class Around(Silences):
     def says_count(self, position: int) -> bool:
         """True if a count is announced shortly before `position`: "the number of beeps is"..."""
         return any(item.word in ("count", "number", "total") for item in self.items[max(0, position - 5) : position])
+
+
+def _amount(items: Sequence[Item], quantity: Quantity) -> float | None:
+    """The first number in the unit of a quantity."""
+    return next((item.number for item in items if item.number is not None and item.unit == _UNIT.get(quantity)), None)

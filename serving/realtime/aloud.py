@@ -6,8 +6,9 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -73,7 +74,7 @@ async def _ask(socket: ClientConnection, prompt: wire.Prompt, heard: Heard) -> N
         instructions = question_text(prompt)
         session = {"output_modalities": ["audio"], "audio": listening, "instructions": instructions}
         await _say(socket, "session.update", session=session)
-        last = await _play(socket, sound)
+        last = await play(partial(_say, socket), sound)
         await _say(socket, "input_audio_buffer.commit")
         await _say(socket, "response.create")
         first, reasoning, done = None, "", None
@@ -105,13 +106,13 @@ async def _begin(socket: ClientConnection) -> None:
         pass
 
 
-async def _play(socket: ClientConnection, sound: bytes) -> float:
+async def play(say: Callable[..., Awaitable[None]], sound: bytes) -> float:
     """Sends sound as a microphone would; the moment of its last frame."""
     size = int(FRAME_SECONDS * FORMAT.rate) * FORMAT.width
     began = time.perf_counter()
     for index, start in enumerate(range(0, len(sound), size)):
         await asyncio.sleep(max(0.0, began + (index + 1) * FRAME_SECONDS - time.perf_counter()))
-        await _say(socket, "input_audio_buffer.append", audio=base64.b64encode(sound[start : start + size]).decode())
+        await say("input_audio_buffer.append", audio=base64.b64encode(sound[start : start + size]).decode())
     return time.perf_counter()
 
 

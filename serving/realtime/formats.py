@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import soundfile
@@ -21,11 +21,8 @@ class Pcm(Part):
 
     type: Literal["audio/pcm"]
     rate: Literal[24_000, 16_000] = 24_000
-
-    @property
-    def width(self) -> int:
-        """Bytes of a sample."""
-        return 2
+    width: ClassVar[int] = 2
+    """Bytes of a sample."""
 
 
 class G711(Part):
@@ -33,11 +30,8 @@ class G711(Part):
 
     type: Literal["audio/pcmu", "audio/pcma"]
     rate: Literal[8_000] = 8_000
-
-    @property
-    def width(self) -> int:
-        """Bytes of a sample."""
-        return 1
+    width: ClassVar[int] = 1
+    """Bytes of a sample."""
 
 
 Format = Annotated[Pcm | G711, Field(discriminator="type")]

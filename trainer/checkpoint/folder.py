@@ -9,6 +9,7 @@ that rotted later are recognised by their checksum.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -29,8 +30,6 @@ HF = "hf"
 """Sub-folder of a phase's last checkpoint: a Hugging Face directory, for later stages and for people."""
 ADAPTER = "adapter"
 """Beside it, if LoRA was trained: what PEFT reads."""
-BLOCK_BYTES = 4 << 20
-"""Hashed, and written, at a time."""
 _FOLDER = re.compile(r"step-(\d{8})")
 _HIDDEN = re.compile(r"\.step-\d{8}\.(\d+\.partial|removed)")
 _LINEAGE = re.compile(r"lineage-(\d+)")
@@ -141,9 +140,7 @@ def verify(path: Path, part: int = 0, parts: int = 1) -> Progress:
         return Progress.from_json((path / STATE).read_text())
     except FileNotFoundError as error:
         raise CheckpointError(str(path), f"is torn: {Path(error.filename).name} is missing") from error
-    except OSError as error:
-        raise CheckpointError(str(path), f"cannot be read ({error})") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(str(path), f"cannot be read ({error})") from error
 
 
@@ -201,11 +198,8 @@ def _remove(checkpoint: Path) -> None:
 
 def hash_of(path: Path) -> str:
     """xxh3-128 of a file."""
-    digest = xxhash.xxh3_128()
     with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -21,7 +21,6 @@ import xxhash
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from trainer.checkpoint.folder import BLOCK_BYTES
 from trainer.disk import flush
 from trainer.errors import CheckpointError
 from trainer.model.names import Slot
@@ -31,6 +30,8 @@ PLACES = "places"
 """Key of the metadata that says where the pieces lie."""
 _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16", torch.int64: "I64", torch.uint8: "U8"}
 """safetensors' names of the types."""
+BLOCK_BYTES = 4 << 20
+"""Written at a time."""
 
 
 @dataclass(frozen=True)

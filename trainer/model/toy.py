@@ -48,7 +48,7 @@ def make_toy(out_dir: str, toy: ToyModel, texts: Iterable[str], seed: int) -> No
     tokenizer.save(str(partial / "tokenizer.json"))
     architecture = toy_architecture(toy, tokenizer.get_vocab_size())
     for name, content in toy_files(architecture).items():
-        _write_json(partial / name, content)
+        (partial / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     weights = partial / "model.safetensors"
     save_file(random_weights(architecture, seed), weights, metadata={"format": "pt"})
     weights.chmod(FILE_MODE)
@@ -121,7 +121,3 @@ def random_weights(architecture: Architecture, seed: int) -> dict[str, torch.Ten
             std = residual_std if module.endswith(("o_proj", "down_proj")) else INIT_STD
             weights[name] = torch.empty(shape).normal_(0.0, std, generator=generator)
     return weights
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
