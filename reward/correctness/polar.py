@@ -90,7 +90,8 @@ def _side_at(words: list[str], position: int) -> str | None:
     if words[position + 1 : position + 2] == ["?"]:
         return _UNDECIDED
     clause = _clause_before(words, position)
-    if _UNSURE & {*clause, *words[position + 1 : position + 4]} - _same_pair(side):
+    unsure = _UNSURE - {"wrong"} if side in ("correct", "incorrect") else _UNSURE
+    if unsure & {*clause, *words[position + 1 : position + 4]}:
         return _UNDECIDED
     if "doubt" in clause and not {"no", "without"} & set(clause):
         return _UNDECIDED
@@ -106,10 +107,6 @@ def _clause_before(words: list[str], position: int) -> list[str]:
     while start and (words[start - 1] not in _BREAKS or words[start - 2 : start] == ["anything", "but"]):
         start -= 1
     return words[start:position]
-
-
-def _same_pair(side: str) -> set[str]:
-    return {"wrong"} if side in ("correct", "incorrect") else set()
 
 
 def _stands_alone(words: list[str], position: int) -> bool:

@@ -75,10 +75,6 @@ def _all(event: Event, overtones: float) -> bool | None:
     return overtones >= OVERTONES and event.even_share is not None and event.even_share >= ALL_PARTIALS
 
 
-def _rich(event: Event, overtones: float) -> bool | None:
-    return on_scale(overtones, RICH, True)
-
-
 def _wave(name: str) -> Quality:
     others = tuple(other for other in WAVES if other != name)
     return Quality(f"{name} wave", _of_one_tone(lambda event, overtones: event.wave == name), others=others)
@@ -124,7 +120,7 @@ FAMILY = Family(
         **{name: _wave(name) for name in WAVES},
         "odd": Quality("odd partials only", _of_one_tone(_odd), others=("all",)),
         "all": Quality("odd and even partials", _of_one_tone(_all), others=("odd",)),
-        "rich": Quality("many partials", _of_one_tone(_rich)),
+        "rich": Quality("many partials", _of_one_tone(lambda _, overtones: on_scale(overtones, RICH, True))),
         "broad": _wide(True),
         "narrow": _wide(False),
     },

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from reward.families.base import Family, Finding, Own
@@ -60,12 +59,9 @@ def _check(claim: Spoken, measurement: Measurement) -> Finding:
         if claim.part is not None:
             return Finding(None, f"in {shown!r}; when is not known")
         return Finding(True, repr(shown))
-    refuted = nearest < ALIKE.gone and not _has_digit([heard, claim.text])  # "3" may be "three", in any language
+    # "3" may be "three", in any language.
+    refuted = nearest < ALIKE.gone and not any(map(str.isnumeric, heard + claim.text))
     return Finding(False if refuted else None, repr(shown))
-
-
-def _has_digit(texts: Iterable[str]) -> bool:
-    return any(letter.isnumeric() for text in texts for letter in text)
 
 
 FAMILY = Family(

@@ -140,16 +140,12 @@ def _speaks_of_others(clause: list[str], joint: str) -> bool:
     before = joint
     for word in clause:
         if word in _MEANS:
-            return not _concludes(clause, before)
+            # "Which suggests" and "the echo indicates" say what follows in this clip.
+            return before not in _CONCLUDES and clause[0] not in _THIS
         if (before, word) in _PAIRS and not (before == "can" and not _HEARING.isdisjoint(clause)):
             return True
         before = word
     return False
-
-
-def _concludes(clause: list[str], before: str) -> bool:
-    """True if "suggests" after `before` says what follows in this clip: "which suggests", "the echo indicates"."""
-    return before in _CONCLUDES or clause[0] in _THIS
 
 
 def _returns(joint: str, first: str) -> bool:

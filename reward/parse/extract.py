@@ -148,7 +148,7 @@ def presupposed(question: str) -> frozenset[Statement]:
     _, parts = sentences(question[:MAX_QUESTION_CHARS])
     known: set[Statement] = set()
     for sentence in parts:
-        found = _read(sentence)
+        found = Reader(items_of(sentence.tokens), None, sources=tells_sources()).read()
         stated = [] if _is_question(sentence) or _instructs(sentence) else heard(found, sentence.tokens)
         known |= {f.statement for f in found if isinstance(f.statement, Count)}
         known |= {f.statement for f in stated if not f.uncertain}  # "determine if it is bright" presupposes nothing
@@ -195,7 +195,3 @@ def _is_question(sentence: Sentence) -> bool:
     if words[:1] == ["when"] and (len(words) < 2 or words[1] not in _INTERROGATIVES):
         return False  # "when the bell rings, ..."
     return words[0] in _INTERROGATIVES and not (len(words) > 1 and words[1] in _SPEAKERS)
-
-
-def _read(sentence: Sentence) -> list[Found]:
-    return Reader(items_of(sentence.tokens), None, sources=tells_sources()).read()

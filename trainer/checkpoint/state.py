@@ -74,7 +74,8 @@ def pieces_of(learner: str, module: PolicyModel, optimizer: MegatronOptimizer, u
         if held is not None:
             tensors |= {name: held.state[name] for name in MOMENTS if name in held.state}
         for kind, tensor in tensors.items():
-            yield Piece(piece_name(learner, kind, slot), _on_host(tensor), place)
+            copy = tensor.detach().to("cpu", copy=True).contiguous()  # which the next update does not touch
+            yield Piece(piece_name(learner, kind, slot), copy, place)
     yield Piece(f"{learner}/{UPDATES}", torch.tensor([updates]))
 
 
@@ -136,11 +137,6 @@ def _learning(module: PolicyModel) -> Iterator[Slot]:
 def piece_name(learner: str, kind: str, slot: Slot) -> str:
     """What a checkpoint calls one tensor of a parameter."""
     return f"{learner}/{kind}/{slot.names[0]}"
-
-
-def _on_host(tensor: Tensor) -> Tensor:
-    """A copy that the next update does not touch."""
-    return tensor.detach().to("cpu", copy=True).contiguous()
 
 
 def _run(shard: Tensor, held: Held) -> Tensor:
