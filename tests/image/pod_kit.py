@@ -12,6 +12,7 @@ import base64
 import re
 import secrets
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,8 @@ SERVER_FOLDER = "/usr/local/sbin"
 
 START = """
 set -eu
-place=$1 root=$2 own=$3; shift 3
+place=$1 root=$2 own=$3 name=$4; shift 4
+hostname "$name"
 mount --make-rprivate /
 mount -t overlay overlay -o "lowerdir=$root,upperdir=$own/upper,workdir=$own/work" "$place"
 mount -t proc proc "$place/proc"
@@ -55,8 +57,8 @@ shift
 mount -o remount,bind,ro "$place"
 exec setpriv --no-new-privs chroot "$@"
 """
-"""Where the pod's root is to be, the image's, the pod's own folder; target, source and "rw" or "ro" of each volume;
---; what chroot gets."""
+"""Where the pod's root is to be, the image's, the pod's own folder and its name; target, source and "rw" or "ro" of
+each volume; --; what chroot gets."""
 
 ASK = """
 import sys, time, grpc
@@ -143,9 +145,19 @@ class Running:
 
     def stop(self) -> int:
         """As a kubelet does it: TERM to process 1. Returns the exit status."""
-        for first in psutil.Process(self.process.pid).children():
-            first.terminate()
+        self._signal(signal.SIGTERM)
         return self.ended()
+
+    def kill(self) -> None:
+        """With all its processes: the end of process 1 is theirs."""
+        self._signal(signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(psutil.NoSuchProcess):
+            for first in psutil.Process(self.process.pid).children():
+                first.send_signal(number)
 
 
 class Node:
@@ -180,8 +192,7 @@ class Node:
 
     def __exit__(self, *_: object) -> None:
         for running in self._running:
-            running.process.kill()
-            running.process.wait()
+            running.kill()
         for network, _ in self._networks.values():
             system("ip", "netns", "delete", network)
         system("ip", "netns", "delete", self._name)
@@ -227,8 +238,8 @@ class Node:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 inside(network)
-                + ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
-                + ["bash", "-c", START, "start", f"{own}/root", f"{self._image}", f"{own}"]
+                + ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork"]
+                + ["bash", "-c", START, "start", f"{own}/root", f"{self._image}", f"{own}", pod]
                 + [*self._mounts(pod, spec, container, own / "volumes"), "--"]
                 + [f"--userspec={user['runAsUser']}:{user['runAsGroup']}", f"--groups={user['fsGroup']}", f"{own}/root"]
                 + ["env", "-i", "--chdir", container.get("workingDir", "/")]
