@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -22,11 +23,22 @@ Render = Callable[[Object], list[Object]]
 
 
 @cache
-def _render(values: str, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
+def _render(values: str, scratch: Path, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
     """JSON list of all objects. JSON in and out, so that no test sees what another one changed."""
-    with helm.Chart.load(CHART) as chart:
+    with helm.Chart.load(_without_schema(scratch) if values in _met_the_schema else CHART) as chart:
         files = chart.render(json.loads(values), name=release, namespace=namespace)
+    _met_the_schema.add(values)
     return json.dumps(_objects(files))
+
+
+_met_the_schema: set[str] = set()
+"""Values as JSON. They alone decide it, not a release's name, and half of a rendering is looking at the schema."""
+
+
+@cache
+def _without_schema(scratch: Path) -> Path:
+    """A copy in `scratch` of the chart but for its values' schema."""
+    return Path(shutil.copytree(CHART, scratch / CHART.name, ignore=shutil.ignore_patterns("values.schema.json")))
 
 
 def _objects(files: dict[str, str]) -> list[Object]:
@@ -47,15 +59,20 @@ def objects_of() -> Callable[[dict[str, str]], list[Object]]:
 
 
 @pytest.fixture(scope="session")
-def render() -> Render:
-    """Objects of the chart under some values. Raises helm_python.errors.HelmError."""
-    return lambda values: json.loads(_render(json.dumps(values)))
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("chart")
 
 
 @pytest.fixture(scope="session")
-def render_as() -> Callable[[Object, str, str], list[Object]]:
+def render(scratch: Path) -> Render:
+    """Objects of the chart under some values. Raises helm_python.errors.HelmError."""
+    return lambda values: json.loads(_render(json.dumps(values), scratch))
+
+
+@pytest.fixture(scope="session")
+def render_as(scratch: Path) -> Callable[[Object, str, str], list[Object]]:
     """As `render`, as a release of some name in some namespace."""
-    return lambda values, release, namespace: json.loads(_render(json.dumps(values), release, namespace))
+    return lambda values, release, namespace: json.loads(_render(json.dumps(values), scratch, release, namespace))
 
 
 @pytest.fixture(scope="session", autouse=True)
