@@ -8,6 +8,7 @@ from its first second: that it lives, and as ready what its ranks say.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,6 +49,8 @@ def main(arguments: list[str]) -> int:
         settings = Settings.from_env()
     except EarwitnessError as error:
         return ended("trainer", error)
+    # Torchrun listens for it while its ranks run. Before, as process 1 of a container, the node would not hear it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = grpc.server(ThreadPoolExecutor(2, thread_name_prefix="node-health"))
     if settings.health_port:
         (own,) = free_ports(1)
@@ -59,9 +62,13 @@ def main(arguments: list[str]) -> int:
     # wait a minute to be told it, whereupon all nodes end: so each round has a store of its own.
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
     from torch.distributed import run  # seconds, in which the probes are answered already
+    from torch.distributed.elastic.multiprocessing import SignalException
 
     try:
         run.main(arguments)
+    except SignalException as asked:  # the ranks have ended as they were told to
+        if asked.sigval is not signal.SIGTERM:
+            raise
     finally:
         server.stop(None)
     return 0

@@ -99,11 +99,11 @@ def test_a_node_lives_while_it_waits_and_is_ready_while_its_ranks_are(
     node.until("trainer", "SERVING")
 
     node.process.send_signal(signal.SIGTERM)
-    node.process.wait(PATIENCE)
+    assert node.process.wait(PATIENCE) == 0
     assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in (p.info["cmdline"] or [])]
 
 
-def test_a_node_that_meets_nobody_lives(start: Callable[..., Node]) -> None:
+def test_a_node_that_meets_nobody_lives_until_it_is_asked_to_end(start: Callable[..., Node]) -> None:
     (rendezvous,) = free_ports(1)
     node = start(
         "--nnodes", "2", "--nproc-per-node", "1", "--rdzv-id", "ew", "--rdzv-backend", "c10d", "--rdzv-endpoint",
@@ -112,6 +112,8 @@ def test_a_node_that_meets_nobody_lives(start: Callable[..., Node]) -> None:
     node.until("", "SERVING")
     assert node.says("trainer") == "NOT_SERVING"
     assert node.process.poll() is None
+    node.process.send_signal(signal.SIGTERM)
+    assert node.process.wait(PATIENCE) == 0
 
 
 def test_a_setting_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
