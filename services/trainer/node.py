@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -20,8 +23,39 @@ from earwitness.local.launch import ended
 from earwitness.local.ports import free_ports
 from earwitness.settings import Settings
 
+ENDPOINT = "--rdzv-endpoint"
+
+LOOK_SECONDS = 5.0
+"""Between two looks at where the nodes meet: a name server is asked that often, by each node."""
+
 ANSWER_SECONDS = 2.0
 """Longest wait for the ranks' answer; a probe waits longer."""
+
+
+def addresses(host: str) -> set[str]:
+    """What the name resolves to; none while it does not."""
+    try:
+        return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
+    except OSError:
+        return set()
+
+
+def end_when_moved(host: str) -> None:
+    """Ends this process, and with it its container, once the nodes meet at another address than they did.
+
+    The machine of the first node is lost then, and nobody closes the connections to it: torchrun would wait for an
+    answer until the kernel gives them up, a quarter of an hour.
+    """
+    known: set[str] = set()
+    while True:
+        now = addresses(host)
+        if known and now and not known & now:
+            moved = EarwitnessError(f"{host} was at {min(known)} and is at {min(now)}: the nodes meet anew")
+            status = ended("trainer", moved)
+            sys.stdout.flush()
+            os._exit(status)  # what waits for the lost machine would hold an orderly end up
+        known = known or now
+        time.sleep(LOOK_SECONDS)
 
 
 class NodeHealth(health_pb2_grpc.HealthServicer):
@@ -58,6 +92,9 @@ def main(arguments: list[str]) -> int:
         server.add_insecure_port(f"{settings.listen.rpartition(':')[0]}:{settings.health_port}")
         server.start()
         os.environ["EW_HEALTH_PORT"] = str(own)  # of the rank that answers for this node
+    if ENDPOINT in arguments:
+        meeting = arguments[arguments.index(ENDPOINT) + 1].rpartition(":")[0]
+        threading.Thread(target=end_when_moved, args=[meeting], name="meeting-place", daemon=True).start()
     # The nodes that are left keep the address of the ranks' store from the round before, and one that comes back would
     # wait a minute to be told it, whereupon all nodes end: so each round has a store of its own.
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")

@@ -15,6 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from earwitness.local.ports import free_ports
+from services.trainer.node import end_when_moved
 from tests.integration.process_kit import PATIENCE, ROOT, wait_for
 
 RANK = """
@@ -114,6 +115,17 @@ def test_a_node_that_meets_nobody_lives_until_it_is_asked_to_end(start: Callable
     assert node.process.poll() is None
     node.process.send_signal(signal.SIGTERM)
     assert node.process.wait(PATIENCE) == 0
+
+
+def test_a_node_ends_when_the_nodes_meet_at_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not while the name is unknown, nor when it has one address more or less."""
+    seen = [set(), {"10.0.0.1"}, set(), {"10.0.0.1", "fd00::1"}, {"10.0.0.1"}, {"10.0.0.2"}]
+    monkeypatch.setattr("services.trainer.node.addresses", lambda host: seen.pop(0))
+    monkeypatch.setattr("services.trainer.node.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit, match="1"):
+        end_when_moved("ew-trainer-0.ew-trainer.ew.svc")
+    assert not seen
 
 
 def test_a_setting_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
