@@ -67,13 +67,16 @@ def rendered(profile: str, changes: dict[str, Any]) -> list[dict[str, Any]]:
     return [o for text in texts for o in yaml.safe_load_all(text) if o]
 
 
+def node_of(objects: list[dict[str, Any]], image: Path, folder: Path, sizes: dict[str, int]) -> Node:
+    """A node for these pods. The server of Redis, which has an image of its own, is the one that the tests have."""
+    with RedisServer("weights", folder / "probe") as server:
+        program = Path(f"/proc/{server.pid}/exe").readlink()
+    return Node(objects, image, folder, program, sizes)
+
+
 @pytest.fixture(scope="module")
 def machine(image: Path, with_cuda: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node for the profile that is for this image."""
     objects = rendered("gpu", ONE_MACHINE) if with_cuda else rendered("cpu", {})
-    folder = tmp_path_factory.mktemp("node")
-    # Redis has an image of its own; its server here is the one that the tests have.
-    with RedisServer("weights", folder / "probe") as server:
-        program = Path(f"/proc/{server.pid}/exe").readlink()
-    with Node(objects, image, folder, program) as made:
+    with node_of(objects, image, tmp_path_factory.mktemp("node"), {}) as made:
         yield made

@@ -9,6 +9,8 @@ API. No packet leaves the machine: the pods hang on a bridge that leads nowhere.
 from __future__ import annotations
 
 import base64
+import json
+import os
 import re
 import secrets
 import shlex
@@ -96,12 +98,12 @@ def image_variables(base: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
     return {name: value.replace("$PATH", base) for name, value in (word.split("=", 1) for word in words)}
 
 
-def workloads(objects: list[Object]) -> Iterator[tuple[str, Object, Object]]:
-    """Name of each pod, its template, and what makes it; one of those whose number the chart leaves open."""
+def workloads(objects: list[Object], sizes: dict[str, int]) -> Iterator[tuple[str, Object, Object]]:
+    """Name of each pod, its template, and what makes it. `sizes` are of those whose number the chart leaves open."""
     for o in objects:
         name = o["metadata"]["name"]
         if o["kind"] in ("Deployment", "StatefulSet"):
-            for number in range(o["spec"].get("replicas", 1)):
+            for number in range(o["spec"].get("replicas", sizes.get(name, 1))):
                 yield f"{name}-{number}", o["spec"]["template"], o
         elif o["kind"] == "Pod":
             yield name, {"metadata": o["metadata"], "spec": o["spec"]}, o
@@ -163,8 +165,10 @@ class Running:
 class Node:
     """Pods of `objects` from the image unpacked at `image`; what they write lies in `folder`."""
 
-    def __init__(self, objects: list[Object], image: Path, folder: Path, redis_server: Path) -> None:
-        self._pods = {name: (template, maker) for name, template, maker in workloads(objects)}
+    def __init__(
+        self, objects: list[Object], image: Path, folder: Path, redis_server: Path, sizes: dict[str, int]
+    ) -> None:
+        self._pods = {name: (template, maker) for name, template, maker in workloads(objects, sizes)}
         self._services = [o for o in objects if o["kind"] == "Service"]
         self._image, self._folder, self._redis_server = image, folder, redis_server
         self._files = {
@@ -172,6 +176,7 @@ class Node:
         }
         self._name = f"ew{secrets.token_hex(3)}"
         self._networks: dict[str, tuple[str, str]] = {}
+        self._made = 0
         self._running: list[Running] = []
 
     @property
@@ -187,19 +192,18 @@ class Node:
         system("ip", "-n", self._name, "link", "set", "bridge", "up")
         for pod in self._pods:
             self._join(pod)
-        (self._folder / "hosts").write_text("127.0.0.1 localhost\n" + "".join(self._hosts()))
         return self
 
     def __exit__(self, *_: object) -> None:
         for running in self._running:
             running.kill()
-        for network, _ in self._networks.values():
-            system("ip", "netns", "delete", network)
+        for number in range(self._made):
+            system("ip", "netns", "delete", f"{self._name}-{number}")
         system("ip", "netns", "delete", self._name)
 
     def _join(self, pod: str) -> None:
-        """A network with an address, under the pod's names."""
-        number = len(self._networks)
+        """A network with an address that was not there before, under the pod's names."""
+        number, self._made = self._made, self._made + 1
         own, address = f"{self._name}-{number}", f"{SUBNET}.{10 + number}"
         system("ip", "netns", "add", own)
         wire = ("ip", "-n", self._name, "link")
@@ -209,6 +213,8 @@ class Node:
         for device in ("lo", "eth0"):
             system("ip", "-n", own, "link", "set", device, "up")
         self._networks[pod] = own, address
+        # In place: the pods have the file mounted.
+        (self._folder / "hosts").write_text("127.0.0.1 localhost\n" + "".join(self._hosts()))
 
     def _hosts(self) -> Iterator[str]:
         """What a cluster's DNS says of Services, and of the pods of StatefulSets."""
@@ -220,6 +226,31 @@ class Node:
             for service in self._services:
                 if service["spec"]["selector"].items() <= template["metadata"]["labels"].items():
                     yield f"{address} {service['metadata']['name']}.{NAMESPACE}.svc\n"
+
+    def lose(self, pod: str) -> None:
+        """Its machine is gone: no packet goes in or out from now on, and nobody is told. A pod that is started next
+        under the name has another address."""
+        system("ip", "-n", self._name, "link", "set", f"pod{self._networks[pod][0].rpartition('-')[2]}", "down")
+        self._join(pod)
+
+    def ask(self, *words: str) -> Any:
+        """What a program of this folder answers, as JSON: `mesh_client.py` with these words, in the node's network."""
+        named = {
+            "EW_ADDRESS": f"{self._address_of('ew-jobs')}:7070",
+            "EW_TOKEN": self._files["Secret", "ew-auth"]["token"],
+            "EW_REDIS_PASSWORD": self._files["Secret", "ew-auth"]["redis-password"],
+            "EW_QUEUE_URL": f"redis://earwitness@{self._address_of('ew-queue')}:6379/0",
+            "PYTHONPATH": str(ROOT),
+        }
+        program = [sys.executable, str(Path(__file__).with_name("mesh_client.py")), *words]
+        done = subprocess.run(
+            [*inside(self._name), *program], env={**os.environ, **named}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout)
+
+    def _address_of(self, workload: str) -> str:
+        return next(address for pod, (_, address) in self._networks.items() if pod.startswith(workload))
 
     def start(self, pod: str, command: list[str] | None = None) -> Running:
         """Its one container, with the chart's command or another one."""
