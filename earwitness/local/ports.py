@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections import deque
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import SystemRandom
@@ -20,12 +21,17 @@ _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 10_000
 _TRIES = 200
 
+_PROMISED: deque[socket.socket] = deque()
+_MOST_PROMISED = 256
+
 
 def free_ports(count: int) -> list[int]:
     """`count` different ports that nobody listens on right now.
 
-    None is one that the kernel gives to connections: on a busy machine it would be somebody's before it is used.
-    Raises OSError if so many are not found.
+    None is one that the kernel gives to connections: on a busy machine it would be somebody's before it is used. Nor
+    one that this function has given to anybody on this machine: a service takes seconds until it listens, in which
+    the others of its mesh and other meshes look for theirs. A port is free again 256 later, or when the process ends
+    that asked for it. Raises OSError if so many are not found.
     """
     below = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
     ports: list[int] = []
@@ -35,10 +41,24 @@ def free_ports(count: int) -> list[int]:
             one = held.enter_context(socket.socket())
             with suppress(OSError):
                 one.bind((HOST, port))
+                _promise(port)
                 ports.append(port)
             if len(ports) == count:
                 return ports
     raise OSError(errno.EADDRINUSE, f"of {_TRIES} ports {len(ports)} are free")
+
+
+def _promise(port: int) -> None:
+    """Gives a port to whoever asks. Raises OSError if it is somebody's."""
+    if not _RANGE.exists():
+        return
+    with ExitStack() as undone:
+        name = undone.enter_context(socket.socket(socket.AF_UNIX))
+        name.bind(f"\0earwitness-{HOST}:{port}")  # on Linux a name without a file: it ends with who has it
+        undone.pop_all()
+    _PROMISED.append(name)
+    if len(_PROMISED) > _MOST_PROMISED:
+        _PROMISED.popleft().close()
 
 
 def require_free(port: int) -> int:
