@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import helm_python as helm
 import pytest
 import yaml
-from cluster_kit import CHART, NAME, until
+from cluster_kit import until
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
 
 from earwitness.cluster import Api
+from tests.chart_objects import CHART, chart_objects
 from tests.unit.chart.test_chart_table import GOOD
 
 Object = dict[str, Any]
@@ -20,21 +20,13 @@ PROFILES = {path.name.removesuffix("-values.yaml"): path for path in CHART.glob(
 STRICT = [("fieldValidation", "Strict")]
 
 
-def rendered(values: Object, namespace: str) -> list[Object]:
-    """Objects, as GitOps makes them: without a view of the cluster."""
-    with helm.Chart.load(CHART) as chart:
-        files = chart.render(values, name=NAME, namespace=namespace)
-    texts = (text for name, text in sorted(files.items()) if name.endswith(".yaml"))
-    return [o for text in texts for o in yaml.safe_load_all(text) if o]
-
-
 class Server:
     """What it says to objects that it is not to keep."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._client = DynamicClient(api.core.api_client)
         self._namespace = namespace
-        self._own = {o["apiVersion"] for o in rendered({}, namespace)}
+        self._own = {o["apiVersion"] for o in chart_objects({}, namespace)}
 
     def refusals(self, objects: list[Object]) -> dict[str, str]:
         """Reason by object. Kinds of others (cert-manager, KEDA) are looked at only where they are installed."""
@@ -80,13 +72,13 @@ def server(api: Api, namespace: str) -> Server:
 
 @pytest.mark.parametrize("profile", ["default", *PROFILES])
 def test_a_profile_is_accepted_and_its_pods_are_let_in(server: Server, namespace: str, profile: str) -> None:
-    objects = rendered(yaml.safe_load(PROFILES[profile].read_text()) if profile in PROFILES else {}, namespace)
+    objects = chart_objects(yaml.safe_load(PROFILES[profile].read_text()) if profile in PROFILES else {}, namespace)
     assert server.refusals(objects) == {}
     assert server.refusals(pods(objects)) == {}
 
 
 def test_each_good_value_of_the_table_is_accepted(server: Server, namespace: str) -> None:
-    refused = {what: server.refusals(rendered(values, namespace)) for what, values in GOOD.items()}
+    refused = {what: server.refusals(chart_objects(values, namespace)) for what, values in GOOD.items()}
     assert {what: said for what, said in refused.items() if said} == {}
 
 

@@ -12,15 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import helm_python as helm
 import pytest
 import yaml
 
 from earwitness.redis_server import RedisServer
+from tests.chart_objects import CHART, chart_objects
 from tests.image.pod_kit import NAMESPACE, Node
-from tests.integration.process_kit import ROOT
-
-CHART = ROOT / "charts" / "earwitness"
 
 ONE_MACHINE: dict[str, Any] = {
     "trainer": {"nodes": 1, "ranksPerNode": 1, "gpu": {"count": 1}},
@@ -61,10 +58,7 @@ def with_cuda(image: Path) -> bool:
 def rendered(profile: str, changes: dict[str, Any]) -> list[dict[str, Any]]:
     """What Helm renders of it."""
     values = yaml.safe_load((CHART / "ci" / f"{profile}-values.yaml").read_text())
-    with helm.Chart.load(CHART) as chart:
-        files = chart.render(merged(values, changes), name="ew", namespace=NAMESPACE)
-    texts = (text for name, text in sorted(files.items()) if name.endswith(".yaml"))
-    return [o for text in texts for o in yaml.safe_load_all(text) if o]
+    return chart_objects(merged(values, changes), NAMESPACE)
 
 
 def node_of(objects: list[dict[str, Any]], image: Path, folder: Path, sizes: dict[str, int]) -> Node:

@@ -6,7 +6,8 @@ import json
 import sys
 
 from earwitness.client import Mesh, state_name
-from earwitness.redis_server import connect
+from earwitness.queue.names import LEDGER
+from earwitness.redis_client import connect
 from earwitness.settings import Settings
 
 
@@ -27,7 +28,7 @@ def state(job_id: str) -> dict[str, str | int]:
 def ledger(job_id: str) -> dict[str, list[str]]:
     """What became of each group, by run."""
     client = connect(Settings.from_env().queue_url)
-    runs = [key.decode() for key in client.scan_iter(f"ew:ledger:{job_id}/*")]
+    runs = [key.decode() for key in client.scan_iter(f"{LEDGER}{job_id}/*")]
     return {run: [said.decode() for said in client.hvals(run)] for run in runs}
 
 

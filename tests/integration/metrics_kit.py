@@ -18,16 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import helm_python as helm
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from earwitness.local.ports import free_ports
+from tests.chart_objects import chart_objects
 from tests.integration.process_kit import PATIENCE, wait_for
 
-CHART = Path(__file__).resolve().parents[2] / "charts" / "earwitness"
 PLACES = ("jobs", "trainer", "rollout-0", "reward-0")
 ADDED = {"namespace": "mesh", "service": "ew-metrics"}
 """Labels that Prometheus adds to what a ServiceMonitor of the chart finds."""
@@ -58,10 +57,7 @@ class Asked:
 
 def asked() -> Asked:
     """As Helm renders it for a release in namespace `mesh`."""
-    with helm.Chart.load(CHART) as chart:
-        values = {"metrics": {"alerts": {"enabled": True}, "dashboard": {"enabled": True}}}
-        files = chart.render(values, name="ew", namespace="mesh")
-    objects = [o for name, text in files.items() if name.endswith(".yaml") for o in yaml.safe_load_all(text) if o]
+    objects = chart_objects({"metrics": {"alerts": {"enabled": True}, "dashboard": {"enabled": True}}}, "mesh")
     (rules,) = [o["spec"] for o in objects if o["kind"] == "PrometheusRule"]
     (text,) = [o["data"]["earwitness.json"] for o in objects if "earwitness.json" in (o.get("data") or {})]
     panels = [

@@ -12,18 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import helm_python as helm
 import pytest
-import yaml
 
 from earwitness.cluster import Api
 from earwitness.wire.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+from tests.chart_objects import chart_objects
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_kubernetes import FakeKubernetes
 
-CHART = Path(__file__).parents[3] / "charts" / "earwitness"
 LABELS = {"app.kubernetes.io/name": "earwitness", "app.kubernetes.io/instance": "ew"}
 
 
@@ -74,10 +72,7 @@ def serve() -> Iterator[Callable[..., tuple[grpc.Server, int]]]:
 @cache
 def _rendered(name: str, namespace: str, values: str) -> str:
     """JSON list of the chart's objects. JSON in and out, so that no test sees what another one changed."""
-    with helm.Chart.load(CHART) as chart:
-        files = chart.render(json.loads(values), name=name, namespace=namespace)
-    texts = [text for file, text in files.items() if file.endswith(".yaml")]
-    return json.dumps([o for text in texts for o in yaml.load_all(text, Loader=yaml.CSafeLoader) if o])
+    return json.dumps(chart_objects(json.loads(values), namespace, name))
 
 
 @pytest.fixture
