@@ -2,9 +2,10 @@
 
     python benchmarks/paper.py [--seeds 17 18 19] [--only whole presence ...] [--choose] [--page docs/results.md]
 
-Each recipe of recipes/paper is a job, by seed; they run one after another on one mesh of this machine. What a job has
-in common with one before it, the cold start and often MGRD, is computed once a seed. Those whose report is there are
-not run again, so it goes on where it was stopped; one whose recipe has changed since is. It writes paper.json and
+Each recipe of recipes/paper is a job, by seed. Each of `--meshes` meshes of this machine takes one after another: where
+samples are waited for the trainer idles, and the other way round, so two do more than one on the same cores. What a job
+has in common with one before it, the cold start and often MGRD, is computed once a seed. Those whose report is there
+are not run again, so it goes on where it was stopped; one whose recipe has changed since is. It writes paper.json and
 paper.md: claim, what the paper reports, what is seen here (mean over seeds, lowest and highest), holds or not, and the
 figures behind it.
 
@@ -18,8 +19,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -32,6 +34,7 @@ import yaml
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[1])
 
+from benchmarks.agenda import Agenda
 from benchmarks.paper_claims import CLAIMS, Reports, judged
 from benchmarks.paper_page import minutes, page
 from earwitness.client import Mesh, state_name
@@ -69,16 +72,19 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", help="seeds of data, weights and sampling")
     parser.add_argument("--only", nargs="+", choices=JOBS, default=list(JOBS), help="jobs to run")
     parser.add_argument("--choose", action="store_true", help="ask the clips to choose by, not the held-out ones")
+    parser.add_argument("--meshes", type=int, default=2, help="jobs at a time; each may take 4 GB (default: 2)")
     parser.add_argument("--out", type=Path, help="folder of jobs and results")
     parser.add_argument("--page", type=Path, help="also write the page of results here")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args()
+    if chosen.meshes < 1:
+        parser.error(f"--meshes is {chosen.meshes}; at least 1 is needed")
     if chosen.choose and chosen.page:
         parser.error("--page tells of held-out clips; leave out --choose")
     out: Path = chosen.out or ROOT / ("runs/paper-choosing" if chosen.choose else "runs/paper")
     seeds = chosen.seeds or ([CHOOSING_SEED] if chosen.choose else SEEDS)
     wanted = [(name, seed) for seed in seeds for name in with_origins(chosen.only)]
-    run_missing(out, wanted, chosen.choose)
+    run_missing(out, wanted, chosen.choose, chosen.meshes)
     reports = reports_of(out, wanted, chosen.choose)
     rows = judged(reports)
     out.joinpath("paper.json").write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
@@ -88,27 +94,44 @@ def main() -> int:
     return 0
 
 
-def run_missing(out: Path, wanted: Iterable[Job], choose: bool) -> None:
-    """Every job that has no report, one after another."""
+def run_missing(out: Path, wanted: Sequence[Job], choose: bool, meshes: int) -> None:
+    """Every job that has no report, one after another on each mesh."""
     missing = [one for one in wanted if not job_folder(out, *one, choose)]
-    if not missing:
-        return
-    began = time.monotonic()
-    with mesh_of(out) as mesh:
-        for number, (name, seed) in enumerate(missing):
-            left = minutes_left(missing[number:], reports_of(out, wanted, choose))
+    agenda, began = Agenda(missing, begin), time.monotonic()
+    places = [out / f"mesh-{place}" for place in range(min(meshes, len(missing)))]
+
+    def work(mesh: Mesh) -> None:
+        job = agenda.take()
+        while job:
+            left = minutes_left(agenda.left(), reports_of(out, wanted, choose), len(places))
             told = f"{(time.monotonic() - began) / 60:.0f} min taken" + ("" if left is None else f", {left:.0f} left")
-            print(f"{number + 1} of {len(missing)}: {name}, seed {seed} ({told})", file=sys.stderr, flush=True)
-            run(mesh, out, name, seed, choose)
+            say(f"{agenda.begun} of {len(missing)}: {job[0]}, seed {job[1]} ({told})")
+            try:
+                run(mesh, out, *job, choose)
+            finally:
+                agenda.ended(job)
+            job = agenda.take(job)
+
+    # The meshes end before their threads are waited for: where one fails, or Ctrl-C comes, nobody watches on.
+    with ThreadPoolExecutor(len(places) or 1) as pool, ExitStack() as running:
+        for done in as_completed([pool.submit(work, running.enter_context(mesh_of(place))) for place in places]):
+            done.result()
 
 
-def minutes_left(jobs: Iterable[Job], reports: Reports) -> float | None:
+def minutes_left(jobs: Iterable[Job], reports: Reports, meshes: int = 1) -> float | None:
     """What the jobs will take, by what the same ones took with other seeds, and all others in the mean."""
     if not reports:
         return None
     of = {name: [minutes(report) for (other, _), report in reports.items() if other == name] for name, _ in jobs}
     typical = mean(map(minutes, reports.values()))
-    return sum(mean(of[name]) if of[name] else typical for name, _ in jobs)
+    return sum(mean(of[name]) if of[name] else typical for name, _ in jobs) / meshes
+
+
+def begin(job: Job) -> tuple[Job, int]:
+    """The job that one goes on from, itself if it begins with the listener, and behind how many stages that learn."""
+    name, seed = job
+    origin, count = origins().get(name, (name, 0))
+    return (origin, seed), count
 
 
 def load(name: str) -> Object:
@@ -223,17 +246,22 @@ def reports_of(out: Path, jobs: Iterable[Job], choose: bool) -> Mapping[Job, Obj
 
 
 @contextmanager
-def mesh_of(out: Path) -> Iterator[Mesh]:
+def mesh_of(place: Path) -> Iterator[Mesh]:
     """A mesh of this machine for the time of the block. What a run that was killed left of its own is stopped first."""
-    out.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     with suppress(NoMesh):
-        control.stop(out / "mesh")
-    control.start_detached(Options(out / "mesh", fresh=True), lambda line: print(line, file=sys.stderr))
+        control.stop(place)
+    control.start_detached(Options(place, fresh=True), say)
     try:
-        with Mesh.connect(state=out / "mesh") as mesh:
+        with Mesh.connect(state=place) as mesh:
             yield mesh
     finally:
-        control.stop(out / "mesh")
+        control.stop(place)
+
+
+def say(line: str) -> None:
+    """To a person who waits."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def run(mesh: Mesh, out: Path, name: str, seed: int, choose: bool) -> None:
@@ -241,17 +269,17 @@ def run(mesh: Mesh, out: Path, name: str, seed: int, choose: bool) -> None:
     try:
         recipe = recipe_of(out, name, seed, choose)
     except FileNotFoundError as error:
-        print(f"  left out: {error}", file=sys.stderr)
+        say(f"  {name}, seed {seed}, is left out: {error}")
         return
     file = out / f"{name}-{seed}.yaml"
     file.write_text(yaml.safe_dump(recipe, sort_keys=False))
     job = mesh.submit(file)
     for event in mesh.watch(job.job_id):
         if event.kind == "stage":
-            print(f"  {event.message}", file=sys.stderr)
+            say(f"  {name}, seed {seed}: {event.message}")
     job = mesh.get(job.job_id)
     if job.state != jobs_pb2.JOB_STATE_SUCCEEDED:
-        print(f"  {state_name(job.state)}: {job.reason}", file=sys.stderr)
+        say(f"  {name}, seed {seed}: {state_name(job.state)}: {job.reason}")
 
 
 if __name__ == "__main__":

@@ -83,8 +83,8 @@ def unanswered(jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 
 def taken(reports: Reports) -> str:
-    """How long the jobs took, one after another."""
-    return f", {sum(map(minutes, reports.values())):.0f} minutes in all" if reports else ""
+    """How long the jobs took, each as if it were alone."""
+    return f", {sum(map(minutes, reports.values())):.0f} minutes of jobs" if reports else ""
 
 
 def minutes(report: Mapping[str, Any]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from itertools import zip_longest
 from pathlib import Path
@@ -13,10 +14,12 @@ import pytest
 import yaml
 
 from benchmarks import paper
+from benchmarks.agenda import Agenda
 from benchmarks.paper import (
     CLIPS,
     JOBS,
     RECIPES,
+    begin,
     folder_of,
     job_folder,
     load,
@@ -169,7 +172,7 @@ def test_a_mesh_that_a_killed_run_left_is_stopped_before_another_starts(
     monkeypatch.setattr(control, "start_detached", lambda options, say: done.append("start"))
     monkeypatch.setattr(Mesh, "connect", lambda state: nullcontext())
     for _ in range(2):
-        with mesh_of(tmp_path):
+        with mesh_of(tmp_path / "mesh"):
             done.append("jobs")
     once = ["start", "jobs", "stop mesh"]
     assert done == [*once, "stop mesh", *once]
@@ -178,7 +181,50 @@ def test_a_mesh_that_a_killed_run_left_is_stopped_before_another_starts(
 def test_what_is_left_is_told_by_what_the_same_jobs_took() -> None:
     reports = {("whole", 17): report(0.9, 0.8, 20)}  # of six minutes
     assert minutes_left([("whole", 18), ("window", 18)], reports) == 12
+    assert minutes_left([("whole", 18), ("window", 18)], reports, 2) == 6
     assert minutes_left([("whole", 17)], {}) is None
+
+
+def test_each_job_is_handed_out_once_and_none_before_the_one_that_it_goes_on_from() -> None:
+    jobs = [(name, seed) for seed in (17, 18) for name in JOBS]
+    agenda, ended, begun, early = Agenda(jobs, begin), set[tuple[str, int]](), [], []
+
+    def work() -> None:
+        job = agenda.take()
+        while job:
+            begun.append(job)
+            if begin(job)[0] not in {job, *ended}:
+                early.append(job)
+            ended.add(job)
+            agenda.ended(job)
+            job = agenda.take(job)
+
+    with ThreadPoolExecutor(3) as pool:
+        for one in [pool.submit(work) for _ in range(3)]:
+            one.result()
+    assert sorted(begun) == sorted(jobs) and agenda.begun == len(jobs) and not agenda.left() and not early
+
+
+def test_a_mesh_goes_on_with_a_job_that_begins_as_the_one_before() -> None:
+    agenda = Agenda([(name, 17) for name in JOBS], begin)
+    first, second = agenda.take(), agenda.take()
+    assert (first, second) == (("whole", 17), ("inventing", 17))  # all others of `whole` wait for it
+    agenda.ended(("whole", 17))
+    third = agenda.take(("whole", 17))
+    assert third == ("by-ppo", 17)
+    agenda.ended(("inventing", 17))
+    assert agenda.take(("by-ppo", 17)) == ("without-format", 17)
+    assert agenda.take(("mgrd-inventing", 17)) == ("inventing-presence", 17)
+
+
+def test_who_waits_for_a_job_that_runs_is_woken_when_it_ends() -> None:
+    agenda = Agenda([("whole", 17), ("window", 17)], begin)
+    assert agenda.take() == ("whole", 17)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(agenda.take)
+        assert agenda.left() == [("whole", 17), ("window", 17)]
+        agenda.ended(("whole", 17))
+        assert other.result() == ("window", 17)
 
 
 def test_every_claim_is_told_from_jobs_that_are_run() -> None:
@@ -218,7 +264,7 @@ def test_a_claim_holds_by_its_mean_over_seeds_and_what_has_no_report_is_not_know
     shown = page(list(rows.values()), reports)
     assert "| RL adds to the distilled policy | RL is the recipe's last step up | +6.0 points (+2.0 to +10.0)" in shown
     assert shown.count("not known") >= 5
-    assert "2 jobs, seeds 1, 2, commit abc, from the shipped listener, 12 minutes in all" in shown
+    assert "2 jobs, seeds 1, 2, commit abc, from the shipped listener, 12 minutes of jobs" in shown
     assert "Of the final answers are none of the choices: decisive removed 10.0 %." in shown
     assert "points below chance (" in shown
     assert "| whole | 2 | 6.0 | 60.0 (60.0 to 60.0) | 81.0 (80.0 to 82.0) | 87.0 (84.0 to 90.0) | 35.0" in shown
