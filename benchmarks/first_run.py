@@ -1,10 +1,12 @@
 """What a new user meets, in figures: installation, quickstart, memory, tests, the command line's answers.
 
-    python benchmarks/first_run.py [--json] [--install] [--quickstart] [--test]
+    python benchmarks/first_run.py [--json] [--install] [--quickstart] [--seeds 17 18 19] [--test]
 
 `install_s`: `make install` with its doctor, into an environment of its own (without --install: what it took here).
 `quickstart_s`: from `earwitness up` to `earwitness down`; `gain_points`: its gain in accuracy over the cold start.
 `peak_memory_gb`: the proportional memory (PSS) of all the mesh's processes meanwhile, looked at twice a second.
+`--seeds` runs it once each, with other clips and samples; its figures are then lists, one by seed.
+`rl_gain_points` is what RL adds to the distilled policy, with its interval (95 %).
 `test_s`: `make test`. What is long is done only when it is asked for, and null otherwise.
 """
 
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,8 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "recipes/quickstart.yaml"
+QUICKSTART = ("quickstart_s", "gain_points", "rl_gain_points", "peak_memory_gb")
+"""Figures of the quickstart."""
 LOOK_SECONDS = 0.5
 """Between two looks at the memory."""
 
@@ -42,10 +47,11 @@ def main() -> None:
     for part in ("install", "quickstart", "test"):
         parser.add_argument(f"--{part}", action="store_true", help=f"run the {part}, which is long")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of the quickstart, in place of the recipe's")
     chosen = parser.parse_args()
     figures: dict[str, Any] = {
         "install_s": install_seconds() if chosen.install else installed_in(),
-        **(quickstart() if chosen.quickstart else dict.fromkeys(("quickstart_s", "gain_points", "peak_memory_gb"))),
+        **(quickstarts(chosen.seeds) if chosen.quickstart or chosen.seeds else dict.fromkeys(QUICKSTART)),
         "test_s": make("test", f"VENV={sys.prefix}") if chosen.test else None,
         **cli.measured(),
     }
@@ -77,17 +83,28 @@ def installed_in() -> float | None:
         return None
 
 
-def quickstart() -> dict[str, float]:
+def quickstarts(seeds: Sequence[int] | None) -> dict[str, Any]:
+    """The figures of the quickstart, by seed where some are named."""
+    recipe = yaml.safe_load(RECIPE.read_text())
+    if not seeds:
+        return quickstart(recipe)
+    probe, began = recipe["probe"], recipe["seed"]
+    seeded = [{"seed": seed, "probe": probe | {"seed": probe["seed"] + seed - began}} for seed in seeds]
+    runs = [quickstart(recipe | of) for of in seeded]
+    return {name: [run[name] for run in runs] for name in QUICKSTART}
+
+
+def quickstart(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Runs the recipe on a mesh of this machine; fails if the job does."""
     with tempfile.TemporaryDirectory() as scratch:
         folder, started = Path(scratch), time.monotonic()
-        recipe = folder / "recipe.yaml"
-        recipe.write_text(yaml.safe_dump(yaml.safe_load(RECIPE.read_text()) | {"output": str(folder / "run")}))
+        file = folder / "recipe.yaml"
+        file.write_text(yaml.safe_dump({**recipe, "output": str(folder / "run")}))
         state = control.start_detached(Options(folder / "mesh"), lambda line: print(line, file=sys.stderr))
         memory = Memory(state)
         try:
             with memory, Mesh.connect(state=folder / "mesh") as mesh:
-                job = mesh.submit(recipe, base=str(ROOT))
+                job = mesh.submit(file, base=str(ROOT))
                 for event in mesh.watch(job.job_id):
                     print(event.message, file=sys.stderr)
                 job = mesh.get(job.job_id)
@@ -97,12 +114,18 @@ def quickstart() -> dict[str, float]:
             raise SystemExit(f"job {state_name(job.state)}: {job.reason}")
         seconds = time.monotonic() - started
         (report,) = (folder / "run").glob("*/report.json")
-        gain = json.loads(report.read_text())["accuracy"]["gain"]
+        accuracy = json.loads(report.read_text())["accuracy"]
     return {
         "quickstart_s": round(seconds, 1),
-        "gain_points": round(100 * gain, 1),
+        "gain_points": points(accuracy["gain"]),
+        "rl_gain_points": [points(share) for share in (accuracy["rl_gain"], *accuracy["interval"]["rl_gain"])],
         "peak_memory_gb": round(memory.peak_bytes / 1e9, 2),
     }
+
+
+def points(share: float) -> float:
+    """Of a hundred, to a tenth."""
+    return round(100 * share, 1)
 
 
 class Memory:
