@@ -16,7 +16,7 @@ from earwitness.doctor import Finding, all_checks, look, machine, place, program
 from earwitness.doctor.gpus import gpus
 from tests.unit.reward.onnx_toy import network, tuned
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 OURS = ("earwitness", "rollout", "trainer")
 
 

@@ -20,7 +20,7 @@ from earwitness.families.qwen3_asr import QWEN3_ASR
 from tests.integration.family_toys import HIDDEN, LONGEST, TOKENS, make_toy_of
 from trainer.model.weight_files import Directory
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 TEXTS = ["<think>\nThe first tone is near 440 Hz.\n</think>\nthe first"] * 20
 
 

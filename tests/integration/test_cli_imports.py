@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from earwitness.cli.commands import COMMANDS, app, load
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes/quickstart.yaml"
 
 SLOW = {"numpy", "soundfile", "redis", "fsspec", "kubernetes", "grpc", "matplotlib", "scipy", "earwitness.recipe"}

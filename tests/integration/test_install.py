@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pytest
 
-PROGRAM = Path(__file__).parents[3] / ".ci" / "install.py"
+PROGRAM = Path(__file__).parents[2] / ".ci" / "install.py"
 
 
 @pytest.fixture
