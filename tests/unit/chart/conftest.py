@@ -87,7 +87,7 @@ def read_each_schema_and_look_at_each_object_once() -> Iterator[None]:
             found_valid.add(key)
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("schema_contents", "all_versions"):
+        for name in ("schema_contents", "all_versions", "major_minor"):
             patch.setattr(kubernetes_validate.utils, name, cache(getattr(kubernetes_validate.utils, name)))
         patch.setattr(kubernetes_validate, "validate", validate_once)
         yield
