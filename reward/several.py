@@ -35,7 +35,8 @@ def check_among(statement: Statement, clips: Sequence[Measurement]) -> Finding:
         return Finding(False, f"{len(clips)} clips")
     whole = replace(inner, part=None)  # type: ignore[arg-type]
     if isinstance(whole, Value) and whole.quantity is Quantity.DURATION:
-        return _check_length(whole, clip)
+        length = _check_length(whole, clip)
+        return _denied(length) if isinstance(statement, Not) else length
     return check(Not(whole) if isinstance(statement, Not) else whole, clip)  # type: ignore[arg-type]
 
 
@@ -89,10 +90,14 @@ def _check_comparison(statement: Statement, claim: Comparison, clips: Sequence[M
     finding = _compared(claim, subject, against)
     guesses = alternatives(claim)
     chance = sum(_compared(guess, subject, against).holds is True for guess in guesses) / len(guesses)  # type: ignore[arg-type]
-    if isinstance(statement, Not):
-        denied = None if finding.holds is None else not finding.holds
-        return Finding(denied, finding.measured, chance=1 - chance)
-    return finding if finding.chance is not None else replace(finding, chance=chance)
+    finding = finding if finding.chance is not None else replace(finding, chance=chance)
+    return _denied(finding) if isinstance(statement, Not) else finding
+
+
+def _denied(finding: Finding) -> Finding:
+    """What is found of the contrary."""
+    holds = None if finding.holds is None else not finding.holds
+    return replace(finding, holds=holds, chance=1 - (finding.chance or 0.0))
 
 
 def _compared(claim: Comparison, subject: Measurement, others: Sequence[Measurement]) -> Finding:

@@ -13,7 +13,7 @@ from reward.grounding import check_claims
 from reward.measure import Measurement, measure
 from reward.parse.extract import read_trace
 from reward.several import check_among
-from reward.statements import Comparison, Count, Quantity, Relation, Value
+from reward.statements import Comparison, Count, Not, Quantity, Relation, Value
 
 PROMPT = trajectory_pb2.Prompt(
     question="A: B: Which of them is higher?",
@@ -83,6 +83,8 @@ def test_one_of_three_is_compared_with_each_other(clips: Sequence[Measurement]) 
     assert check_among(Value(Quantity.PITCH, 3, 450.0), clips).holds is True
     assert check_among(Value(Quantity.DURATION, 3, 3.4), clips).holds is True  # the recording, silence and all
     assert check_among(Value(Quantity.DURATION, 3, 3.0), clips).holds is True  # what sounds in it
+    for seconds, holds in ((3.4, False), (3.0, False), (2.0, True)):
+        assert check_among(Not(Value(Quantity.DURATION, 3, seconds)), clips).holds is holds
     assert check_among(Count(1, part=4), clips).holds is False
 
 
