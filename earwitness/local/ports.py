@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections import deque
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import SystemRandom
@@ -35,29 +36,36 @@ def free_ports(count: int) -> list[int]:
     """
     below = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
     ports: list[int] = []
+    names: list[socket.socket] = []
     with ExitStack() as held:
         # Not of the seed that others have too, who would be given the same.
         for port in SystemRandom().sample(range(_LOWEST, max(below, _LOWEST + _TRIES)), _TRIES):
             one = held.enter_context(socket.socket())
             with suppress(OSError):
                 one.bind((HOST, port))
-                _promise(port)
+                names.append(held.enter_context(_promise(port)))
                 ports.append(port)
             if len(ports) == count:
+                _keep(names)
                 return ports
     raise OSError(errno.EADDRINUSE, f"of {_TRIES} ports {len(ports)} are free")
 
 
-def _promise(port: int) -> None:
-    """Gives a port to whoever asks. Raises OSError if it is somebody's."""
-    if not _RANGE.exists():
-        return
-    with ExitStack() as undone:
-        name = undone.enter_context(socket.socket(socket.AF_UNIX))
-        name.bind(f"\0earwitness-{HOST}:{port}")  # on Linux a name without a file: it ends with who has it
-        undone.pop_all()
-    _PROMISED.append(name)
-    if len(_PROMISED) > _MOST_PROMISED:
+def _promise(port: int) -> socket.socket:
+    """Gives a port to whoever asks, as long as it has what is returned. Raises OSError if it is somebody's."""
+    name = socket.socket(socket.AF_UNIX)
+    if _RANGE.exists():
+        try:
+            name.bind(f"\0earwitness-{HOST}:{port}")  # on Linux a name without a file: it ends with who has it
+        except OSError:
+            name.close()
+            raise
+    return name
+
+
+def _keep(names: Iterable[socket.socket]) -> None:
+    _PROMISED.extend(name.dup() for name in names)
+    while len(_PROMISED) > _MOST_PROMISED:
         _PROMISED.popleft().close()
 
 
