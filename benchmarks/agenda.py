@@ -20,8 +20,6 @@ class Agenda(Generic[Job]):
         self._running: set[Job] = set()
         self._begin = begin
         self._changed = threading.Condition()
-        self.begun = 0
-        """How many were handed out."""
 
     def take(self, before: Job | None = None) -> Job | None:
         """The next job, or None where no other will come; waits while each that is left goes on from one that runs.
@@ -33,7 +31,6 @@ class Agenda(Generic[Job]):
                     job = (alike or ready)[0]
                     self._waiting.remove(job)
                     self._running.add(job)
-                    self.begun += 1
                     return job
                 self._changed.wait()
         return None

@@ -105,7 +105,7 @@ def run_missing(out: Path, wanted: Sequence[Job], choose: bool, meshes: int) -> 
         while job:
             left = minutes_left(agenda.left(), reports_of(out, wanted, choose), len(places))
             told = f"{(time.monotonic() - began) / 60:.0f} min taken" + ("" if left is None else f", {left:.0f} left")
-            say(f"{agenda.begun} of {len(missing)}: {job[0]}, seed {job[1]} ({told})")
+            say(f"{missing.index(job) + 1} of {len(missing)}: {job[0]}, seed {job[1]} ({told})")
             try:
                 run(mesh, out, *job, choose)
             finally:
