@@ -1,5 +1,5 @@
 # make quickstart   install, start the mesh, run recipes/quickstart.yaml, stop the mesh
-# make listener     teach the listener of models/listener anew (recipes/listener.yaml), half an hour on one core
+# make listener     teach the listener of models/listener anew (recipes/listener.yaml), three quarters of an hour on two cores
 # make paper        the paper's claims at toy scale, over three seeds: two hours on two cores, goes on where it was stopped
 # make install      the CPU set of packages into .venv
 # make test         unit and integration tests; TESTS=tests/unit for those alone

@@ -61,7 +61,7 @@ def test_its_recipe_makes_it_again(tmp_path):
         subprocess.run([*earwitness, *submit], env=env, check=True)
     finally:
         subprocess.run([*earwitness, "down"], env=env, check=True)
-    (taught,) = (tmp_path / "runs" / "listener").glob("*/checkpoints/*-sft/step-*/hf")
+    taught = max((tmp_path / "runs" / "listener").glob("*/checkpoints/*-sft/step-*/hf"))
     again, shipped = heard(taught, AGAIN_CLIPS), heard(ROOT / "models" / "listener", AGAIN_CLIPS)
     for kind in (kind.name for kind in KINDS):
         low, high = wilson(shipped[kind]["accuracy"], AGAIN_CLIPS)
