@@ -163,6 +163,7 @@ class Mesh:
         try:
             mesh = cls(_open(forward.address, trusted, seconds), forward.address, token)
         except ServerUnreachable as error:
+            forward.tried(PATIENCE_SECONDS)  # the cluster may answer more slowly than we wait for the service
             forward.close()
             raise forward.failure or error from error
         mesh._base, mesh._forward = release.folder, forward

@@ -24,12 +24,17 @@ class Forward:
 
     def __init__(self, api: Api, release: Release) -> None:
         self.failure: EarwitnessError | None = None
+        self._tried = threading.Event()
         self._api = api
         self._release = release
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"localhost:{self._listener.getsockname()[1]}"
         """host:port; `localhost` is among the names of the mesh's certificate."""
         threading.Thread(target=self._accept, name="port forward", daemon=True).start()
+
+    def tried(self, seconds: float) -> None:
+        """Waits until the first connection was passed on, or `failure` says why not; at most so long."""
+        self._tried.wait(seconds)
 
     def close(self) -> None:
         """Listen no more; connections end with their clients."""
@@ -52,9 +57,11 @@ class Forward:
             remote = self._api.forward(self._release.namespace, pod, self._release.port)
         except EarwitnessError as error:
             self.failure = error
+            self._tried.set()
             client.close()
             return
         self.failure = None
+        self._tried.set()
         back = threading.Thread(target=_copy, args=(remote, client), name="port forward", daemon=True)
         back.start()
         _copy(client, remote)
