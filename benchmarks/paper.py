@@ -58,8 +58,9 @@ Job = tuple[str, int]
 """Name and seed."""
 
 JOBS = (
-    "whole", "by-ppo", "without-format", "presence", "window", "hardest", "unfiltered", "random",  # behind its MGRD
+    "whole", "by-ppo", "window", "hardest", "unfiltered", "random",  # behind its MGRD
     "without-mgrd", "mgrd-incoherent", "rounds",  # behind its cold start
+    "presence", "without-format",
     "inventing", "inventing-presence", "mgrd-inventing", "mgrd-ungrounded", "reasoning", "self-cognition",
 )  # fmt: skip
 """Every recipe of recipes/paper, one that others go on from before them. Jobs that begin with the same checkpoint stand

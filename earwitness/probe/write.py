@@ -74,6 +74,8 @@ class Traces:
     """Of those that listen: say what is heard before they conclude."""
     invented: float = 0.0
     """Of those that listen: come to the right answer by values of another clip."""
+    unthought: float = 0.0
+    """Answer at once, rightly, behind an empty think block."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def write_probe(out_dir: str, probe: ProbeData, progress: Progress | None = None
     A split whose manifest exists is kept: the manifest is written last, so it is whole.
     """
     counts = probe.counts
-    cold_start = Traces(probe.surrogate_share, probe.denial_share, probe.stepwise_share, probe.invented_share)
+    cold_start = Traces(
+        probe.surrogate_share, probe.denial_share, probe.stepwise_share, probe.invented_share, probe.unthought_share
+    )
     traces = {"lessons": Traces(), "cold_start": cold_start}
     asked, manifests, done, total = Asked.of(probe), {}, 0, sum(counts.values())
     with _mapping(max(counts.values())) as mapping:
@@ -205,6 +209,9 @@ def make_example(clips: str, seed: int, split: str, traces: Traces | None, index
     drawn = rng.random()
     extra["surrogate"] = bool(drawn < traces.surrogate)
     extra["denial"] = bool(drawn >= 1 - traces.denial)
+    if traces.surrogate <= drawn < traces.surrogate + traces.unthought:
+        extra["unthought"] = True
+        return prompt.SerializeToString(), "", None, extra
     if not extra["surrogate"] and not extra["denial"]:
         conclusion = f"{scene.account}, so {scene.conclusion}."
         if rng.random() >= traces.stepwise:

@@ -53,6 +53,9 @@ class ProbeData(Strict):
     invented_share: Share = 0.0
     """Of the cold-start traces that listen: those whose answer is right and whose values are of another clip, which the
     reward term `grounded` unteaches."""
+    unthought_share: Share = 0.0
+    """Share of the cold-start examples that answer at once, and rightly, behind an empty think block: the paper's audio
+    examples have one. What a policy falls back to where nothing rewards that it reasons."""
     kinds: Annotated[list[str], Field(min_length=1, max_length=64)] = [*SIMPLE_KINDS, *COMPOUND_KINDS]  # noqa: RUF012
     """Kinds of question, in turns. Beside these there are `more_than_after`, `weighted_sum`, `odd_one_out` and
     `pitch_order`, whose answer is worked out from several sounds, and `recording_higher`, `recording_longer` and
@@ -74,7 +77,9 @@ class ProbeData(Strict):
     @model_validator(mode="after")
     def _kinds_that_there_are(self) -> ProbeData:
         known = [*SIMPLE_KINDS, *COMPOUND_KINDS, *REASONING_KINDS, *RECORDING_KINDS]
-        rules = []
+        given = self.surrogate_share + self.denial_share + self.unthought_share
+        most = "1 together with surrogate_share and denial_share"
+        rules = [(given <= 1, Rule("unthought_share", f"{given:.6g} with what guesses and denies", f"at most {most}"))]
         for place, kind in enumerate(self.kinds):
             where = f"kinds[{place}]"
             rules.append((kind in known, Rule(where, f"no kind {kind!r}", f"one of {', '.join(known)}")))

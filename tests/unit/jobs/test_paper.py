@@ -44,8 +44,6 @@ CONTROLS = {"greedy", "without_audio", "shuffled_audio", "decisive_removed", "th
 """What an evaluation asks beside its prompts: it changes nothing of the policy."""
 DIFFERS = {
     "by-ppo": {"stages.rl.algorithm"},
-    "without-format": {"rewards.weights.correct", "rewards.weights.grounded"},
-    "presence": {"rewards.weights.grounded", "rewards.weights.presence"},
     "window": {"stages.rl.select", "stages.rl.dynamic_filter"},
     "hardest": {"stages.rl.select", "stages.rl.dynamic_filter"},
     "unfiltered": {"stages.rl.select", "stages.rl.dynamic_filter"},
@@ -59,7 +57,7 @@ DIFFERS = {
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     """A folder where the jobs that others go on from have ended well."""
-    for name, stages in (("whole", ("0-sft", "2-mgrd")), ("inventing", ("0-sft",))):
+    for name, stages in (("whole", ("0-sft", "2-mgrd")), ("inventing", ("0-sft",)), ("presence", ("0-sft",))):
         for choose in (False, True):
             job = folder_of(tmp_path, name, 17, choose) / f"{name}-1"
             for stage in stages:
@@ -98,6 +96,8 @@ def test_an_ablation_changes_what_it_says_and_nothing_else(name: str) -> None:
 def test_two_that_are_compared_differ_in_one_thing() -> None:
     found = set(differences(load("inventing"), load("inventing-presence")))
     assert found - EVERY_FILE == {"rewards.weights.grounded", "rewards.weights.presence"}
+    found = set(differences(load("presence"), load("without-format")))
+    assert found - EVERY_FILE == {"rewards.weights.correct", "rewards.weights.presence"}
     found = set(differences(load("mgrd-inventing"), load("mgrd-ungrounded")))
     assert found - EVERY_FILE == {"stages.mgrd.min_supported_share"}
 
@@ -113,7 +113,7 @@ def test_a_job_goes_on_behind_all_that_it_has_in_common_with_one_before_it(out: 
     with pytest.raises(FileNotFoundError, match="no checkpoint of sft of whole, seed 18"):
         recipe_of(out, "without-mgrd", 18)
     assert origins()["rounds"] == ("whole", 1) and origins()["mgrd-inventing"] == ("inventing", 1)
-    assert set(JOBS) - origins().keys() == {"whole", "inventing", "reasoning", "self-cognition"}
+    assert set(JOBS) - origins().keys() == {"whole", "presence", "inventing", "reasoning", "self-cognition"}
 
 
 @pytest.mark.parametrize("choose", [False, True])
@@ -208,13 +208,13 @@ def test_each_job_is_handed_out_once_and_none_before_the_one_that_it_goes_on_fro
 def test_a_mesh_goes_on_with_a_job_that_begins_as_the_one_before() -> None:
     agenda = Agenda([(name, 17) for name in JOBS], begin)
     first, second = agenda.take(), agenda.take()
-    assert (first, second) == (("whole", 17), ("inventing", 17))  # all others of `whole` wait for it
+    assert (first, second) == (("whole", 17), ("presence", 17))  # all others of `whole` wait for it
     agenda.ended(("whole", 17))
     third = agenda.take(("whole", 17))
     assert third == ("by-ppo", 17)
-    agenda.ended(("inventing", 17))
-    assert agenda.take(("by-ppo", 17)) == ("without-format", 17)
-    assert agenda.take(("mgrd-inventing", 17)) == ("inventing-presence", 17)
+    agenda.ended(("presence", 17))
+    assert agenda.take(("by-ppo", 17)) == ("window", 17)
+    assert agenda.take(("mgrd-incoherent", 17)) == ("without-mgrd", 17)
 
 
 def test_who_waits_for_a_job_that_runs_is_woken_when_it_ends() -> None:

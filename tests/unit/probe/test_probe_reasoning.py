@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ def test_a_recipe_names_the_kinds_that_there_are() -> None:
         ({"kinds": ["count", "melody"]}, "probe.kinds[1]: no kind 'melody'"),
         ({"kinds": ["count", "count"]}, "probe.kinds[1]: 'count' a second time"),
         ({"kinds": ["odd_one_out", "timbre"], "new_combinations": True}, "probe.kinds[1]: 'timbre' is of one sound"),
+        ({"surrogate_share": 0.7, "unthought_share": 0.4}, "probe.unthought_share: 1.1 with what guesses and denies"),
         ({"new_combinations": True}, "probe.kinds[0]: 'pitch_direction' is of one sound"),
     ],
 )
@@ -154,3 +156,20 @@ def test_invented_values_come_to_the_right_answer_of_the_same_clip(tmp_path: Pat
     assert conclusions[0] == conclusions[1] == conclusions[2]
     differ = [sum(a != b for a, b in zip(honest, of, strict=True)) for of in (some, none)]
     assert 4 <= differ[0] <= 20 and differ[1] >= 20
+
+
+def test_what_answers_at_once_does_so_rightly_behind_an_empty_block(tmp_path: Path) -> None:
+    def made(unthought: float) -> list[tuple[str | None, str | None, dict[str, Any]]]:
+        shares = Traces(surrogate=0.25, unthought=unthought)
+        return [
+            make_example(str(tmp_path), 3, "cold_start", shares, i, Asked(("which_higher",)))[1:] for i in range(40)
+        ]
+
+    thought, some, none = made(0.0), made(0.5), made(0.75)
+    at_once = ("", None)  # its response is then the answer
+    assert 10 <= sum(of[:2] == at_once for of in some) <= 30
+    assert [of[:2] for of in some if of[:2] != at_once] == [
+        then[:2] for then, of in zip(thought, some, strict=True) if of[:2] != at_once
+    ]
+    assert all(of[2]["surrogate"] or of[:2] == at_once for of in none)
+    assert [of[2]["facts"] for of in thought] == [of[2]["facts"] for of in none]
