@@ -1,6 +1,6 @@
 # make quickstart   install, start the mesh, run recipes/quickstart.yaml, stop the mesh
 # make listener     teach the listener of models/listener anew (recipes/listener.yaml), three quarters of an hour on two cores
-# make paper        the paper's claims at toy scale, over three seeds: two hours on two cores, goes on where it was stopped
+# make paper        the paper's claims at toy scale, over three seeds: an hour and a half on two cores, goes on where it was stopped
 # make install      the CPU set of packages into .venv
 # make test         unit and integration tests; TESTS=tests/unit for those alone
 # make test-long    what is long by nature: the bare machine, the listener's reproduction, an hour of kills and faults (EW_SOAK_SECONDS, 3600)
