@@ -83,7 +83,7 @@ def unanswered(jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 
 def taken(reports: Reports) -> str:
-    """How long the jobs took, each as if it were alone."""
+    """How long each job took, added up; some ran side by side."""
     return f", {sum(map(minutes, reports.values())):.0f} minutes of jobs" if reports else ""
 
 

@@ -37,15 +37,16 @@ def free_ports(count: int) -> list[int]:
     below = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
     ports: list[int] = []
     names: list[socket.socket] = []
-    with ExitStack() as held:
+    with ExitStack() as held, ExitStack() as promised:
         # Not of the seed that others have too, who would be given the same.
         for port in SystemRandom().sample(range(_LOWEST, max(below, _LOWEST + _TRIES)), _TRIES):
             one = held.enter_context(socket.socket())
             with suppress(OSError):
                 one.bind((HOST, port))
-                names.append(held.enter_context(_promise(port)))
+                names.append(promised.enter_context(_promise(port)))
                 ports.append(port)
             if len(ports) == count:
+                promised.pop_all()  # from here on they are kept
                 _keep(names)
                 return ports
     raise OSError(errno.EADDRINUSE, f"of {_TRIES} ports {len(ports)} are free")
@@ -64,7 +65,7 @@ def _promise(port: int) -> socket.socket:
 
 
 def _keep(names: Iterable[socket.socket]) -> None:
-    _PROMISED.extend(name.dup() for name in names)
+    _PROMISED.extend(names)
     while len(_PROMISED) > _MOST_PROMISED:
         _PROMISED.popleft().close()
 
