@@ -83,8 +83,10 @@ def main(arguments: list[str]) -> int:
         settings = Settings.from_env()
     except EarwitnessError as error:
         return ended("trainer", error)
-    # Torchrun listens for it while its ranks run. Before, as process 1 of a container, the node would not hear it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Torchrun listens for it once it has ranks. Before, as process 1 of a container, the node would not hear it. Not by
+    # an exception: one that is raised where Python itself calls back, as it does for each module that it has imported,
+    # is dropped, and the node would wait on; and torchrun would close the meeting place for the nodes that stay.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     server = grpc.server(ThreadPoolExecutor(2, thread_name_prefix="node-health"))
     if settings.health_port:
         (own,) = free_ports(1)
