@@ -24,6 +24,7 @@ from earwitness.errors import InputError
 from earwitness.families.dims import DecoderDims
 from trainer.model.attention import CausalAttention, is_fused
 from trainer.model.gate import SwiGlu
+from trainer.model.last_layer import LastLayer
 from trainer.model.norm import RMSNorm
 from trainer.model.packing import Packing
 from trainer.model.replicated import average_replicated
@@ -169,7 +170,10 @@ def layer_spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmod
         attention.submodules = replace(attention.submodules, q_layernorm=RMSNorm, k_layernorm=RMSNorm)
     spec.submodules.mlp.submodules.activation_func = SwiGlu
     spec.submodules.input_layernorm = spec.submodules.pre_mlp_layernorm = RMSNorm
-    return TransformerBlockSubmodules([spec] * get_num_layers_to_build(config), layer_norm=RMSNorm)
+    layers = [spec] * get_num_layers_to_build(config)
+    if parallel_state.is_pipeline_last_stage():
+        layers[-1] = replace(spec, module=LastLayer)
+    return TransformerBlockSubmodules(layers, layer_norm=RMSNorm)
 
 
 def _finalize(model: list[nn.Module], _num_tokens: Tensor | None, **options: Any) -> None:

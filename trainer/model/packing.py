@@ -27,6 +27,8 @@ class Segments:
     """Tokens of each; a response of which no state is needed has none."""
     after: tuple[int, ...]
     """The segment that each goes on from, or ALONE."""
+    read: tuple[int, ...]
+    """Where in the pack the states that are asked for stand, each once."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Packing(PackedSeqParams):
     """All segments."""
     places: Tensor = field(default_factory=lambda: torch.empty(0))
     """Where each token stands in the buckets' flattened queries. int64 [tokens]"""
+    read: Tensor = field(default_factory=lambda: torch.empty(0))
+    """The tokens whose states are asked for. int64 [at most tokens]"""
 
 
 def packing(segments: Segments, device: torch.device) -> Packing:
@@ -97,6 +101,7 @@ def packing(segments: Segments, device: torch.device) -> Packing:
         positions=torch.from_numpy(positions).to(device),
         buckets=buckets,
         places=torch.from_numpy(places).to(device),
+        read=torch.tensor(segments.read, dtype=torch.int64, device=device),
     )
 
 

@@ -69,6 +69,32 @@ def test_logprobs_entropy_and_gradients_are_equal(policy: PolicyModel) -> None:
         torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
 
 
+def test_the_last_mlp_sees_only_what_is_read(policy: PolicyModel) -> None:
+    """Rows that are padded it sees whole, and gives the same: the tests beside this one compare the two."""
+    padded, packed = batches(policy)
+    layers = policy.language_model.decoder.layers
+    seen: list[int] = []
+    hooks = [layer.mlp.register_forward_pre_hook(lambda _, given: seen.append(given[0].numel())) for layer in layers]
+    with torch.no_grad():
+        run(policy, packed), run(policy, padded)
+    for hook in hooks:
+        hook.remove()
+    width = policy.config.hidden_size
+    tokens, read = packed.tokens.numel(), len(packed.before.unique())
+    assert read < tokens / 2
+    assert seen == [tokens * width] * (len(layers) - 1) + [read * width] + [padded.tokens.numel() * width] * len(layers)
+
+
+def test_a_pack_of_which_nothing_is_read_teaches_nothing(policy: PolicyModel) -> None:
+    """Work for a rank that has none, which takes part in the update all the same."""
+    muted = [(number, row.muted()) for number, row in rows(policy.audio_patch_id) if not row.clips]
+    packed = collate(muted, {}, CPU, packed=True)
+    policy.zero_grad()
+    logprobs(run(policy, packed), packed).sum().backward()
+    gradients = [p.grad for p in policy.language_model.parameters() if p.grad is not None]
+    assert gradients and not any(gradient.any() for gradient in gradients)
+
+
 def test_values_are_equal(toy_dir: Path) -> None:
     critic = build_policy(toy_dir, value_head=True)
     torch.nn.init.normal_(critic.language_model.output_layer.weight)

@@ -29,7 +29,16 @@ def test_packed_rows_stand_one_after_another():
     batch = collate([(4, row(3, 2)), (2, row(1, 9))], {}, CPU, packed=True)
     assert batch.tokens.tolist() == [[1, 2, 3, 4, 5, *range(1, 11), 0]]
     assert batch.segments is not None and batch.segments.lengths == (5, 10, 1)
-    assert collate([(0, row(3, 5))], {}, CPU, packed=True).segments == Segments((LENGTH_MULTIPLE,), (ALONE,))
+    assert collate([(0, row(3, 5))], {}, CPU, packed=True).segments == Segments(
+        (LENGTH_MULTIPLE,), (ALONE,), (2, 3, 4, 5, 6)
+    )
+
+
+def test_what_several_read_stands_there_once():
+    """The end of a prompt that responses share comes before the first token of each."""
+    batch = collate([(0, row(3, 4)), (1, row(3, 2))], {}, CPU)
+    assert batch.before.tolist() == [2, 3, 4, 5, 2, 6]
+    assert batch.segments is not None and batch.segments.read == (2, 3, 4, 5, 6)
 
 
 @pytest.mark.parametrize("packed", [False, True])
