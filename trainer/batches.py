@@ -131,12 +131,13 @@ def collate(numbered: Sequence[tuple[int, Row]], mels: Mels, device: torch.devic
             tokens[index, : lengths[index]] = row.tokens
         # hidden states are [seq, batch]
         where = [index + len(rows) * np.arange(lengths[index]) for index in range(len(rows))]
-        lengths_and_after, of_part = None, [row.clips for row in rows]
+        segments, of_part = None, [row.clips for row in rows]
     else:
-        tokens, where, lengths_and_after = _pack(parts, len(rows))
+        tokens, where, segments = _pack(parts, len(rows))
         of_part = [part.clips for part in parts]
     before = np.concatenate([places[at - 1] for places, at in zip(where, learned, strict=True)])
-    segments = None if lengths_and_after is None else Segments(*lengths_and_after, tuple(np.unique(before).tolist()))
+    if segments is not None:
+        segments = replace(segments, read=tuple(np.unique(before).tolist()))
     segments_of = {clip: mels[clip] for clip in dict.fromkeys(clip for row in rows for clip in row.clips)}
     starts = dict(zip(segments_of, np.cumsum([0, *map(len, segments_of.values())]).tolist(), strict=False))
     heard = [[starts[clip] + n for clip in clips for n in range(len(segments_of[clip]))] for clips in of_part]
@@ -189,11 +190,8 @@ def _parts(rows: Sequence[Row], packed: bool) -> list[_Part] | None:
     return parts
 
 
-def _pack(
-    parts: Sequence[_Part], rows: int
-) -> tuple[NDArray[np.int64], list[NDArray[np.int64]], tuple[tuple[int, ...], tuple[int, ...]]]:
-    """The parts one after another as tokens [1, seq]; where each row's tokens stand; `lengths` and `after` of the
-    segments."""
+def _pack(parts: Sequence[_Part], rows: int) -> tuple[NDArray[np.int64], list[NDArray[np.int64]], Segments]:
+    """The parts one after another as tokens [1, seq]; where each row's tokens stand; and the segments, nothing read."""
     lengths = [len(part.tokens) for part in parts]
     starts = np.cumsum([0, *lengths])
     seq = padded_length(int(starts[-1]))
@@ -206,7 +204,7 @@ def _pack(
     after = [part.after for part in parts]
     if seq > starts[-1]:
         lengths, after = [*lengths, seq - int(starts[-1])], [*after, ALONE]
-    return tokens, where, (tuple(lengths), tuple(after))
+    return tokens, where, Segments(tuple(lengths), tuple(after), read=())
 
 
 def padded_length(tokens: int) -> int:
