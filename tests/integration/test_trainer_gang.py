@@ -25,7 +25,7 @@ from earwitness.wire.trainer.v1 import trainer_pb2_grpc
 from tests.integration.process_kit import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-STEPS = 300
+STEPS = 200
 CHECKPOINTED = 20
 """Steps after which one of the checkpoints, written every two steps beside the training, is whole."""
 
