@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import pkgutil
 from types import ModuleType
@@ -24,7 +23,9 @@ TRANSFER = "vllm.distributed.weight_transfer.base"
 @pytest.fixture(scope="module")
 def told_vllm() -> ModuleType:
     """Imports vLLM, seconds of work: in the process that has these tests, not in each that only collects them."""
-    return importlib.import_module("rollout.arguments")
+    from rollout import arguments
+
+    return arguments
 
 
 @pytest.fixture
@@ -40,12 +41,14 @@ def test_a_long_context_does_not_make_steps_long(on_gpus: None, told_vllm: Modul
 
 
 def test_an_engine_fills_its_share_of_a_gpu(on_gpus: None, told_vllm: ModuleType) -> None:
+    from vllm.engine.arg_utils import AsyncEngineArgs
+
     told = told_vllm.arguments(STEP_AUDIO_R1)
     assert told.gpu_memory_utilization == 0.46
     assert told.tensor_parallel_size == 2
     assert told.distributed_executor_backend is None and told.enforce_eager is False  # vLLM's own choice on GPUs
-    theirs = told_vllm.AsyncEngineArgs.gpu_memory_utilization
-    assert told_vllm.arguments(EngineConfig("model")).gpu_memory_utilization == theirs
+    default = told_vllm.arguments(EngineConfig("model")).gpu_memory_utilization
+    assert default == AsyncEngineArgs.gpu_memory_utilization
 
 
 def test_the_model_runner_is_the_one_that_is_tested(
