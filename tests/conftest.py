@@ -19,7 +19,7 @@ look_seldom()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Helm's engine is Go, which reads this when it is loaded: a quarter of a rendering was its own garbage.
-os.environ.setdefault("GOGC", "400")
+os.environ.setdefault("GOGC", "1600")
 
 
 @pytest.fixture
@@ -48,8 +48,3 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.freeze()
-
-
-def pytest_unconfigure() -> None:
-    """Libraries of C tell of what is not given back at the end."""
-    gc.unfreeze()

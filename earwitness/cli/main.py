@@ -7,6 +7,7 @@ import sys
 import traceback
 from contextlib import suppress
 
+from earwitness.garbage import look_seldom
 from earwitness.printable import clean
 
 EXIT_BUG = 70
@@ -15,6 +16,7 @@ EXIT_BUG = 70
 
 def app() -> None:
     """Run the command of the process's arguments, and end the process."""
+    look_seldom()
     _open_streams()
     status = 0
     try:

@@ -33,7 +33,9 @@ class Place:
     @asynccontextmanager
     async def session(self, **update: Any) -> AsyncIterator[Caller]:
         """A client, after its greeting; with `update`, after that."""
-        async with connect(f"ws://{self.address}/v1/realtime?model=listener", proxy=None) as socket:
+        # It reads whatever is sent: one that stopped would not see the server close, and wait ten seconds for it.
+        url = f"ws://{self.address}/v1/realtime?model=listener"
+        async with connect(url, proxy=None, max_queue=None) as socket:
             caller = Caller(socket)
             await caller.until("session.created")
             if update:
