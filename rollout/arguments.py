@@ -10,6 +10,7 @@ import torch
 from vllm.config.weight_transfer import WeightTransferConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 
+from earwitness.families.architecture import read_architecture
 from earwitness.hearing import MAX_SEGMENTS
 from earwitness.local.gpus import require_found
 from rollout.config import as_ours
@@ -24,7 +25,7 @@ BATCHED_TOKENS = 4096
 CPU_BATCHED_TOKENS = 96_000
 """The same on the CPU, and most audio tokens held: MAX_SEQUENCES different clips of 375 tokens; see below."""
 CPU_KV_BYTES = 1 << 30
-"""KV cache on the CPU; given so that vLLM does not run the model to find out what is left."""
+"""Largest KV cache on the CPU; given so that vLLM does not run the model to find out what is left."""
 
 
 def environment(config: EngineConfig) -> dict[str, str]:
@@ -82,7 +83,7 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
         options |= {
             "enforce_eager": True,
             "distributed_executor_backend": "uni" if config.tensor_parallel == 1 else "mp",
-            "kv_cache_memory_bytes": CPU_KV_BYTES,
+            "kv_cache_memory_bytes": min(CPU_KV_BYTES, _useful_kv_bytes(config)),
             # A prompt split over two steps kills the engine: vLLM then takes one draw of the request's seeded generator
             # back, which torch's CPU generator cannot do. So prompts are never split, neither for the budget of a step
             # nor for that of the audio tower.
@@ -90,6 +91,15 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
             "max_num_batched_tokens": max(CPU_BATCHED_TOKENS, config.max_model_len),
         }
     return AsyncEngineArgs(**options)
+
+
+def _useful_kv_bytes(config: EngineConfig) -> int:
+    """Keys and values of twice as many of the longest sequences as run at a time: as many again stay for the next
+    that share their prompts. vLLM fills the whole cache with zeros, and a toy needs a tenth of a GiB."""
+    dims = read_architecture(config.model_dir).decoder
+    token = 2 * dims.layers * dims.kv_heads * dims.head_size * getattr(torch, config.dtype).itemsize
+    blocks = -(-config.max_model_len // BLOCK_TOKENS)
+    return 2 * MAX_SEQUENCES * blocks * BLOCK_TOKENS * int(token)
 
 
 def _cores_of_ranks(config: EngineConfig) -> str:

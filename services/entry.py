@@ -7,14 +7,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from earwitness.errors import EarwitnessError
-from earwitness.garbage import look_seldom
 from earwitness.local.launch import ended
 from earwitness.settings import Settings
 
 
 def process(service: str, run: Callable[[Settings], Coroutine[Any, Any, None]], *own: type[EarwitnessError]) -> int:
     """Run the service until SIGTERM; its exit status. Errors of the types `own` are the caller's."""
-    look_seldom()
     try:
         asyncio.run(run(Settings.from_env()))
     except own:

@@ -6,11 +6,12 @@ them, so there they stay what they are. Torch's optimizers import what is left o
 tell it to keep out: 0.4 s more.
 """
 
-import torch
-
 from earwitness.garbage import look_seldom
 
 look_seldom()
+
+import torch  # noqa: E402
+
 if torch.version.cuda is None:
     _compile = torch.compile
     torch.compile = lambda function: function

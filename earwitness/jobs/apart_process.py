@@ -18,7 +18,6 @@ from typing import Any
 
 from earwitness import storage
 from earwitness.errors import DocumentError, InfrastructureError, InputError
-from earwitness.garbage import look_seldom
 from earwitness.manifest_index import Referee
 
 PARENT_POLL_SECONDS = 1.0
@@ -87,7 +86,6 @@ Scoring = Callable[[dict[str, Any]], dict[str, Any]]
 
 def main(referee: Referee, scoring: Scoring) -> None:
     """Entry point; `referee` says what is wrong with the reference of a prompt, `scoring` does the task `score`."""
-    look_seldom()
     os.setpgid(0, 0)
     signal.signal(signal.SIGTERM, lambda *_: _end())
     threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -46,6 +47,7 @@ def main() -> int:
     settings = Settings.from_env()
     torch.set_num_threads(_threads())
     parallel.initialize(1, 1)
+    gc.freeze()  # what is imported stays, and need not be looked through when a phase ends
     log = get_logger("trainer").bind(name=settings.name, rank=dist.get_rank())
     stopping = threading.Event()
     board = Board(dist.get_world_size()) if parallel.is_rank_zero() else None

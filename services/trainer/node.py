@@ -19,7 +19,6 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from earwitness.errors import EarwitnessError
-from earwitness.garbage import look_seldom
 from earwitness.local.launch import ended
 from earwitness.local.ports import free_ports
 from earwitness.settings import Settings
@@ -80,7 +79,6 @@ class NodeHealth(health_pb2_grpc.HealthServicer):
 
 def main(arguments: list[str]) -> int:
     """Exit status, when torchrun has ended."""
-    look_seldom()
     try:
         settings = Settings.from_env()
     except EarwitnessError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -14,6 +16,7 @@ from rollout.contract import EngineConfig
 
 OF_SAMPLING = ("temperature", "top_p", "seed", "max_tokens", "stop_token_ids", "logprobs", "n",
                "flat_logprobs", "detokenize", "output_kind")  # fmt: skip
+LISTENER = Path(__file__).parents[2] / "models" / "listener"
 STEP_AUDIO_R1 = EngineConfig("model", "bfloat16", 65_536, ("redis://w",), tensor_parallel=2, gpu_share=0.46)
 
 ENGINE = "vllm.v1.engine.async_llm:AsyncLLM"
@@ -49,6 +52,17 @@ def test_an_engine_fills_its_share_of_a_gpu(on_gpus: None, told_vllm: ModuleType
     assert told.distributed_executor_backend is None and told.enforce_eager is False  # vLLM's own choice on GPUs
     default = told_vllm.arguments(EngineConfig("model")).gpu_memory_utilization
     assert default == AsyncEngineArgs.gpu_memory_utilization
+
+
+def test_on_the_cpu_the_cache_is_as_large_as_it_can_be_of_use(
+    told_vllm: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    token = 2 * 3 * 2 * 32 * 4  # keys and values of three layers, two heads of 32 floats
+    listener = EngineConfig(str(LISTENER), max_model_len=250)
+    told = told_vllm.arguments(listener)
+    assert told.kv_cache_memory_bytes == 2 * told.max_num_seqs * 256 * token  # 250 tokens take eight blocks of 32
+    assert told_vllm.arguments(replace(listener, max_model_len=65_536)).kv_cache_memory_bytes == 2**30
 
 
 def test_the_model_runner_is_the_one_that_is_tested(
