@@ -30,7 +30,7 @@ from earwitness.wire.jobs.v1 import jobs_pb2
 from earwitness.wire.trajectory.v1 import trajectory_pb2
 from tests.integration.mesh_kit import TOY, RealMesh, published_versions, recipe, wait_for
 from tests.integration.process_kit import below, said_in
-from tests.integration.rollout_frozen import FROZEN_SECONDS, frozen_at_work
+from tests.integration.rollout_frozen import FROZEN_SECONDS, WORK_SECONDS, frozen_at_work
 from tests.integration.trace_collector import Collector, collector
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +39,8 @@ GROUPS = 4
 STALENESS = 1
 AHEAD = 6
 """Steps, and staleness bound, of a job in which no group can become too old."""
+ALONE_SECONDS = 0.5
+"""Of vLLM's work on all of that job: the prompts of 16 groups, with their clips, come before their first tokens."""
 MAX_TOKENS = 150
 BEHIND_SECONDS = "3600"
 """A worker that stands still while others join must not be taken for one that cannot keep up."""
@@ -80,15 +82,15 @@ class Workers:
         wait_for(f"{names} to hand a group on", lambda: self.all_logged("group rolled", *names))
 
     @contextmanager
-    def frozen_at_work(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
-        """The worker while its vLLM stands still in the middle of a group that it holds."""
+    def frozen_at_work(self, name: str, seconds: float = WORK_SECONDS) -> Iterator[subprocess.Popen[bytes]]:
+        """The worker while its vLLM stands still in the middle of a group that it holds, after `seconds` of work."""
         process = self.processes[name]
-        with frozen_at_work(process.pid, lambda: self._claims(name)):
+        with frozen_at_work(process.pid, lambda: self._claims(name), seconds):
             yield process
 
-    def leave(self, name: str) -> int:
+    def leave(self, name: str, seconds: float = WORK_SECONDS) -> int:
         """The worker leaves in the middle of a group; how many tokens it has handed back."""
-        with self.frozen_at_work(name) as leaver:
+        with self.frozen_at_work(name, seconds) as leaver:
             leaver.send_signal(signal.SIGTERM)
             time.sleep(FROZEN_SECONDS)  # it asks vLLM for what it has, and waits
         assert leaver.wait() == 0
@@ -313,7 +315,7 @@ def check_one_trace_over_a_hand_over(
     asked["stages"][0] |= {"max_staleness": AHEAD, "sampling": {"samples": 4, "max_tokens": MAX_TOKENS}}
     with stopped([mesh.pid("rollout-0"), *[workers.processes[name].pid for name in others]]):
         job = mesh.submit_recipe(asked)
-        assert workers.leave(leaver) > 0, "it had generated nothing"
+        assert workers.leave(leaver, ALONE_SECONDS) > 0, "it had generated nothing"
     mesh.until_succeeded(job.job_id)
     run_id = f"{job.job_id}/0-train/0"
     used = sorted(f"used:{step}" for step in range(1, AHEAD + 1) for _ in range(GROUPS))
