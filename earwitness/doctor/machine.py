@@ -24,8 +24,8 @@ OLDEST_GLIBC = (2, 28)
 NUMA = "libnuma.so.1"
 """The one library of the system that vLLM's kernels for the CPU need and the wheel does not bring."""
 
-LEAST_MEMORY = 5 * GIB
-"""The mesh of the quickstart takes 4 GiB at its peak (benchmarks/first_run.py); the rest is the system's."""
+LEAST_MEMORY = 4 * GIB
+"""The mesh of the quickstart takes 3.1 GiB at its peak (benchmarks/first_run.py); the rest is the system's."""
 
 LEAST_DISK = 2 * GIB
 """A toy's queue, logs and checkpoints; larger models say theirs in `earwitness plan`."""
