@@ -95,7 +95,7 @@ def arguments(config: EngineConfig) -> AsyncEngineArgs:
 
 def _useful_kv_bytes(config: EngineConfig) -> int:
     """Keys and values of twice as many of the longest sequences as run at a time: as many again stay for the next
-    that share their prompts. vLLM fills the whole cache with zeros, and a toy needs a tenth of a GiB."""
+    that share their prompts. vLLM fills the whole cache with zeros, and the listener has a use for 0.2 GiB of it."""
     dims = read_architecture(config.model_dir).decoder
     token = 2 * dims.layers * dims.kv_heads * dims.head_size * getattr(torch, config.dtype).itemsize
     blocks = -(-config.max_model_len // BLOCK_TOKENS)
