@@ -80,7 +80,7 @@ class Machine:
     def kv_bytes(self) -> int:
         """Of a token's keys and values."""
         dims = self.model.decoder
-        return 2 * dims.layers * dims.kv_heads * dims.head_size * BYTES
+        return 2 * dims.layers * dims.keys * BYTES
 
     @property
     def room(self) -> int:

@@ -130,8 +130,7 @@ def profile(learner: Learner, dims: DecoderDims, tokens: int) -> str:
 
 def multiplying(dims: DecoderDims) -> int:
     """Weights of the decoder that are multiplied with each token: the matrices of the layers, and lm_head."""
-    keys = dims.kv_heads * dims.head_size
-    attention = 2 * dims.hidden_size * (dims.queries + keys)
+    attention = 2 * dims.hidden_size * (dims.queries + dims.keys)
     return (
         dims.layers * (attention + 3 * dims.hidden_size * dims.intermediate_size) + dims.hidden_size * dims.vocab_size
     )

@@ -17,6 +17,7 @@ from rollout.config import as_ours
 from rollout.contract import BLOCK_TOKENS, EngineConfig
 from rollout.parent import WORKER_PID
 from rollout.plugin import WEIGHT_BACKEND
+from rollout.weight_engine import DTYPES
 
 MAX_SEQUENCES = 256
 """Most trajectories that are generated at a time."""
@@ -97,9 +98,9 @@ def _useful_kv_bytes(config: EngineConfig) -> int:
     """Keys and values of twice as many of the longest sequences as run at a time: as many again stay for the next
     that share their prompts. vLLM fills the whole cache with zeros, and the listener has a use for 0.2 GiB of it."""
     dims = read_architecture(config.model_dir).decoder
-    token = 2 * dims.layers * dims.kv_heads * dims.head_size * getattr(torch, config.dtype).itemsize
+    token = 2 * dims.layers * dims.keys * DTYPES[config.dtype].itemsize
     blocks = -(-config.max_model_len // BLOCK_TOKENS)
-    return 2 * MAX_SEQUENCES * blocks * BLOCK_TOKENS * int(token)
+    return 2 * MAX_SEQUENCES * blocks * BLOCK_TOKENS * token
 
 
 def _cores_of_ranks(config: EngineConfig) -> str:

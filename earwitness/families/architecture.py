@@ -50,7 +50,7 @@ def architecture_of_config(config: Section) -> Architecture:
 
 
 def _decoder_shapes(dims: DecoderDims) -> dict[str, tuple[int, ...]]:
-    hidden, queries, keys = dims.hidden_size, dims.heads * dims.head_size, dims.kv_heads * dims.head_size
+    hidden, queries, keys = dims.hidden_size, dims.queries, dims.keys
     shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (dims.vocab_size, hidden)}
     for index in range(dims.layers):
         layer = f"model.layers.{index}"

@@ -95,3 +95,8 @@ class DecoderDims:
     def queries(self) -> int:
         """Channels of all heads: the width, or more where heads are wider than their share of it."""
         return self.heads * self.head_size
+
+    @property
+    def keys(self) -> int:
+        """Channels of a token's keys in one layer, and of its values."""
+        return self.kv_heads * self.head_size

@@ -100,7 +100,7 @@ def _lora_state(work: Work, lora: Lora, layout: Parallelism, model: float) -> tu
 def _lora_parameters(dims: DecoderDims, lora: Lora, tensor: int) -> tuple[float, float]:
     """Of one layer on a rank: those that learn, and those of the matrices beside which they stand."""
     hidden, mlp, queries = dims.hidden_size, dims.intermediate_size, dims.queries
-    rows = queries + 2 * dims.kv_heads * dims.head_size
+    rows = queries + 2 * dims.keys
     # of each matrix the side that every rank has whole, and the one that they share
     attention, mlps = ((hidden, rows), (hidden, queries)), ((hidden, 2 * mlp), (hidden, mlp))
     shapes = {"attention": attention, "mlp": mlps, "all": attention + mlps}
@@ -182,7 +182,7 @@ def _layer(work: Work, layout: Parallelism) -> float:
     """Numbers that one layer keeps for each token."""
     dims, shared = work.architecture.decoder, 1 / layout.tensor
     hidden, queries, mlp = dims.hidden_size, dims.queries, dims.intermediate_size
-    keys = 2 * dims.kv_heads * dims.head_size
+    keys = 2 * dims.keys
     between = shared if work.sequence_parallel else 1.0  # norms and what they make stand between the shared layers
     norms = 2 * (_norm(work) + 1) * hidden * between
     if work.fused:

@@ -39,8 +39,7 @@ def speed(work: Work, layout: Parallelism, gpu: Gpu) -> Speed:
 def flops_of_token(work: Work) -> float:
     """Of a forward pass: two for each weight of the decoder's products, and those of causal attention."""
     dims = work.architecture.decoder
-    keys = dims.kv_heads * dims.head_size
-    layer = dims.hidden_size * (2 * dims.queries + 2 * keys) + 3 * dims.hidden_size * dims.intermediate_size
+    layer = dims.hidden_size * (2 * dims.queries + 2 * dims.keys) + 3 * dims.hidden_size * dims.intermediate_size
     head = dims.hidden_size * dims.vocab_size
     attention = 2 * dims.layers * dims.queries * work.sequence  # 4 h s, halved because it is causal
     return 2.0 * (dims.layers * layer + head) + attention
